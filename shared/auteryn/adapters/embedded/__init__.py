@@ -1,0 +1,1 @@
+"""One folder, no account, no server."""

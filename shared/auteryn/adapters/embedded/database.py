@@ -1,0 +1,272 @@
+"""The one SQLite file of a home folder: one connection a process, one transaction and one fsync an event-loop tick.
+
+The connection is used on the event loop's own thread: a commit takes less time than a hop to another thread. What other
+writers of the same tick want to store joins the same transaction (group commit).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from auteryn.adapters.embedded.faults import from_os, from_sqlite, is_busy
+from auteryn.adapters.embedded.tables import MIGRATIONS, PAGE_BYTES
+from auteryn.errors import AuterynError, Corrupt, Invalid, Unavailable
+
+T = TypeVar("T")
+Row = tuple[Any, ...]
+Apply = Callable[[sqlite3.Connection], T]
+"""One write, run inside a transaction. It may be run again from the start, so it changes nothing but the database."""
+
+Synchronous = Literal["full", "normal", "off"]
+"""`full` survives a power cut. `normal` survives kill -9, but a power cut may take the last commits. `off` is for measuring."""
+
+CHECKPOINT_BYTES = 4_000_000
+"""Size of the write-ahead log at which it is folded into the file: larger writes fewer bytes in all, and takes more room."""
+
+LAZY_SECONDS = 0.05
+"""Longest wait of a lazy write for company."""
+
+RETRY_SECONDS = 0.002
+"""Between two looks at a lock that another process holds: a few commits' time."""
+
+
+@dataclass(slots=True, eq=False)
+class _Pending:
+    apply: Apply[Any]
+    done: asyncio.Future[Any]
+
+
+class Database:
+    """`home/auteryn.db`, opened and at today's schema. One per process and folder is enough."""
+
+    def __init__(self, home: Path, *, synchronous: Synchronous = "full", patience: timedelta = timedelta(seconds=10)) -> None:
+        self.home, self.file = home, home / "auteryn.db"
+        self._patience_s = patience.total_seconds()
+        self._pending: list[_Pending] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.Handle | None = None
+        self._soon = False
+        self._give_up_at: float | None = None
+        self.connection = self._open(synchronous)
+
+    async def write(self, apply: Apply[T], *, lazily: bool = False) -> T:
+        """Run `apply` in the next flush; back when it is safe. What it raises is raised here and harms no other write.
+
+        Lazily: with whoever writes next, at most `LAZY_SECONDS` later.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # nobody waits any more for what an ended loop left behind
+            self._loop, self._timer, self._soon, self._pending = loop, None, False, []
+        pending = _Pending(apply, loop.create_future())
+        self._pending.append(pending)
+        if not lazily and not self._soon:
+            self._flush_in(0)
+        elif not self._timer:
+            self._flush_in(LAZY_SECONDS)
+        return await pending.done
+
+    def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
+        """What a query finds; sees every confirmed write of every process."""
+        give_up_at = 0.0
+        while True:
+            try:
+                return self.connection.execute(sql, args).fetchall()
+            except sqlite3.Error as error:
+                give_up_at = give_up_at or time.monotonic() + self._patience_s
+                if not is_busy(error) or time.monotonic() > give_up_at:
+                    raise self._fault(error) from error
+                time.sleep(RETRY_SECONDS)  # readers wait for one thing only: a first opener who replays the log, milliseconds
+
+    def row(self, sql: str, args: Sequence[Any] = ()) -> Row | None:
+        """The first row of `rows`."""
+        found = self.rows(sql, args)
+        return found[0] if found else None
+
+    def version(self) -> int:
+        """Differs from last time when another connection has committed since; costs microseconds."""
+        return self.rows("PRAGMA data_version")[0][0]
+
+    def close(self) -> None:
+        """Store what is pending and let go of the file."""
+        if self._pending and self._loop and not self._loop.is_closed():
+            self._flush()
+        for pending in self._pending:
+            self._refuse(pending, Unavailable(f"{str(self.file)!r} was closed"))
+        self.connection.close()
+
+    # ---- the flush
+
+    def _flush_in(self, seconds: float) -> None:
+        assert self._loop
+        if self._timer:
+            self._timer.cancel()
+        self._soon = not seconds
+        self._timer = self._loop.call_later(seconds, self._flush) if seconds else self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Everything pending becomes true together, or fails together, except for writes that fail by themselves."""
+        self._timer, self._soon = None, False
+        batch, self._pending = self._pending, []
+        try:
+            if not self._begin(batch):
+                return
+            outcomes = self._apply(batch)
+            if outcomes is None:
+                return
+            self.connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._rollback()
+            for pending in batch:
+                self._refuse(pending, self._fault(error), error)
+            return
+        for pending, outcome in outcomes:
+            if not pending.done.done():
+                pending.done.set_result(outcome)
+
+    def _begin(self, batch: list[_Pending]) -> bool:
+        """False: another process is writing; the batch is pending again and the loop is free meanwhile."""
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            now = time.monotonic()
+            self._give_up_at = self._give_up_at or now + self._patience_s
+            if not is_busy(error) or now > self._give_up_at:
+                self._give_up_at = None
+                raise
+            self._pending = batch
+            self._flush_in(RETRY_SECONDS)
+            return False
+        self._give_up_at = None
+        return True
+
+    def _apply(self, batch: list[_Pending]) -> list[tuple[_Pending, Any]] | None:
+        """What each write returned, the refused ones left out. None: one stopped half way, and the rest is pending again."""
+        outcomes: list[tuple[_Pending, Any]] = []
+        for index, pending in enumerate(batch):
+            before = self.connection.total_changes
+            try:
+                outcomes.append((pending, pending.apply(self.connection)))
+            except sqlite3.OperationalError:
+                raise  # the disk, the lock: no other write would do better
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with this write is told to its writer alone
+                if isinstance(error, sqlite3.Error):
+                    self._refuse(pending, self._fault(error), error)
+                else:
+                    self._refuse(pending, error, error.__cause__)
+                if self.connection.total_changes != before:
+                    self._rollback()
+                    self._pending = [*(kept for kept, _ in outcomes), *batch[index + 1 :]]
+                    self._flush_in(0)
+                    return None
+        return outcomes
+
+    def _rollback(self) -> None:
+        if self.connection.in_transaction:  # SQLite itself may have rolled back already
+            with contextlib.suppress(sqlite3.Error):
+                self.connection.execute("ROLLBACK")
+
+    @staticmethod
+    def _refuse(pending: _Pending, error: Exception, cause: BaseException | None = None) -> None:
+        if not pending.done.done():
+            error.__cause__ = cause
+            pending.done.set_exception(error)
+
+    def _fault(self, error: sqlite3.Error) -> AuterynError:
+        return from_sqlite(error, self.file)
+
+    # ---- opening
+
+    def _open(self, synchronous: Synchronous) -> sqlite3.Connection:
+        make_folder(self.home)
+        give_up_at = time.monotonic() + self._patience_s
+        while True:
+            connection = None
+            try:
+                connection = sqlite3.connect(self.file, timeout=self._patience_s, isolation_level=None, check_same_thread=False)
+                self._prepare(connection, synchronous)
+                return connection
+            except BaseException as error:
+                if connection:
+                    connection.close()
+                if not isinstance(error, sqlite3.Error):
+                    raise
+                if not is_busy(error) or time.monotonic() > give_up_at:
+                    raise self._fault(error) from error
+            time.sleep(RETRY_SECONDS)  # two first openers: the change to WAL is refused at once, whatever the timeout says
+
+    def _prepare(self, connection: sqlite3.Connection, synchronous: Synchronous) -> None:
+        for pragma in (
+            f"page_size = {PAGE_BYTES}",
+            "journal_mode = WAL",
+            f"synchronous = {synchronous}",
+            f"wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}",
+            f"journal_size_limit = {2 * CHECKPOINT_BYTES}",
+            "temp_store = MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+        if _user_version(connection) != len(MIGRATIONS):
+            self._migrate(connection)
+        connection.execute("PRAGMA busy_timeout = 0")  # from here on waiting is the event loop's business
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        version = _user_version(connection)
+        if version > len(MIGRATIONS):
+            raise Corrupt(
+                f"{str(self.file)!r} was written by a newer release (tables {version}, this one knows {len(MIGRATIONS)}):"
+                f" upgrade auteryn first"
+            )
+        for migration in MIGRATIONS[version:]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+
+
+def _user_version(connection: sqlite3.Connection) -> int:
+    return connection.execute("PRAGMA user_version").fetchone()[0]
+
+
+def make_folder(folder: Path) -> Path:
+    """The folder exists, for this user only if it is new, and survives a power cut."""
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise Invalid("folder", str(folder), "must be a folder, and is a file")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(folder.parent)
+    except OSError as error:
+        raise from_os(error, folder) from error
+    return folder
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in this folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since 1970, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment(micros_since_1970: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros_since_1970)

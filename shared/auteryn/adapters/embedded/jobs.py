@@ -1,0 +1,161 @@
+"""Slices in this process, or one child process each (`ports.jobs`)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from auteryn.ports.clock import Clock
+
+CAP = timedelta(hours=2)
+"""A slice stops itself ten minutes earlier; this is for the one that does not."""
+
+GRACE = timedelta(seconds=10)
+"""Between "stop" and force: a commit and a clean leave."""
+
+MAX_SLICES = 100
+
+_log = logging.getLogger(__name__)
+
+
+class _BoundedJobs(ABC):
+    """At most `max_slices` sit at a time, the others wait in line; a run waits in line once."""
+
+    def __init__(self, clock: Clock, *, cap: timedelta = CAP, grace: timedelta = GRACE, max_slices: int = MAX_SLICES) -> None:
+        self._clock, self._cap, self._grace, self._max_slices = clock, cap, grace, max_slices
+        self._line: dict[str, None] = {}
+        self._sitting: dict[asyncio.Task[None], tuple[str, asyncio.Event]] = {}
+        self._handler: Callable[[str], Awaitable[None]] | None = None
+
+    async def start(self, run: str) -> None:
+        self._line[run] = None
+        self._seat()
+
+    async def stop(self, run: str) -> None:
+        """Back when no slice of this run is left here."""
+        self._line.pop(run, None)
+        await self._end([task for task, (sitting, _) in self._sitting.items() if sitting == run])
+
+    def on_start(self, handler: Callable[[str], Awaitable[None]]) -> None:
+        self._handler = handler
+
+    async def close(self) -> None:
+        self._line.clear()
+        await self._end(list(self._sitting))
+
+    @abstractmethod
+    async def _sit(self, run: str, stop: asyncio.Event) -> None:
+        """One slice from its start to its end, which comes at the latest some time after `stop` or the cap."""
+
+    def _seat(self) -> None:
+        while self._line and len(self._sitting) < self._max_slices:
+            run, stop = next(iter(self._line)), asyncio.Event()
+            del self._line[run]
+            task = asyncio.create_task(self._sit(run, stop), name=f"slice of {run}")
+            self._sitting[task] = (run, stop)
+            task.add_done_callback(self._rose)
+
+    def _rose(self, task: asyncio.Task[None]) -> None:
+        del self._sitting[task]
+        if not task.cancelled() and (error := task.exception()):
+            _log.error("%s failed; the watchdog starts the next", task.get_name(), exc_info=error)
+        self._seat()
+
+    async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            if task in self._sitting:
+                self._sitting[task][1].set()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _until_over(self, work: asyncio.Future[Any], stop: asyncio.Event) -> None:
+        """Back when the work is done, was told to stop, or has had its time."""
+        limits = [asyncio.create_task(stop.wait()), asyncio.ensure_future(self._clock.sleep(self._cap))]
+        try:
+            await asyncio.wait([work, *limits], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for limit in limits:
+                limit.cancel()
+
+
+class TaskJobs(_BoundedJobs):
+    """Each slice is a task of this process's event loop; it is told to stop by cancellation, as often as it takes."""
+
+    async def _sit(self, run: str, stop: asyncio.Event) -> None:
+        assert self._handler, "on_start comes before the first start"
+        work = asyncio.ensure_future(self._handler(run))
+        await self._until_over(work, stop)
+        while not work.done():
+            work.cancel()
+            patience = asyncio.ensure_future(self._clock.sleep(self._grace))
+            await asyncio.wait([work, patience], return_when=asyncio.FIRST_COMPLETED)
+            patience.cancel()
+        if not work.cancelled():
+            work.result()
+
+
+class ProcessJobs(_BoundedJobs):
+    """Each slice is a child process in a group of its own: SIGTERM, then SIGKILL to the group. It does not outlive this process.
+
+    `argv(run)` is the command. The handler of `on_start` is not called here: the child is the slice.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        argv: Callable[[str], Sequence[str]],
+        *,
+        cap: timedelta = CAP,
+        grace: timedelta = GRACE,
+        max_slices: int = MAX_SLICES,
+    ) -> None:
+        super().__init__(clock, cap=cap, grace=grace, max_slices=max_slices)
+        self._argv = argv
+
+    async def _sit(self, run: str, stop: asyncio.Event) -> None:
+        child = await asyncio.create_subprocess_exec(
+            *self._argv(run),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_die_with(os.getpid()),
+        )
+        ended = asyncio.ensure_future(child.wait())
+        await self._until_over(ended, stop)
+        if not ended.done():
+            _signal_group(child.pid, signal.SIGTERM)
+            await asyncio.wait([ended], timeout=self._grace.total_seconds())
+        _signal_group(child.pid, signal.SIGKILL)  # also what the child may have left behind
+        code = await ended
+        if code not in (0, -signal.SIGTERM, -signal.SIGKILL):
+            _log.error("slice of %s ended with code %d; the watchdog starts the next", run, code)
+
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def _die_with(parent: int) -> Callable[[], None]:
+    """Run in the child before its program: the kernel kills it when its parent is gone."""
+
+    def bind() -> None:
+        if _libc is not None:
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            if os.getppid() != parent:  # gone before the line above
+                os._exit(1)
+
+    return bind
+
+
+def _signal_group(leader: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, number)

@@ -1,0 +1,156 @@
+"""Wakes in SQLite and one timer (`ports.queue`)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+
+from auteryn.adapters.embedded.alive import Alive
+from auteryn.adapters.embedded.database import Database, micros, moment
+from auteryn.adapters.embedded.elsewhere import Elsewhere
+from auteryn.ports.clock import Clock
+
+CLAIM = timedelta(seconds=60)
+"""A wake whose handler has not come back by then is delivered again. A dead process's wakes do not wait for it."""
+
+FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(seconds=60)
+IN_FLIGHT = 500
+"""Handlers at work at one time."""
+
+ELSEWHERE_WITHIN = timedelta(seconds=1)
+"""How late a wake may be that another process wrote: hints of its own process come at once."""
+
+_log = logging.getLogger(__name__)
+
+
+class SqliteQueue:
+    """One row a run: `at` is the earliest wake outstanding, `claimed_until` covers the one a handler has in hand.
+
+    A wake for now is claimed in the very transaction that stores it, so it costs one fsync and no look.
+    """
+
+    def __init__(self, database: Database, alive: Alive, elsewhere: Elsewhere, clock: Clock) -> None:
+        self._database, self._alive, self._elsewhere, self._clock = database, alive, elsewhere, clock
+        self._handler: Callable[[str], Awaitable[None]] | None = None
+        self._in_flight: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, int] = {}
+        self._news = asyncio.Event()
+        self._server: asyncio.Task[None] | None = None
+
+    async def enqueue(self, run: str, at: datetime) -> None:
+        now = self._clock.now()
+        if at <= now and self._server and run not in self._in_flight and len(self._in_flight) < IN_FLIGHT:
+            claim = await self._database.write(lambda c: self._claim(c, run, now))
+            if run not in self._in_flight:  # of two that were stored together one stands for both
+                self._deliver(run, claim)
+            return
+        await self._database.write(lambda c: c.execute(_ENQUEUE, (run, micros(at))).rowcount)
+        self._news.set()
+
+    def on_wake(self, handler: Callable[[str], Awaitable[None]]) -> None:
+        self._handler = handler
+
+    async def start(self) -> None:
+        """Deliver what is due, also what a dead process had in hand, and go on doing so."""
+        dead = [token for (token,) in self._database.rows(_TOKENS) if not self._alive.lives(token)]
+        if dead:
+            await self._database.write(lambda c: c.executemany(_RELEASE, [(token,) for token in dead]).rowcount)
+        self._elsewhere.listen(self._news.set, within=ELSEWHERE_WITHIN)
+        self._server = asyncio.create_task(self._serve())
+
+    async def close(self) -> None:
+        """Stop delivering; what handlers had in hand is delivered again by whoever starts next."""
+        self._elsewhere.forget(self._news.set)
+        tasks = [*self._in_flight.values(), *([self._server] if self._server else [])]
+        self._server = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self) -> None:
+        while True:
+            self._news.clear()
+            for run, claim in await self._claim_due():
+                self._deliver(run, claim)
+            await self._news_or(self._next_at())
+
+    async def _claim_due(self) -> list[tuple[str, int]]:
+        now, room = self._clock.now(), IN_FLIGHT - len(self._in_flight)
+        found = self._database.rows(_DUE, (micros(now), room + len(self._in_flight)))
+        due = [run for (run,) in found if run not in self._in_flight][: max(room, 0)]
+        if not due:
+            return []
+
+        def apply(c: sqlite3.Connection) -> list[tuple[str, int]]:
+            still = [run for run in due if c.execute(_IS_DUE, (micros(now), run)).fetchone()]  # another process may have it
+            return [(run, self._claim(c, run, now)) for run in still]
+
+        return await self._database.write(apply)
+
+    def _claim(self, c: sqlite3.Connection, run: str, now: datetime) -> int:
+        """The run's outstanding wake is in this process's hands; the claim's number."""
+        return c.execute(_CLAIM, (run, micros(now + CLAIM), self._alive.token)).fetchone()[0]
+
+    def _next_at(self) -> datetime | None:
+        """When the earliest wake is due that is not in hand here."""
+        if len(self._in_flight) >= IN_FLIGHT:
+            return None
+        for run, at in self._database.rows(_NEXT, (len(self._in_flight) + 1,)):
+            if run not in self._in_flight:
+                return moment(at)
+        return None
+
+    async def _news_or(self, at: datetime | None) -> None:
+        waits = [asyncio.create_task(self._news.wait())]
+        if at is not None:
+            waits.append(asyncio.create_task(self._clock.sleep_until(at)))  # pyright: ignore[reportArgumentType]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+
+    def _deliver(self, run: str, claim: int) -> None:
+        task = asyncio.create_task(self._handle(run, claim))
+        self._in_flight[run] = task
+        task.add_done_callback(lambda _: self._landed(run))
+
+    def _landed(self, run: str) -> None:
+        del self._in_flight[run]
+        self._news.set()
+
+    async def _handle(self, run: str, claim: int) -> None:
+        assert self._handler, "on_wake comes before start"
+        try:
+            await self._handler(run)
+        except Exception:  # Q3: whatever it was, the wake comes again
+            tries = self._failures[run] = self._failures.get(run, 0) + 1
+            pause = min(FIRST_RETRY * 2 ** min(tries - 1, 10), LONGEST_RETRY)
+            _log.exception("wake of run %r failed (try %d), again in %s", run, tries, pause)
+            again = micros(self._clock.now() + pause)
+            await self._database.write(lambda c: c.execute(_FAILED, (again, run, claim)).rowcount)
+            return
+        self._failures.pop(run, None)
+        await self._database.write(lambda c: _done(c, run, claim), lazily=True)
+
+
+def _done(c: sqlite3.Connection, run: str, claim: int) -> None:
+    """The wake is gone, unless somebody enqueued the run again meanwhile: then that one stands."""
+    if not c.execute("DELETE FROM wakes WHERE run=? AND claims=? AND at IS NULL", (run, claim)).rowcount:
+        c.execute("UPDATE wakes SET claimed_until=NULL, token=NULL WHERE run=? AND claims=?", (run, claim))
+
+
+_WHEN = "min(ifnull(at, claimed_until), ifnull(claimed_until, at))"
+_DUE = f"SELECT run FROM wakes WHERE {_WHEN} <= ? ORDER BY {_WHEN} LIMIT ?"
+_IS_DUE = f"SELECT 1 FROM wakes WHERE {_WHEN} <= ? AND run=?"
+_NEXT = f"SELECT run, {_WHEN} FROM wakes ORDER BY {_WHEN} LIMIT ?"
+_ENQUEUE = "INSERT INTO wakes (run, at) VALUES (?,?) ON CONFLICT DO UPDATE SET at=min(ifnull(at, excluded.at), excluded.at)"
+_CLAIM = """INSERT INTO wakes (run, claimed_until, token, claims) VALUES (?,?,?,1)
+    ON CONFLICT DO UPDATE SET at=NULL, claimed_until=excluded.claimed_until, token=excluded.token, claims=claims+1
+    RETURNING claims"""
+_FAILED = "UPDATE wakes SET claimed_until=?, token=NULL WHERE run=? AND claims=?"
+_TOKENS = "SELECT DISTINCT token FROM wakes WHERE token IS NOT NULL"
+_RELEASE = "UPDATE wakes SET at=0, claimed_until=NULL, token=NULL WHERE token=?"

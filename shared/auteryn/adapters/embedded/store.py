@@ -1,0 +1,359 @@
+"""The truth in SQLite (`ports.store`). Times are stored as microseconds since 1970, records as JSON."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from auteryn.adapters.embedded.alive import Alive
+from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
+from auteryn.adapters.embedded.packing import packed, unpacked
+from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
+from auteryn.ports.store import Lease, Page
+from auteryn.schema.change import Change, Doc, Newborn
+from auteryn.schema.event import Entry
+from auteryn.schema.fold import after as fold
+from auteryn.schema.fold import born
+from auteryn.schema.inbox import AnyMessage
+from auteryn.schema.record import from_json, to_json
+from auteryn.schema.run import Run, Status
+from auteryn.schema.versions import read_entry, read_run
+
+SEQ_BITS = 24
+"""16 million entries a run; 5,000 model calls make some 20,000."""
+
+NUMBERS_KEPT = 50_000
+"""Run numbers remembered, so that a commit need not look up its run."""
+
+_Born = tuple[Row, bytes]
+"""A run's row, without its number, and its first entry."""
+
+
+class SqliteStore:
+    """Runs, journals, inboxes, leases and small documents in `home/auteryn.db`.
+
+    A lease ends at once when the process that took it dies (`Alive`). Listings show runs as of their last summary.
+    """
+
+    def __init__(self, database: Database, alive: Alive) -> None:
+        self.database, self._alive = database, alive
+        self._numbers: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, home: Path, *, synchronous: Synchronous = "full") -> SqliteStore:
+        return cls(Database(home, synchronous=synchronous), Alive(home))
+
+    async def close(self) -> None:
+        self.database.close()
+        self._alive.close()
+
+    # ---- runs
+
+    async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
+        run, (row, entry) = newborn.run, _born_row(newborn)
+        born_row = (row, packed(entry))
+
+        def apply(c: sqlite3.Connection) -> str:
+            """The id of the run that now exists."""
+            seen = "SELECT id FROM keys JOIN runs USING (n) WHERE keys.owner=? AND key=?"
+            if key is not None and (known := c.execute(seen, (run.owner, key)).fetchone()):
+                return known[0]
+            known = c.execute("SELECT n FROM runs WHERE id=?", (run.id,)).fetchone()
+            if known and self._is_repeat(c, known[0], run.id, newborn.entry):
+                return run.id
+            n = _insert_runs(c, [born_row])
+            if key is not None:
+                c.execute("INSERT INTO keys VALUES (?,?,?)", (run.owner, key, n))
+            return run.id
+
+        made = await self.database.write(apply)
+        return run if made == run.id else await self.get(made)
+
+    async def commit(self, change: Change) -> None:
+        entry, run, n = change.entry, change.run, self._number(change.run.id)
+        body = packed(to_json(entry)) if change.leave else to_json(entry)
+        summary = packed(to_json(run)) if change.summary else None
+        wake_at = None if change.wake_at is None or run.terminal else micros(change.wake_at)
+        children = [_born_row(child) for child in change.children]
+        sends = [(send.run, send.message.id, to_json(send.message)) for send in change.sends]
+        docs = [_doc_row(doc) for doc in change.docs]
+
+        def apply(c: sqlite3.Connection) -> None:
+            if not self._append(c, n, run.id, entry, body):
+                return
+            if summary is not None:
+                c.execute("INSERT INTO summaries VALUES (?,?) ON CONFLICT DO UPDATE SET body=excluded.body", (n, summary))
+            if change.leave:
+                c.execute(_LEAVE, (run.status, wake_at, n))
+            elif summary is not None or run.terminal:
+                c.execute(_STATUS, (run.status, run.terminal, n, run.status))
+            if change.consumed:
+                c.executemany("UPDATE inbox SET body=NULL WHERE n=? AND id=?", [(n, message) for message in change.consumed])
+            if children:
+                _insert_runs(c, children)
+            for to, message, said in sends:
+                _deliver(c, to, message, said)
+            if docs:
+                c.executemany(_PUT, docs)
+
+        await self.database.write(apply)
+
+    async def get(self, run: str) -> Run:
+        found = self.database.row("SELECT n, body FROM runs LEFT JOIN summaries USING (n) WHERE id=?", (run,))
+        if found is None:
+            raise NotFound(f"no run {run!r}")
+        n, summary = found
+        now = self._summary(run, n, summary)
+        for entry in self._entries(run, n, after=now.seq):
+            now = fold(now, entry)
+        return now
+
+    async def journal(self, run: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+        try:
+            return self._entries(run, self._number(run), after=after, limit=limit)
+        except NotFound:
+            return []
+
+    async def runs(
+        self,
+        *,
+        owner: str | None = None,
+        status: Sequence[Status] | None = None,
+        parent: str | None = None,
+        roots_only: bool = True,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """As of each run's last summary. A run whose summary cannot be read is passed over: `get` says why."""
+        where: list[tuple[str, Sequence[Any]]] = []
+        if owner is not None:
+            where.append(("owner=?", [owner]))
+        if status is not None:
+            where.append((f"status IN ({','.join('?' * len(status))})", status))
+        if parent is not None:
+            where.append(("parent=?", [parent]))
+        elif roots_only:
+            where.append(("parent IS NULL", []))
+        if cursor is not None:
+            where.append(("n<?", [_cursor(cursor)]))
+        condition = " AND ".join(sql for sql, _ in where) or "1"
+        args = [arg for _, args in where for arg in args]
+        found = self.database.rows(
+            f"SELECT n, id, body FROM runs LEFT JOIN summaries USING (n) WHERE {condition} ORDER BY n DESC LIMIT ?",
+            [*args, limit + 1],
+        )
+        return Page(
+            runs=tuple(run for n, run_id, body in found[:limit] if (run := self._summary_or_none(run_id, n, body))),
+            next=str(found[limit - 1][0]) if len(found) > limit else None,
+        )
+
+    # ---- inbox
+
+    async def send(self, run: str, message: AnyMessage) -> bool:
+        said = to_json(message)
+        return await self.database.write(lambda c: _deliver(c, run, message.id, said))
+
+    async def inbox(self, run: str) -> Sequence[AnyMessage]:
+        found = self.database.rows(
+            "SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? AND i.body IS NOT NULL ORDER BY i.place",
+            (run,),
+        )
+        return [self._read(body, AnyMessage, f"message {message!r} of run {run!r}") for message, body in found]
+
+    # ---- leases
+
+    async def take_lease(self, run: str, *, holder: str, now: datetime, until: datetime) -> Lease | None:
+        n, number_of = self._number(run), "SELECT number, holder, token, until FROM runs WHERE n=?"
+
+        def apply(c: sqlite3.Connection) -> Lease | None:
+            number, other, token, ends = c.execute(number_of, (n,)).fetchone()
+            if other is not None and other != holder and ends > micros(now) and self._alive.lives(token):
+                return None
+            c.execute(
+                "UPDATE runs SET number=?, holder=?, token=?, until=? WHERE n=?",
+                (number + 1, holder, self._alive.token, micros(until), n),
+            )
+            return Lease(run=run, holder=holder, number=number + 1, until=until)
+
+        return await self.database.write(apply)
+
+    async def renew(self, lease: Lease, *, until: datetime) -> Lease:
+        row = (micros(until), self._alive.token, lease.run, lease.holder, lease.number)
+        sql = "UPDATE runs SET until=?, token=? WHERE id=? AND holder=? AND number=?"
+        if not await self.database.write(lambda c: c.execute(sql, row).rowcount):
+            raise Conflict(f"lease {lease.number} of run {lease.run!r} is lost: another slice has it, or it was given back")
+        return Lease(run=lease.run, holder=lease.holder, number=lease.number, until=until)
+
+    async def give_back(self, lease: Lease) -> None:
+        row = (lease.run, lease.holder, lease.number)
+        sql = f"UPDATE runs SET {_NOBODY} WHERE id=? AND holder=? AND number=?"
+        await self.database.write(lambda c: c.execute(sql, row).rowcount)
+
+    async def lease(self, run: str) -> Lease | None:
+        found = self.database.row("SELECT holder, number, until FROM runs WHERE id=? AND holder IS NOT NULL", (run,))
+        return Lease(run=run, holder=found[0], number=found[1], until=moment(found[2])) if found else None
+
+    async def due(self, now: datetime, *, limit: int = 100) -> Sequence[str]:
+        at, due, live = micros(now), dict[str, None](), set[str]()
+        alive = {token: self._alive.lives(token) for (token,) in self.database.rows(_TOKENS)}
+        for run, token, until in self.database.rows(_HELD):
+            if until > at and alive.get(token, False):
+                live.add(run)
+            else:
+                due[run] = None
+        for sql, args in ((_SLEEPERS, (at,)), (_UNREAD, ())):
+            found = self.database.rows(sql, (*args, limit + len(live)))
+            due.update((run, None) for (run,) in found if run not in live)
+        return list(due)[:limit]
+
+    # ---- documents
+
+    async def put(self, doc: Doc, *, if_absent: bool = False) -> bool:
+        sql, row = _PUT_IF_ABSENT if if_absent else _PUT, _doc_row(doc)
+        return await self.database.write(lambda c: c.execute(sql, row).rowcount > 0)
+
+    async def doc(self, kind: str, doc_id: str) -> Doc | None:
+        found = self.database.row(f"SELECT {_DOC} FROM docs WHERE kind=? AND id=?", (kind, doc_id))
+        return self._doc(found) if found else None
+
+    async def docs(self, kind: str, scope: str, *, limit: int | None = None) -> Sequence[Doc]:
+        sql = f"SELECT {_DOC} FROM docs WHERE kind=? AND scope=? ORDER BY at, place LIMIT ?"
+        return [self._doc(row) for row in self.database.rows(sql, (kind, scope, -1 if limit is None else limit))]
+
+    async def drop(self, kind: str, doc_id: str) -> None:
+        await self.database.write(lambda c: c.execute("DELETE FROM docs WHERE kind=? AND id=?", (kind, doc_id)).rowcount)
+
+    # ---- reading
+
+    def _number(self, run: str) -> int:
+        """The run's number here; never called inside a write, whose runs may still come to nothing."""
+        number = self._numbers.get(run)
+        if number is None:
+            found = self.database.row("SELECT n FROM runs WHERE id=?", (run,))
+            if found is None:
+                raise NotFound(f"no run {run!r}")
+            if len(self._numbers) >= NUMBERS_KEPT:
+                self._numbers.clear()
+            number = self._numbers[run] = found[0]
+        return number
+
+    def _entries(self, run: str, n: int, *, after: int, limit: int | None = None) -> list[Entry]:
+        found = self.database.rows(
+            "SELECT key, body FROM journal WHERE key>? AND key<? ORDER BY key LIMIT ?",
+            (_key(n, max(after, 0)), _key(n + 1, 0), -1 if limit is None else limit),
+        )
+        return [self._entry(run, key, body) for key, body in found]
+
+    def _entry(self, run: str, key: int, body: bytes) -> Entry:
+        where = self._where(f"journal entry {key & MAX_SEQ} of run {run!r}")
+        return read_entry(unpacked(body, where=where), where=where)
+
+    def _summary(self, run: str, n: int, body: bytes | None) -> Run:
+        """The run as of its last summary; its first entry is one."""
+        if body is not None:
+            where = self._where(f"the summary of run {run!r}")
+            return read_run(unpacked(body, where=where), where=where)
+        first = self._entries(run, n, after=0, limit=1)
+        if not first:
+            raise Corrupt(f"{self._where(f'run {run!r}')} has no first entry")
+        return born(first[0])
+
+    def _summary_or_none(self, run: str, n: int, body: bytes | None) -> Run | None:
+        try:
+            return self._summary(run, n, body)
+        except Corrupt:
+            return None
+
+    def _doc(self, row: Row) -> Doc:
+        kind, doc_id, scope, at, body = row
+        read = self._read(body, Any, f"document {doc_id!r} of kind {kind!r}")
+        return Doc(kind=kind, id=doc_id, scope=scope, at=moment(at), body=read)
+
+    def _read(self, body: bytes, shape: Any, what: str) -> Any:
+        return from_json(body, shape, where=self._where(what))
+
+    def _where(self, what: str) -> str:
+        return f"{what} in {str(self.database.file)!r}"
+
+    # ---- writing, inside a transaction
+
+    def _append(self, c: sqlite3.Connection, n: int, run: str, entry: Entry, body: bytes) -> bool:
+        """The entry is the journal's; False if it was already. The unique key is the lock (L1)."""
+        try:
+            c.execute("INSERT INTO journal VALUES (?,?)", (_key(n, entry.seq), body))
+        except sqlite3.IntegrityError as error:
+            if self._is_repeat(c, n, run, entry):
+                return False
+            raise Conflict(f"run {run!r} has an entry {entry.seq} already: another slice was first") from error
+        return True
+
+    def _is_repeat(self, c: sqlite3.Connection, n: int, run: str, entry: Entry) -> bool:
+        key = _key(n, entry.seq)
+        found = c.execute("SELECT body FROM journal WHERE key=?", (key,)).fetchone()
+        return found is not None and self._entry(run, key, found[0]).commit == entry.commit
+
+
+MAX_SEQ = (1 << SEQ_BITS) - 1
+
+_ENDED = "status IN ('completed', 'failed', 'cancelled')"
+_NOBODY = "holder=NULL, token=NULL, until=NULL"
+_LEAVE = f"UPDATE runs SET status=?, wake_at=?, {_NOBODY} WHERE n=?"
+_STATUS = "UPDATE runs SET status=?, wake_at=iif(?, NULL, wake_at) WHERE n=? AND status<>?"
+
+_TOKENS = "SELECT DISTINCT token FROM runs WHERE holder IS NOT NULL"
+_HELD = f"SELECT id, token, until FROM runs WHERE holder IS NOT NULL AND NOT {_ENDED}"
+_SLEEPERS = f"SELECT id FROM runs WHERE wake_at<=? AND NOT {_ENDED} ORDER BY wake_at LIMIT ?"
+_UNREAD = f"""SELECT id FROM runs WHERE NOT {_ENDED} AND n IN (SELECT n FROM inbox WHERE body IS NOT NULL) LIMIT ?"""
+
+_DOC = "kind, id, scope, at, body"
+_PUT_IF_ABSENT = f"INSERT INTO docs ({_DOC}) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
+_PUT = f"""INSERT INTO docs ({_DOC}) VALUES (?,?,?,?,?)
+    ON CONFLICT DO UPDATE SET scope=excluded.scope, at=excluded.at, body=excluded.body"""
+
+
+def _key(n: int, seq: int) -> int:
+    return n << SEQ_BITS | min(seq, MAX_SEQ)
+
+
+def _born_row(newborn: Newborn) -> _Born:
+    run = newborn.run
+    wake_at = None if newborn.wake_at is None or run.terminal else micros(newborn.wake_at)
+    parent = run.parent.run if run.parent else None
+    return (run.id, run.owner, parent, run.status, wake_at), to_json(newborn.entry)
+
+
+def _insert_runs(c: sqlite3.Connection, newborn: Sequence[_Born]) -> int:
+    """The runs exist, with their first entries; the first one's number."""
+    first = (c.execute("SELECT max(n) FROM runs").fetchone()[0] or 0) + 1
+    try:
+        c.executemany(
+            "INSERT INTO runs (n, id, owner, parent, status, wake_at) VALUES (?,?,?,?,?,?)",
+            [(n, *row) for n, (row, _) in enumerate(newborn, first)],
+        )
+    except sqlite3.IntegrityError as error:
+        raise Conflict(f"one of the runs {', '.join(row[0] for row, _ in newborn)} exists already") from error
+    c.executemany("INSERT INTO journal VALUES (?,?)", [(_key(n, 1), entry) for n, (_, entry) in enumerate(newborn, first)])
+    return first
+
+
+def _deliver(c: sqlite3.Connection, run: str, message: str, said: bytes) -> bool:
+    """The message is in the run's inbox; False if its id was there before, consumed or not."""
+    found = c.execute("SELECT n FROM runs WHERE id=?", (run,)).fetchone()
+    if found is None:
+        raise NotFound(f"no run {run!r} to send message {message!r} to")
+    place = c.execute("SELECT max(place) FROM inbox WHERE n=? AND body IS NOT NULL", found).fetchone()[0] or 0
+    sql = "INSERT INTO inbox VALUES (?,?,?,?) ON CONFLICT DO NOTHING"
+    return c.execute(sql, (*found, message, place + 1, said)).rowcount > 0
+
+
+def _doc_row(doc: Doc) -> Row:
+    return (doc.kind, doc.id, doc.scope, micros(doc.at), to_json(doc.body))
+
+
+def _cursor(cursor: str) -> int:
+    if not cursor.isdecimal():
+        raise Invalid("cursor", cursor, "must be the `next` of an earlier page")
+    return int(cursor)

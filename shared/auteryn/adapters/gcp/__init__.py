@@ -1,0 +1,1 @@
+"""Google Cloud, and the google-genai client that both worlds share."""

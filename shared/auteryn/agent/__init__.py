@@ -1,0 +1,1 @@
+"""HOW IT THINKS: the loop, the conversation, its prompts and its calls."""

@@ -1,0 +1,329 @@
+"""The calls of one turn: gates, intents, parallel work, one answer each (L6, L7)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import AsyncGenerator
+from typing import Any, assert_never
+
+from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.output import capped
+from auteryn.agent.prompt import plan_report
+from auteryn.agent.thread import OpenCall
+from auteryn.errors import DiskFull, Retryable, ToolFailed
+from auteryn.plan.scheduler import needs_review, over, running
+from auteryn.policy.gates import ALLOW, ALLOW_FOR_RUN, GATE_OPTIONS, fingerprint, gate
+from auteryn.policy.limits import TOOL_RETRIES
+from auteryn.policy.retry import backoff
+from auteryn.schema import event as e
+from auteryn.schema.human import Ask, Subject
+from auteryn.schema.record import derived_id
+from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, UntilTime
+from auteryn.tools.signature import arguments
+from auteryn.tools.tool import Pause, Result, Tool, ToolContext
+
+
+async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
+    """Bring every open call as far as it can go now, and yield what to commit. What is open afterwards waits.
+
+    Calls run side by side; each answer is committed as it comes, so a crash repeats only what has no answer yet.
+    """
+    if settled := [fact for call in mind.thread.open_calls for fact in _settled(mind, call)]:
+        yield tuple(settled)
+    work = list[_Work]()
+    refused = list[e.AnyEvent]()
+    for call in mind.thread.open_calls:
+        if call.state != "suspended":
+            step = _prepared(mind, call)
+            refused += step if isinstance(step, list) else []
+            work += [step] if isinstance(step, _Work) else []
+    if refused:
+        yield tuple(refused)
+    if intents := tuple(e.CallStarted(call=one.call.id, tool=one.tool.name) for one in work if one.needs_intent):
+        yield intents
+    async for facts in _side_by_side(mind, work):
+        yield facts
+
+
+class _Work:
+    """A call that may run now."""
+
+    __slots__ = ("args", "call", "resumed", "tool")
+
+    def __init__(self, call: OpenCall, tool: Tool, args: dict[str, Any]) -> None:
+        self.call, self.tool, self.args = call, tool, args
+        self.resumed = call.begun
+        """An earlier slice began it and left no answer."""
+
+    @property
+    def needs_intent(self) -> bool:
+        return self.tool.effect in ("keyed", "once") and not self.resumed
+
+    @property
+    def lane(self) -> str:
+        """Calls of one lane run one after the other."""
+        key = self.tool.serial(self.args) if self.tool.serial else None
+        return f"{self.tool.group} {key}" if key else self.call.id
+
+
+# ---- before a call runs ---------------------------------------------------------------------------------------
+
+
+def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
+    """The call ready to run, or the facts that answer or suspend it at once."""
+    try:
+        tool = mind.registry.get(call.name)
+        args = arguments(tool, call.args)
+    except ToolFailed as error:
+        return [_failed(call, error)]
+    if call.state == "proposed" and _must_ask(mind, tool, args):
+        return _gated(mind, call, tool, args)
+    return _Work(call, tool, args)
+
+
+def _must_ask(mind: Mind, tool: Tool, args: dict[str, Any]) -> bool:
+    verdict = gate(
+        tool.permission,
+        tool=tool.name,
+        target=_target(tool, args),
+        grants=mind.run.grants,
+        sends=tool.sends,
+        tainted=False,
+        approve=mind.run.options.approve,
+    )
+    return verdict == "ask"
+
+
+def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any]) -> list[e.AnyEvent]:
+    """The question before the call, bound to exactly what is shown."""
+    target = _target(tool, args)
+    ask = Ask(
+        id=derived_id("ask", call.id),
+        run=mind.run.id,
+        call=call.id,
+        kind="gate",
+        message=f"Allow {tool.name}{f' ({target})' if target else ''}?",
+        options=GATE_OPTIONS,
+        subject=Subject(tool=tool.name, args=args, sha256=fingerprint(tool.name, args), target=target),
+        opened_at=mind.now(),
+    )
+    return [e.AskOpened(ask=ask), e.CallSuspended(call=call.id, tool=tool.name, wait=ForPerson(ask=ask.id, call=call.id))]
+
+
+def _target(tool: Tool, args: dict[str, Any]) -> str:
+    return tool.target(args) if tool.target else ""
+
+
+# ---- when a wait is over ----------------------------------------------------------------------------------------
+
+
+def _settled(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
+    """The facts that end a suspended call's wait, if it is over."""
+    match call.wait:
+        case UntilTime() as wait:
+            if mind.now() < wait.at:
+                return []
+            return [_answered(call, {"woke_at": wait.at.isoformat(), "reason": wait.reason})]
+        case ForPerson() as wait:
+            return _person_said(mind, call, wait.ask)
+        case ForSteps():
+            return _plan_said(mind, call)
+        case ForBudget() | ForRateLimit() | None:
+            return []
+        case _:
+            assert_never(call.wait)
+
+
+def _person_said(mind: Mind, call: OpenCall, ask: str) -> list[e.AnyEvent]:
+    answer = mind.thread.answers.get(ask)
+    if answer is None:
+        return []
+    if ask in mind.thread.gates:
+        if answer.value in (ALLOW, ALLOW_FOR_RUN) and mind.thread.gates[ask] == _shown_now(mind, call):
+            return [e.CallAllowed(call=call.id, sha256=mind.thread.gates[ask], by=answer.by)]
+        return [_failed(call, ToolFailed("denied", f"{answer.by} did not allow this call; do not repeat it"))]
+    if answer.how == "expired":
+        return [_answered(call, {"answer": answer.value, "note": "nobody answered in time"})]
+    return [_answered(call, {"answer": answer.value, "by": answer.by})]
+
+
+def _shown_now(mind: Mind, call: OpenCall) -> str:
+    """The fingerprint of what would run: checked where the call is made, not where it was asked."""
+    try:
+        return fingerprint(call.name, arguments(mind.registry.get(call.name), call.args))
+    except ToolFailed:
+        return ""
+
+
+def _plan_said(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
+    """A plan call is answered when every step has ended, or when nothing runs and the planner is to look."""
+    plan = mind.run.plan
+    if plan is None:
+        return [_failed(call, ToolFailed("not_found", "this run has no plan"))]
+    review = needs_review(plan)
+    if over(plan):
+        return [_answered(call, plan_report(plan))]
+    if review and not running(plan):
+        return [_answered(call, plan_report(plan)), e.PlanReviewed(steps=review)]
+    return []
+
+
+# ---- running ----------------------------------------------------------------------------------------------------
+
+
+async def _side_by_side(mind: Mind, work: list[_Work]) -> AsyncGenerator[Facts, None]:
+    lanes: dict[str, list[_Work]] = {}
+    for one in work:
+        lanes.setdefault(one.lane, []).append(one)
+    if len(work) == 1:
+        yield await _run(mind, work[0])
+        return
+    done: asyncio.Queue[Facts] = asyncio.Queue()
+
+    async def drive(lane: list[_Work]) -> None:
+        for one in lane:
+            await done.put(await _run(mind, one))
+
+    tasks = [asyncio.create_task(drive(lane)) for lane in lanes.values()]
+    try:
+        left = len(work)
+        while left:
+            ready = [await _first(done, tasks)]
+            while not done.empty():  # what came at the same moment shares a commit
+                ready.append(done.get_nowait())
+            left -= len(ready)
+            yield tuple(fact for facts in ready for fact in facts)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _first(done: asyncio.Queue[Facts], tasks: list[asyncio.Task[None]]) -> Facts:
+    """The next facts; an error of the engine itself in any lane is raised here instead of waiting for ever."""
+    getter = asyncio.create_task(done.get())
+    await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
+    while not getter.done():
+        for task in tasks:
+            if task.done() and (error := task.exception()):
+                getter.cancel()
+                raise error
+        await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
+    return getter.result()
+
+
+async def _run(mind: Mind, one: _Work) -> Facts:
+    """Run one call to its answer or its pause. Raises only what ends the slice."""
+    context = _context(mind, one.call)
+    began = time.monotonic()
+    try:
+        outcome, attempts = await _attempted(mind, one, context)
+    except ToolFailed as error:
+        return (*_logged(context), _failed(one.call, error, ms=_ms(began)))
+    match outcome:
+        case Pause():
+            return (
+                *_logged(context),
+                *outcome.events,
+                e.CallSuspended(call=one.call.id, tool=one.tool.name, wait=outcome.wait),
+            )
+        case Result():
+            output, events, credits = outcome.output, outcome.events, outcome.credits
+        case _:
+            output, events, credits = outcome, (), None
+    shown, cut = capped(output, one.call.id, mind.files)
+    answer = e.CallAnswered(
+        call=one.call.id,
+        tool=one.tool.name,
+        output=shown,
+        cut=cut,
+        ms=_ms(began),
+        attempts=attempts,
+        credits=one.tool.cost if credits is None else credits,
+    )
+    if one.tool.name == "note_write":
+        mind.notes = None
+    return (*_logged(context), *events, answer)
+
+
+async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any, int]:
+    """The tool's outcome, after retries of what may be retried (L6)."""
+    if one.resumed and one.tool.effect == "once":
+        return await _probed(one, context), 1
+    for attempt in range(1, TOOL_RETRIES + 2):
+        try:
+            return await _within_time(one, context), attempt
+        except ToolFailed as error:
+            if not error.retryable or attempt > TOOL_RETRIES or one.tool.effect == "once" or not mind.run.options.auto_retry:
+                raise
+            await mind.services.clock.sleep(error.retry_after or backoff(attempt))
+    raise AssertionError("unreachable: the last attempt raises")
+
+
+async def _probed(one: _Work, context: ToolContext) -> Any:
+    """An earlier slice may have done it: ask the target if it can be asked, never do it blindly again."""
+    if one.tool.probe is not None:
+        found = await one.tool.probe(context, **one.args)
+        if found is not None:
+            return found
+        return await _within_time(one, context)
+    raise ToolFailed(
+        "ambiguous",
+        "outcome unknown: this call was under way when the work was interrupted, and it may have taken effect. "
+        "It was not repeated. Find out before you do it again, or say so in the result.",
+    )
+
+
+async def _within_time(one: _Work, context: ToolContext) -> Any:
+    tool = one.tool
+    given = {"ctx": context, **one.args} if tool.takes_context else one.args
+    try:
+        async with asyncio.timeout(tool.timeout.total_seconds()):
+            if inspect.iscoroutinefunction(tool.fn):
+                return await tool.fn(**given)
+            return await asyncio.to_thread(tool.fn, **given)
+    except TimeoutError as error:
+        raise ToolFailed(
+            "timeout", f"{tool.name} took longer than {tool.timeout.total_seconds():g} s and was stopped"
+        ) from error
+    except DiskFull as error:
+        raise ToolFailed("quota", str(error)) from error
+    except Retryable as error:
+        raise ToolFailed("unavailable", str(error), retryable=True, retry_after=error.retry_after) from error
+    except (ToolFailed, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        raise ToolFailed("failed", f"{tool.name} failed: {type(error).__name__}: {error}") from error
+
+
+def _context(mind: Mind, call: OpenCall) -> ToolContext:
+    return ToolContext(
+        run=mind.run,
+        call=call.id,
+        key=derived_id("key", mind.run.id, call.id),
+        files=mind.files,
+        store=mind.services.store,
+        blobs=mind.services.blobs,
+        clock=mind.services.clock,
+        registry=mind.registry,
+        anchor=mind.anchor,
+        shown=set(mind.thread.found),
+    )
+
+
+def _answered(call: OpenCall, output: Any) -> e.CallAnswered:
+    return e.CallAnswered(call=call.id, tool=call.name, output=output)
+
+
+def _failed(call: OpenCall, error: ToolFailed, *, ms: int = 0) -> e.CallAnswered:
+    return e.CallAnswered(call=call.id, tool=call.name, output=str(error), error=error.kind, ms=ms)
+
+
+def _logged(context: ToolContext) -> tuple[e.Logged, ...]:
+    return tuple(e.Logged(level=level, message=message) for level, message in context.logged)
+
+
+def _ms(began: float) -> int:
+    return round((time.monotonic() - began) * 1000)

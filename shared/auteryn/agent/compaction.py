@@ -1,0 +1,95 @@
+"""When the conversation grows too long: a summary of what was, the newest turns as they are, the ledger untouched."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.prompt import text
+from auteryn.agent.speak import ask_model
+from auteryn.policy.limits import CHARS_PER_TOKEN
+from auteryn.policy.modes import MODES
+from auteryn.ports.model import ModelRequest
+from auteryn.schema import event as e
+from auteryn.schema.message import Content
+
+RESULT_CHARS = 600
+"""Of each tool result in the transcript that is summarised: its file holds the rest."""
+
+
+async def compacted(mind: Mind) -> Facts:
+    """A `Compacted` fact, at a turn's boundary: the older turns become a summary, the newest stay as they are."""
+    thread = mind.thread
+    keep = _first_kept(mind)
+    kept_at = thread.turns[keep].content if keep < len(thread.turns) else len(thread.contents)
+    keep_from = thread.turns[keep].seq if keep < len(thread.turns) else mind.run.seq + 2
+    reply = await ask_model(mind, _summary_request(mind, thread.contents[:kept_at]))
+    summary = reply.text.strip() or _transcript(thread.contents[:kept_at])[-8_000:]
+    return (
+        e.Compacted(
+            summary=summary,
+            keep_from=keep_from,
+            found=tuple(thread.found),
+            prompt_tokens=thread.tokens(),
+            tokens=reply.tokens,
+            attempts=reply.attempts,
+            credits=mind.settings.price(reply.model, reply.tokens, mind.now()),
+        ),
+    )
+
+
+def raised(mind: Mind) -> Facts:
+    """A FAST conversation goes on with another model: as text, since signatures belong to the model that made them."""
+    said = _transcript(mind.thread.contents[1:])
+    return (e.Compacted(summary=f"(in FAST mode)\n{said[-20_000:]}", keep_from=mind.run.seq + 2, attempts=0),)
+
+
+def _first_kept(mind: Mind) -> int:
+    """Index of the first turn that stays: as many of the newest as fit into the kept tokens, at least none."""
+    thread = mind.thread
+    size, index = 0, len(thread.turns)
+    for at in range(len(thread.turns) - 1, 0, -1):
+        begin = thread.turns[at].content
+        end = thread.turns[at + 1].content if at + 1 < len(thread.turns) else len(thread.contents)
+        size += sum(len(json.dumps(content)) for content in thread.contents[begin:end])
+        if size > mind.settings.keep_tokens * CHARS_PER_TOKEN:
+            break
+        index = at
+    return index
+
+
+def _summary_request(mind: Mind, contents: list[Content]) -> ModelRequest:
+    mode = MODES[mind.run.mode]
+    transcript = _transcript(contents)
+    return ModelRequest(
+        role=mode.name,
+        system=text("summarise"),
+        contents=[
+            {"role": "user", "parts": [{"text": f"Summarise this transcript.\n\n<transcript>\n{transcript}\n</transcript>"}]}
+        ],
+        thinking_tokens=mode.thinking_tokens,
+        silence=mode.silence,
+    )
+
+
+def _transcript(contents: list[Content]) -> str:
+    """The conversation as plain text, long results cut in the middle."""
+    return "\n".join(
+        _line(content["role"], part) for content in contents for part in content["parts"] if _line(content["role"], part)
+    )
+
+
+def _line(role: str, part: dict[str, Any]) -> str:
+    if call := part.get("functionCall"):
+        return f"agent calls {call['name']} {_short(json.dumps(call.get('args') or {}, ensure_ascii=False))}"
+    if answer := part.get("functionResponse"):
+        return f"{answer['name']} answers {_short(json.dumps(answer['response'], ensure_ascii=False))}"
+    if part.get("text") and not part.get("thought"):
+        return f"{'agent' if role == 'model' else 'user'}: {part['text']}"
+    return ""
+
+
+def _short(whole: str) -> str:
+    half = RESULT_CHARS // 2
+    return whole if len(whole) <= RESULT_CHARS else f"{whole[:half]} … {whole[-half:]}"

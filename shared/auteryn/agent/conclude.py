@@ -1,0 +1,61 @@
+"""The model has spoken its last word, for now: is the run done?"""
+
+from __future__ import annotations
+
+import asyncio
+
+from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.prompt import MISSING_DELIVERABLES, children_report
+from auteryn.plan.scheduler import needs_review, over, running
+from auteryn.policy.limits import DELIVERABLE_REMINDERS
+from auteryn.schema import event as e
+from auteryn.schema.run import ForSteps, Run, Verdict
+
+
+async def conclude(mind: Mind) -> Facts:
+    """What follows a final text: a queued message, a wait for children, their report, missing deliverables, or the end.
+
+    Empty while children are at work: then `mind.wait_for` says so.
+    """
+    run, thread = mind.run, mind.thread
+    if mind.queued:
+        message = mind.queued.pop(0)
+        return (e.Told(text=message.text, why="message", message=message.id, by=message.by),)
+    if not _children_over(run):
+        if run.plan and (review := needs_review(run.plan)) and not running(run.plan):
+            return (e.Told(text=children_report(run), why="report"), e.PlanReviewed(steps=review))
+        mind.wait_for.append(ForSteps())
+        return ()
+    if _unreported(mind):
+        return (e.Told(text=children_report(run), why="report"),)
+    verdicts = await _verified(mind)
+    if missing := [verdict for verdict in verdicts if not verdict.ok]:
+        lines = "\n".join(f"- {verdict.deliverable}: {verdict.detail}" for verdict in missing)
+        if thread.reminders < DELIVERABLE_REMINDERS:
+            return (e.Told(text=MISSING_DELIVERABLES.format(lines=lines), why="deliverables"),)
+        message = f"the model says it is done, but {missing[0].deliverable!r} is not there: {missing[0].detail}"
+        return (e.RunFailed(reason="deliverable_missing", message=message, partial=thread.final, verdicts=verdicts),)
+    return (e.RunCompleted(result=thread.final or "", verdicts=verdicts),)
+
+
+async def _verified(mind: Mind) -> tuple[Verdict, ...]:
+    """The verdict on every declared deliverable; opening workbooks is imported and done only where something was declared."""
+    declared = mind.run.options.deliverables
+    if not declared:
+        return ()
+    from auteryn.agent.deliverables import verify
+
+    return await asyncio.to_thread(verify, declared, mind.files)
+
+
+def _children_over(run: Run) -> bool:
+    return (run.plan is None or over(run.plan)) and all(schedule.over for schedule in run.schedules)
+
+
+def _unreported(mind: Mind) -> bool:
+    """Something has ended that the model has not been told of."""
+    told = mind.thread.reported
+    if "*" in told:
+        return False
+    plan_news = mind.run.plan is not None and mind.run.plan.id not in told
+    return plan_news or bool(mind.run.schedules)

@@ -1,0 +1,41 @@
+"""The agent loop. It yields facts; the slice commits each before the loop goes on, so it never learns what a store is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+
+from auteryn.agent.calls import answer_calls
+from auteryn.agent.conclude import conclude
+from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.turn import next_turn
+from auteryn.plan.scheduler import over
+
+
+async def think(mind: Mind) -> AsyncGenerator[Facts, None]:
+    """Everything a run can do now, fact by fact. Ends when the run has ended or must wait.
+
+    What it waits for is said by its open calls and by `mind.wait_for`.
+    """
+    while not mind.run.terminal:
+        if mind.thread.open_calls:
+            async for facts in answer_calls(mind):
+                yield facts
+            if mind.thread.open_calls:
+                return
+        elif mind.thread.final is not None or _carries_out_a_given_plan(mind):
+            facts = await conclude(mind)
+            if not facts:
+                return
+            yield facts
+        else:
+            facts = await next_turn(mind)
+            if facts:
+                yield facts
+            if mind.wait_for or not facts:
+                return
+
+
+def _carries_out_a_given_plan(mind: Mind) -> bool:
+    """The plan came with the task, and the model has nothing to say before it is over."""
+    run = mind.run
+    return not mind.thread.started and run.plan is not None and not (over(run.plan) and mind.thread.reported)

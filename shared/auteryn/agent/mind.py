@@ -1,0 +1,63 @@
+"""What one slice thinks with: the run and its conversation as they are now, and the world it may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from auteryn.agent.thread import Thread
+from auteryn.ports import Services
+from auteryn.schema.event import AnyEvent
+from auteryn.schema.inbox import UserMessage
+from auteryn.schema.message import Delta, Tokens
+from auteryn.schema.run import Run, Wait
+from auteryn.tools.registry import Registry
+from auteryn.tools.workspace import Workspace
+
+Facts = tuple[AnyEvent, ...]
+"""What one commit will hold."""
+
+
+@dataclass(slots=True)
+class Settings:
+    """How the engine is set up; the same for all runs of a process."""
+
+    compact_at_tokens: int
+    keep_tokens: int
+    price: Callable[[str, Tokens, datetime], int]
+    """Of one answer of a model, in thousandths of a credit."""
+
+
+@dataclass(slots=True)
+class Mind:
+    """`run` and `thread` are brought up to date after every commit, so what the loop reads is always what is stored."""
+
+    run: Run
+    thread: Thread
+    services: Services
+    registry: Registry
+    files: Workspace
+    settings: Settings
+    on_delta: Callable[[Delta], None]
+    stop_at: datetime
+    """When this slice has to be over."""
+    anchor: datetime
+    """What relative waits count from: the timer that just rang, else the moment the run or slice began."""
+    queued: list[UserMessage] = field(default_factory=list[UserMessage])
+    """Messages that are applied when the run would otherwise end."""
+    notes: list[tuple[str, str]] | None = None
+    """Sections `constraints` and `decisions`, read again after a note was written."""
+    wait_for: list[Wait] = field(default_factory=list[Wait])
+    """What the run itself will wait for when the loop returns."""
+    sent: int = 0
+    """Model calls sent in this slice and not yet committed."""
+
+    def now(self) -> datetime:
+        return self.services.clock.now()
+
+    @property
+    def calls_left(self) -> int:
+        """Model calls the run may still make: children's shares are gone until they end."""
+        held = sum(share.llm_calls for share in self.run.shares.values())
+        return self.run.limits.llm_calls - self.run.usage.llm_calls - held - self.sent

@@ -1,0 +1,29 @@
+"""Large outputs go to a file at once; the conversation holds head, tail and path."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from auteryn.policy.limits import OUTPUT_CAP, OUTPUT_HEAD, OUTPUT_TAIL
+from auteryn.schema.record import to_json
+from auteryn.tools.workspace import Workspace
+
+
+def capped(output: Any, call: str, files: Workspace) -> tuple[Any, bool]:
+    """The output as the model sees it, and whether it was cut. The whole then lies in `outputs/<call>`."""
+    raw = to_json(output)
+    if len(raw) <= OUTPUT_CAP:
+        return output, False
+    whole = output if isinstance(output, str) else json.dumps(json.loads(raw), ensure_ascii=False, indent=1)
+    path = f"outputs/{call}.{'txt' if isinstance(output, str) else 'json'}"
+    files.write(path, whole.encode())
+    cut = {
+        "cut": True,
+        "head": whole[:OUTPUT_HEAD],
+        "tail": whole[-OUTPUT_TAIL:],
+        "path": path,
+        "chars_total": len(whole),
+        "note": "the whole output is in the file: file_read and file_grep open it",
+    }
+    return cut, True

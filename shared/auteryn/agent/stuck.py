@@ -1,0 +1,29 @@
+"""Is the agent going in circles? Same arguments AND same outcome; the same call with new outcomes is honest batch work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+SAME_IN_A_ROW = 4
+PING_PONG_ROUNDS = 4
+
+
+def circling(outcomes: Sequence[tuple[str, str, str]]) -> int:
+    """How many times the newest call, or pair of alternating calls, came back unchanged; 0 when that is not much."""
+    same = _tail_length(outcomes, period=1)
+    if same >= SAME_IN_A_ROW:
+        return same
+    rounds = _tail_length(outcomes, period=2) // 2
+    return rounds if rounds >= PING_PONG_ROUNDS else 0
+
+
+def _tail_length(outcomes: Sequence[tuple[str, str, str]], period: int) -> int:
+    """Length of the longest tail that repeats with this period."""
+    items = list(outcomes)
+    n = len(items)
+    if n < period:
+        return 0
+    length = period
+    while length < n and items[n - 1 - length] == items[n - 1 - length + period]:
+        length += 1
+    return length

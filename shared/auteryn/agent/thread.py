@@ -1,0 +1,257 @@
+"""The conversation of a run, kept as the model's own wire JSON and extended fact by fact, never rebuilt."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from auteryn.policy.limits import CHARS_PER_TOKEN
+from auteryn.schema import event as e
+from auteryn.schema.human import Answer
+from auteryn.schema.message import Content
+from auteryn.schema.record import canonical_json, derived_id, to_json
+from auteryn.schema.run import Input, Wait
+
+CallState = Literal["proposed", "allowed", "started", "suspended", "answered"]
+
+
+@dataclass(slots=True)
+class OpenCall:
+    """A call of the current turn."""
+
+    id: str
+    name: str
+    args: dict[str, Any]
+    wire_id: str | None
+    state: CallState = "proposed"
+    begun: bool = False
+    """Its intent was committed: it may have taken effect (L6)."""
+    wait: Wait | None = None
+    output: Any = None
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Kept:
+    """Where a turn begins: for the cut of a compaction."""
+
+    seq: int
+    content: int
+    chars: int
+
+
+@dataclass(slots=True)
+class Thread:
+    """What the model is shown, and what is open in it. `add` takes entries in the journal's order."""
+
+    run: str
+    task: Input = field(default_factory=lambda: Input(text=""))
+    contents: list[Content] = field(default_factory=list[Content])
+    calls: dict[str, OpenCall] = field(default_factory=dict[str, OpenCall])
+    """Calls of the current turn in the model's order, the answered ones too; empty between turns."""
+    final: str | None = None
+    """The model's last text, if its last turn had no calls and nobody spoke since."""
+    last_text: str = ""
+    """The newest text the model wrote: a partial result, if it comes to that."""
+    answers: dict[str, Answer] = field(default_factory=dict[str, Answer])
+    """Answers to asks, by ask id, until their call took them."""
+    found: list[str] = field(default_factory=list[str])
+    """Tools found by search, in order."""
+    turns: list[Kept] = field(default_factory=list[Kept])
+    outcomes: deque[tuple[str, str, str]] = field(default_factory=lambda: deque[tuple[str, str, str]](maxlen=40))
+    """(tool, hash of arguments, hash of outcome) of the last calls, for the stuck detector."""
+    nudges: int = 0
+    unreadable: int = 0
+    """Answers in a row that could not be used."""
+    outages: int = 0
+    """Times in a row that the model could not be reached."""
+    reminders: int = 0
+    """How often missing deliverables were pointed out."""
+    reported: set[str] = field(default_factory=set[str])
+    """Ids of ended plans the model was told of; `*` when it was told of everything that has ended."""
+    gates: dict[str, str] = field(default_factory=dict[str, str])
+    """Open gates: ask id → hash of what was shown."""
+    stuck_ask: str | None = None
+    """The question whether to go on, while it is open."""
+    share_refused: bool = False
+    raised: bool = False
+    """The run went from FAST to DEEP, and its conversation is still the FAST one."""
+    chars: int = 0
+    """Of `contents`."""
+    compacted: bool = False
+    late: list[str] = field(default_factory=list[str])
+    """Texts told while calls were open; they follow the answers."""
+    prompt_tokens: int = 0
+    """Of the last request, and `chars` then."""
+    prompt_chars: int = 0
+
+    # ---- reading
+
+    @property
+    def open_calls(self) -> list[OpenCall]:
+        return [call for call in self.calls.values() if call.state != "answered"]
+
+    @property
+    def started(self) -> bool:
+        """The model has spoken in what is kept of the conversation."""
+        return bool(self.turns)
+
+    def tokens(self) -> int:
+        """What the next prompt will about hold: the last count plus what was added since."""
+        return self.prompt_tokens + max(0, self.chars - self.prompt_chars) // CHARS_PER_TOKEN
+
+    # ---- writing
+
+    def extend(self, entries: Iterable[e.Entry]) -> Thread:
+        for entry in entries:
+            self.add(entry)
+        return self
+
+    def add(self, entry: e.Entry) -> None:
+        for event in entry.events:
+            self._take(event, entry.seq)
+
+    def _take(self, event: e.AnyEvent, seq: int) -> None:
+        match event:
+            case e.RunCreated():
+                self.task = event.input
+                self._say(task_parts(event.input))
+            case e.ModelAnswered():
+                self._answered(event, seq)
+            case e.CallAllowed():
+                self.calls[event.call].state, self.calls[event.call].wait = "allowed", None
+            case e.CallStarted():
+                self.calls[event.call].begun, self.calls[event.call].state = True, "started"
+            case e.CallSuspended():
+                self.calls[event.call].state, self.calls[event.call].wait = "suspended", event.wait
+            case e.CallAnswered():
+                self._call_answered(event)
+            case e.AskAnswered():
+                self.answers[event.answer.ask] = event.answer
+            case e.Told():
+                self._told(event)
+            case e.Compacted():
+                self._compacted(event, seq)
+            case e.ModelFailed():
+                self._failed(event)
+            case e.AskOpened():
+                if event.ask.kind == "gate" and event.ask.subject:
+                    self.gates[event.ask.id] = event.ask.subject.sha256
+                elif event.ask.kind == "stuck":
+                    self.stuck_ask = event.ask.id
+            case e.PlanCreated() | e.PlanRevised() | e.ScheduleCreated() | e.StepRetried():
+                self.reported.clear()
+            case e.ModeRaised():
+                self.raised = True
+            case e.ShareChanged():
+                self.share_refused = event.refused
+            case _:
+                pass
+
+    def _say(self, parts: list[dict[str, Any]]) -> None:
+        """The user's side speaks; two user turns in a row become one, as the protocol wants it."""
+        self.chars += sum(len(part.get("text", "")) for part in parts)
+        if self.contents and self.contents[-1]["role"] == "user":
+            self.contents[-1] = {"role": "user", "parts": [*self.contents[-1]["parts"], *parts]}
+        else:
+            self.contents.append({"role": "user", "parts": parts})
+
+    def _answered(self, event: e.ModelAnswered, seq: int) -> None:
+        size = len(to_json(event.content))
+        self.turns.append(Kept(seq, len(self.contents), self.chars))
+        self.contents.append(event.content)
+        self.chars += size
+        self.prompt_tokens, self.prompt_chars = event.tokens.prompt + event.tokens.output, self.chars
+        self.unreadable = self.outages = 0
+        parts: list[dict[str, Any]] = event.content["parts"]
+        text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+        self.last_text = text.strip() or self.last_text
+        asked = [part["functionCall"] for part in parts if "functionCall" in part]
+        self.calls = {
+            (call := derived_id("call", self.run, event.turn, i)): OpenCall(call, q["name"], q.get("args") or {}, q.get("id"))
+            for i, q in enumerate(asked)
+        }
+        self.final = None if asked else text
+
+    def _call_answered(self, event: e.CallAnswered) -> None:
+        call = self.calls[event.call]
+        call.state, call.output, call.error, call.wait = "answered", event.output, event.error, None
+        self.outcomes.append((call.name, _short_hash(call.args), _short_hash(event.output)))
+        if (
+            event.tool in ("plan_create", "plan_update")
+            and isinstance(event.output, dict)
+            and event.output.get("status") == "over"
+        ):
+            self.reported.add(event.output["plan_id"])
+        if event.tool == "tool_search" and isinstance(event.output, dict):
+            self.found += [one["name"] for one in event.output.get("tools", []) if one["name"] not in self.found]
+        if not self.open_calls:
+            self._close_turn()
+
+    def _close_turn(self) -> None:
+        """All calls have their answers: they go back in one content, in the order of the calls."""
+        parts = [_response(call) for call in self.calls.values()]
+        self.chars += sum(len(to_json(part)) for part in parts)
+        self.contents.append({"role": "user", "parts": parts})
+        self.calls = {}
+        if self.late:
+            self._say([{"text": text} for text in self.late])
+            self.late = []
+
+    def _told(self, event: e.Told) -> None:
+        self.final = self.stuck_ask = None
+        if event.why == "report":
+            self.reported.add("*")
+        self.nudges += event.why == "nudge"
+        self.unreadable += event.why == "format"
+        self.reminders += event.why == "deliverables"
+        if event.why == "message":
+            self.nudges, self.outcomes = 0, deque(maxlen=40)
+        if self.calls:
+            self.late.append(event.text)
+        else:
+            self._say([{"text": event.text}])
+
+    def _failed(self, event: e.ModelFailed) -> None:
+        if event.reason in ("unavailable", "rate_limited"):
+            self.outages += 1
+
+    def _compacted(self, event: e.Compacted, seq: int) -> None:
+        """Task, summary, then the kept turns as they were."""
+        kept = next((i for i, turn in enumerate(self.turns) if turn.seq >= event.keep_from), len(self.turns))
+        tail = self.contents[self.turns[kept].content :] if kept < len(self.turns) else []
+        moved = self.turns[kept:]
+        self.contents, self.chars, self.turns, self.compacted, self.raised = [], 0, [], True, False
+        self._say([*task_parts(self.task), {"text": f"What has happened so far, in short:\n\n{event.summary}"}])
+        base = len(self.contents) - (moved[0].content if moved else 0)
+        for turn in moved:
+            self.turns.append(Kept(turn.seq, turn.content + base, 0))
+        self.contents += tail
+        self.chars += sum(len(to_json(content)) for content in tail)
+        self.found = list(dict.fromkeys([*event.found, *self.found]))
+        self.prompt_tokens, self.prompt_chars = self.chars // CHARS_PER_TOKEN, self.chars
+
+
+def task_parts(task: Input) -> list[dict[str, Any]]:
+    """The first user turn: the task verbatim, then what it comes with."""
+    parts = [{"text": task.text}]
+    if task.context:
+        parts.append({"text": task.context})
+    if task.files:
+        parts.append({"text": "Files given with the task: " + ", ".join(task.files)})
+    return parts
+
+
+def _response(call: OpenCall) -> dict[str, Any]:
+    body = {"error": call.output} if call.error else {"output": call.output}
+    response: dict[str, Any] = {"name": call.name, "response": body}
+    if call.wire_id is not None:
+        response["id"] = call.wire_id
+    return {"functionResponse": response}
+
+
+def _short_hash(value: Any) -> str:
+    return hashlib.blake2b(canonical_json(value), digest_size=8).hexdigest()

@@ -1,0 +1,248 @@
+"""One turn of the model, and everything that may come instead of it: a nudge, a limit, a compaction, a wait."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import Literal
+
+from auteryn.agent.compaction import compacted, raised
+from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.notes import ledger_notes
+from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, ledger, system_prompt
+from auteryn.agent.speak import answered, ask_model
+from auteryn.agent.stuck import circling
+from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
+from auteryn.policy.limits import CONCLUDE, OUTAGE_WAITS, UNREADABLE_ANSWERS, conclude_window
+from auteryn.policy.modes import MODES
+from auteryn.ports.model import Declaration, ModelRequest
+from auteryn.schema import event as e
+from auteryn.schema.human import Ask
+from auteryn.schema.message import Content, Reply, Tokens
+from auteryn.schema.record import derived_id
+from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
+
+
+STOP, GO_ON = "Stop here", "Go on"
+NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep")
+"""A step does its step: it makes no plans and no schedules of its own."""
+
+
+async def next_turn(mind: Mind) -> Facts:
+    """The facts of the next turn. Empty, with `mind.wait_for` set, when the run has to wait first."""
+    run, thread = mind.run, mind.thread
+    if mind.notes is None:
+        mind.notes = await ledger_notes(mind.services.store, run.root)
+    if run.labels.get("kind") == "question":
+        return _question(mind)
+    if thread.stuck_ask:
+        return _stuck_answer(mind)
+    if limit := _limit(mind):
+        return await _wrapped_up(mind, limit)
+    if run.parent and mind.calls_left < 1:
+        mind.wait_for.append(ForBudget())
+        return (e.BudgetAsked(llm_calls=run.usage.llm_calls),)
+    if mind.now() >= run.deadline_at and not run.over_time:
+        return (e.Told(text=DEADLINE, why="deadline"),)
+    if (count := circling(thread.outcomes)) and not thread.late:
+        return _going_in_circles(mind, count)
+    if thread.raised:
+        return raised(mind)
+    if thread.tokens() > mind.settings.compact_at_tokens and len(thread.turns) > 1:
+        return await _guarded(mind, "compaction")
+    return await _guarded(mind, "turn")
+
+
+async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
+    """The model call, with what its failures mean for the run."""
+    try:
+        return await compacted(mind) if what == "compaction" else await _spoken(mind)
+    except RateLimited as error:
+        return _outage(mind, "rate_limited", str(error), error.retry_after)
+    except Unavailable as error:
+        return _outage(mind, "unavailable", str(error), error.retry_after)
+    except ModelRefused as error:
+        if error.reason == "too_long" and len(mind.thread.turns) > 1:
+            return await _guarded(mind, "compaction") if what == "turn" else _ended(mind, "model_refused", str(error))
+        return _ended(mind, "model_refused", str(error))
+    except Exhausted as error:
+        return await _wrapped_up(mind, "llm_call_limit") if mind.calls_left > 0 else _ended(mind, "llm_call_limit", str(error))
+
+
+async def _spoken(mind: Mind) -> Facts:
+    began = time.monotonic()
+    reply = await ask_model(mind, request(mind))
+    fact = answered(mind, reply, began)
+    match reply.finish:
+        case "stop" | "unexpected_call" if reply.calls or reply.text.strip():
+            return (fact,)
+        case "max_tokens" if reply.calls or reply.text.strip():
+            return (fact, e.Told(text=CUT_OFF, why="format")) if not reply.calls else (fact,)
+        case "continuation":
+            return (fact, e.Told(text="Go on.", why="format")) if not reply.calls else (fact,)
+        case "safety":
+            failed = e.ModelFailed(attempts=reply.attempts, reason="safety", message=reply.finish_detail)
+            why = f"the model declined to answer ({reply.finish_detail or 'safety'})"
+            return (failed, *_ended(mind, "model_refused", why))
+        case "max_tokens":
+            return _unreadable(mind, reply, "the output limit was used up before anything was said")
+        case _:
+            return _unreadable(mind, reply, reply.finish_detail or "it was empty")
+
+
+def request(mind: Mind, *, notice: str = "", tools: bool = True) -> ModelRequest:
+    """The next request: stable prefix, the conversation, and at its end what must be seen fresh."""
+    mode = MODES[mind.run.mode]
+    return ModelRequest(
+        role=mode.name,
+        system=system_prompt(mind.run),
+        contents=_with_tail(mind, notice),
+        tools=declared(mind),
+        tool_mode="auto" if tools else "none",
+        thinking_tokens=mode.thinking_tokens,
+        include_thoughts=mind.run.options.include_thoughts,
+        silence=mode.silence,
+        attempts=5 if mind.run.options.auto_retry else 1,
+    )
+
+
+def declared(mind: Mind) -> tuple[Declaration, ...]:
+    run = mind.run
+    kept_out = NOT_FOR_STEPS if run.parent else ("go_deep",) if run.mode == "deep" else ()
+    return mind.registry.declared(run.mode, mind.thread.found, kept_out)
+
+
+def _with_tail(mind: Mind, notice: str) -> list[Content]:
+    contents = mind.thread.contents
+    shown = [text for text in (ledger(mind.run, mind.notes or ()), notice) if text]
+    if not shown or (not mind.thread.started and not notice):
+        return contents
+    parts = [{"text": text} for text in shown]
+    if contents[-1]["role"] == "user":
+        return [*contents[:-1], {"role": "user", "parts": [*contents[-1]["parts"], *parts]}]
+    return [*contents, {"role": "user", "parts": parts}]
+
+
+# ---- limits -------------------------------------------------------------------------------------------------
+
+
+def _limit(mind: Mind) -> FailReason | None:
+    """The limit that leaves this run one last turn, or none at all."""
+    run = mind.run
+    if run.mode == "fast" and not run.parent and mind.now() >= mind.stop_at:
+        return "timeout"
+    if mind.now() >= run.deadline_at + conclude_window(run.deadline_at - run.created_at):
+        return "deadline"
+    if mind.calls_left <= 1 and (not run.parent or mind.thread.share_refused):
+        return "llm_call_limit"
+    if run.limits.credits is not None and _spent(mind) >= run.limits.credits:
+        return "credit_limit"
+    return None
+
+
+def _spent(mind: Mind) -> int:
+    """Credits used, the next turn's included as far as it can be foreseen: the prompt that will be sent."""
+    model = mind.services.model.model_id(mind.run.mode)
+    foreseen = Tokens(prompt=mind.thread.tokens(), output=1_000)
+    held = sum(share.credits or 0 for share in mind.run.shares.values())
+    return mind.run.usage.credits.total + held + mind.settings.price(model, foreseen, mind.now())
+
+
+LIMIT_WORDS: dict[str, str] = {
+    "timeout": "the 11 minutes of a FAST run are over",
+    "deadline": "the run's time is over",
+    "llm_call_limit": "the run's {calls} model calls are used up",
+    "credit_limit": "the run's budget of {credits} credits is used up",
+}
+
+
+async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
+    """The last turn, without tools, where a call is left for it; then the end, with what there is."""
+    run = mind.run
+    why = LIMIT_WORDS[limit].format(calls=run.limits.llm_calls, credits=(run.limits.credits or 0) // 1000)
+    past = mind.now() >= run.deadline_at + CONCLUDE
+    if (
+        limit == "timeout"
+        or past
+        or mind.calls_left < 1
+        or (limit == "credit_limit" and run.usage.credits.total >= (run.limits.credits or 0))
+    ):
+        return _ended(mind, limit, why)
+    began = time.monotonic()
+    try:
+        reply = await ask_model(mind, request(mind, notice=WRAP_UP.format(why=why), tools=False))
+    except (RateLimited, Unavailable, ModelRefused, Exhausted):
+        return _ended(mind, limit, why)
+    if not reply.text.strip() or reply.calls:
+        return (
+            e.ModelFailed(attempts=reply.attempts, reason=reply.finish, message=reply.finish_detail),
+            *_ended(mind, limit, why),
+        )
+    return (answered(mind, reply, began), e.RunFailed(reason=limit, message=why, partial=reply.text.strip()))
+
+
+def _ended(mind: Mind, reason: FailReason, message: str) -> Facts:
+    return (e.RunFailed(reason=reason, message=message, partial=mind.thread.last_text or None),)
+
+
+# ---- trouble --------------------------------------------------------------------------------------------------
+
+
+def _outage(mind: Mind, reason: str, message: str, retry_after: timedelta | None) -> Facts:
+    """The model cannot be reached for longer than is worth sitting out: the run sleeps and costs nothing (F31)."""
+    sent, mind.sent = mind.sent, 0
+    failed = e.ModelFailed(attempts=sent, reason=reason, message=message)
+    if not mind.run.options.auto_retry:
+        return (failed, *_ended(mind, "error", message))
+    pause = retry_after or OUTAGE_WAITS[min(mind.thread.outages, len(OUTAGE_WAITS) - 1)]
+    mind.wait_for.append(ForRateLimit(at=mind.now() + pause, why=message[:300]))
+    return (failed,)
+
+
+def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
+    failed = e.ModelFailed(attempts=reply.attempts, reason=reply.finish, message=why)
+    if mind.thread.unreadable + 1 >= UNREADABLE_ANSWERS:
+        return (failed, *_ended(mind, "model_refused", f"the model gave {UNREADABLE_ANSWERS} unusable answers in a row: {why}"))
+    return (failed, e.Told(text=UNREADABLE.format(why=why), why="format"))
+
+
+def _going_in_circles(mind: Mind, count: int) -> Facts:
+    """Nudge, then ask, then stop. Each rung is climbed only if the circle goes on after the one before."""
+    thread, run = mind.thread, mind.run
+    thread.outcomes.clear()
+    if thread.nudges < 2:
+        return (e.Told(text=NUDGE.format(count=count), why="nudge"),)
+    message = f"the agent repeated the same call with the same outcome and did not stop when told ({thread.nudges} times)"
+    if not run.options.ask_when_stuck or thread.nudges >= 3:
+        return _ended(mind, "stuck", message)
+    ask = Ask(
+        id=derived_id("ask", run.id, "stuck", run.turns),
+        run=run.id,
+        kind="stuck",
+        message=f"The agent makes no progress: {message}. Stop here, or let it go on?",
+        options=(STOP, GO_ON),
+        opened_at=mind.now(),
+    )
+    mind.wait_for.append(ForPerson(ask=ask.id))
+    return (e.AskOpened(ask=ask),)
+
+
+def _stuck_answer(mind: Mind) -> Facts:
+    ask = mind.thread.stuck_ask or ""
+    answer = mind.thread.answers.get(ask)
+    if answer is None:
+        mind.wait_for.append(ForPerson(ask=ask))
+        return ()
+    if answer.value == GO_ON:
+        return (e.Told(text=f"{answer.by} was asked and says: go on, but not in the same way.", why="nudge", by=answer.by),)
+    return _ended(mind, "stuck", f"{answer.by} stopped the run because it made no progress")
+
+
+def _question(mind: Mind) -> Facts:
+    """A run that is only a question to a person ends with the answer."""
+    for answer in mind.thread.answers.values():
+        if answer.how == "expired" and answer.value is None:
+            return (e.RunFailed(reason="timeout", message="nobody answered in time"),)
+        return (e.RunCompleted(result=str(answer.value)),)
+    mind.wait_for += [ForPerson(ask=ask.id, until=ask.expires_at) for ask in mind.run.asks]
+    return ()

@@ -1,0 +1,1 @@
+"""THE SDK: what `from auteryn import Agent` gives."""

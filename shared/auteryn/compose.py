@@ -1,0 +1,135 @@
+"""The only file that knows both worlds: from settings to a `Host`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from auteryn.agent.mind import Settings as AgentSettings
+from auteryn.errors import Invalid
+from auteryn.policy.limits import COMPACT_AT_TOKENS, KEEP_TOKENS
+from auteryn.ports import Clock, Model, Services
+from auteryn.ports.model import Role
+from auteryn.runtime.engine import Engine
+from auteryn.runtime.host import Host
+from auteryn.schema.message import Tokens
+from auteryn.schema.record import new_id
+from auteryn.tools.registry import Registry
+from auteryn.tools.tool import Tool
+from auteryn.tools.workspace import Workspace
+
+
+@dataclass(slots=True)
+class Settings:
+    """How a process is set up. `from_environment` reads what the documentation lists."""
+
+    home: Path
+    synchronous: Literal["full", "normal", "off"] = "full"
+    """`full` survives a power cut; `normal` survives kill -9 and is faster."""
+    isolate: bool = False
+    """One child process a slice instead of a task in this process."""
+    max_slices: int = 100
+    models: dict[Role, tuple[str, ...]] = field(default_factory=dict[Role, tuple[str, ...]])
+    """Model ids by role, best first; what is not named comes from the model table."""
+    compact_at_tokens: int = COMPACT_AT_TOKENS
+    keep_tokens: int = KEEP_TOKENS
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, *, home: str | Path | None = None) -> Settings:
+        """`AUTERYN_HOME` (else `~/.auteryn`), `AUTERYN_SYNCHRONOUS`, `AUTERYN_MODEL_FAST`, `AUTERYN_MODEL_DEEP`."""
+        synchronous = environ.get("AUTERYN_SYNCHRONOUS", "full").lower()
+        if synchronous not in ("full", "normal", "off"):
+            raise Invalid("AUTERYN_SYNCHRONOUS", synchronous, "must be full, normal or off")
+        models: dict[Role, tuple[str, ...]] = {}
+        for role in ("fast", "deep", "classifier"):
+            if named := environ.get(f"AUTERYN_MODEL_{role.upper()}"):
+                models[role] = tuple(name.strip() for name in named.split(",") if name.strip())
+        where = Path(home or environ.get("AUTERYN_HOME") or Path.home() / ".auteryn").expanduser()
+        return cls(home=where, synchronous=synchronous, models=models)
+
+
+def embedded(
+    settings: Settings,
+    *,
+    model: Model | None = None,
+    clock: Clock | None = None,
+    tools: Iterable[Tool] = (),
+    builtin: bool = True,
+) -> Host:
+    """The whole system in one folder: no account, no server. `start` it and it resumes whatever was interrupted."""
+    from auteryn.adapters.embedded.blobs import FolderBlobs
+    from auteryn.adapters.embedded.bus import LocalBus
+    from auteryn.adapters.embedded.clock import SystemClock
+    from auteryn.adapters.embedded.queue import SqliteQueue
+    from auteryn.adapters.embedded.store import SqliteStore
+
+    home = settings.home
+    store = SqliteStore.open(home, synchronous=settings.synchronous)
+    clock = clock or SystemClock()
+    services = Services(
+        store=store,
+        queue=SqliteQueue(store.database, clock),
+        bus=LocalBus(store.database),
+        jobs=_jobs(settings),
+        blobs=FolderBlobs(home / "blobs"),
+        model=model or gemini(settings, clock),
+        clock=clock,
+    )
+    return Host(engine_of(services, settings, tools, holder=store.holder, builtin=builtin))
+
+
+def engine_of(
+    services: Services, settings: Settings, tools: Iterable[Tool], *, holder: str = "", builtin: bool = True
+) -> Engine:
+    """The engine over any set of ports."""
+    registry = Registry(_builtin() if builtin else ())
+    for one in tools:
+        registry.add(one)
+    return Engine(
+        services=services,
+        registry=registry,
+        settings=AgentSettings(
+            compact_at_tokens=settings.compact_at_tokens,
+            keep_tokens=settings.keep_tokens,
+            price=_price(),
+        ),
+        holder=holder or new_id("proc"),
+        files_of=lambda root: Workspace(settings.home / "files" / root),
+    )
+
+
+def gemini(settings: Settings, clock: Clock) -> Model:
+    """The real model, by key or Vertex, as the environment says; imported and built on first use."""
+    from auteryn.adapters.gcp.model import GeminiModel
+    from auteryn.policy.models import chain, thinking_config
+
+    named = settings.models
+    return GeminiModel.from_environment(
+        resolve=lambda role: named.get(role) or chain(role), thinking=thinking_config, clock=clock
+    )
+
+
+def _jobs(settings: Settings):
+    from auteryn.adapters.embedded.jobs import ProcessJobs, TaskJobs
+
+    if settings.isolate:
+        argv = [sys.executable, "-m", "auteryn", "--home", str(settings.home), "slice"]
+        return ProcessJobs(argv, max_slices=settings.max_slices, cap=timedelta(hours=2))
+    return TaskJobs(max_slices=settings.max_slices)
+
+
+def _builtin() -> list[Tool]:
+    from auteryn.tools.builtin import builtin_tools
+
+    return builtin_tools()
+
+
+def _price() -> Callable[[str, Tokens, datetime], int]:
+    from auteryn.policy.credits import price_of
+
+    return price_of

@@ -1,0 +1,1 @@
+"""WHAT CAN RUN: the plan graph and its scheduler, pure."""

@@ -1,0 +1,176 @@
+"""From drafts to a valid plan. Every refusal names the step or the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from auteryn.errors import Invalid
+from auteryn.schema.plan import Join, Plan, Step, StepChange, StepDraft
+
+MOST_STEPS = 2_000
+
+
+def checked(plan_id: str, drafts: Sequence[StepDraft], *, goal: str = "") -> Plan:
+    """A plan of these drafts; raises `Invalid` naming what is wrong.
+
+    Ids are the drafts' own (then all have one, 1…n in any order) or their positions from 1. (Spec: "Create Task Plans",
+    "Dependency Management".)
+    """
+    if not drafts:
+        raise Invalid("steps", [], "must hold at least one step")
+    if len(drafts) > MOST_STEPS:
+        raise Invalid("steps", len(drafts), f"are more than a plan can hold ({MOST_STEPS})")
+    ids = _ids(drafts)
+    steps = tuple(
+        Step(
+            id=step_id,
+            description=_described(draft, step_id),
+            depends_on=_edges(draft, step_id, set(ids)),
+            join=_join(draft, step_id),
+            review=draft.review,
+        )
+        for step_id, draft in sorted(zip(ids, drafts, strict=True), key=lambda pair: pair[0])
+    )
+    _refuse_cycle(steps)
+    return Plan(id=plan_id, goal=goal, steps=steps)
+
+
+def waves(plan: Plan) -> tuple[tuple[int, ...], ...]:
+    """Which steps really run side by side if all take equally long: the plan as people should read it."""
+    level: dict[int, int] = {}
+    for step in _in_order(plan.steps):
+        level[step.id] = 1 + max((level[d] for d in step.depends_on), default=-1)
+    return tuple(tuple(sorted(s for s, at in level.items() if at == n)) for n in range(max(level.values()) + 1))
+
+
+def revised(
+    plan: Plan, updates: Sequence[StepDraft], add: Sequence[StepDraft], drop: Sequence[int] = ()
+) -> tuple[Plan, tuple[StepChange, ...]]:
+    """The plan with later steps changed, added or dropped, and the diff. Steps that started or ended are never touched."""
+    steps = {step.id: step for step in plan.steps}
+    for draft in updates:
+        old = _pending(steps, draft.id, "updates")
+        steps[old.id] = Step(
+            id=old.id,
+            description=_described(draft, old.id),
+            depends_on=draft.depends_on,
+            join=_join(draft, old.id),
+            review=draft.review,
+        )
+    for step_id in drop:
+        old = _pending(steps, step_id, "drop")
+        steps[old.id] = Step(
+            id=old.id,
+            description=old.description,
+            depends_on=old.depends_on,
+            join=old.join,
+            status="skipped",
+            error="dropped from the plan",
+        )
+    for draft in add:
+        new_id = draft.id or max(steps) + 1
+        if new_id in steps or new_id != max(steps) + 1:
+            raise Invalid("add", new_id, f"must be the next free id {max(steps) + 1}")
+        steps[new_id] = Step(
+            id=new_id,
+            description=_described(draft, new_id),
+            depends_on=draft.depends_on,
+            join=_join(draft, new_id),
+            review=draft.review,
+        )
+    for step in steps.values():
+        _edges(StepDraft(description=step.description, depends_on=step.depends_on), step.id, set(steps))
+    _refuse_cycle(tuple(steps.values()))
+    new = Plan(
+        id=plan.id,
+        goal=plan.goal,
+        steps=tuple(steps[i] for i in sorted(steps)),
+        revision=plan.revision + 1,
+        reviewed=plan.reviewed,
+    )
+    return new, changes(plan, new)
+
+
+def changes(old: Plan, new: Plan) -> tuple[StepChange, ...]:
+    """The diff of two revisions, one line a changed step."""
+    before, changes = {step.id: step for step in old.steps}, list[StepChange]()
+    for step in new.steps:
+        was = before.get(step.id)
+        if was != step:
+            changes.append(StepChange(id=step.id, old=_seen(was) if was else None, new=_seen(step)))
+    return tuple(changes)
+
+
+def _ids(drafts: Sequence[StepDraft]) -> list[int]:
+    given = [draft.id for draft in drafts if draft.id is not None]
+    if not given:
+        return list(range(1, len(drafts) + 1))
+    if len(given) < len(drafts):
+        where = next(i for i, draft in enumerate(drafts) if draft.id is None)
+        raise Invalid(f"steps[{where}].id", None, "is missing: give every step an id, or none")
+    for step_id in given:
+        if given.count(step_id) > 1:
+            raise Invalid("steps.id", step_id, "is used by two steps")
+    if sorted(given) != list(range(1, len(given) + 1)):
+        raise Invalid("steps.id", sorted(given), f"must be the numbers 1 to {len(given)} without gaps")
+    return given
+
+
+def _described(draft: StepDraft, step_id: int) -> str:
+    if not draft.description.strip():
+        raise Invalid(f"step {step_id}.description", draft.description, "must say what to do")
+    return draft.description
+
+
+def _edges(draft: StepDraft, step_id: int, known: set[int]) -> tuple[int, ...]:
+    for other in draft.depends_on:
+        if other == step_id:
+            raise Invalid(f"step {step_id}.depends_on", other, "is the step itself")
+        if other not in known:
+            raise Invalid(f"step {step_id}.depends_on", other, f"is no step of this plan (1 to {max(known)})")
+    return tuple(dict.fromkeys(draft.depends_on))
+
+
+def _join(draft: StepDraft, step_id: int) -> Join:
+    join = draft.join
+    if isinstance(join, int) and not 1 <= join <= max(1, len(draft.depends_on)):
+        raise Invalid(
+            f"step {step_id}.join", join, f"must be between 1 and the number of steps it depends on ({len(draft.depends_on)})"
+        )
+    return join
+
+
+def _pending(steps: dict[int, Step], step_id: int | None, field: str) -> Step:
+    if step_id is None or step_id not in steps:
+        raise Invalid(field, step_id, f"is no step of this plan (1 to {max(steps)})")
+    if steps[step_id].status != "pending":
+        raise Invalid(field, step_id, f"is {steps[step_id].status}: only steps that have not started can change")
+    return steps[step_id]
+
+
+def _in_order(steps: Sequence[Step]) -> list[Step]:
+    """Topological, by id among equals; as many as can be ordered."""
+    left, done, out = {step.id: step for step in steps}, set[int](), list[Step]()
+    while ready := [step for step in left.values() if done.issuperset(step.depends_on)]:
+        for step in ready:
+            del left[step.id]
+        out += ready
+        done.update(step.id for step in ready)
+    return out
+
+
+def _refuse_cycle(steps: Sequence[Step]) -> None:
+    ordered = {step.id for step in _in_order(steps)}
+    if len(ordered) == len(steps):
+        return
+    inside = {step.id: step for step in steps if step.id not in ordered}
+    path = [min(inside)]
+    while path[-1] not in path[:-1]:
+        path.append(next(d for d in inside[path[-1]].depends_on if d in inside))
+    cycle = path[path.index(path[-1]) :]
+    raise Invalid("steps.depends_on", " → ".join(map(str, cycle)), "is a cycle: no step of it could ever start")
+
+
+def _seen(step: Step) -> dict[str, object]:
+    shown: dict[str, object] = {"description": step.description, "depends_on": list(step.depends_on)}
+    return shown | ({"status": step.status} if step.status == "skipped" else {})

@@ -1,0 +1,1 @@
+"""WHAT WE ALLOW: pure rules and tables, no port, no clock."""

@@ -1,0 +1,52 @@
+"""Numbers that bound a run, each with its reason."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+OUTPUT_CAP = 8_000
+"""Characters of a tool's output the model sees; the whole goes to a file (users' complaint 1.3: big results fill the context)."""
+OUTPUT_HEAD = 5_000
+OUTPUT_TAIL = 2_000
+
+COMPACT_AT_TOKENS = 160_000
+"""Before 200,000 prompt tokens, where every model's price doubles, with room for one large turn."""
+KEEP_TOKENS = 40_000
+"""What stays verbatim at the end of a compacted conversation."""
+CHARS_PER_TOKEN = 4
+
+RESERVE_CHUNK = 16
+"""Model calls reserved in one commit; a crash forfeits at most this many of 500 or 5,000."""
+RESERVE_LOW = 6
+"""Below this many left, the next commit reserves again: one answer with all its repeats fits in."""
+
+LEASE = timedelta(seconds=60)
+HEARTBEAT = timedelta(seconds=20)
+"""A third of the lease: two beats may be lost."""
+INBOX_LOOK = timedelta(seconds=2)
+"""Between two unprompted looks into the inbox: a cancel is seen well inside its 5 s."""
+
+MOST_STARTS_WITHOUT_PROGRESS = 3
+"""Slices that began and committed nothing, one after the other, before a run counts as poison."""
+
+CONCLUDE = timedelta(minutes=15)
+"""After the deadline a run may still conclude this long; then it is ended with what it has."""
+
+TOOL_RETRIES = 3
+UNREADABLE_ANSWERS = 3
+"""Malformed, empty or cut-off answers in a row before the run ends."""
+
+OUTAGE_WAITS = (timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=10))
+"""How long a run sleeps after the n-th time in a row that the model could not be reached."""
+
+DELIVERABLE_REMINDERS = 2
+CHILDREN_PER_COMMIT = 250
+NOTIFICATIONS_PER_HOUR = 20
+"""To the owner, a run."""
+KEPT_FOR_CONCLUSION = 2
+"""Model calls a run never gives away to its steps."""
+
+
+def conclude_window(lifetime: timedelta) -> timedelta:
+    """How long a run of this `max_duration` may conclude after its deadline."""
+    return min(CONCLUDE, lifetime / 10)

@@ -1,0 +1,101 @@
+"""The truth: runs, journals, inboxes, leases, small documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from auteryn.schema.change import Change, Doc, Newborn
+from auteryn.schema.event import Entry
+from auteryn.schema.inbox import AnyMessage
+from auteryn.schema.record import Record
+from auteryn.schema.run import Run, Status
+
+
+class Lease(Record):
+    """The right to write a run until `until`. `number` is the slice's number and grows with every take."""
+
+    run: str
+    holder: str
+    number: int
+    until: datetime
+
+
+class Page(Record):
+    """Runs, newest first, and where the next page begins."""
+
+    runs: tuple[Run, ...]
+    next: str | None = None
+
+
+class Store(Protocol):
+    """S1  A commit whose `entry.seq` exists already raises `Conflict` and writes nothing: the journal is the lock.
+    S2  A commit is atomic: entry, summary, consumed messages, sends, children, documents and the lease's end, or none.
+    S3  A commit repeated with the same `entry.commit` after a lost reply succeeds and is applied once.
+    S4  A message id is accepted once for the life of a run, also after it was consumed; `send` says whether it was new.
+    S5  `inbox` lists what is not consumed, in order of arrival.
+    S6  One holder at a time: `take_lease` gives None while another's is live. A lease ends at `until`, by `leave`, by
+        `give_back`, or when its holder is known to be dead. `renew` of a lost lease raises `Conflict`.
+    S7  `due` names every non-terminal run without a live lease that has its `wake_at` behind `now`, an unread message, or a
+        lease that ended by itself.
+    S8  `create` with a key it has seen for this owner returns the first run and writes nothing.
+    S9  `get` equals the fold of the whole journal, whichever commits wrote a summary.
+    S10 `put` with `if_absent` keeps the first body; `docs` lists a scope in order of `at`, then of writing.
+    S11 What cannot be read raises `Corrupt` naming the place; other runs are not affected.
+    """
+
+    async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
+        """Store a new run (sends nothing, wakes nobody); returns it, or the one `key` made before."""
+        ...
+
+    async def commit(self, change: Change) -> None: ...
+
+    async def get(self, run: str) -> Run:
+        """The run as of its last entry; raises `NotFound`."""
+        ...
+
+    async def journal(self, run: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+        """Entries with `seq > after`, in order."""
+        ...
+
+    async def runs(
+        self,
+        *,
+        owner: str | None = None,
+        status: Sequence[Status] | None = None,
+        parent: str | None = None,
+        roots_only: bool = True,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """Newest first. With `parent`, that run's children."""
+        ...
+
+    async def send(self, run: str, message: AnyMessage) -> bool: ...
+
+    async def inbox(self, run: str) -> Sequence[AnyMessage]: ...
+
+    async def take_lease(self, run: str, *, holder: str, now: datetime, until: datetime) -> Lease | None: ...
+
+    async def renew(self, lease: Lease, *, until: datetime) -> Lease: ...
+
+    async def give_back(self, lease: Lease) -> None:
+        """End the lease without a commit; a no-op if it is no longer ours."""
+        ...
+
+    async def lease(self, run: str) -> Lease | None:
+        """The lease as it stands, live or not; None if the run has none."""
+        ...
+
+    async def due(self, now: datetime, *, limit: int = 100) -> Sequence[str]: ...
+
+    async def put(self, doc: Doc, *, if_absent: bool = False) -> bool: ...
+
+    async def doc(self, kind: str, doc_id: str) -> Doc | None: ...
+
+    async def docs(self, kind: str, scope: str, *, limit: int | None = None) -> Sequence[Doc]: ...
+
+    async def drop(self, kind: str, doc_id: str) -> None: ...
+
+    async def close(self) -> None: ...

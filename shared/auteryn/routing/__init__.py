@@ -1,0 +1,1 @@
+"""FAST OR DEEP: patterns first, one classification where they abstain."""

@@ -1,0 +1,181 @@
+"""What a prompt says, read once: its words by kind, what its clauses open with, its length, its marks of code and data.
+
+At most `HEAD` + `TAIL` characters are looked at and no expression backtracks over more than a line's part, so that any
+prompt, also a hostile one, is read in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auteryn.routing.lexicon import OPENERS, WORD, kinds_of
+
+HEAD, TAIL = 2_000, 500
+"""Characters. A task is stated at the start or the end; what stands between is material."""
+CLAUSES_FIRST, CLAUSES_LAST = 30, 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A prompt as the evidence sees it."""
+
+    kinds: dict[str, frozenset[str]]
+    """Kind of word → the distinct words of that kind."""
+    heads: tuple[str, ...]
+    """The first word of each clause, politeness taken off."""
+    words: int
+    """Of the whole prompt; an ideograph counts for 0.6, a Thai letter for 0.2."""
+    long_words: int
+    """Distinct ones of ten letters and more: the mark of abstract wording in every spaced script."""
+    questions: int
+    steps: int
+    """Numbered or bulleted."""
+    marks: int
+    """Of code: fences, identifiers, calls, traces."""
+    handles: bool
+    """It has numbers, quoted titles, paths, ids: things a task names exactly."""
+    names: int
+    cadence: bool
+    """"Every 6 hours", "for two weeks"."""
+    titled: bool
+    """A first line without a closing mark, and text under it."""
+    ends_asking: bool
+    table_file: bool
+    """A file of data is named."""
+
+    def has(self, *kinds: str, least: int = 1) -> bool:
+        """At least `least` distinct words of these kinds occur."""
+        return sum(len(self.kinds.get(kind, ())) for kind in kinds) >= least
+
+    def has_beside_heads(self, kind: str) -> bool:
+        """A word of this kind occurs that opens no clause: "order pizza" names no order."""
+        return not self.kinds.get(kind, frozenset()) <= set(self.heads)
+
+    def opens(self, kind: str, clauses: int = 2) -> bool:
+        """One of the first clauses opens with a word of this kind."""
+        return not OPENERS[kind].isdisjoint(self.heads[:clauses])
+
+    def orders(self, kind: str) -> bool:
+        """Any clause opens with a word of this kind."""
+        return not OPENERS[kind].isdisjoint(self.heads)
+
+
+def read(prompt: str) -> Reading:
+    """Read a prompt; never fails, whatever the text is."""
+    whole = prompt.strip()
+    cut = len(whole) > HEAD + TAIL
+    text = f"{whole[:HEAD]}\n{whole[-TAIL:]}" if cut else whole
+    text = unicodedata.normalize("NFKC", text).replace("’", "'")[: 2 * (HEAD + TAIL)]
+    instruction = _without_material(text)
+    share = len(whole) / (HEAD + TAIL) if cut and instruction is text else 1.0
+    return _read(instruction, share)
+
+
+def _read(text: str, share: float) -> Reading:
+    low = text.lower()
+    return Reading(
+        kinds=kinds_of(low),
+        heads=tuple(_heads(low)),
+        words=round(_count(low) * share),
+        long_words=len({word for word in WORD.findall(low) if len(word) >= 10 and not _DENSE.search(word)}),
+        questions=low.count("?"),
+        steps=max(len(_STEP.findall(text)), len(_INLINE_STEP.findall(text))),
+        marks=len(_CODE.findall(text)) + len(_TRACE.findall(text)),
+        handles=bool(_HANDLE.search(text)),
+        names=0 if text.isupper() else len(_NAME.findall(text)),
+        cadence=bool(_CADENCE.search(low)),
+        titled=bool(_TITLED.match(text)),
+        ends_asking=low.rstrip().endswith(("?", "؟")),
+        table_file=bool(_TABLE_FILE.search(text)),
+    )
+
+
+def _without_material(text: str) -> str:
+    """The instruction alone where a small job on a text ends in a colon, a quote or a line's end: the rest is its material."""
+    found = _MATERIAL.search(text, 0, 300)
+    if not found:
+        return text
+    asked = text[: found.start()]
+    kinds = kinds_of(asked.lower())
+    small = "small_job" in kinds or _THIS_TEXT.search(asked)
+    return asked if small and kinds.keys().isdisjoint(("deep_manner", "activity", "table_word", "deep_verb")) else text
+
+
+def _heads(low: str) -> Iterator[str]:
+    clauses = [clause for clause in _CLAUSE.split(low) if clause.strip()]
+    if len(clauses) > CLAUSES_FIRST + CLAUSES_LAST:
+        clauses = clauses[:CLAUSES_FIRST] + clauses[-CLAUSES_LAST:]
+    for clause in clauses:
+        found = WORD.search(_POLITE.sub("", _plain(clause[:200]), count=1))
+        if found:
+            yield found.group()
+
+
+def _plain(clause: str) -> str:
+    """Turns of speech as what they are: "do an audit", "I need a report", "show me where it is"."""
+    clause = _TELL_ME.sub("tell ", clause)
+    return _DO_A.sub("perform ", _WANT_A.sub("provide ", clause))
+
+
+def _count(low: str) -> float:
+    dense, thai = len(_IDEOGRAPH.findall(low)), len(_THAI.findall(low))
+    spaced = _DENSE.sub(" ", low) if dense or thai else low
+    return sum(any(map(str.isalnum, word)) for word in spaced.split()) + 0.6 * dense + 0.2 * thai
+
+
+_IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_THAI = re.compile(r"[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff]")
+"""With its neighbours that also write without spaces: Lao, Burmese, Khmer."""
+_DENSE = re.compile(f"{_IDEOGRAPH.pattern}|{_THAI.pattern}")
+
+_CLAUSE = re.compile(r"[.!?](?=\s|$)|[;:\n\r。！？；：，、,()\"“”]|\s(?:and|then|und|et|y|e)(?=\s)")
+_POLITE = re.compile(
+    r"""^(?:[\W\d_]+|(?:
+        please|kindly|pls|just|now|then|also|so|ok|okay|hey|hi|hello|and|finally|first|second|third|next|lastly|again
+        |additionally|furthermore|specifically|go\ ahead|let'?s|(?:make|be)\ sure\ to|use\ [a-z]+\ to|try\ to
+        |(?:can|could|would|will)\ (?:you|u|we)|you\ (?:should|must)|your\ (?:task|job)\ is\ to|help\ (?:me|us)(?:\ to)?
+        |(?:i|we)(?:\ would|'d)\ like(?:\ you)?\ to|(?:i|we)\ (?:need|want)(?:\ you)?\ to|(?:keep|start|begin)(?=\ \w+ing\b)
+        |bitte|por\ favor|per\ favore|пожалуйста|tolong|lütfen|kannst\ du|könntest\ du|können\ sie|könnten\ sie|peux-tu
+        |pouvez-vous|pourrais-tu|pourriez-vous|puedes|podrías|puede|você\ pode|pode|poderia|puoi|potresti|può|kun\ je
+        |kan\ du|kunt\ u|можешь|можете|чи\ можеш|możesz|bisakah\ kamu
+        |(?:step|day|phase|task|part|question|schritt)(?=\ *\d))\b)*""",
+    re.X,
+)
+_DO_A = re.compile(r"\bdo (?=(?:an?|some|in-depth)\b)")
+_WANT_A = re.compile(r"\b(?:i|we)(?: would|'d)? (?:need|want|like) (?=(?:an?|some)\b)")
+_TELL_ME = re.compile(r"\b(?:show|tell|let) me (?=(?:where|how|what|when|why|who|if|know|my)\b)")
+
+_MATERIAL = re.compile(r":(?=\s|$|[^\x00-\x7f])|[\"“«「\n]|(?<=\s)'(?=\w)|```")
+_THIS_TEXT = re.compile(
+    r"\b(?:this|these|the following|the) (?:\w+ )?(?:text|sentences?|paragraph|phrase|words?|term|code|snippet|line|e-?mail|message|poem)\b"
+    r"|\bthis (?:means|into|to|in)\b|\b(?:does this|what does)\b|^define\b",
+    re.I,
+)
+
+_TITLED = re.compile(r"[^\n]{8,160}[^\n.?!:,;。？！：，][ \t]*\n\s*\S")
+_STEP = re.compile(
+    r"^[ \t]*(?:\d{1,2}[.)]|[-*•–]|[（(]?[一二三四五六七八九十]{1,2}[、.)）]|(?:step|day|phase|week) ?\d)[ \t]*\S", re.M | re.I
+)
+_INLINE_STEP = re.compile(r"(?:^|\s)\(?\d[.)](?=\D)")
+_CADENCE = re.compile(
+    r"\b(?:every|each|for|over|within|next|takes?)\s(?:the\s(?:next\s)?)?(?:\d{1,3}\s|(?:two|three|four|five|six|ten|few|several)\s)?"
+    r"(?:hour|day|week|month)s?\b"
+)
+_CODE = re.compile(
+    r"```|`[^`\n]{1,80}`|\w\(\)|\w\.\w{1,60}\(|[a-z0-9]_[a-z0-9]|::\w|==|</?\w{1,30}>|\b(?:[A-Z][a-z0-9]+){2,}\b"
+    r"|^[ \t]*(?:>>>|In \[\d+\]|import \w|from [\w.]{1,60} import|def \w{1,60}\(|class \w{1,60}[(:]|\$ \w)",
+    re.M,
+)
+_TRACE = re.compile(
+    r"Traceback|\b[A-Z]\w{0,60}(?:Error|Exception|Warning)\b|File \"|line \d{1,6}, in |^[ \t]+at \w[\w.$]{0,90}\(|panic:"
+    r"|undefined is not|Segmentation fault",
+    re.M,
+)
+_TABLE_FILE = re.compile(r"[\w)+-]\.(?:csv|tsv|xlsx?|parquet|jsonl?|sqlite|db|sav|dta|feather|h5)\b", re.I)
+_HANDLE = re.compile(
+    r"#\d|\w?/\w|\w_\w|\[['\"]|[\"“'][^\"“”'\n]{3,200}[\"”']|\$\s?\d|\d%|@\w|https?://|\b[A-Z]{2,}[a-z]*\b|\d{4}"
+)
+_NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")

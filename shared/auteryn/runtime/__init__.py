@@ -1,0 +1,1 @@
+"""HOW IT LASTS: the slice, what is due, dispatch."""

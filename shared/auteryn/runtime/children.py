@@ -1,0 +1,143 @@
+"""The runs a run creates: its steps and its ticks. Pure: what is returned is committed together with the facts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from auteryn.agent.prompt import step_context
+from auteryn.plan.graph import changes
+from auteryn.plan.scheduler import blocked, ready, skip_blocked
+from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION
+from auteryn.schema import event as e
+from auteryn.schema.change import Newborn
+from auteryn.schema.plan import Step
+from auteryn.schema.record import derived_id, new_id
+from auteryn.schema.run import Input, Limits, Options, Parent, Run, Schedule, Share
+
+Births = tuple[tuple[e.AnyEvent, ...], tuple[Newborn, ...]]
+
+
+def title_of(text: str) -> str:
+    """The first line, short enough for a list."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    return line if len(line) <= 80 else line[:79] + "…"
+
+
+def born(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:
+    """A new run and its first entry."""
+    entry = e.Entry(seq=1, at=at, slice=0, commit=new_id("c"), events=(e.RunCreated(run=run, input=task), *more))
+    from auteryn.schema.fold import born as folded
+
+    return Newborn(run=folded(entry), entry=entry, wake_at=at)
+
+
+def advance(run: Run, goal: str, now: datetime) -> Births:
+    """Everything that may start now: ready steps (blocked ones are skipped first) and due ticks. Both empty when nothing may."""
+    events, children = list[e.AnyEvent](), list[Newborn]()
+    if run.plan and run.status != "paused":
+        if blocked(run.plan):
+            plan = skip_blocked(run.plan)
+            diff = changes(run.plan, plan)
+            events.append(e.PlanRevised(plan=plan, diff=diff, note="steps that can no longer start are skipped"))
+            run = replace(run, plan=plan)
+        steps = ready(run.plan)[:CHILDREN_PER_COMMIT] if run.plan and not run.over_time else ()
+        if steps:
+            started, children = _start_steps(run, goal, steps, now)
+            events.append(started)
+    for schedule in run.schedules if run.status != "paused" else ():
+        facts, newborn = _tick(run, schedule, now)
+        events += facts
+        children += newborn
+    return tuple(events), tuple(children)
+
+
+def fair_share(run: Run, waiting: int) -> Share:
+    """Calls and credits for one of `waiting` children: what is left, divided evenly, something kept for the conclusion.
+
+    A share is promised to the child alone until it ends, so parallel children can never overspend together (L11).
+    """
+    held_calls = sum(share.llm_calls for share in run.shares.values())
+    free = run.limits.llm_calls - run.usage.llm_calls - held_calls - KEPT_FOR_CONCLUSION
+    calls = max(0, free // max(1, waiting))
+    if run.limits.credits is None:
+        return Share(llm_calls=calls)
+    held = sum(share.credits or 0 for share in run.shares.values())
+    left = run.limits.credits - run.usage.credits.total - held
+    return Share(llm_calls=calls, credits=max(0, left // (max(1, waiting) + 1)))
+
+
+def _start_steps(run: Run, goal: str, steps: tuple[Step, ...], now: datetime) -> tuple[e.StepsStarted, list[Newborn]]:
+    plan = run.plan
+    assert plan is not None
+    waiting = sum(step.status == "pending" for step in plan.steps)
+    share = fair_share(run, waiting)
+    starts, children = list[e.StepStart](), list[Newborn]()
+    for step in steps:
+        attempt = step.attempt + 1
+        child = derived_id("run", run.id, plan.id, step.id, attempt)
+        starts.append(e.StepStart(step=step.id, run=child, attempt=attempt, share=share))
+        parent = Parent(run=run.id, root=run.root, kind="step", key=step.id, of=plan.id, attempt=attempt)
+        task = Input(text=step.description, context=step_context(goal or plan.goal, step, plan))
+        children.append(born(_child(run, child, parent, share, step.description, now), task, now))
+    return e.StepsStarted(steps=tuple(starts)), children
+
+
+def _tick(run: Run, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent], list[Newborn]]:
+    """The tick that is due, if one is; missed grid points by the schedule's policy, each accounted for."""
+    index = schedule.next_index
+    if index >= schedule.ticks or now < schedule.at(index) or run.over_time:
+        return [], []
+    if schedule.running and schedule.overlap == "skip":
+        if schedule.next_index < schedule.ticks and now >= schedule.at(index):
+            return [e.TicksStarted(schedule=schedule.id, index=index, skipped=1, reason="the tick before is still running")], []
+        return [], []
+    if schedule.running and schedule.overlap == "queue":
+        return [], []
+    newest = min(schedule.ticks - 1, int((now - schedule.start) / schedule.every))
+    missed = newest - index
+    if schedule.catch_up != "all" and missed:
+        index = newest
+    skipped = index - schedule.next_index
+    late = now - schedule.at(index) >= schedule.every
+    if schedule.catch_up == "none" and late:
+        return [e.TicksStarted(schedule=schedule.id, index=index, skipped=skipped + 1, reason="its time had passed")], []
+    child = derived_id("run", run.id, schedule.id, index)
+    share = fair_share(run, schedule.ticks - index)
+    started = e.TicksStarted(
+        schedule=schedule.id,
+        index=index,
+        run=child,
+        due_at=schedule.at(index),
+        share=share,
+        skipped=skipped,
+        reason=f"{skipped} earlier ticks were missed" if skipped else "",
+    )
+    parent = Parent(run=run.id, root=run.root, kind="tick", key=index, of=schedule.id)
+    context = f"This is tick {index + 1} of {schedule.ticks} of the schedule {schedule.name!r}, due {schedule.at(index):%Y-%m-%d %H:%M} UTC."
+    if schedule.last_result:
+        context += f"\nResult of the tick before: {schedule.last_result}"
+    task = Input(text=schedule.instruction, context=context)
+    return [started], [born(_child(run, child, parent, share, schedule.instruction, now), task, now)]
+
+
+def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: datetime) -> Run:
+    options = run.options
+    return Run(
+        id=child,
+        title=title_of(text),
+        mode=run.mode,
+        routing=run.routing,
+        created_at=now,
+        deadline_at=run.deadline_at,
+        limits=Limits(llm_calls=share.llm_calls, credits=share.credits),
+        owner=run.owner,
+        options=Options(
+            include_thoughts=options.include_thoughts,
+            auto_retry=options.auto_retry,
+            approve=options.approve,
+            ask_when_stuck=options.ask_when_stuck,
+        ),
+        parent=parent,
+    )

@@ -1,0 +1,81 @@
+"""One process's share of the engine: the ports, the tools, and the slices that are live here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from auteryn.agent.mind import Settings
+from auteryn.errors import AuterynError
+from auteryn.policy.limits import HEARTBEAT, INBOX_LOOK
+from auteryn.ports import Services
+from auteryn.tools.registry import Registry
+from auteryn.tools.workspace import Workspace
+
+
+class Live(Protocol):
+    """A slice at work in this process."""
+
+    async def look(self) -> None:
+        """Look into the inbox; a cancel or pause interrupts what is under way."""
+        ...
+
+    async def beat(self) -> None:
+        """Renew the lease; lost, the slice ends."""
+        ...
+
+
+@dataclass(slots=True)
+class Engine:
+    """What `run_slice` and `dispatch` work with. Made once by `compose`."""
+
+    services: Services
+    registry: Registry
+    settings: Settings
+    holder: str
+    """This process, as leases name it."""
+    files_of: Callable[[str], Workspace]
+    """The files of a tree, by its root's id."""
+    live: dict[str, Live] = field(default_factory=dict[str, Live])
+    _keeper: asyncio.Task[None] | None = None
+
+    def now(self) -> datetime:
+        return self.services.clock.now()
+
+    def enter(self, run: str, live: Live) -> None:
+        """A slice has begun here. One keeper looks after all of them: no task and no timer per run."""
+        self.live[run] = live
+        if self._keeper is None or self._keeper.done():
+            self._keeper = asyncio.create_task(self._keep())
+
+    def leave(self, run: str) -> None:
+        self.live.pop(run, None)
+
+    async def ring(self, run: str) -> None:
+        """Something was put into this run's inbox by this very process: its slice, if it is here, looks at once."""
+        if live := self.live.get(run):
+            await live.look()
+
+    async def _keep(self) -> None:
+        """Every 2 s a look into each live run's inbox, every 20 s a heartbeat for its lease."""
+        next_beat = self.now() + HEARTBEAT
+        while self.live:
+            await self.services.clock.sleep(INBOX_LOOK)
+            beat = self.now() >= next_beat
+            for live in list(self.live.values()):
+                try:
+                    await live.look()
+                    if beat:
+                        await live.beat()
+                except AuterynError:
+                    continue  # the slice itself meets the same trouble at its next commit and acts on it
+            if beat:
+                next_beat = self.now() + HEARTBEAT
+
+    async def close(self) -> None:
+        if self._keeper and not self._keeper.done():
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)

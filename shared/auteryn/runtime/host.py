@@ -1,0 +1,59 @@
+"""A process that hosts slices: wires the ports to `dispatch` and `run_slice`, and sweeps."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from auteryn.runtime.dispatch import dispatch, sweep
+from auteryn.runtime.engine import Engine
+from auteryn.runtime.slice import run_slice
+
+SWEEP_EVERY = timedelta(seconds=30)
+
+
+class Host:
+    """Between `start` and `close`, everything that is due in the store is worked on.
+
+    Starting resumes whatever was interrupted. Several hosts on one store are safe.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.swept = 0
+        """How many runs only the sweeper found: lost messages, and what a crash left behind."""
+        services = engine.services
+        services.queue.on_wake(self._dispatch)
+        services.bus.on_step(self._dispatch)
+        services.jobs.on_start(self._run_slice)
+        self._sweeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.engine.services.bus.start()
+        await sweep(self.engine)
+        await self.engine.services.queue.start()
+        self._sweeper = asyncio.create_task(self._sweep())
+
+    async def close(self) -> None:
+        """Stop. Slices that are under way are interrupted; whoever opens the store next resumes them."""
+        if self._sweeper:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+        services = self.engine.services
+        await services.queue.close()
+        await services.jobs.close()
+        await self.engine.close()
+        await services.bus.close()
+        await services.model.close()
+        await services.store.close()
+
+    async def _dispatch(self, run: str) -> None:
+        await dispatch(self.engine, run)
+
+    async def _run_slice(self, run: str) -> None:
+        await run_slice(self.engine, run)
+
+    async def _sweep(self) -> None:
+        while True:
+            await self.engine.services.clock.sleep(SWEEP_EVERY)
+            self.swept += await sweep(self.engine)

@@ -1,0 +1,154 @@
+"""What the inbox means: messages become facts. Pure; the slice commits the facts and the consumed ids together (L5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import assert_never
+
+from auteryn.agent.prompt import DEADLINE
+from auteryn.agent.thread import Thread
+from auteryn.runtime.children import fair_share
+from auteryn.schema import event as e
+from auteryn.schema import inbox as m
+from auteryn.schema.change import Send
+from auteryn.schema.human import Answer
+from auteryn.schema.record import derived_id
+from auteryn.schema.run import ForPerson, Run
+
+
+@dataclass(slots=True)
+class Intake:
+    """What was read: facts to commit, ids that are done with, messages to others, and what the slice must do itself."""
+
+    events: list[e.AnyEvent] = field(default_factory=list[e.AnyEvent])
+    consumed: list[str] = field(default_factory=list[str])
+    sends: list[Send] = field(default_factory=list[Send])
+    queued: list[m.UserMessage] = field(default_factory=list[m.UserMessage])
+    cancel: m.Cancel | None = None
+    halted: e.RunFailed | None = None
+    closed: set[str] = field(default_factory=set[str])
+    """Calls that got their answer, or their person's answer, in this very batch."""
+
+
+def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: datetime) -> Intake:
+    """Read the whole inbox at once: a hundred steps that ended together are one fact and one commit."""
+    out, ends, paused = Intake(), list[e.StepEnd](), run.status == "paused"
+    for message in messages:
+        out.consumed.append(message.id)
+        match message:
+            case m.Cancel():
+                out.cancel = out.cancel or message
+            case m.UserMessage(mode="queue"):
+                out.consumed.pop()
+                out.queued.append(message)
+            case m.UserMessage():
+                out.events += _interrupted(thread, out, "interrupted by a message from the owner", message.sent_at)
+                text = f"Message from the owner: {message.text}"
+                out.events.append(e.Told(text=text, why="message", message=message.id, by=message.by))
+            case m.Pause():
+                out.events += [] if paused else [e.Paused(by=message.by)]
+                paused = True
+                out.sends += _to_children(run, "pause", message, now)
+            case m.Resume():
+                out.events += [e.Unpaused(by=message.by)] if paused else []
+                paused = False
+                out.sends += _to_children(run, "resume", message, now)
+            case m.Answered():
+                _answer(run, message.answer, out)
+            case m.StepEnded():
+                out.events += _child_ended(run, message, ends)
+            case m.ShareAsked():
+                _share_asked(run, message, now, out)
+            case m.ShareGiven():
+                fact = e.ShareChanged(run=run.id, llm_calls=message.llm_calls, credits=message.credits, refused=message.refused)
+                out.events.append(fact)
+            case m.RetryStep():
+                failed = (
+                    run.plan is not None
+                    and 1 <= message.step <= len(run.plan.steps)
+                    and run.plan.step(message.step).status == "failed"
+                )
+                out.events += [e.StepRetried(step=message.step, by=message.by)] if failed else []
+            case m.Poke():
+                pass
+            case _:
+                assert_never(message)
+    if ends:
+        out.events.append(e.StepsEnded(steps=tuple(ends)))
+    if now >= run.deadline_at and not run.over_time and not out.cancel:
+        out.events += [*_interrupted(thread, out, "the time of this run is over", now), e.Told(text=DEADLINE, why="deadline")]
+    return out
+
+
+def expired(run: Run, now: datetime) -> list[m.Answered]:
+    """Answers by silence for the asks whose time is over. They compete with a person's answer for one message id."""
+    out = list[m.Answered]()
+    for ask in run.asks:
+        if ask.expires_at and ask.expires_at <= now and ask.on_timeout != "wait":
+            value = ask.default if ask.on_timeout == "default" else "halt" if ask.on_timeout == "halt" else None
+            answer = Answer(ask=ask.id, value=value, by="nobody", at=now, how="expired")
+            out.append(m.Answered(id=m.answer_message_id(ask.id), sent_at=now, answer=answer))
+    return out
+
+
+def _interrupted(thread: Thread, out: Intake, why: str, now: datetime) -> list[e.AnyEvent]:
+    """Answers for every suspended call, so that the agent hears what comes. Steps go on and are reported when they end."""
+    facts = list[e.AnyEvent]()
+    for call in thread.open_calls:
+        if call.state != "suspended" or call.wait is None or call.id in out.closed:
+            continue
+        out.closed.add(call.id)
+        if isinstance(call.wait, ForPerson):
+            withdrawn = Answer(ask=call.wait.ask, value=None, by="auteryn", at=now, how="withdrawn")
+            facts.append(e.AskAnswered(answer=withdrawn))
+        facts.append(e.CallAnswered(call=call.id, tool=call.name, output={"status": "interrupted", "why": why}))
+    return facts
+
+
+def _answer(run: Run, answer: Answer, out: Intake) -> None:
+    ask = next((ask for ask in run.asks if ask.id == answer.ask), None)
+    if ask is None or ask.call in out.closed:
+        return
+    out.events.append(e.AskAnswered(answer=answer))
+    if ask.call:
+        out.closed.add(ask.call)
+    if answer.how == "expired" and ask.on_timeout == "halt":
+        out.halted = e.RunFailed(reason="halted", message=f"nobody answered {ask.message!r} in time")
+
+
+def _child_ended(run: Run, message: m.StepEnded, ends: list[e.StepEnd]) -> list[e.AnyEvent]:
+    """A child's end counts once, and only for the attempt that is under way."""
+    end = message.end
+    if message.kind_of_child == "tick":
+        schedule = next((s for s in run.schedules if s.id == message.of and end.run in s.running), None)
+        return [e.TickEnded(schedule=schedule.id, end=end)] if schedule else []
+    plan = run.plan
+    if plan and plan.id == message.of and end.step <= len(plan.steps):
+        step = plan.step(end.step)
+        if step.run == end.run and step.status == "in_progress":
+            ends.append(end)
+    return []
+
+
+def _share_asked(run: Run, message: m.ShareAsked, now: datetime, out: Intake) -> None:
+    """A child wants more: a fair part of what is free now, or a plain no."""
+    share = run.shares.get(message.run)
+    if share is None:
+        return
+    more = fair_share(run, len(run.shares))
+    refused = more.llm_calls < 1
+    calls = share.llm_calls + more.llm_calls
+    credits = None if share.credits is None else share.credits + (more.credits or 0)
+    if not refused:
+        out.events.append(e.ShareChanged(run=message.run, llm_calls=calls, credits=credits))
+    given = m.ShareGiven(
+        id=derived_id("share", message.run, message.used_calls), sent_at=now, llm_calls=calls, credits=credits, refused=refused
+    )
+    out.sends.append(Send(run=message.run, message=given))
+
+
+def _to_children(run: Run, what: str, message: m.Pause | m.Resume, now: datetime) -> list[Send]:
+    kind = m.Pause if what == "pause" else m.Resume
+    return [Send(run=child, message=kind(id=f"{message.id}-down", sent_at=now, by=message.by)) for child in run.shares]

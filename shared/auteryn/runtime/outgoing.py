@@ -1,0 +1,70 @@
+"""What a commit says to others, derived from its facts: messages to parent and children, the index of open questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from auteryn.schema import event as e
+from auteryn.schema import inbox as m
+from auteryn.schema.change import Doc, Send
+from auteryn.schema.run import Run
+
+
+def sends_of(run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Send, ...]:
+    """A child's end goes to its parent, in the very commit that ends it: a join cannot be lost (L5)."""
+    out = list[Send]()
+    for event in events:
+        match event:
+            case e.RunCompleted() | e.RunFailed() | e.RunCancelled() if run.parent:
+                out.append(_end(run, now))
+            case e.BudgetAsked() if run.parent:
+                asked = m.ShareAsked(
+                    id=f"share-{run.id}-{run.usage.llm_calls}",
+                    sent_at=now,
+                    run=run.id,
+                    used_calls=run.usage.llm_calls,
+                    used_credits=run.usage.credits.total,
+                )
+                out.append(Send(run=run.parent.run, message=asked))
+            case _:
+                pass
+    return tuple(out)
+
+
+def asks_index(run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Doc, ...]:
+    """One small document per open question, so that an answer finds its run and a person all questions."""
+    out = list[Doc]()
+    for event in events:
+        match event:
+            case e.AskOpened():
+                out.append(Doc(kind="ask", id=event.ask.id, scope=run.owner, body={"run": run.id, "open": True}, at=now))
+            case e.AskAnswered():
+                body = {"run": run.id, "open": False, "by": event.answer.by, "how": event.answer.how}
+                out.append(Doc(kind="ask", id=event.answer.ask, scope=run.owner, body=body, at=now))
+            case _:
+                pass
+    return tuple(out)
+
+
+def touches_children(events: Sequence[e.AnyEvent]) -> bool:
+    """Facts after which something may start."""
+    kinds = e.PlanCreated | e.PlanRevised | e.StepsEnded | e.StepRetried | e.PlanReviewed | e.ScheduleCreated | e.TickEnded
+    return any(isinstance(event, kinds) for event in events)
+
+
+def _end(run: Run, now: datetime) -> Send:
+    assert run.parent is not None
+    status = "completed" if run.status == "completed" else "cancelled" if run.status == "cancelled" else "failed"
+    end = e.StepEnd(
+        step=run.parent.key,
+        run=run.id,
+        attempt=run.parent.attempt,
+        status=status,
+        result=run.result,
+        error=f"{run.failure.reason}: {run.failure.message}" if run.failure else None,
+        usage=run.usage,
+        artifacts=run.artifacts,
+    )
+    message = m.StepEnded(id=f"ended-{run.id}", sent_at=now, kind_of_child=run.parent.kind, of=run.parent.of, end=end)
+    return Send(run=run.parent.run, message=message)

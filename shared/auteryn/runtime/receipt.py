@@ -1,0 +1,22 @@
+"""What a cancel found (L10)."""
+
+from __future__ import annotations
+
+from auteryn.agent.thread import Thread
+from auteryn.schema import event as e
+from auteryn.schema.run import Run
+from auteryn.tools.registry import Registry
+
+
+def cancelled(run: Run, thread: Thread, registry: Registry, by: str, active_ms: int) -> e.RunCancelled:
+    """The last fact of a cancelled run: every call of the open turn is aborted, finished or unknown, none is forgotten."""
+    aborted, finished, unknown = list[str](), list[str](), list[str]()
+    for call in thread.calls.values():
+        if call.state == "answered":
+            finished.append(call.name)
+        elif call.begun and call.name in registry and registry.get(call.name).effect in ("once", "keyed"):
+            unknown.append(call.name)
+        else:
+            aborted.append(call.name)
+    receipt = e.Receipt(aborted=tuple(aborted), finished=tuple(finished), unknown=tuple(unknown), children=tuple(run.shares))
+    return e.RunCancelled(by=by, receipt=receipt, partial=thread.last_text or None, active_ms=active_ms)

@@ -1,0 +1,312 @@
+"""The slice: one sitting of work on a run.
+
+It takes the lease, reads the inbox, lets the loop think, and commits every fact before the loop goes on. It ends when the
+run has ended, must wait, or the sitting's time is up; then whoever is due next is only enqueued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Literal
+
+from msgspec.structs import replace
+
+from auteryn.agent.loop import think
+from auteryn.agent.mind import Mind
+from auteryn.agent.thread import Thread
+from auteryn.errors import Conflict
+from auteryn.policy.limits import INBOX_LOOK, LEASE, MOST_STARTS_WITHOUT_PROGRESS, RESERVE_CHUNK, RESERVE_LOW
+from auteryn.policy.modes import MODES
+from auteryn.ports.store import Lease
+from auteryn.runtime.children import advance
+from auteryn.runtime.due import wake_at
+from auteryn.runtime.engine import Engine
+from auteryn.runtime.intake import Intake, expired, take_in
+from auteryn.runtime.outgoing import asks_index, sends_of, touches_children
+from auteryn.runtime.receipt import cancelled
+from auteryn.schema import event as e
+from auteryn.schema import inbox as m
+from auteryn.schema.change import SUMMARY_EVERY, Change, Newborn, Send
+from auteryn.schema.fold import after
+from auteryn.schema.message import Delta
+from auteryn.schema.record import new_id
+from auteryn.schema.run import Run, UntilTime
+
+
+async def run_slice(engine: Engine, run_id: str) -> None:
+    """Work on the run until it has ended, waits or hands over. Returns at once if another slice is at work on it."""
+    services = engine.services
+    now = engine.now()
+    lease = await services.store.take_lease(run_id, holder=engine.holder, now=now, until=now + LEASE)
+    if lease is None:
+        return
+    try:
+        run = await services.store.get(run_id)
+        if run.terminal:
+            return
+        await Slice(engine, run, lease).work()
+    except Conflict:
+        return  # another slice has taken over: nothing of ours was written, nothing of ours may follow
+    finally:
+        engine.leave(run_id)
+        await services.store.give_back(lease)
+    if await services.store.inbox(run_id) and not (await services.store.get(run_id)).terminal:
+        await services.queue.enqueue(run_id, engine.now())
+
+
+class Slice:
+    """The state of one sitting. `run` and the thread are always what the store holds."""
+
+    def __init__(self, engine: Engine, run: Run, lease: Lease) -> None:
+        self.engine, self.services, self.run, self.lease = engine, engine.services, run, lease
+        self.began = engine.now()
+        mode = MODES[run.mode]
+        self.stop_at = self.began + mode.slice_time - mode.slice_margin
+        self.looked = self.began
+        self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder),)
+        self.left = False
+        self.interrupt: Literal["", "inbox", "lost"] = ""
+        self.busy: asyncio.Task[None] | None = None
+        self.committing = False
+        self.unsummarised = 0
+
+    async def work(self) -> None:
+        """The whole sitting."""
+        self.mind = await self._mind()
+        self.engine.enter(self.run.id, self)
+        if self._poison():
+            await self._commit((e.RunFailed(reason="poison", message=self._poison()),), leave=True)
+            return
+        while not self.left:
+            await self._read_inbox()
+            if self.left:
+                return
+            why = await self._think()
+            if why == "interrupted":
+                continue
+            if not self.left:
+                await self._leave(why)
+
+    # ---- thinking
+
+    async def _think(self) -> Literal["waiting", "handed_over", "paused", "interrupted"]:
+        """Run the loop in a task of its own, so that a cancel or a pause can interrupt whatever it awaits."""
+        if self.run.status == "paused":
+            return "paused"
+        self.busy = asyncio.create_task(self._loop())
+        try:
+            await self.busy
+        except asyncio.CancelledError:
+            self.busy.cancel()
+            await asyncio.gather(self.busy, return_exceptions=True)
+            if not self.interrupt:
+                raise
+        finally:
+            self.busy = None
+        if self.interrupt == "lost":
+            raise Conflict(f"run {self.run.id!r}: the lease was lost")
+        if self.interrupt:
+            self.interrupt = ""
+            return "interrupted"
+        if self.run.status == "paused":
+            return "paused"
+        return "handed_over" if self._time_is_up() and not self.mind.wait_for and not self.mind.thread.open_calls else "waiting"
+
+    async def _loop(self) -> None:
+        async with aclosing(think(self.mind)) as thoughts:
+            async for facts in thoughts:
+                await self._commit(facts)
+                if self.left or self.interrupt:
+                    return
+                if not self.mind.thread.open_calls:
+                    if self._time_is_up():
+                        return
+                    if self.engine.now() - self.looked >= INBOX_LOOK:
+                        await self._read_inbox()
+                        if self.left or self.run.status == "paused":
+                            return
+
+    def _time_is_up(self) -> bool:
+        return self.run.mode == "deep" and self.engine.now() >= self.stop_at
+
+    # ---- the inbox
+
+    async def look(self) -> None:
+        """Called by the keeper while something is under way: a cancel, pause or steering message does not wait for it to end."""
+        if self.busy is None or self.interrupt:
+            return
+        messages = await self.services.store.inbox(self.run.id)
+        if any(isinstance(message, m.Cancel | m.Pause) for message in messages):
+            self._interrupt("inbox")
+
+    async def beat(self) -> None:
+        """Renew the lease; if it was lost, stop at once: somebody else is at work on this run."""
+        try:
+            self.lease = await self.services.store.renew(self.lease, until=self.engine.now() + LEASE)
+        except Conflict:
+            self._interrupt("lost")
+
+    def _interrupt(self, why: Literal["inbox", "lost"]) -> None:
+        """Stop what is awaited now; a commit that is on its way is let through first, so that memory and store agree."""
+        self.interrupt = why
+        if self.busy and not self.committing:
+            self.busy.cancel()
+
+    async def _read_inbox(self) -> None:
+        """Take in everything that arrived, and start what may start because of it."""
+        self.looked = now = self.engine.now()
+        for silence in expired(self.run, now):
+            await self.services.store.send(self.run.id, silence)
+        messages = await self.services.store.inbox(self.run.id)
+        intake = take_in(self.run, self.mind.thread, messages, now)
+        self.mind.queued = intake.queued
+        if intake.cancel:
+            await self._cancel(intake)
+        elif intake.halted:
+            await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
+        elif intake.events or intake.consumed or self.first:
+            facts = tuple(intake.events)
+            await self._commit(facts, consumed=tuple(intake.consumed), sends=tuple(intake.sends))
+            await self._advance()
+        elif self.run.schedules:
+            await self._advance()
+
+    async def _cancel(self, intake: Intake) -> None:
+        assert intake.cancel is not None
+        fact = cancelled(self.run, self.mind.thread, self.mind.registry, intake.cancel.by, self._active_ms())
+        children = tuple(
+            Send(run=child, message=m.Cancel(id=f"{intake.cancel.id}-down", sent_at=self.engine.now(), by=intake.cancel.by))
+            for child in self.run.shares
+        )
+        await self._commit((fact,), consumed=tuple(intake.consumed), sends=children, leave=True)
+
+    async def _advance(self) -> None:
+        """Create the runs of everything that may start now; one commit for as many as fit into one."""
+        while not self.left and not self.run.terminal:
+            events, children = advance(self.run, self.mind.thread.task.text, self.engine.now())
+            if not events:
+                return
+            await self._commit(events, children=children)
+
+    # ---- committing
+
+    async def _commit(
+        self,
+        facts: tuple[e.AnyEvent, ...],
+        *,
+        consumed: tuple[str, ...] = (),
+        sends: tuple[Send, ...] = (),
+        children: tuple[Newborn, ...] = (),
+        leave: bool = False,
+    ) -> None:
+        """Make these facts true, then tell whoever should know. Raises `Conflict` if another slice was first."""
+        now = self.engine.now()
+        events = self._completed((*self.first, *facts))
+        entry = e.Entry(seq=self.run.seq + 1, at=now, slice=self.lease.number, commit=new_id("c"), events=events)
+        run = after(self.run, entry)
+        leave = leave or run.terminal
+        sends = (*sends, *sends_of(run, events, now))
+        self.unsummarised += 1
+        summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or touches_children(events)
+        change = Change(
+            run=run,
+            entry=entry,
+            consumed=(*consumed, *(fact.message for fact in facts if isinstance(fact, e.Told) and fact.message)),
+            sends=sends,
+            children=children,
+            docs=asks_index(run, events, now),
+            summary=summary,
+            leave=leave,
+            wake_at=wake_at(run) if leave else None,
+        )
+        self.committing = True
+        try:
+            await self.services.store.commit(change)
+            self._is_true(run, entry, leave=leave, summary=summary)
+        finally:
+            self.committing = False
+        await self._tell(sends, children)
+        if not children and touches_children(facts):
+            await self._advance()
+
+    def _completed(self, events: tuple[e.AnyEvent, ...]) -> tuple[e.AnyEvent, ...]:
+        """Times and reservations, which only the slice knows."""
+        out = list(events)
+        counted = sum(event.attempts for event in out if isinstance(event, e.ModelAnswered | e.ModelFailed | e.Compacted))
+        if self.mind.sent > counted:  # sent, and then refused or interrupted: they count all the same
+            failed = e.ModelFailed(
+                attempts=self.mind.sent - counted, reason="no_answer", message="requests without a usable answer"
+            )
+            out.insert(len(self.first), failed)
+        used = self.run.usage.llm_calls + max(counted, self.mind.sent)
+        if isinstance(out[-1], e.RunCompleted | e.RunFailed):
+            out[-1] = replace(out[-1], active_ms=self._active_ms())
+        ending = any(isinstance(event, e.RunCompleted | e.RunFailed | e.RunCancelled | e.Left) for event in out)
+        held = sum(share.llm_calls for share in self.run.shares.values())
+        ceiling = self.run.limits.llm_calls - held
+        if not ending and self.run.reserved_calls - used < RESERVE_LOW and self.run.reserved_calls < ceiling:
+            out.append(e.CallsReserved(total=min(ceiling, used + RESERVE_CHUNK)))
+        return tuple(out)
+
+    def _is_true(self, run: Run, entry: e.Entry, *, leave: bool, summary: bool) -> None:
+        self.run = self.mind.run = run
+        self.mind.thread.add(entry)
+        self.mind.sent = 0
+        self.first = ()
+        self.left = leave
+        self.unsummarised = 0 if summary else self.unsummarised
+
+    async def _tell(self, sends: tuple[Send, ...], children: tuple[Newborn, ...]) -> None:
+        """Hints, all of them: whatever is lost here is found again by `due`."""
+        self.services.bus.tell(self.run.root, self.run.id, self.run.seq)
+        for send in sends:
+            await self.services.queue.enqueue(send.run, self.engine.now())
+            await self.engine.ring(send.run)
+        if children:
+            await self.services.bus.publish_steps([child.run.id for child in children])
+
+    async def _leave(self, why: Literal["waiting", "handed_over", "paused"]) -> None:
+        """The last commit of a sitting that does not end the run; then whoever is due next is enqueued."""
+        left = e.Left(why=why, waits=tuple(self.mind.wait_for), active_ms=self._active_ms())
+        await self._commit((left,), leave=True)
+        at = wake_at(self.run)
+        if at is not None:
+            await self.services.queue.enqueue(self.run.id, max(at, self.engine.now()))
+
+    # ---- beginning
+
+    async def _mind(self) -> Mind:
+        store, run = self.services.store, self.run
+        entries = await store.journal(run.id, limit=1)
+        if run.context_seq > 1:
+            cut = (await store.journal(run.id, after=run.context_seq - 1, limit=1))[0]
+            keep = next(event.keep_from for event in cut.events if isinstance(event, e.Compacted))
+            entries = [*entries, *await store.journal(run.id, after=min(keep, run.context_seq) - 1)]
+        else:
+            entries = [*entries, *await store.journal(run.id, after=1)]
+        rang = [wait.at for wait in run.waits if isinstance(wait, UntilTime) and wait.at <= self.began]
+        return Mind(
+            run=run,
+            thread=Thread(run=run.id).extend(entries),
+            services=self.services,
+            registry=self.engine.registry,
+            files=self.engine.files_of(run.root),
+            settings=self.engine.settings,
+            on_delta=self._delta,
+            stop_at=self.stop_at,
+            anchor=max(rang, default=run.created_at if run.slice == 0 else self.began),
+        )
+
+    def _delta(self, delta: Delta) -> None:
+        self.services.bus.delta(self.run.root, self.run.id, delta)
+
+    def _poison(self) -> str:
+        """Why this run kills every slice that touches it, or nothing (F29)."""
+        starts = self.lease.number - self.run.slice - 1
+        if starts < MOST_STARTS_WITHOUT_PROGRESS:
+            return ""
+        return f"{starts} slices in a row began and ended without a single commit: the run is not started again"
+
+    def _active_ms(self) -> int:
+        return round((self.engine.now() - self.began).total_seconds() * 1000)

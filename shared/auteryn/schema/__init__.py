@@ -1,0 +1,1 @@
+"""WHAT IS TRUE: frozen records, and the one behaviour `run.after(event)`."""

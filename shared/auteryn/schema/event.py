@@ -1,0 +1,378 @@
+"""The durable facts of a run. This file is the vocabulary: what each event means is said here and nowhere else.
+
+Payloads carry meaning only; the `Entry` that holds them carries number, time and slice. A fact is named in the past
+tense. What is only streamed is a `Delta` (`schema.message`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from auteryn.schema.human import Answer, Ask
+from auteryn.schema.message import Content, Tokens
+from auteryn.schema.plan import Plan, StepChange
+from auteryn.schema.record import Record
+from auteryn.schema.run import Artifact, FailReason, Input, Run, Schedule, Share, Usage, Verdict, Wait
+
+
+class Event(Record, tag_field="kind"):
+    """Base of all events."""
+
+
+# ---- the run -------------------------------------------------------------------------------------------------
+
+
+class RunCreated(Event, tag="run_created"):
+    """The first event: the task verbatim. `run` is the summary as it was created."""
+
+    run: Run
+    input: Input
+
+
+class SliceStarted(Event, tag="slice_started"):
+    """A sitting began; committed with the slice's first own fact."""
+
+    slice: int
+    host: str = ""
+
+
+class CallsReserved(Event, tag="calls_reserved"):
+    """Model calls up to `total` (over the whole run) may be made from here on (L11)."""
+
+    total: int
+
+
+class Left(Event, tag="left"):
+    """The slice ended and the run goes on later: it waits, or hands over to its next slice."""
+
+    why: Literal["waiting", "handed_over", "paused"]
+    waits: tuple[Wait, ...] = ()
+    """Of the run itself, beside those of its calls."""
+    active_ms: int = 0
+
+
+class ModeRaised(Event, tag="mode_raised"):
+    """A FAST run turned out to be big: it goes on as DEEP, with DEEP's limits."""
+
+    reason: str
+    llm_calls: int
+
+
+class Paused(Event, tag="paused"):
+    by: str = ""
+
+
+class Unpaused(Event, tag="unpaused"):
+    by: str = ""
+
+
+class RunCompleted(Event, tag="run_completed"):
+    result: str
+    verdicts: tuple[Verdict, ...] = ()
+    active_ms: int = 0
+
+
+class RunFailed(Event, tag="run_failed"):
+    """The run ended without what it should have; `partial` is what there was."""
+
+    reason: FailReason
+    message: str
+    partial: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    active_ms: int = 0
+
+
+class Receipt(Record):
+    """What a cancel found: calls by name, and what became of each."""
+
+    aborted: tuple[str, ...] = ()
+    finished: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
+    """Runs that were told to stop."""
+
+
+class RunCancelled(Event, tag="run_cancelled"):
+    by: str
+    receipt: Receipt
+    partial: str | None = None
+    active_ms: int = 0
+
+
+# ---- the conversation ----------------------------------------------------------------------------------------
+
+
+class ModelAnswered(Event, tag="model_answered"):
+    """One turn's answer. Its calls are proposals until they are answered, one by one."""
+
+    turn: int
+    model: str
+    content: Content
+    """As received, verbatim (L9)."""
+    tokens: Tokens = Tokens()
+    attempts: int = 1
+    credits: int = 0
+    thoughts: str = ""
+    """Only when the run asked for them."""
+    finish: str = "stop"
+    ms: int = 0
+    cause: Literal["useful", "retry", "loop", "platform"] = "useful"
+
+
+class ModelFailed(Event, tag="model_failed"):
+    """Requests were sent and no usable answer came: they count, and the run waits or ends."""
+
+    attempts: int
+    reason: str
+    message: str
+
+
+class Told(Event, tag="told"):
+    """Text that enters the conversation as the user's side: a steering message, a nudge, results that arrived late."""
+
+    text: str
+    why: Literal["message", "nudge", "report", "deliverables", "deadline", "format", "answer"]
+    message: str | None = None
+    """Id of the inbox message it came from."""
+    by: str = ""
+
+
+class Compacted(Event, tag="compacted"):
+    """The conversation before `keep_from` is replaced by the task, the ledger and this summary."""
+
+    summary: str
+    keep_from: int
+    """Seq of the first entry that stays verbatim; larger than this entry's own if nothing does."""
+    found: tuple[str, ...] = ()
+    """Tools that `tool_search` had found; they stay declared."""
+    prompt_tokens: int = 0
+    """Before the cut."""
+    tokens: Tokens = Tokens()
+    attempts: int = 1
+    credits: int = 0
+
+
+# ---- calls of tools ------------------------------------------------------------------------------------------
+
+
+class CallStarted(Event, tag="call_started"):
+    """Intent: from here on the call may have taken effect. Written before every `keyed` and `once` call (L6)."""
+
+    call: str
+    tool: str
+
+
+class CallAnswered(Event, tag="call_answered"):
+    """The one answer of a call, as the model sees it."""
+
+    call: str
+    tool: str
+    output: Any = None
+    error: str | None = None
+    """Kind of failure; `output` then says what happened."""
+    ms: int = 0
+    attempts: int = 1
+    credits: int = 0
+    """Thousandths of a credit."""
+    cut: bool = False
+    """The whole output is in a file of the run; `output` has head, tail and path."""
+
+
+class CallSuspended(Event, tag="call_suspended"):
+    """The call is answered later, when its wait is over."""
+
+    call: str
+    tool: str
+    wait: Wait
+
+
+class CallAllowed(Event, tag="call_allowed"):
+    """A gate opened: the call may run now, with exactly these arguments."""
+
+    call: str
+    sha256: str
+    by: str
+
+
+# ---- people --------------------------------------------------------------------------------------------------
+
+
+class AskOpened(Event, tag="ask_opened"):
+    ask: Ask
+
+
+class AskAnswered(Event, tag="ask_answered"):
+    answer: Answer
+
+
+class Notified(Event, tag="notified"):
+    """A message to the run's owner."""
+
+    message: str
+    level: Literal["info", "warning", "error"] = "info"
+
+
+# ---- plans, steps, schedules ---------------------------------------------------------------------------------
+
+
+class PlanCreated(Event, tag="plan_created"):
+    plan: Plan
+    call: str | None = None
+
+
+class PlanRevised(Event, tag="plan_revised"):
+    """The plan as it is now, and the diff; ended steps are as they were."""
+
+    plan: Plan
+    diff: tuple[StepChange, ...]
+    note: str = ""
+
+
+class StepStart(Record):
+    step: int
+    run: str
+    attempt: int
+    share: Share
+
+
+class StepsStarted(Event, tag="steps_started"):
+    """These steps have runs now, created in this very commit."""
+
+    steps: tuple[StepStart, ...]
+
+
+class StepEnd(Record):
+    step: int
+    run: str
+    attempt: int
+    status: Literal["completed", "failed", "cancelled"]
+    result: str | None = None
+    error: str | None = None
+    usage: Usage = Usage()
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class StepsEnded(Event, tag="steps_ended"):
+    steps: tuple[StepEnd, ...]
+
+
+class StepRetried(Event, tag="step_retried"):
+    """A failed step is pending again, and so is what was skipped because of it."""
+
+    step: int
+    by: str = ""
+
+
+class PlanReviewed(Event, tag="plan_reviewed"):
+    """The planner has seen the results of these steps."""
+
+    steps: tuple[int, ...]
+
+
+class ScheduleCreated(Event, tag="schedule_created"):
+    schedule: Schedule
+    call: str | None = None
+
+
+class TicksStarted(Event, tag="ticks_started"):
+    """A tick's run was created; `skipped` earlier grid points were passed over, for the reason given."""
+
+    schedule: str
+    index: int
+    run: str | None = None
+    due_at: datetime | None = None
+    share: Share | None = None
+    skipped: int = 0
+    reason: str = ""
+
+
+class TickEnded(Event, tag="tick_ended"):
+    schedule: str
+    end: StepEnd
+
+
+class ScheduleEnded(Event, tag="schedule_ended"):
+    schedule: str
+    why: str
+
+
+class ShareChanged(Event, tag="share_changed"):
+    """A child's share of the caps was raised, or this run's own limits were."""
+
+    run: str
+    llm_calls: int
+    credits: int | None = None
+    refused: bool = False
+    """There was nothing left to give."""
+
+
+class BudgetAsked(Event, tag="budget_asked"):
+    """This run (a child) has used up its share and asked its parent for more."""
+
+    llm_calls: int
+
+
+# ---- files, log ----------------------------------------------------------------------------------------------
+
+
+class ArtifactPublished(Event, tag="artifact_published"):
+    artifact: Artifact
+    credits: int = 0
+
+
+class Logged(Event, tag="logged"):
+    """A line for `get_logs`. Facts above appear there by themselves; this is for what is none of them."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    message: str
+
+
+AnyEvent = (
+    RunCreated
+    | SliceStarted
+    | CallsReserved
+    | Left
+    | ModeRaised
+    | Paused
+    | Unpaused
+    | RunCompleted
+    | RunFailed
+    | RunCancelled
+    | ModelAnswered
+    | ModelFailed
+    | Told
+    | Compacted
+    | CallStarted
+    | CallAnswered
+    | CallSuspended
+    | CallAllowed
+    | AskOpened
+    | AskAnswered
+    | Notified
+    | PlanCreated
+    | PlanRevised
+    | StepsStarted
+    | StepsEnded
+    | StepRetried
+    | PlanReviewed
+    | ScheduleCreated
+    | TicksStarted
+    | TickEnded
+    | ScheduleEnded
+    | ShareChanged
+    | BudgetAsked
+    | ArtifactPublished
+    | Logged
+)
+
+
+class Entry(Record):
+    """One commit of a run: its events, stamped."""
+
+    seq: int
+    at: datetime
+    slice: int
+    commit: str
+    """Random id of the commit: finding one's own after a lost reply means it was applied (L1)."""
+    events: tuple[AnyEvent, ...]

@@ -1,0 +1,308 @@
+"""`after(run, entry)`: how a fact changes the run. Pure; the only place where a `Run` is made from a `Run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from msgspec.structs import replace
+
+from auteryn.errors import Corrupt, WrongState
+from auteryn.schema import event as e
+from auteryn.schema.message import Tokens
+from auteryn.schema.plan import RESULT_SHOWN, Plan
+from auteryn.schema.run import (
+    Credits,
+    Failure,
+    ForBudget,
+    ForPerson,
+    ForRateLimit,
+    ForSteps,
+    Run,
+    Schedule,
+    Share,
+    UntilTime,
+    Usage,
+    Wait,
+)
+
+
+def after(run: Run, entry: e.Entry) -> Run:
+    """The run once `entry` is true; raises `WrongState` for a fact after the end (L10), `Corrupt` for a hole in the journal."""
+    if entry.seq != run.seq + 1:
+        raise Corrupt(f"journal of {run.id!r}: entry {entry.seq} does not follow {run.seq}")
+    draft = _Draft(run, entry)
+    for event in entry.events:
+        draft.take(event)
+    draft.fields["seq"] = entry.seq
+    return replace(run, **draft.fields)
+
+
+def born(entry: e.Entry) -> Run:
+    """The run its first entry creates."""
+    first = entry.events[0] if entry.events else None
+    if entry.seq != 1 or not isinstance(first, e.RunCreated):
+        raise Corrupt(f"entry {entry.seq} does not create a run")
+    draft = _Draft(first.run, entry)
+    for event in entry.events[1:]:
+        draft.take(event)
+    return replace(first.run, **draft.fields, seq=1)
+
+
+def add_tokens(a: Tokens, b: Tokens) -> Tokens:
+    return Tokens(
+        prompt=a.prompt + b.prompt,
+        cached=a.cached + b.cached,
+        output=a.output + b.output,
+        thoughts=a.thoughts + b.thoughts,
+        tool_use=a.tool_use + b.tool_use,
+    )
+
+
+def add_usage(a: Usage, b: Usage) -> Usage:
+    """Both together; time in slices adds up too, since slices bill side by side."""
+    return Usage(
+        llm_calls=a.llm_calls + b.llm_calls,
+        tool_calls=a.tool_calls + b.tool_calls,
+        tokens=add_tokens(a.tokens, b.tokens),
+        credits=Credits(
+            llm=a.credits.llm + b.credits.llm,
+            tools=a.credits.tools + b.credits.tools,
+            storage=a.credits.storage + b.credits.storage,
+        ),
+        active_ms=a.active_ms + b.active_ms,
+    )
+
+
+@dataclass(slots=True)
+class _Draft:
+    """The changed fields of one run while one entry is taken in."""
+
+    run: Run
+    entry: e.Entry
+    fields: dict[str, Any]
+
+    def __init__(self, run: Run, entry: e.Entry) -> None:
+        self.run, self.entry, self.fields = run, entry, {}
+
+    def now(self, name: str) -> Any:
+        return self.fields[name] if name in self.fields else getattr(self.run, name)
+
+    def take(self, event: e.AnyEvent) -> None:  # one line a fact: the table of the product's facts
+        if self.now("status") in ("completed", "failed", "cancelled"):
+            raise WrongState(f"run {self.run.id!r} has ended ({self.now('status')}): {type(event).__name__} cannot follow")
+        put = self.fields
+        match event:
+            case e.RunCreated():
+                raise Corrupt(f"run {self.run.id!r} is created twice")
+            case e.SliceStarted():
+                put["slice"] = event.slice
+                put["status"] = "paused" if self.now("status") == "paused" else "running"
+                put["started_at"] = self.now("started_at") or self.entry.at
+                self.waits(lambda wait: bool(wait.call))
+            case e.CallsReserved():
+                put["reserved_calls"] = event.total
+            case e.Left():
+                self.used(active_ms=event.active_ms)
+                put["waits"] = (*self.now("waits"), *event.waits)
+                put["status"] = {"waiting": "waiting", "handed_over": "pending", "paused": "paused"}[event.why]
+                if event.why != "paused":  # what the slice reserved and did not use comes back: it ended in order
+                    put["reserved_calls"] = min(self.now("reserved_calls"), self.calls_made())
+            case e.ModeRaised():
+                put["mode"], put["limits"] = "deep", replace(self.now("limits"), llm_calls=event.llm_calls)
+            case e.Paused():
+                put["status"] = "paused"
+            case e.Unpaused():
+                put["status"] = "running"
+            case e.RunCompleted():
+                self.end("completed", event.active_ms)
+                put["result"], put["verdicts"] = event.result, event.verdicts
+            case e.RunFailed():
+                self.end("failed", event.active_ms)
+                put["failure"] = Failure(reason=event.reason, message=event.message)
+                put["result"], put["verdicts"] = event.partial, event.verdicts
+            case e.RunCancelled():
+                self.end("cancelled", event.active_ms)
+                put["result"] = event.partial
+            case e.ModelAnswered():
+                put["turns"] = event.turn
+                self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
+            case e.ModelFailed():
+                self.used(llm_calls=event.attempts)
+            case e.Compacted():
+                put["context_seq"] = self.entry.seq
+                self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
+            case e.CallAnswered():
+                self.used(tool_calls=1, tools=event.credits)
+                self.waits(lambda wait: wait.call != event.call)
+            case e.CallSuspended():
+                put["waits"] = (*self.now("waits"), event.wait)
+            case e.CallAllowed():
+                self.waits(lambda wait: wait.call != event.call)
+            case e.AskOpened():
+                put["asks"] = (*self.now("asks"), event.ask)
+            case e.AskAnswered():
+                self.answered(event)
+            case e.PlanCreated():
+                put["plan"] = event.plan
+            case e.PlanRevised():
+                put["plan"] = event.plan
+            case e.StepsStarted():
+                self.steps({start.step: _started(start) for start in event.steps})
+                self.shares({start.run: start.share for start in event.steps})
+            case e.StepsEnded():
+                self.steps({end.step: _ended(end) for end in event.steps})
+                for end in event.steps:
+                    self.child_ended(end)
+            case e.StepRetried():
+                self.retried(event.step)
+            case e.PlanReviewed():
+                plan = self.now("plan")
+                put["plan"] = replace(plan, reviewed=tuple(sorted({*plan.reviewed, *event.steps})))
+            case e.ScheduleCreated():
+                put["schedules"] = (*self.now("schedules"), event.schedule)
+            case e.TicksStarted():
+                self.tick_started(event)
+            case e.TickEnded():
+                self.tick_ended(event)
+            case e.ScheduleEnded():
+                self.schedule(event.schedule, lambda s: replace(s, next_index=s.ticks))
+            case e.ShareChanged():
+                self.share_changed(event)
+            case e.ArtifactPublished():
+                kept = tuple(a for a in self.now("artifacts") if a.path != event.artifact.path)
+                put["artifacts"] = (*kept, event.artifact)
+                self.used(storage=event.credits)
+            case e.Told():
+                put["over_time"] = self.now("over_time") or event.why == "deadline"
+            case e.CallStarted() | e.Notified() | e.BudgetAsked() | e.Logged():
+                pass
+            case _:
+                assert_never(event)
+
+    # ---- pieces
+
+    def calls_made(self) -> int:
+        return self.now("usage").llm_calls
+
+    def used(
+        self,
+        *,
+        llm_calls: int = 0,
+        tool_calls: int = 0,
+        tokens: Tokens | None = None,
+        llm: int = 0,
+        tools: int = 0,
+        storage: int = 0,
+        active_ms: int = 0,
+    ) -> None:
+        more = Usage(
+            llm_calls=llm_calls,
+            tool_calls=tool_calls,
+            tokens=tokens or Tokens(),
+            credits=Credits(llm=llm, tools=tools, storage=storage),
+            active_ms=active_ms,
+        )
+        self.fields["usage"] = add_usage(self.now("usage"), more)
+
+    def end(self, status: str, active_ms: int) -> None:
+        self.used(active_ms=active_ms)
+        self.fields.update(status=status, ended_at=self.entry.at, waits=(), asks=(), shares={})
+
+    def waits(self, keep: Callable[[Wait], bool]) -> None:
+        self.fields["waits"] = tuple(wait for wait in self.now("waits") if keep(wait))
+
+    def answered(self, event: e.AskAnswered) -> None:
+        ask = next((a for a in self.now("asks") if a.id == event.answer.ask), None)
+        self.fields["asks"] = tuple(a for a in self.now("asks") if a.id != event.answer.ask)
+        self.waits(lambda wait: not (isinstance(wait, ForPerson) and wait.ask == event.answer.ask))
+        if ask and ask.subject and event.answer.remember:
+            self.fields["grants"] = (*self.now("grants"), f"{ask.subject.tool} {ask.subject.target}")
+
+    def steps(self, changes: dict[int, dict[str, Any]]) -> None:
+        plan: Plan = self.now("plan")
+        steps = list(plan.steps)
+        for step_id, change in changes.items():
+            steps[step_id - 1] = replace(steps[step_id - 1], **change)
+        self.fields["plan"] = replace(plan, steps=tuple(steps))
+
+    def shares(self, more: dict[str, Share]) -> None:
+        self.fields["shares"] = {**self.now("shares"), **more}
+
+    def child_ended(self, end: e.StepEnd) -> None:
+        """The child's use becomes ours; its share ends, so what it did not use is free again."""
+        shares = dict(self.now("shares"))
+        shares.pop(end.run, None)
+        self.fields["shares"] = shares
+        self.fields["usage"] = add_usage(self.now("usage"), end.usage)
+        self.fields["reserved_calls"] = self.now("reserved_calls") + end.usage.llm_calls
+        if end.artifacts:
+            fresh = {a.path for a in end.artifacts}
+            self.fields["artifacts"] = (*(a for a in self.now("artifacts") if a.path not in fresh), *end.artifacts)
+
+    def retried(self, step_id: int) -> None:
+        plan: Plan = self.now("plan")
+        changes: dict[int, dict[str, Any]] = {step_id: {"status": "pending", "run": None, "result": None, "error": None}}
+        for step in plan.steps:
+            if step.status == "skipped":
+                changes[step.id] = {"status": "pending", "error": None}
+        self.steps(changes)
+
+    def schedule(self, schedule_id: str, change: Callable[[Schedule], Schedule]) -> None:
+        self.fields["schedules"] = tuple(change(s) if s.id == schedule_id else s for s in self.now("schedules"))
+
+    def tick_started(self, event: e.TicksStarted) -> None:
+        def change(s: Schedule) -> Schedule:
+            running = (*s.running, event.run) if event.run else s.running
+            return replace(s, next_index=event.index + 1, running=running, skipped=s.skipped + event.skipped)
+
+        self.schedule(event.schedule, change)
+        if event.run and event.share:
+            self.shares({event.run: event.share})
+
+    def tick_ended(self, event: e.TickEnded) -> None:
+        end = event.end
+
+        def change(s: Schedule) -> Schedule:
+            return replace(
+                s,
+                running=tuple(r for r in s.running if r != end.run),
+                ended=s.ended + 1,
+                failed=s.failed + (end.status != "completed"),
+                last_result=(end.result or end.error or "")[:RESULT_SHOWN],
+            )
+
+        self.schedule(event.schedule, change)
+        self.child_ended(end)
+
+    def share_changed(self, event: e.ShareChanged) -> None:
+        if event.run == self.run.id:
+            limits = self.now("limits")
+            self.fields["limits"] = replace(limits, llm_calls=event.llm_calls, credits=event.credits)
+            self.waits(lambda wait: not isinstance(wait, ForBudget))
+        else:
+            self.shares({event.run: Share(llm_calls=event.llm_calls, credits=event.credits)})
+
+
+def _started(start: e.StepStart) -> dict[str, Any]:
+    return {"status": "in_progress", "run": start.run, "attempt": start.attempt}
+
+
+def _ended(end: e.StepEnd) -> dict[str, Any]:
+    result = end.result[:RESULT_SHOWN] if end.result is not None else None
+    return {"status": end.status, "result": result, "error": end.error}
+
+
+def time_of(wait: Wait) -> datetime | None:
+    """When the wait ends by itself, if it does."""
+    match wait:
+        case ForPerson():
+            return wait.until
+        case UntilTime() | ForRateLimit():
+            return wait.at
+        case ForSteps() | ForBudget():
+            return None
+        case _:
+            assert_never(wait)

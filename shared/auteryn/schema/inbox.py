@@ -1,0 +1,83 @@
+"""What others may tell a run. A message has an id of its own and is accepted once for the life of the run (L5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from auteryn.schema.event import StepEnd
+from auteryn.schema.human import Answer
+from auteryn.schema.record import Record
+
+
+class Message(Record, tag_field="kind"):
+    """Base of all messages; `id` is unique within the run, and the same thing said twice has the same id."""
+
+    id: str
+    sent_at: datetime
+
+
+class UserMessage(Message, tag="user_message"):
+    """`steer`: applied before the next model call. `queue`: when the run would otherwise end or wait for good."""
+
+    text: str
+    mode: Literal["steer", "queue"] = "steer"
+    by: str = "owner"
+
+
+class Cancel(Message, tag="cancel"):
+    by: str = "owner"
+
+
+class Pause(Message, tag="pause"):
+    by: str = "owner"
+
+
+class Resume(Message, tag="resume"):
+    by: str = "owner"
+
+
+class Answered(Message, tag="answered"):
+    """Its id is `answer-<ask>`: the first answer, expiry or withdrawal wins, the others are told."""
+
+    answer: Answer
+
+
+class StepEnded(Message, tag="step_ended"):
+    """From a child's last commit. `of` is the plan or schedule it belongs to."""
+
+    kind_of_child: Literal["step", "tick", "agent"]
+    of: str
+    end: StepEnd
+
+
+class ShareAsked(Message, tag="share_asked"):
+    """A child has used up its share of the caps."""
+
+    run: str
+    used_calls: int
+    used_credits: int = 0
+
+
+class ShareGiven(Message, tag="share_given"):
+    """The parent's answer: the child's new limits; equal to the old ones means no."""
+
+    llm_calls: int
+    credits: int | None = None
+    refused: bool = False
+
+
+class RetryStep(Message, tag="retry_step"):
+    step: int
+    by: str = "owner"
+
+
+class Poke(Message, tag="poke"):
+    """Look again; carries nothing."""
+
+
+AnyMessage = UserMessage | Cancel | Pause | Resume | Answered | StepEnded | ShareAsked | ShareGiven | RetryStep | Poke
+
+
+def answer_message_id(ask: str) -> str:
+    return f"answer-{ask}"

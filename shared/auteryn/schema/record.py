@@ -1,0 +1,81 @@
+"""The base of every stored shape, its ids and its JSON.
+
+A record is a frozen `msgspec.Struct`: unknown fields are refused, defaults are left out of the JSON, unions carry their
+`kind`. (Why not pydantic here: decision 0001.)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime
+from typing import Any, TypeVar, dataclass_transform
+
+import msgspec
+
+from auteryn.errors import Corrupt
+
+R = TypeVar("R")
+
+_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
+class _KeywordOnly(type(msgspec.Struct)):
+    """msgspec inherits every option but `kw_only`; here that one is inherited too."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> Any:
+        return super().__new__(mcls, name, bases, namespace, kw_only=options.pop("kw_only", True), **options)
+
+
+class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A value that is stored or sent. Equal when its fields are equal; changed only by `msgspec.structs.replace`."""
+
+
+def _base62(raw: bytes, length: int) -> str:
+    number, out = int.from_bytes(raw, "big"), ""
+    while len(out) < length:
+        number, digit = divmod(number, 62)
+        out += _ALPHABET[digit]
+    return out
+
+
+def new_id(kind: str) -> str:
+    """A fresh unguessable id such as `run_4fK…` (95 bits of randomness, URL-safe)."""
+    return f"{kind}_{_base62(secrets.token_bytes(12), 16)}"
+
+
+def derived_id(kind: str, *of: object) -> str:
+    """The id that always follows from `of`: the same effect gets the same id in every slice and every retry."""
+    digest = hashlib.blake2b("\x1f".join(map(str, of)).encode(), digest_size=12).digest()
+    return f"{kind}_{_base62(digest, 16)}"
+
+
+_encoder = msgspec.json.Encoder(order=None)
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
+
+
+def to_json(value: Any) -> bytes:
+    """The stored form: compact UTF-8 JSON, defaults left out."""
+    return _encoder.encode(value)
+
+
+def canonical_json(value: Any) -> bytes:
+    """JSON with sorted keys: equal values have equal bytes. For hashes only."""
+    return msgspec.json.encode(msgspec.to_builtins(value), order="sorted")
+
+
+def from_json(raw: bytes | str, shape: type[R], *, where: str = "a stored record") -> R:
+    """Read a stored record; raises `Corrupt` naming `where` if it is not one."""
+    decoder = _decoders.get(shape)
+    if decoder is None:
+        decoder = _decoders[shape] = msgspec.json.Decoder(shape)
+    try:
+        return decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Corrupt(f"{where} cannot be read: {error}") from error
+
+
+def utc(moment: datetime) -> datetime:
+    """The same instant, aware and in UTC; a naive time is taken as UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,280 @@
+"""A run: one task given to the agent, and everything about it that is true now.
+
+`Run` is the projection of its journal. Its one behaviour stands in `schema.fold`: `after(run, entry)`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from auteryn.schema.human import Ask
+from auteryn.schema.message import Tokens
+from auteryn.schema.plan import Plan
+from auteryn.schema.record import Record
+from auteryn.schema.routing import Decision
+
+VERSION = 1
+"""Of the stored shapes; every change adds a line to `schema.versions` and a golden history."""
+
+ModeName = Literal["fast", "deep"]
+Status = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled"]
+TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+
+FailReason = Literal[
+    "timeout",
+    "deadline",
+    "llm_call_limit",
+    "credit_limit",
+    "deliverable_missing",
+    "model_refused",
+    "stuck",
+    "step_failed",
+    "halted",
+    "poison",
+    "corrupt",
+    "error",
+]
+
+
+# ---- waits: the only reasons why a run may have no slice -------------------------------------------------------
+
+
+class UntilTime(Record, tag_field="kind", tag="until"):
+    """Until `at`. The call, if any, is answered then."""
+
+    at: datetime
+    call: str | None = None
+    reason: str = ""
+
+
+class ForSteps(Record, tag_field="kind", tag="steps"):
+    """Until the plan (and the schedules) need the model again."""
+
+    call: str | None = None
+
+
+class ForPerson(Record, tag_field="kind", tag="person"):
+    ask: str
+    call: str | None = None
+    until: datetime | None = None
+    """When silence becomes an answer, if it ever does."""
+
+
+class ForBudget(Record, tag_field="kind", tag="budget"):
+    """Until a share of calls or credits comes back (a step), or is raised (a run)."""
+
+    call: str | None = None
+
+
+class ForRateLimit(Record, tag_field="kind", tag="rate_limit"):
+    """Until the model's provider takes requests again."""
+
+    at: datetime
+    why: str = ""
+    call: str | None = None
+
+
+Wait = UntilTime | ForSteps | ForPerson | ForBudget | ForRateLimit
+
+
+# ---- parts of a run ------------------------------------------------------------------------------------------
+
+
+class Parent(Record):
+    """Whose step, tick or helper this run is."""
+
+    run: str
+    root: str
+    kind: Literal["step", "tick", "agent"]
+    key: int
+    """Step id or tick index."""
+    of: str = ""
+    """Plan or schedule id."""
+    attempt: int = 1
+
+
+class FileCheck(Record):
+    """A deliverable the run must have before it may be `completed`; verified by host code."""
+
+    path: str
+    """Path or glob inside the run's files."""
+    min_bytes: int = 1
+    min_rows: int | None = None
+    """For tables (csv, xlsx): data rows of the largest sheet."""
+    contains: str | None = None
+
+
+class Verdict(Record):
+    deliverable: str
+    ok: bool
+    detail: str = ""
+
+
+class Options(Record):
+    """What the owner chose at the start."""
+
+    include_thoughts: bool = False
+    auto_retry: bool = True
+    deliverables: tuple[FileCheck, ...] = ()
+    approve: Literal["ask", "auto"] = "ask"
+    """`auto`: gates open by themselves, and the journal says so."""
+    ask_when_stuck: bool = True
+    """Before a run that makes no progress is stopped, a person is asked."""
+
+
+class Limits(Record):
+    llm_calls: int
+    """Over the whole run: its slices, steps and retries."""
+    credits: int | None = None
+    """Thousandths of a credit; None = no cap."""
+
+
+class Credits(Record):
+    """Thousandths of a credit (1 credit = 0.1 US cent at list price)."""
+
+    llm: int = 0
+    tools: int = 0
+    storage: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.llm + self.tools + self.storage
+
+
+class Usage(Record):
+    """Counted from the journal; the steps' usage is added when they end."""
+
+    llm_calls: int = 0
+    """Requests sent, the repeated ones included."""
+    tool_calls: int = 0
+    tokens: Tokens = Tokens()
+    credits: Credits = Credits()
+    active_ms: int = 0
+    """Time in slices; waiting is free."""
+
+
+class Artifact(Record):
+    id: str
+    path: str
+    """Inside the run's files."""
+    title: str
+    sha256: str
+    size_bytes: int
+    media_type: str = "application/octet-stream"
+    description: str = ""
+    run: str = ""
+
+
+class Schedule(Record):
+    """A grid of ticks `start + k * every`, k = 0, 1, … while before `until`; each tick is a run of its own."""
+
+    id: str
+    name: str
+    instruction: str
+    start: datetime
+    every: timedelta
+    until: datetime
+    overlap: Literal["skip", "queue"] = "skip"
+    catch_up: Literal["none", "one", "all"] = "one"
+    next_index: int = 0
+    running: tuple[str, ...] = ()
+    """Runs of ticks under way."""
+    ended: int = 0
+    failed: int = 0
+    skipped: int = 0
+    last_result: str = ""
+
+    def at(self, index: int) -> datetime:
+        return self.start + index * self.every
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks the grid has."""
+        return max(0, -(-(self.until - self.start) // self.every))
+
+    @property
+    def over(self) -> bool:
+        return self.next_index >= self.ticks and not self.running
+
+
+class Failure(Record):
+    reason: FailReason
+    message: str
+
+
+class Share(Record):
+    """What a child run holds of its parent's caps until it ends."""
+
+    llm_calls: int
+    credits: int | None = None
+
+
+class Run(Record):
+    """The summary everybody reads. Written only through commits of its own slice."""
+
+    id: str
+    title: str
+    mode: ModeName
+    routing: Decision
+    created_at: datetime
+    deadline_at: datetime
+    limits: Limits
+    owner: str = "local"
+    v: int = VERSION
+    status: Status = "pending"
+    options: Options = Options()
+    parent: Parent | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    waits: tuple[Wait, ...] = ()
+    asks: tuple[Ask, ...] = ()
+    """Open ones."""
+    plan: Plan | None = None
+    schedules: tuple[Schedule, ...] = ()
+    shares: dict[str, Share] = {}
+    """Held by children under way, by run id."""
+    artifacts: tuple[Artifact, ...] = ()
+    grants: tuple[str, ...] = ()
+    """`tool target` pairs a person allowed for the rest of this run."""
+    usage: Usage = Usage()
+    reserved_calls: int = 0
+    """Model calls that may have been made: never less than were. A dead slice's open reservation stays spent."""
+    over_time: bool = False
+    """The deadline has passed and the run was told to conclude."""
+    result: str | None = None
+    verdicts: tuple[Verdict, ...] = ()
+    failure: Failure | None = None
+    seq: int = 0
+    """Of the last commit."""
+    slice: int = 0
+    """Number of the last slice that committed."""
+    turns: int = 0
+    context_seq: int = 1
+    """The journal entry the conversation starts from: the first, or the last compaction."""
+    labels: dict[str, str] = {}
+
+    @property
+    def terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def root(self) -> str:
+        """The top of the tree this run belongs to; its files and notes are shared by the whole tree."""
+        return self.parent.root if self.parent else self.id
+
+    @property
+    def outer_status(self) -> str:
+        """The spec's words: pending, running, completed, failed; and cancelled."""
+        return "running" if self.status in ("waiting", "paused") else self.status
+
+
+class Input(Record):
+    """The task as it was given, verbatim."""
+
+    text: str
+    files: tuple[str, ...] = ()
+    """Names of files put into the run's workspace before it started."""
+    context: str = ""
+    """For a step: the goal and the results it builds on."""
+    extra: dict[str, Any] = {}

@@ -1,0 +1,1 @@
+"""THE USE CASES: create, read, stream, answer, steer, cancel, with validation and ownership."""

@@ -1,0 +1,1 @@
+"""WHAT THE AGENT CAN DO: the tool contract, the registry, one file a family."""

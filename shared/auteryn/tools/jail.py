@@ -1,0 +1,201 @@
+"""One folder and nothing above it. Every path is opened beneath it by the kernel, without following a link.
+
+Never "resolve, then open": between the two, somebody else can swap a folder for a link. Linux refuses in one step
+(`openat2`, man 2 openat2); elsewhere each folder on the way is opened by itself with `O_NOFOLLOW`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import stat
+import sys
+import weakref
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+from auteryn.errors import AuterynError, DiskFull, ToolFailed
+
+PATH_BYTES = 1_024
+NAME_BYTES = 255
+
+_NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x02, 0x04, 0x08
+_OPENAT2 = 437
+"""The same number on every architecture Linux supports, alpha apart."""
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+
+
+def cleaned(path: str) -> str:
+    """The path in one spelling, relative to the jail ("" is the jail itself); raises `ToolFailed` for one that is none."""
+    if "\\" in path or any(ord(letter) < 32 or ord(letter) == 127 for letter in path):
+        raise ToolFailed("invalid", f"path: {path!r} holds a backslash or a control character")
+    if path.startswith(("/", "~")):
+        raise ToolFailed("denied", f"path: {path!r} is not inside the run's files: give a path relative to them")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise ToolFailed("denied", f"path: {path!r} may not go up with '..': give a path relative to the run's files")
+    try:
+        raw = [os.fsencode(part) for part in parts]
+        "/".join(parts).encode()
+    except UnicodeEncodeError:
+        raise ToolFailed("invalid", f"path: {path!r} is not valid Unicode") from None
+    if sum(map(len, raw)) + len(raw) > PATH_BYTES or any(len(part) > NAME_BYTES for part in raw):
+        raise ToolFailed(
+            "invalid", f"path: {path[:60]!r}… is longer than {PATH_BYTES} bytes, or a part of it than {NAME_BYTES}"
+        )
+    return "/".join(parts)
+
+
+class Jail:
+    """A folder that nothing gets out of. Paths are those that `cleaned` returns."""
+
+    def __init__(self, root: Path, *, kernel: bool | None = None) -> None:
+        """`kernel=False` takes the slower way that needs no `openat2`."""
+        root.mkdir(parents=True, exist_ok=True)
+        self.root = root
+        self._fd = os.open(root, _FOLDER)
+        self._kernel = _has_openat2() if kernel is None else kernel
+        weakref.finalize(self, os.close, self._fd)
+
+    def open(self, path: str, flags: int = os.O_RDONLY) -> int:
+        """A file descriptor; raises `OSError` (`ELOOP` or `EXDEV` where a link is in the way)."""
+        flags |= os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hang the open
+        return _openat2(self._fd, path or ".", flags) if self._kernel else _walked(self._fd, path, flags)
+
+    def folder(self, path: str, *, create: bool = False) -> int:
+        """A descriptor of the folder, made with those above it if `create`."""
+        try:
+            return self.open(path, _FOLDER)
+        except FileNotFoundError:
+            if not create or not path:
+                raise
+        above, _, name = path.rpartition("/")
+        fd = self.folder(above, create=True)
+        try:
+            os.mkdir(name, 0o755, dir_fd=fd)
+        except FileExistsError:
+            pass  # another writer made it meanwhile
+        finally:
+            os.close(fd)
+        return self.open(path, _FOLDER)
+
+    @contextmanager
+    def parent(self, path: str, *, create: bool = False) -> Generator[tuple[int, str]]:
+        """The open folder that holds `path`, and its name in there: what `rename`, `unlink` and `stat` need."""
+        above, _, name = path.rpartition("/")
+        fd = self.folder(above, create=create)
+        try:
+            yield fd, name
+        finally:
+            os.close(fd)
+
+    def stat(self, path: str) -> os.stat_result:
+        """Of the thing itself, never of what a link points to."""
+        if not path:
+            return os.fstat(self._fd)
+        with self.parent(path) as (fd, name):
+            return os.stat(name, dir_fd=fd, follow_symlinks=False)
+
+    def rename(self, src: str, dst: str) -> None:
+        """Move in one step and make it last; `dst` is replaced."""
+        with self.parent(src) as (from_fd, old), self.parent(dst, create=True) as (to_fd, new):
+            os.rename(old, new, src_dir_fd=from_fd, dst_dir_fd=to_fd)
+            os.fsync(to_fd)
+
+
+@contextmanager
+def told(path: str) -> Generator[None]:
+    """Turn the system's errors about `path` into what the model can act on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise  # not the system's, but a decompressor's
+        raise _meaning(error, path) from error
+
+
+def _meaning(error: OSError, path: str) -> AuterynError:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return DiskFull(f"no space left on the run's disk while writing {path!r}: remove or publish large files")
+        case errno.ELOOP | errno.EXDEV:
+            return ToolFailed("denied", f"{path!r} leads through a link; links are not followed")
+        case errno.ENOENT:
+            return ToolFailed("not_found", f"there is no {path!r}; file_find shows what there is")
+        case errno.ENOTDIR:
+            return ToolFailed("not_found", f"{path!r} leads through something that is not a folder")
+        case errno.EISDIR:
+            return ToolFailed("invalid", f"{path!r} is a folder")
+        case errno.EEXIST | errno.ENOTEMPTY:
+            return ToolFailed("conflict", f"{path!r} exists already")
+        case errno.ENAMETOOLONG:
+            return ToolFailed("invalid", f"{path!r} is too long for this disk")
+        case _:
+            return ToolFailed("denied", f"{path!r}: {os.strerror(error.errno or 0)}")
+
+
+# ---- the kernel's way ----------------------------------------------------------------------------------------
+
+
+class _How(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+@cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _openat2(root: int, path: str, flags: int) -> int:
+    how = _How(flags, 0o644 if flags & os.O_CREAT else 0, _BENEATH | _NO_MAGICLINKS | _NO_SYMLINKS)
+    for _ in range(64):
+        fd: int = _libc().syscall(_OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+        if fd >= 0:
+            return fd
+        code = ctypes.get_errno()
+        if code not in (errno.EAGAIN, errno.EINTR):  # EAGAIN: a folder on the way was renamed meanwhile
+            raise OSError(code, os.strerror(code), path)
+    raise OSError(errno.EAGAIN, "folders on the way are being renamed", path)
+
+
+@cache
+def _has_openat2() -> bool:
+    """Linux 5.6 and up, unless a sandbox forbids the call."""
+    if sys.platform != "linux":
+        return False
+    here = os.open("/", _FOLDER)
+    try:
+        os.close(_openat2(here, ".", _FOLDER))
+    except OSError:
+        return False
+    finally:
+        os.close(here)
+    return True
+
+
+# ---- the way without it --------------------------------------------------------------------------------------
+
+
+def _walked(root: int, path: str, flags: int) -> int:
+    *above, last = path.split("/") if path else ["."]
+    at = os.dup(root)
+    try:
+        for name in above:
+            below = _no_link(name, _FOLDER, at)
+            os.close(at)
+            at = below
+        return _no_link(last, flags, at)
+    finally:
+        os.close(at)
+
+
+def _no_link(name: str, flags: int, at: int) -> int:
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW, 0o644, dir_fd=at)
+    except NotADirectoryError:  # what Linux says of a link, with O_DIRECTORY
+        if stat.S_ISLNK(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from None
+        raise

@@ -1,0 +1,161 @@
+"""The tool contract: a typed async function becomes something the model can call.
+
+    @tool(effect="read")
+    async def weather(ctx: ToolContext, city: Annotated[str, "Name of the city"]) -> str:
+        "Today's weather in a city."
+
+The signature is the schema (`tools.signature`), the docstring the description. The engine validates arguments, keeps the
+timeout, the effect ledger and the output cap; a tool only does its work and returns JSON, a `Result` or a `Pause`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from auteryn.errors import Invalid
+from auteryn.ports import Blobs, Clock, Store
+from auteryn.ports.model import Declaration
+from auteryn.schema.event import AnyEvent
+from auteryn.schema.record import Record
+from auteryn.schema.run import Run, Wait
+
+if TYPE_CHECKING:
+    from auteryn.tools.registry import Registry
+    from auteryn.tools.workspace import Workspace
+
+Effect = Literal["read", "idempotent", "keyed", "once"]
+"""What a repeat would do: nothing; the same again; nothing, if the key is the same; everything a second time (L6)."""
+
+Permission = Literal["auto", "ask", "ask1"]
+"""`ask`: a person before every call. `ask1`: once per run, tool and target."""
+
+Level = Literal["debug", "info", "warning", "error"]
+
+
+class Result(Record):
+    """An output together with facts for the journal, committed with the answer."""
+
+    output: Any
+    events: tuple[AnyEvent, ...] = ()
+    credits: int | None = None
+    """Thousandths of a credit, if it differs from the tool's `cost`."""
+
+
+class Pause(Record):
+    """The call is answered later: the run waits without a process. `events` are committed with the wait."""
+
+    wait: Wait
+    """Its `call` is this call."""
+    events: tuple[AnyEvent, ...] = ()
+
+
+@dataclass(slots=True)
+class ToolContext:
+    """What a tool may touch. Everything else it needs are arguments."""
+
+    run: Run
+    call: str
+    """Id of this call; also the name of what it creates, so that a repeat creates nothing new."""
+    key: str
+    """Idempotency key for the outside: the same in every retry and after every crash."""
+    files: Workspace
+    """The tree's files, jailed."""
+    store: Store
+    blobs: Blobs
+    clock: Clock
+    registry: Registry
+    shown: set[str] = field(default_factory=set[str])
+    """Names of tools declared to the model so far; `tool_search` adds to it."""
+    anchor: datetime | None = None
+    """Where the run's rhythm stands: the last wait's own time, or the run's start. None = now."""
+    logged: list[tuple[Level, str]] = field(default_factory=list[tuple[Level, str]])
+
+    def log(self, message: str, level: Level = "info") -> None:
+        """A line in the run's log, committed with the answer."""
+        self.logged.append((level, message))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool. Made by `@tool`."""
+
+    name: str
+    description: str
+    fn: Callable[..., Any]
+    """`async fn(ctx, **arguments)`, or plain: then it runs in a thread."""
+    parameters: dict[str, Any]
+    """JSON Schema of the arguments object."""
+    effect: Effect
+    permission: Permission = "auto"
+    decide: Callable[[dict[str, Any], Workspace], Permission] | None = None
+    """The permission where it depends on the arguments (how many files, how often)."""
+    timeout: timedelta = timedelta(seconds=60)
+    cost: int = 1_000
+    """Thousandths of a credit a call."""
+    group: str = "own"
+    modes: tuple[str, ...] = ()
+    """Modes in which it is declared from the start; otherwise `tool_search` finds it."""
+    untrusted: bool = False
+    """Returns text from outside (label U)."""
+    sends: bool = False
+    """Can carry something out (label S)."""
+    takes_context: bool = True
+    target: Callable[[dict[str, Any]], str] | None = None
+    """What a call touches, in few words, for approvals and grants."""
+    serial: Callable[[dict[str, Any]], str | None] | None = None
+    """Calls of one turn with the same key run one after the other."""
+    probe: Callable[..., Any] | None = None
+    """`async probe(ctx, **arguments)` → the output if the call took effect, None if it did not; raises if unknown."""
+    missing: Callable[[], str | None] | None = None
+    """Why the tool cannot work here (an extra, a system package, a credential), or None."""
+
+    def needs(self, args: dict[str, Any], files: Workspace) -> Permission:
+        """The permission of this very call."""
+        return self.decide(args, files) if self.decide else self.permission
+
+    def declaration(self) -> Declaration:
+        return Declaration(name=self.name, description=self.description, parameters=self.parameters)
+
+
+@overload
+def tool(fn: Callable[..., Any], /) -> Tool: ...
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    effect: Effect = "once",
+    permission: Permission = "auto",
+    decide: Callable[[dict[str, Any], Workspace], Permission] | None = None,
+    timeout: timedelta = timedelta(seconds=60),
+    cost: int = 1_000,
+    group: str = "own",
+    modes: tuple[str, ...] = ("fast", "deep"),
+    untrusted: bool = False,
+    sends: bool = False,
+    target: Callable[[dict[str, Any]], str] | None = None,
+    serial: Callable[[dict[str, Any]], str | None] | None = None,
+    probe: Callable[..., Any] | None = None,
+    missing: Callable[[], str | None] | None = None,
+) -> Callable[[Callable[..., Any]], Tool]: ...
+def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    """Make a tool of a typed function; its docstring is what the model reads.
+
+    Without `effect` the engine assumes the worst (`once`): a call that was cut off by a crash is reported, never repeated.
+    """
+
+    def make(fn: Callable[..., Any]) -> Tool:
+        from auteryn.tools.signature import parameters_of
+
+        description = inspect.getdoc(fn)
+        if not description:
+            raise Invalid("tool", fn.__name__, "needs a docstring: it is what the model reads")
+        settings: dict[str, Any] = {"effect": "once", "modes": ("fast", "deep"), **options}
+        parameters, takes_context = parameters_of(fn)
+        name = settings.pop("name", None) or fn.__name__
+        return Tool(name, description, fn, parameters, takes_context=takes_context, **settings)
+
+    return make(fn) if fn is not None else make
