@@ -34,8 +34,8 @@ class Settings:
     isolate: bool = False
     """One child process a slice instead of a task in this process."""
     max_slices: int = 100
-    models: dict[Role, tuple[str, ...]] = field(default_factory=dict[Role, tuple[str, ...]])
-    """Model ids by role, best first; what is not named comes from the model table."""
+    models: dict[Role, str | None] = field(default_factory=dict[Role, str | None])
+    """Model ids by role, comma-separated, best first; what is not named comes from the model table."""
     compact_at_tokens: int = COMPACT_AT_TOKENS
     keep_tokens: int = KEEP_TOKENS
 
@@ -45,10 +45,11 @@ class Settings:
         synchronous = environ.get("AUTERYN_SYNCHRONOUS", "full").lower()
         if synchronous not in ("full", "normal", "off"):
             raise Invalid("AUTERYN_SYNCHRONOUS", synchronous, "must be full, normal or off")
-        models: dict[Role, tuple[str, ...]] = {}
-        for role in ("fast", "deep", "classifier"):
-            if named := environ.get(f"AUTERYN_MODEL_{role.upper()}"):
-                models[role] = tuple(name.strip() for name in named.split(",") if name.strip())
+        models: dict[Role, str | None] = {
+            "fast": environ.get("AUTERYN_MODEL_FAST"),
+            "deep": environ.get("AUTERYN_MODEL_DEEP"),
+            "classifier": environ.get("AUTERYN_MODEL_CLASSIFIER"),
+        }
         where = Path(home or environ.get("AUTERYN_HOME") or Path.home() / ".auteryn").expanduser()
         return cls(home=where, synchronous=synchronous, models=models)
 
@@ -60,8 +61,12 @@ def embedded(
     clock: Clock | None = None,
     tools: Iterable[Tool] = (),
     builtin: bool = True,
+    around: Callable[[Services], Services] = lambda services: services,
 ) -> Host:
-    """The whole system in one folder: no account, no server. `start` it and it resumes whatever was interrupted."""
+    """The whole system in one folder: no account, no server. `start` it and it resumes whatever was interrupted.
+
+    `around` may put something between the engine and its ports: faults, tracing.
+    """
     from auteryn.adapters.embedded.blobs import FolderBlobs
     from auteryn.adapters.embedded.bus import LocalBus
     from auteryn.adapters.embedded.clock import SystemClock
@@ -80,7 +85,7 @@ def embedded(
         model=model or gemini(settings, clock),
         clock=clock,
     )
-    return Host(engine_of(services, settings, tools, holder=store.holder, builtin=builtin))
+    return Host(engine_of(around(services), settings, tools, holder=store.holder, builtin=builtin))
 
 
 def engine_of(

@@ -8,7 +8,6 @@ from typing import Literal
 
 from auteryn.agent.compaction import compacted, raised
 from auteryn.agent.mind import Facts, Mind
-from auteryn.agent.notes import ledger_notes
 from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, ledger, system_prompt
 from auteryn.agent.speak import answered, ask_model
 from auteryn.agent.stuck import circling
@@ -21,7 +20,7 @@ from auteryn.schema.human import Ask
 from auteryn.schema.message import Content, Reply, Tokens
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
-
+from auteryn.tools.notes import ledger_notes
 
 STOP, GO_ON = "Stop here", "Go on"
 NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from auteryn.routing.lexicon import OPENERS, WORD, kinds_of
 
-HEAD, TAIL = 2_000, 500
+HEAD, TAIL = 1_200, 400
 """Characters. A task is stated at the start or the end; what stands between is material."""
 CLAUSES_FIRST, CLAUSES_LAST = 30, 10
 
@@ -121,9 +121,11 @@ def _plain(clause: str) -> str:
 
 
 def _count(low: str) -> float:
+    if low.isascii():
+        return sum(any(map(str.isalnum, word)) for word in low.split())
     dense, thai = len(_IDEOGRAPH.findall(low)), len(_THAI.findall(low))
-    spaced = _DENSE.sub(" ", low) if dense or thai else low
-    return sum(any(map(str.isalnum, word)) for word in spaced.split()) + 0.6 * dense + 0.2 * thai
+    spaced = _DENSE.sub(" ", low).split()
+    return sum(any(map(str.isalnum, word)) for word in spaced) + 0.6 * dense + 0.2 * thai
 
 
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -150,7 +152,8 @@ _TELL_ME = re.compile(r"\b(?:show|tell|let) me (?=(?:where|how|what|when|why|who
 
 _MATERIAL = re.compile(r":(?=\s|$|[^\x00-\x7f])|[\"“«「\n]|(?<=\s)'(?=\w)|```")
 _THIS_TEXT = re.compile(
-    r"\b(?:this|these|the following|the) (?:\w+ )?(?:text|sentences?|paragraph|phrase|words?|term|code|snippet|line|e-?mail|message|poem)\b"
+    r"\b(?:this|these|the following|the) (?:\w+ )?(?:text|sentences?|paragraph|phrase"
+    r"|words?|term|code|snippet|line|e-?mail|message|poem)\b"
     r"|\bthis (?:means|into|to|in)\b|\b(?:does this|what does)\b|^define\b",
     re.I,
 )

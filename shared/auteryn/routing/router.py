@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from auteryn.errors import Invalid
@@ -25,12 +23,8 @@ async def route(prompt: str, mode: str = "auto", model: Model | None = None) -> 
         case "auto":
             guess = pattern(prompt)
         case _:
-            raise _no_such_mode(mode)
+            raise Invalid("mode", mode, "is none of 'auto', 'fast', 'deep'; leave it out for 'auto'")
     if guess.sure:
         return guess
     answer = await classify(prompt, model) if model else None
     return answer or msgspec.structs.replace(guess, stage="fallback")
-
-
-def _no_such_mode(mode: Any) -> Invalid:
-    return Invalid("mode", mode, "is none of 'auto', 'fast', 'deep'; leave it out for 'auto'")

@@ -17,7 +17,7 @@ from auteryn.errors import Corrupt
 
 R = TypeVar("R")
 
-_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SEPARATOR = "\x1f"
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
@@ -32,23 +32,14 @@ class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, forbid_unknown
     """A value that is stored or sent. Equal when its fields are equal; changed only by `msgspec.structs.replace`."""
 
 
-def _base62(raw: bytes, length: int) -> str:
-    number, out = int.from_bytes(raw, "big"), ""
-    while len(out) < length:
-        number, digit = divmod(number, 62)
-        out += _ALPHABET[digit]
-    return out
-
-
 def new_id(kind: str) -> str:
-    """A fresh unguessable id such as `run_4fK…` (95 bits of randomness, URL-safe)."""
-    return f"{kind}_{_base62(secrets.token_bytes(12), 16)}"
+    """A fresh unguessable id such as `run_4f0c…` (80 random bits, URL-safe)."""
+    return f"{kind}_{secrets.token_hex(10)}"
 
 
 def derived_id(kind: str, *of: object) -> str:
     """The id that always follows from `of`: the same effect gets the same id in every slice and every retry."""
-    digest = hashlib.blake2b("\x1f".join(map(str, of)).encode(), digest_size=12).digest()
-    return f"{kind}_{_base62(digest, 16)}"
+    return f"{kind}_{hashlib.blake2b(_SEPARATOR.join(map(str, of)).encode(), digest_size=10).hexdigest()}"
 
 
 _encoder = msgspec.json.Encoder(order=None)

@@ -1,1 +1,1 @@
-"""THE USE CASES: create, read, stream, answer, steer, cancel, with validation and ownership."""
+"""THE USE CASES: what can be asked of a run, checked and owned. The HTTP door and the SDK both call exactly these."""

@@ -45,8 +45,10 @@ class Say(Record):
     thought_tokens: int = 0
 
 
-Line = str | Call | Say | Reply | Exception | Sequence[Call | str]
-"""What a script may give for a turn; several calls and texts together are one turn, an exception is raised."""
+Turn = str | Call | Say | Reply | Sequence[Call | str]
+"""What a script may answer; several calls and texts together are one turn."""
+Line = Turn | Exception
+"""An exception is raised instead, or sat out where the real model would."""
 Script = Callable[["Ask"], Line] | Sequence[Line]
 
 
@@ -180,7 +182,7 @@ class ScriptedModel:
     async def _sleep(self, span: timedelta) -> None:
         await (self._clock.sleep(span) if self._clock else asyncio.sleep(span.total_seconds()))
 
-    def _reply(self, line: Line, request: ModelRequest, history: _History, sent: int) -> Reply:
+    def _reply(self, line: Turn, request: ModelRequest, history: _History, sent: int) -> Reply:
         if isinstance(line, Reply):
             return msgspec.structs.replace(line, attempts=sent)
         say = _say(line)
@@ -258,6 +260,9 @@ def _stream(reply: Reply, on_delta: Callable[[Delta], None]) -> None:
 # the work does not grow with the history, and a new process knows its own answers.
 
 
+_OURS = b64encode(b"scripted.").decode()
+
+
 class _History(Record):
     turn: int
     chars: int
@@ -265,7 +270,7 @@ class _History(Record):
 
 def _sign(parts: list[dict[str, Any]], turn: int, index: int, chars: int) -> None:
     at = next((number for number, part in enumerate(parts) if "functionCall" in part), len(parts) - 1)
-    stands = f"{turn}.{index}.{chars}"
+    stands = f"scripted.{turn}.{index}.{chars}"
     parts[at]["thoughtSignature"] = b64encode(f"{stands}.{_mac(stands, parts)}".encode()).decode()
 
 
@@ -300,11 +305,11 @@ def _check(contents: Sequence[Content], at: int) -> tuple[int, int, int] | None:
     same = [(one["name"], one.get("id")) for one in asked] == [(one["name"], one.get("id")) for one in answered]
     _require(same, f"contents[{at + 1}] must answer exactly the calls of contents[{at}], in order: {asked!r}, {answered!r}")
     signed = next((part["thoughtSignature"] for part in parts if "thoughtSignature" in part), None)
-    if signed is None:
+    if signed is None or not signed.startswith(_OURS):
         return None
     stands, _, mac = b64decode(signed).decode().rpartition(".")
     _require(mac == _mac(stands, parts), f"contents[{at}] did not come back as it was answered: {parts!r}")
-    turn, index, chars = map(int, stands.split("."))
+    turn, index, chars = map(int, stands.split(".")[1:])
     return turn, index, chars
 
 

@@ -6,14 +6,8 @@ bytes are counted as they come out of the decompressor, whatever the headers say
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import lzma
 import os
 import stat
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,17 +25,11 @@ _CHUNK = 1 << 16
 _HEADER = MB
 """Most bytes one read may ask for: data is read in chunks, so a larger wish comes from a forged header."""
 _LISTED = 200
-_OPENERS: dict[str, Callable[[BinaryIO], Any]] = {
-    ".tar": lambda file: file,
-    ".tar.gz": gzip.GzipFile,
-    ".tgz": gzip.GzipFile,
-    ".tar.bz2": bz2.BZ2File,
-    ".tar.xz": lzma.LZMAFile,
-}
-_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, gzip.BadGzipFile, NotImplementedError)
+_KINDS = {".zip": "", ".tar": "", ".tar.gz": "gz", ".tgz": "gz", ".tar.bz2": "bz2", ".tar.xz": "xz"}
+"""Endings, and how a tar is compressed."""
 
 
-@tool(effect="idempotent", group="files", modes=(), serial=lambda args: str(args["path"]))
+@tool(effect="idempotent", group="files", serial=lambda args: str(args["path"]))
 def archive(
     ctx: ToolContext,
     action: Annotated[Literal["pack", "unpack", "list"], "What to do"],
@@ -51,7 +39,7 @@ def archive(
     ] = None,
     dest: Annotated[str | None, "unpack: folder to put them in; else one named like the archive"] = None,
 ) -> dict[str, Any]:
-    """Pack files into an archive, unpack one, or list it. Links, devices and paths that lead out are refused, and so are bombs."""
+    """Pack files into an archive, unpack one, or list it. Links, devices, paths that lead out, and bombs are refused."""
     kind = _kind(path)
     if (done := ctx.files.receipt(ctx.key)) is not None:
         return done
@@ -62,14 +50,15 @@ def archive(
             return _unpack(ctx, path, kind, members or [], path.removesuffix(kind) if dest is None else dest)
         case "list":
             with _opened(ctx.files, path, kind) as inside:
-                found = [{"path": one.name, "size_bytes": one.size_bytes} for one in inside]
-            return {"members": found[:_LISTED], "total": len(found), "size_bytes": sum(one["size_bytes"] for one in found)}
+                found = [(one.name, one.size_bytes) for one in inside]
+            shown = [{"path": name, "size_bytes": size} for name, size in found[:_LISTED]]
+            return {"members": shown, "total": len(found), "size_bytes": sum(size for _, size in found)}
 
 
 def _kind(path: str) -> str:
-    kind = next((suffix for suffix in (".zip", *_OPENERS) if path.lower().endswith(suffix)), None)
+    kind = next((suffix for suffix in _KINDS if path.lower().endswith(suffix)), None)
     if kind is None:
-        raise ToolFailed("unsupported", f"path: {path!r} must end in .zip, {', '.join(_OPENERS)}")
+        raise ToolFailed("unsupported", f"path: {path!r} must end in {', '.join(_KINDS)}")
     return path[-len(kind) :]
 
 
@@ -138,7 +127,7 @@ def _opened(files: Workspace, path: str, kind: str) -> Generator[Iterator[_Membe
     with files.reading(path) as file:
         try:
             yield _zipped(file, path) if kind.lower() == ".zip" else _tarred(file, path, kind.lower())
-        except _BROKEN as error:
+        except _broken() as error:
             raise ToolFailed("unsupported", f"{path!r} is damaged or no {kind} archive: {error}") from error
         except OSError as error:
             if error.errno is not None:
@@ -148,7 +137,37 @@ def _opened(files: Workspace, path: str, kind: str) -> Generator[Iterator[_Membe
             raise ToolFailed("auth", f"{path!r} is protected by a password: {error}") from error
 
 
+def _broken() -> tuple[type[Exception], ...]:
+    """What the readers raise for bytes that are no archive. (They are imported here and below: 10 ms few runs need.)"""
+    import lzma
+    import tarfile
+    import zipfile
+    import zlib
+
+    return (zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, NotImplementedError)
+
+
+def _decompressed(file: BinaryIO, kind: str) -> Any:
+    match _KINDS[kind]:
+        case "gz":
+            import gzip
+
+            return gzip.GzipFile(fileobj=file)
+        case "bz2":
+            import bz2
+
+            return bz2.BZ2File(file)
+        case "xz":
+            import lzma
+
+            return lzma.LZMAFile(file)
+        case _:
+            return file
+
+
 def _zipped(file: BinaryIO, path: str) -> Iterator[_Member]:
+    import zipfile
+
     with zipfile.ZipFile(file) as inside:
         entries = inside.infolist()
         _few_enough(len(entries), path)
@@ -167,7 +186,9 @@ def _zipped(file: BinaryIO, path: str) -> Iterator[_Member]:
 
 
 def _tarred(file: BinaryIO, path: str, kind: str) -> Iterator[_Member]:
-    stream = cast("Any", _Guarded(_OPENERS[kind](file), _Meter(os.fstat(file.fileno()).st_size)))
+    import tarfile
+
+    stream = cast("Any", _Guarded(_decompressed(file, kind), _Meter(os.fstat(file.fileno()).st_size)))
     with tarfile.open(fileobj=stream, mode="r:") as inside:
         for count, entry in enumerate(inside):
             _few_enough(count + 1, path)
@@ -250,6 +271,8 @@ def _named(files: Workspace, members: list[str], *, but: str) -> list[Found]:
 
 
 def _zip(files: Workspace, inside: list[Found], real: Path, _kind: str) -> None:
+    import zipfile
+
     with zipfile.ZipFile(real, "w", zipfile.ZIP_DEFLATED) as out:
         for one in inside:
             entry = zipfile.ZipInfo(one.path, one.modified_at.timetuple()[:6])
@@ -260,7 +283,9 @@ def _zip(files: Workspace, inside: list[Found], real: Path, _kind: str) -> None:
 
 
 def _tar(files: Workspace, inside: list[Found], real: Path, kind: str) -> None:
-    mode: Any = {".tar": "w", ".tar.gz": "w:gz", ".tgz": "w:gz", ".tar.bz2": "w:bz2", ".tar.xz": "w:xz"}[kind]
+    import tarfile
+
+    mode: Any = f"w:{_KINDS[kind]}"
     with tarfile.open(real, mode) as out:
         for one in inside:
             entry = tarfile.TarInfo(one.path)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
+import time
+from collections import deque
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
@@ -22,8 +24,8 @@ PAGE = OUTPUT_CAP - 1_500
 """Characters of one `file_read` answer: the rest is the next page, never a cut output."""
 LINE = 2_000
 """Characters of a line that are shown."""
-SEARCHED_BYTES = 16 * MB
-"""A larger file is left out of `file_grep`, and the answer says so."""
+SEARCH_TIME = timedelta(seconds=20)
+"""After this `file_grep` answers with what it has."""
 NEAREST_BYTES = MB
 """Files up to this size are compared with what `file_edit` did not find."""
 
@@ -33,7 +35,7 @@ Path = Annotated[str, "Path relative to the run's files"]
 # ---- read ----------------------------------------------------------------------------------------------------
 
 
-@tool(effect="read", group="files", modes=("fast", "deep"))
+@tool(effect="read", group="files")
 def file_read(
     ctx: ToolContext,
     path: Path,
@@ -108,7 +110,7 @@ def _by_path(args: dict[str, Any]) -> str:
     return str(args["path"])
 
 
-@tool(effect="idempotent", group="files", modes=("deep",), serial=_by_path)
+@tool(effect="idempotent", group="files", serial=_by_path)
 def file_write(
     ctx: ToolContext,
     path: Path,
@@ -151,7 +153,7 @@ def _put(
     return output
 
 
-@tool(effect="idempotent", group="files", modes=("deep",), serial=_by_path)
+@tool(effect="idempotent", group="files", serial=_by_path)
 def file_edit(
     ctx: ToolContext,
     path: Path,
@@ -184,6 +186,8 @@ def _nearest(text: str, old: str) -> str:
     """Where in the file something like `old` stands."""
     if len(text) > NEAREST_BYTES or len(old) > 4_000:
         return "nowhere"
+    import difflib
+
     lines, height = text.splitlines(), max(1, len(old.splitlines()))
     first = next((line.strip() for line in old.splitlines() if line.strip()), old)
     close = difflib.get_close_matches(first, {line.strip() for line in lines}, n=1, cutoff=0.5)
@@ -195,6 +199,8 @@ def _nearest(text: str, old: str) -> str:
 
 
 def _diff(before: str, after: str, path: str) -> str:
+    import difflib
+
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), path, path, n=2, lineterm="")
     whole = "\n".join(islice(lines, 400))
     return whole if len(whole) <= 4_000 else f"{whole[:4_000]}\n… (the diff goes on)"
@@ -203,7 +209,7 @@ def _diff(before: str, after: str, path: str) -> str:
 # ---- find and search -----------------------------------------------------------------------------------------
 
 
-@tool(effect="read", group="files", modes=("deep",))
+@tool(effect="read", group="files")
 def file_find(
     ctx: ToolContext,
     glob: Annotated[str, "`*.csv` (any folder), `reports/**/*.md`, `{a,b}.txt`"] = "**",
@@ -220,7 +226,7 @@ def file_find(
     return answer | ({"cut": f"only the first {limit} are shown: narrow the glob"} if total > limit else {})
 
 
-@tool(effect="read", group="files", modes=("deep",))
+@tool(effect="read", group="files")
 def file_grep(
     ctx: ToolContext,
     pattern: Annotated[str, "RE2 expression; `(?i)` ignores case; no lookaround, no backreferences", Meta(min_length=1)],
@@ -229,19 +235,19 @@ def file_grep(
     limit: Annotated[int, "Most hits", Meta(ge=1, le=1_000)] = 100,
 ) -> dict[str, Any]:
     """Search in text files line by line. Each hit is `path:line: text`."""
-    expression = compiled(pattern)
-    hits, left_out, searched = list[str](), list[str](), 0
+    expression, until = compiled(pattern), time.monotonic() + SEARCH_TIME.total_seconds()
+    hits, searched, cut = list[str](), 0, ""
     for file in _matching(ctx.files, glob):
-        if file.size_bytes > SEARCHED_BYTES:
-            left_out.append(file.path)
-            continue
         searched += 1
-        hits += islice(_hits(ctx.files, file.path, expression, context), limit + 1 - len(hits))
+        hits += islice(_hits(ctx.files, file.path, expression, context, until), limit + 1 - len(hits))
         if len(hits) > limit:
+            cut = f"only the first {limit} hits are shown: narrow pattern or glob"
+        elif time.monotonic() > until:
+            cut = f"stopped after {SEARCH_TIME.seconds} s in {file.path!r}: narrow the glob"
+        if cut:
             break
     answer: dict[str, Any] = {"hits": hits[:limit], "files_searched": searched}
-    answer |= {"cut": f"only the first {limit} hits are shown: narrow pattern or glob"} if len(hits) > limit else {}
-    return answer | ({"too_large_to_search": left_out} if left_out else {})
+    return answer | ({"cut": cut} if cut else {})
 
 
 def compiled(pattern: str, field: str = "pattern") -> Any:
@@ -259,16 +265,26 @@ def compiled(pattern: str, field: str = "pattern") -> Any:
         raise ToolFailed("invalid", f"{field}: {pattern!r} is no RE2 expression: {why}{hint}") from None
 
 
-def _hits(files: Workspace, path: str, expression: Any, context: int) -> Iterator[str]:
+def _hits(files: Workspace, path: str, expression: Any, context: int, until: float) -> Iterator[str]:
+    """Each hit with the lines around it, as soon as those have been read."""
+    before, growing = deque[str](maxlen=context), list[list[str]]()
     with files.reading(path) as file:
-        body = file.read(SEARCHED_BYTES)
-    if b"\0" in body[:8_192]:
-        return
-    lines = body.decode("utf-8", "replace").split("\n")
-    for number, line in enumerate(lines):
-        if expression.search(line):
-            around = range(max(0, number - context), min(len(lines), number + context + 1))
-            yield "\n".join(f"{path}:{n + 1}{':' if n == number else '-'} {lines[n].rstrip()[:400]}" for n in around)
+        if b"\0" in file.read(8_192):
+            return
+        file.seek(0)
+        for number, line in enumerate(iter(lambda: _line(file), b""), start=1):
+            text = line.rstrip(b"\r\n").decode("utf-8", "replace")
+            for block in growing:
+                block.append(f"{path}:{number}- {text[:400]}")
+            if expression.search(text):
+                growing.append([*before, f"{path}:{number}: {text[:400]}"])
+                growing[-1][:0] = [""] * (context - len(before))  # so that all blocks end at the same length
+            before.append(f"{path}:{number}- {text[:400]}")
+            while growing and len(growing[0]) == 2 * context + 1:
+                yield "\n".join(growing.pop(0)).lstrip("\n")
+            if time.monotonic() > until:
+                return
+    yield from ("\n".join(block).lstrip("\n") for block in growing)
 
 
 def _matching(files: Workspace, glob: str) -> Iterator[Found]:
@@ -320,7 +336,7 @@ def glob_expression(glob: str) -> str:
 # ---- move and delete -----------------------------------------------------------------------------------------
 
 
-@tool(effect="idempotent", group="files", modes=(), serial=lambda args: str(args["dst"]))
+@tool(effect="idempotent", group="files", serial=lambda args: str(args["dst"]))
 def file_move(
     ctx: ToolContext,
     src: Annotated[str, "File or folder"],
@@ -362,7 +378,6 @@ def _many_ask(args: dict[str, Any], files: Workspace) -> Permission:
 @tool(
     effect="idempotent",
     group="files",
-    modes=(),
     decide=_many_ask,
     target=lambda args: f"{len(args['paths'])} paths: {', '.join(args['paths'][:3])}{' …' if len(args['paths']) > 3 else ''}",
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -56,6 +55,6 @@ async def in_thread(work: Callable[[Leash], T]) -> T:
         while not task.done():
             leash.pull()
             await asyncio.wait([task], timeout=PULL_SECONDS)
-        with suppress(BaseException):
-            task.result()
+        if not task.cancelled():
+            task.exception()  # seen, so that nobody warns of it
         raise

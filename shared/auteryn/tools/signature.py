@@ -19,6 +19,7 @@ import msgspec
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.schema.record import Record
+from auteryn.tools import schemas
 
 if TYPE_CHECKING:
     from auteryn.tools.tool import Tool
@@ -39,7 +40,9 @@ def parameters_of(fn: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
 
     Raises `Invalid` naming the parameter that has no type, or one the model could not be told of.
     """
-    shape = _shape_of(fn)
+    if shipped := schemas.shipped(fn):
+        return shipped.schema, shipped.takes_context
+    shape = shape_of(fn)
     return shape.schema, shape.takes_context
 
 
@@ -49,7 +52,7 @@ def arguments(tool: Tool, raw: dict[str, Any]) -> dict[str, Any]:
     Lax where there is one meaning only: "5" is 5, 5.0 is 5, "true" is true, a JSON text is the list or object it spells,
     null is "not given". Else raises `ToolFailed("invalid")` naming field, value and rule.
     """
-    shape = _shape_of(tool.fn)
+    shape = shape_of(tool.fn)
     given = {name: value for name, value in raw.items() if value is not None or name not in shape.never_null}
     for _ in range(len(given) + 1):
         try:
@@ -66,7 +69,7 @@ def arguments(tool: Tool, raw: dict[str, Any]) -> dict[str, Any]:
 # ---- reading the function ------------------------------------------------------------------------------------
 
 
-class _Shape(Record):
+class Shape(Record):
     """What a signature says."""
 
     model: Any
@@ -79,7 +82,8 @@ class _Shape(Record):
 
 
 @cache
-def _shape_of(fn: Callable[..., Any]) -> _Shape:
+def shape_of(fn: Callable[..., Any]) -> Shape:
+    """The signature, read anew once per process."""
     parameters = list(inspect.signature(fn).parameters.values())
     takes_context = bool(parameters) and _is_context(parameters[0])
     parameters = parameters[takes_context:]
@@ -97,7 +101,7 @@ def _shape_of(fn: Callable[..., Any]) -> _Shape:
         schema["properties"][name] = _with_default(schema["properties"][name], default)
     never_null = frozenset(name for name, hint, _ in fields if name in defaults and not _takes_none(hint))
     names = tuple(name for name, _, _ in fields)
-    return _Shape(model=model, schema=schema, takes_context=takes_context, names=names, never_null=never_null)
+    return Shape(model=model, schema=schema, takes_context=takes_context, names=names, never_null=never_null)
 
 
 def _is_context(parameter: inspect.Parameter) -> bool:
@@ -256,7 +260,7 @@ def _type_of(values: list[Any]) -> str:
 def _with_default(node: dict[str, Any], default: Any) -> dict[str, Any]:
     if default is None:
         return node
-    value = msgspec.to_builtins(default)
+    value = msgspec.json.decode(msgspec.json.encode(default))
     if "anyOf" in node:
         first, *more = node["anyOf"]
         return {"anyOf": [{**first, "default": value}, *more]}

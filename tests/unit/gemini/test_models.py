@@ -66,7 +66,9 @@ def test_an_override_replaces_one_roles_chain():
     assert found == {**CHAINS, "fast": ("gemini-3.8-flash", "gemini-2.5-flash")}
 
 
-@pytest.mark.parametrize("model", ["gemini-3-pro-preview", "gemini-2.0-flash", "gpt-6", "gemini-3.8-flash-tts", "gemini-3-pro-image"])
+@pytest.mark.parametrize(
+    "model", ["gemini-3-pro-preview", "gemini-2.0-flash", "gpt-6", "gemini-3.8-flash-tts", "gemini-3-pro-image"]
+)
 def test_a_model_no_agent_can_run_on_is_refused_at_the_start(model: str):
     with pytest.raises(Invalid, match="AUTERYN_MODEL_DEEP") as caught:
         chains({"deep": model})

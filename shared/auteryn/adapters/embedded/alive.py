@@ -7,8 +7,8 @@ import fcntl
 import os
 from pathlib import Path
 
-from auteryn.adapters.embedded.database import make_folder
 from auteryn.adapters.embedded.faults import from_os
+from auteryn.adapters.embedded.folders import make_folder
 from auteryn.schema.record import new_id
 
 
@@ -16,16 +16,16 @@ class Alive:
     """This process's sign of life, `home/alive/<token>`, and a look at the others'."""
 
     def __init__(self, home: Path) -> None:
-        self.folder = make_folder(home / "alive")
-        self.token = new_id("host")
+        self._folder = make_folder(home / "alive")
+        self.token = new_id("proc")
         self._lock = self._hold()
-        self.bury()
+        self._bury()
 
     def lives(self, token: str) -> bool:
         """Whether the process that holds this token still runs; a dead one's file is removed."""
         if token == self.token:
             return True
-        path = self.folder / token
+        path = self._folder / token
         try:
             handle = os.open(path, os.O_RDWR)
         except FileNotFoundError:
@@ -41,21 +41,16 @@ class Alive:
             os.close(handle)
         return False
 
-    def bury(self) -> None:
-        """Remove the files of all who died."""
-        for path in self.folder.iterdir():
-            self.lives(path.name)
-
     def close(self) -> None:
         """From here on this process counts as dead."""
         if self._lock >= 0:
             with contextlib.suppress(OSError):
-                (self.folder / self.token).unlink(missing_ok=True)
+                (self._folder / self.token).unlink(missing_ok=True)
             os.close(self._lock)
             self._lock = -1
 
     def _hold(self) -> int:
-        path = self.folder / self.token
+        path = self._folder / self.token
         try:
             while True:
                 handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -66,3 +61,7 @@ class Alive:
                 os.close(handle)  # somebody took the new file, not yet locked, for a dead one's
         except OSError as error:
             raise from_os(error, path) from error
+
+    def _bury(self) -> None:
+        for path in self._folder.iterdir():
+            self.lives(path.name)

@@ -9,11 +9,11 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
-from auteryn.adapters.embedded.database import make_folder, sync_folder
 from auteryn.adapters.embedded.faults import from_os
+from auteryn.adapters.embedded.folders import make_folder, sync_folder
 from auteryn.errors import Corrupt, DiskFull, NotFound
 
 CHUNK_BYTES = 1 << 20
@@ -29,9 +29,8 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 class FolderBlobs:
     """Each blob is written aside, synced, and renamed into place: it is there whole or not at all."""
 
-    def __init__(self, home: Path) -> None:
-        self.folder = make_folder(home / "blobs")
-        self._aside = make_folder(self.folder / "aside")
+    def __init__(self, folder: Path) -> None:
+        self.folder, self._aside = make_folder(folder), make_folder(folder / "aside")
 
     async def put(self, body: bytes | Path) -> str:
         if isinstance(body, bytes) and len(body) <= INLINE_BYTES:
@@ -142,7 +141,7 @@ def _damaged(path: Path) -> Corrupt:
 
 
 @contextlib.contextmanager
-def _found(path: Path, sha256: str) -> Iterator[None]:
+def _found(path: Path, sha256: str) -> Generator[None]:
     try:
         yield
     except FileNotFoundError as error:
@@ -150,7 +149,7 @@ def _found(path: Path, sha256: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def _translated(path: Path) -> Generator[None]:
     try:
         yield
     except FileNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Fan-out in this process, and a nudge from the others (`ports.bus`)."""
+"""Fan-out in this process, and by datagram to the others (`ports.bus`)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from datetime import timedelta
 from typing import Any
 
-from auteryn.adapters.embedded.elsewhere import Elsewhere
-from auteryn.ports.clock import Clock
+from auteryn.adapters.embedded.database import Database
+from auteryn.adapters.embedded.elsewhere import News
 from auteryn.schema.message import Delta
-
-ELSEWHERE_WITHIN = timedelta(milliseconds=50)
-"""How late news of another process may be, while somebody watches."""
 
 DELTAS_KEPT = 10_000
 """For a watcher that does not come to fetch them; the oldest go first."""
@@ -25,17 +22,17 @@ _log = logging.getLogger(__name__)
 class LocalWatch:
     """One listener on one tree of runs."""
 
-    def __init__(self, root: str, clock: Clock, forget: Callable[[LocalWatch], None]) -> None:
-        self.root, self._clock, self._forget = root, clock, forget
+    def __init__(self, root: str, forget: Callable[[LocalWatch], None]) -> None:
+        self.root, self._forget = root, forget
         self._news, self._closed = False, False
         self._waiter: asyncio.Future[None] | None = None
         self._deltas: deque[tuple[str, Delta]] = deque(maxlen=DELTAS_KEPT)
 
     async def next(self, patience: timedelta) -> bool:
         if not self._news and not self._closed:
-            self._waiter = asyncio.get_running_loop().create_future()
-            timer = asyncio.ensure_future(self._clock.sleep(patience))
-            timer.add_done_callback(lambda _: self._wake())
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_later(patience.total_seconds(), self._wake)
             try:
                 await self._waiter
             finally:
@@ -68,10 +65,10 @@ class LocalWatch:
 
 
 class LocalBus:
-    """Everything at once within the process; commits of other processes wake every watch here."""
+    """Everything at once within the process; other processes of the folder are told by datagram (`Elsewhere`)."""
 
-    def __init__(self, elsewhere: Elsewhere, clock: Clock) -> None:
-        self._elsewhere, self._clock = elsewhere, clock
+    def __init__(self, database: Database) -> None:
+        self._elsewhere = database.elsewhere
         self._watches: dict[str, list[LocalWatch]] = {}
         self._handler: Callable[[str], Coroutine[Any, Any, None]] | None = None
         self._at_work: set[asyncio.Task[None]] = set()
@@ -92,17 +89,19 @@ class LocalBus:
         self._handler = handle
 
     def tell(self, root: str, run: str, seq: int) -> None:
-        for watch in self._watches.get(root, ()):
-            watch.told()
+        news = News(topic=root, run=run)
+        self._hear(news)
+        self._elsewhere.say(news)
 
     def delta(self, root: str, run: str, delta: Delta) -> None:
-        for watch in self._watches.get(root, ()):
-            watch.streamed(run, delta)
+        news = News(topic=root, run=run, delta=delta)
+        self._hear(news)
+        self._elsewhere.say(news)
 
     def watch(self, root: str) -> LocalWatch:
-        watch = LocalWatch(root, self._clock, self._forget)
+        watch = LocalWatch(root, self._forget)
         if not self._watches:
-            self._elsewhere.listen(self._told_from_elsewhere, within=ELSEWHERE_WITHIN)
+            self._elsewhere.listen(self._hear)
         self._watches.setdefault(root, []).append(watch)
         return watch
 
@@ -110,7 +109,7 @@ class LocalBus:
         """Nothing to do: watches and tasks start what they need."""
 
     async def close(self) -> None:
-        for watch in [watch for watches in self._watches.values() for watch in watches]:
+        for watch in self._all_watches():
             watch.close()
         for task in self._at_work:
             task.cancel()
@@ -121,10 +120,15 @@ class LocalBus:
         if not task.cancelled() and (error := task.exception()):
             _log.error("%s failed; it is still due, and comes again", task.get_name(), exc_info=error)
 
-    def _told_from_elsewhere(self) -> None:
-        for watches in self._watches.values():
-            for watch in watches:
+    def _hear(self, news: News) -> None:
+        for watch in self._watches.get(news.topic, ()) if news.topic else self._all_watches():
+            if news.delta:
+                watch.streamed(news.run, news.delta)
+            else:
                 watch.told()
+
+    def _all_watches(self) -> list[LocalWatch]:
+        return [watch for watches in self._watches.values() for watch in watches]
 
     def _forget(self, watch: LocalWatch) -> None:
         watches = self._watches.get(watch.root, [])
@@ -133,4 +137,4 @@ class LocalBus:
             if not watches:
                 del self._watches[watch.root]
         if not self._watches:
-            self._elsewhere.forget(self._told_from_elsewhere)
+            self._elsewhere.forget(self._hear)

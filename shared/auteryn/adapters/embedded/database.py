@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -17,9 +16,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from auteryn.adapters.embedded.faults import from_os, from_sqlite, is_busy
+from auteryn.adapters.embedded.alive import Alive
+from auteryn.adapters.embedded.elsewhere import Elsewhere
+from auteryn.adapters.embedded.faults import from_sqlite, is_busy
+from auteryn.adapters.embedded.folders import make_folder
 from auteryn.adapters.embedded.tables import MIGRATIONS, PAGE_BYTES
-from auteryn.errors import AuterynError, Corrupt, Invalid, Unavailable
+from auteryn.errors import AuterynError, Corrupt, Unavailable
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -46,7 +48,7 @@ class _Pending:
 
 
 class Database:
-    """`home/auteryn.db`, opened and at today's schema. One per process and folder is enough."""
+    """This process's hold on a home folder: `auteryn.db`, opened and at today's schema, its sign of life, and its ear."""
 
     def __init__(self, home: Path, *, synchronous: Synchronous = "full", patience: timedelta = timedelta(seconds=10)) -> None:
         self.home, self.file = home, home / "auteryn.db"
@@ -57,6 +59,8 @@ class Database:
         self._soon = False
         self._give_up_at: float | None = None
         self.connection = self._open(synchronous)
+        self.alive = Alive(home)
+        self.elsewhere = Elsewhere(home, self.alive.token, self._version)
 
     async def write(self, apply: Apply[T], *, lazily: bool = False) -> T:
         """Run `apply` in the next flush; back when it is safe. What it raises is raised here and harms no other write.
@@ -91,17 +95,22 @@ class Database:
         found = self.rows(sql, args)
         return found[0] if found else None
 
-    def version(self) -> int:
-        """Differs from last time when another connection has committed since; costs microseconds."""
-        return self.rows("PRAGMA data_version")[0][0]
-
     def close(self) -> None:
-        """Store what is pending and let go of the file."""
+        """Store what is pending and let go of the folder; whatever this process held is free at once."""
         if self._pending and self._loop and not self._loop.is_closed():
             self._flush()
         for pending in self._pending:
             self._refuse(pending, Unavailable(f"{str(self.file)!r} was closed"))
+        self.elsewhere.close()
         self.connection.close()
+        self.alive.close()
+
+    def abandon(self) -> None:
+        """Let go of the folder the way a killed process does: what is pending is lost, what was confirmed stays."""
+        self._pending = []
+        if self._timer:
+            self._timer.cancel()
+        self.close()
 
     # ---- the flush
 
@@ -170,8 +179,8 @@ class Database:
         return outcomes
 
     def _rollback(self) -> None:
-        if self.connection.in_transaction:  # SQLite itself may have rolled back already
-            with contextlib.suppress(sqlite3.Error):
+        with contextlib.suppress(sqlite3.Error):  # closed, or beyond help: the next BEGIN says so
+            if self.connection.in_transaction:  # SQLite itself may have rolled back already
                 self.connection.execute("ROLLBACK")
 
     @staticmethod
@@ -182,6 +191,10 @@ class Database:
 
     def _fault(self, error: sqlite3.Error) -> AuterynError:
         return from_sqlite(error, self.file)
+
+    def _version(self) -> int:
+        """Differs from last time when another connection has committed since."""
+        return self.rows("PRAGMA data_version")[0][0]
 
     # ---- opening
 
@@ -234,29 +247,6 @@ class Database:
 
 def _user_version(connection: sqlite3.Connection) -> int:
     return connection.execute("PRAGMA user_version").fetchone()[0]
-
-
-def make_folder(folder: Path) -> Path:
-    """The folder exists, for this user only if it is new, and survives a power cut."""
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise Invalid("folder", str(folder), "must be a folder, and is a file")
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        sync_folder(folder.parent)
-    except OSError as error:
-        raise from_os(error, folder) from error
-    return folder
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in this folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -1,51 +1,156 @@
-"""What other processes on the same folder wrote: noticed by polling a number, and only while somebody here wants to know."""
+"""News between the processes of one folder: a datagram to everybody who listens, trusted for nothing.
+
+Nobody polls, and a process that does not listen costs the others nothing. Where such sockets cannot be made, the listener
+polls SQLite's own change number instead, and hears that something is new, but not what.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import socket
+import sys
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from pathlib import Path
 
-from auteryn.adapters.embedded.database import Database
-from auteryn.errors import AuterynError
+from auteryn.adapters.embedded.folders import make_folder
+from auteryn.errors import AuterynError, Corrupt
+from auteryn.schema.message import Delta
+from auteryn.schema.record import Record, from_json, to_json
 
-Told = Callable[[], None]
+
+class News(Record):
+    """Something is new about `topic`: the root of a tree of runs, or `wakes`. Without a topic it may be anything."""
+
+    topic: str = ""
+    run: str = ""
+    delta: Delta | None = None
+    """Only this is news in itself; all else is read from the database."""
+
+
+Told = Callable[[News], None]
+
+POLL_SECONDS = 0.1
+"""Without a socket."""
+
+SETTLED_SECONDS = 0.1
+"""A folder's time of change has the kernel's tick for a unit (4 ms): a listing is trusted only if it was older than this."""
+
+LONGEST_SOCKET_NAME = 100
+"""Bytes; the kernel takes 107, some kernels 103."""
+
+LONGEST_NEWS = 65_536
 
 
 class Elsewhere:
-    """Calls back after another connection has committed something, whatever it was."""
+    """This process's ear, `home/ears/<token>`, and its voice."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._listeners: dict[Told, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._seen = 0
+    def __init__(self, home: Path, token: str, version: Callable[[], int]) -> None:
+        self._folder, self._token, self._version = make_folder(home / "ears"), token, version
+        self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._voice = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._voice.setblocking(False)
+        self._listed_ns, self._others = -1, tuple[str, ...]()
+        self._listeners: dict[Told, None] = {}
+        self._stop_listening: Callable[[], None] | None = None
 
-    def listen(self, told: Told, *, within: timedelta) -> None:
-        """From now on `told()` is called within that time of a foreign commit."""
-        if not self._listeners:
-            self._seen = self._database.version()
-        self._listeners[told] = within.total_seconds()
-        self._again()
+    def listen(self, told: Told) -> None:
+        """From now on `told(news)` is called with what other processes say."""
+        self._listeners[told] = None
+        if self._stop_listening is None:
+            try:
+                self._stop_listening = self._open_ear()
+            except OSError:
+                self._stop_listening = self._poll()
 
     def forget(self, told: Told) -> None:
         self._listeners.pop(told, None)
-        self._again()
+        if not self._listeners and self._stop_listening:
+            self._stop_listening()
+            self._stop_listening = None
 
-    def _again(self) -> None:
-        if self._timer:
-            self._timer.cancel()
-        self._timer = None
-        if self._listeners:
-            self._timer = asyncio.get_running_loop().call_later(min(self._listeners.values()), self._look)
+    def say(self, news: News) -> None:
+        """Tell the others. Never fails: a listener that cannot be reached is deaf or dead."""
+        with contextlib.suppress(OSError):
+            changed_ns = os.fstat(self._handle).st_mtime_ns
+            if changed_ns != self._listed_ns:
+                with os.scandir(self._handle) as found:
+                    self._others = tuple(entry.name for entry in found if entry.name != self._token)
+                self._listed_ns = changed_ns if time.time_ns() - changed_ns > SETTLED_SECONDS * 1e9 else -1
+        if self._others:
+            said = to_json(news)
+            for other in self._others:
+                self._tell(other, said if len(said) <= LONGEST_NEWS else b"{}")
 
-    def _look(self) -> None:
-        self._again()
+    def close(self) -> None:
+        for told in tuple(self._listeners):
+            self.forget(told)
+        if self._voice.fileno() >= 0:
+            self._voice.close()
+            os.close(self._handle)
+
+    def _tell(self, other: str, said: bytes) -> None:
         try:
-            seen = self._database.version()
-        except AuterynError:  # whoever reads or writes next is told; this only looks
-            return
-        if seen != self._seen:
-            self._seen = seen
-            for told in tuple(self._listeners):
-                told()
+            self._voice.sendto(said, self._address(other))
+        except ConnectionRefusedError:  # it died with its ear open
+            with contextlib.suppress(OSError):
+                os.unlink(other, dir_fd=self._handle)
+        except OSError:
+            pass  # gone meanwhile, or its ear is full of news already
+
+    def _address(self, token: str) -> str:
+        path = str(self._folder / token)
+        if len(path.encode()) > LONGEST_SOCKET_NAME and sys.platform == "linux":
+            return f"/proc/self/fd/{self._handle}/{token}"
+        return path
+
+    def _open_ear(self) -> Callable[[], None]:
+        loop, ear = asyncio.get_running_loop(), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            ear.setblocking(False)
+            ear.bind(self._address(self._token))
+        except OSError:
+            ear.close()
+            raise
+        loop.add_reader(ear, self._hear, ear)
+
+        def stop() -> None:
+            if not loop.is_closed():
+                loop.remove_reader(ear)
+            ear.close()
+            with contextlib.suppress(OSError):
+                os.unlink(self._token, dir_fd=self._handle)
+
+        return stop
+
+    def _hear(self, ear: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                said = ear.recv(LONGEST_NEWS)
+                try:
+                    self._pass_on(from_json(said, News, where="news from another process"))
+                except Corrupt:  # of another release, perhaps
+                    self._pass_on(News())
+
+    def _poll(self) -> Callable[[], None]:
+        async def look() -> None:
+            seen = self._version()
+            while True:
+                await asyncio.sleep(POLL_SECONDS)
+                with contextlib.suppress(AuterynError):  # whoever reads next is told; this only looks
+                    if (now := self._version()) != seen:
+                        seen = now
+                        self._pass_on(News())
+
+        task = asyncio.create_task(look())
+
+        def stop() -> None:
+            task.cancel()
+
+        return stop
+
+    def _pass_on(self, news: News) -> None:
+        for told in tuple(self._listeners):
+            told(news)

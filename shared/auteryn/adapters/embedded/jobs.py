@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
-from auteryn.ports.clock import Clock
-
 CAP = timedelta(hours=2)
 """A slice stops itself ten minutes earlier; this is for the one that does not."""
 
@@ -30,8 +28,8 @@ _log = logging.getLogger(__name__)
 class _BoundedJobs(ABC):
     """At most `max_slices` sit at a time, the others wait in line; a run waits in line once."""
 
-    def __init__(self, clock: Clock, *, cap: timedelta = CAP, grace: timedelta = GRACE, max_slices: int = MAX_SLICES) -> None:
-        self._clock, self._cap, self._grace, self._max_slices = clock, cap, grace, max_slices
+    def __init__(self, *, cap: timedelta = CAP, grace: timedelta = GRACE, max_slices: int = MAX_SLICES) -> None:
+        self._cap, self._grace, self._max_slices = cap, grace, max_slices
         self._line: dict[str, None] = {}
         self._sitting: dict[asyncio.Task[None], tuple[str, asyncio.Event]] = {}
         self._handler: Callable[[str], Awaitable[None]] | None = None
@@ -79,12 +77,11 @@ class _BoundedJobs(ABC):
 
     async def _until_over(self, work: asyncio.Future[Any], stop: asyncio.Event) -> None:
         """Back when the work is done, was told to stop, or has had its time."""
-        limits = [asyncio.create_task(stop.wait()), asyncio.ensure_future(self._clock.sleep(self._cap))]
+        told = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait([work, *limits], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([work, told], timeout=self._cap.total_seconds(), return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for limit in limits:
-                limit.cancel()
+            told.cancel()
 
 
 class TaskJobs(_BoundedJobs):
@@ -96,45 +93,45 @@ class TaskJobs(_BoundedJobs):
         await self._until_over(work, stop)
         while not work.done():
             work.cancel()
-            patience = asyncio.ensure_future(self._clock.sleep(self._grace))
-            await asyncio.wait([work, patience], return_when=asyncio.FIRST_COMPLETED)
-            patience.cancel()
+            await asyncio.wait([work], timeout=self._grace.total_seconds())
         if not work.cancelled():
             work.result()
 
 
 class ProcessJobs(_BoundedJobs):
-    """Each slice is a child process in a group of its own: SIGTERM, then SIGKILL to the group. It does not outlive this process.
+    """Each slice is a child process in a group of its own: SIGTERM, then SIGKILL to the group. It never outlives this process.
 
-    `argv(run)` is the command. The handler of `on_start` is not called here: the child is the slice.
+    `argv` is the command, the run is appended. The handler of `on_start` is not called here: the child is the slice.
     """
 
     def __init__(
         self,
-        clock: Clock,
-        argv: Callable[[str], Sequence[str]],
+        argv: Sequence[str],
         *,
         cap: timedelta = CAP,
         grace: timedelta = GRACE,
         max_slices: int = MAX_SLICES,
     ) -> None:
-        super().__init__(clock, cap=cap, grace=grace, max_slices=max_slices)
+        super().__init__(cap=cap, grace=grace, max_slices=max_slices)
         self._argv = argv
 
     async def _sit(self, run: str, stop: asyncio.Event) -> None:
         child = await asyncio.create_subprocess_exec(
-            *self._argv(run),
+            *self._argv,
+            run,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
         )
         ended = asyncio.ensure_future(child.wait())
-        await self._until_over(ended, stop)
-        if not ended.done():
-            _signal_group(child.pid, signal.SIGTERM)
-            await asyncio.wait([ended], timeout=self._grace.total_seconds())
-        _signal_group(child.pid, signal.SIGKILL)  # also what the child may have left behind
+        try:
+            await self._until_over(ended, stop)
+            if not ended.done():
+                _signal_group(child.pid, signal.SIGTERM)
+                await asyncio.wait([ended], timeout=self._grace.total_seconds())
+        finally:
+            _signal_group(child.pid, signal.SIGKILL)  # also what the child may have left behind
         code = await ended
         if code not in (0, -signal.SIGTERM, -signal.SIGKILL):
             _log.error("slice of %s ended with code %d; the watchdog starts the next", run, code)

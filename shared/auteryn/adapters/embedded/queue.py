@@ -8,9 +8,8 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from auteryn.adapters.embedded.alive import Alive
 from auteryn.adapters.embedded.database import Database, micros, moment
-from auteryn.adapters.embedded.elsewhere import Elsewhere
+from auteryn.adapters.embedded.elsewhere import News
 from auteryn.ports.clock import Clock
 
 CLAIM = timedelta(seconds=60)
@@ -20,8 +19,7 @@ FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=1), timedelta(seconds=60)
 IN_FLIGHT = 500
 """Handlers at work at one time."""
 
-ELSEWHERE_WITHIN = timedelta(seconds=1)
-"""How late a wake may be that another process wrote: hints of its own process come at once."""
+_WAKES = News(topic="wakes")
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +30,8 @@ class SqliteQueue:
     A wake for now is claimed in the very transaction that stores it, so it costs one fsync and no look.
     """
 
-    def __init__(self, database: Database, alive: Alive, elsewhere: Elsewhere, clock: Clock) -> None:
-        self._database, self._alive, self._elsewhere, self._clock = database, alive, elsewhere, clock
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database, self._clock = database, clock
         self._handler: Callable[[str], Awaitable[None]] | None = None
         self._in_flight: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
@@ -49,26 +47,31 @@ class SqliteQueue:
             return
         await self._database.write(lambda c: c.execute(_ENQUEUE, (run, micros(at))).rowcount)
         self._news.set()
+        self._database.elsewhere.say(_WAKES)
 
     def on_wake(self, handler: Callable[[str], Awaitable[None]]) -> None:
         self._handler = handler
 
     async def start(self) -> None:
         """Deliver what is due, also what a dead process had in hand, and go on doing so."""
-        dead = [token for (token,) in self._database.rows(_TOKENS) if not self._alive.lives(token)]
+        dead = [token for (token,) in self._database.rows(_TOKENS) if not self._database.alive.lives(token)]
         if dead:
             await self._database.write(lambda c: c.executemany(_RELEASE, [(token,) for token in dead]).rowcount)
-        self._elsewhere.listen(self._news.set, within=ELSEWHERE_WITHIN)
+        self._database.elsewhere.listen(self._hear)
         self._server = asyncio.create_task(self._serve())
 
     async def close(self) -> None:
         """Stop delivering; what handlers had in hand is delivered again by whoever starts next."""
-        self._elsewhere.forget(self._news.set)
+        self._database.elsewhere.forget(self._hear)
         tasks = [*self._in_flight.values(), *([self._server] if self._server else [])]
         self._server = None
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _hear(self, news: News) -> None:
+        if news.topic in ("", _WAKES.topic):
+            self._news.set()
 
     async def _serve(self) -> None:
         while True:
@@ -92,7 +95,7 @@ class SqliteQueue:
 
     def _claim(self, c: sqlite3.Connection, run: str, now: datetime) -> int:
         """The run's outstanding wake is in this process's hands; the claim's number."""
-        return c.execute(_CLAIM, (run, micros(now + CLAIM), self._alive.token)).fetchone()[0]
+        return c.execute(_CLAIM, (run, micros(now + CLAIM), self._database.alive.token)).fetchone()[0]
 
     def _next_at(self) -> datetime | None:
         """When the earliest wake is due that is not in hand here."""
@@ -126,7 +129,7 @@ class SqliteQueue:
         assert self._handler, "on_wake comes before start"
         try:
             await self._handler(run)
-        except Exception:  # Q3: whatever it was, the wake comes again
+        except Exception:  # noqa: BLE001 - Q3: whatever it was, the wake comes again
             tries = self._failures[run] = self._failures.get(run, 0) + 1
             pause = min(FIRST_RETRY * 2 ** min(tries - 1, 10), LONGEST_RETRY)
             _log.exception("wake of run %r failed (try %d), again in %s", run, tries, pause)

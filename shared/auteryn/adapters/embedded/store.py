@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from auteryn.adapters.embedded.alive import Alive
 from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
 from auteryn.adapters.embedded.packing import packed, unpacked
 from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
@@ -38,17 +37,21 @@ class SqliteStore:
     A lease ends at once when the process that took it dies (`Alive`). Listings show runs as of their last summary.
     """
 
-    def __init__(self, database: Database, alive: Alive) -> None:
-        self.database, self._alive = database, alive
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self._numbers: dict[str, int] = {}
 
     @classmethod
     def open(cls, home: Path, *, synchronous: Synchronous = "full") -> SqliteStore:
-        return cls(Database(home, synchronous=synchronous), Alive(home))
+        return cls(Database(home, synchronous=synchronous))
+
+    @property
+    def holder(self) -> str:
+        """This process, as its leases name it."""
+        return self.database.alive.token
 
     async def close(self) -> None:
         self.database.close()
-        self._alive.close()
 
     # ---- runs
 
@@ -166,22 +169,23 @@ class SqliteStore:
     # ---- leases
 
     async def take_lease(self, run: str, *, holder: str, now: datetime, until: datetime) -> Lease | None:
-        n, number_of = self._number(run), "SELECT number, holder, token, until FROM runs WHERE n=?"
+        """None while any lease is live, the holder's own included: two slices of one process are two."""
+        n, taken_by = self._number(run), "SELECT number, token, until FROM runs WHERE n=?"
 
         def apply(c: sqlite3.Connection) -> Lease | None:
-            number, other, token, ends = c.execute(number_of, (n,)).fetchone()
-            if other is not None and other != holder and ends > micros(now) and self._alive.lives(token):
+            number, token, ends = c.execute(taken_by, (n,)).fetchone()
+            if token is not None and ends > micros(now) and self._lives(token):
                 return None
             c.execute(
                 "UPDATE runs SET number=?, holder=?, token=?, until=? WHERE n=?",
-                (number + 1, holder, self._alive.token, micros(until), n),
+                (number + 1, holder, self.holder, micros(until), n),
             )
             return Lease(run=run, holder=holder, number=number + 1, until=until)
 
         return await self.database.write(apply)
 
     async def renew(self, lease: Lease, *, until: datetime) -> Lease:
-        row = (micros(until), self._alive.token, lease.run, lease.holder, lease.number)
+        row = (micros(until), self.holder, lease.run, lease.holder, lease.number)
         sql = "UPDATE runs SET until=?, token=? WHERE id=? AND holder=? AND number=?"
         if not await self.database.write(lambda c: c.execute(sql, row).rowcount):
             raise Conflict(f"lease {lease.number} of run {lease.run!r} is lost: another slice has it, or it was given back")
@@ -193,14 +197,18 @@ class SqliteStore:
         await self.database.write(lambda c: c.execute(sql, row).rowcount)
 
     async def lease(self, run: str) -> Lease | None:
-        found = self.database.row("SELECT holder, number, until FROM runs WHERE id=? AND holder IS NOT NULL", (run,))
-        return Lease(run=run, holder=found[0], number=found[1], until=moment(found[2])) if found else None
+        """A dead process's lease shows an `until` long past: it ended with its holder."""
+        found = self.database.row("SELECT holder, number, token, until FROM runs WHERE id=? AND holder IS NOT NULL", (run,))
+        if found is None:
+            return None
+        holder, number, token, until = found
+        return Lease(run=run, holder=holder, number=number, until=moment(until if self._lives(token) else 0))
 
     async def due(self, now: datetime, *, limit: int = 100) -> Sequence[str]:
         at, due, live = micros(now), dict[str, None](), set[str]()
-        alive = {token: self._alive.lives(token) for (token,) in self.database.rows(_TOKENS)}
+        alive = {token: self._lives(token) for (token,) in self.database.rows(_TOKENS)}
         for run, token, until in self.database.rows(_HELD):
-            if until > at and alive.get(token, False):
+            if until > at and alive.get(token):
                 live.add(run)
             else:
                 due[run] = None
@@ -227,6 +235,9 @@ class SqliteStore:
         await self.database.write(lambda c: c.execute("DELETE FROM docs WHERE kind=? AND id=?", (kind, doc_id)).rowcount)
 
     # ---- reading
+
+    def _lives(self, token: str) -> bool:
+        return self.database.alive.lives(token)
 
     def _number(self, run: str) -> int:
         """The run's number here; never called inside a write, whose runs may still come to nothing."""

@@ -41,10 +41,12 @@ class Access:
     """`google.auth` credentials for Vertex; `None` takes the application default ones."""
 
     def __post_init__(self) -> None:
-        if self.base_url is not None and (
-            urlsplit(self.base_url).scheme not in ("http", "https") or not urlsplit(self.base_url).netloc
-        ):
-            raise Invalid("base_url", self.base_url, "must be an http:// or https:// URL")
+        if not (self.api_key.isascii() and self.api_key.isprintable()):
+            raise Invalid("api_key", "…", "holds characters that no key has; copy it again")
+        if self.base_url is not None:
+            url = urlsplit(self.base_url)
+            if url.scheme not in ("http", "https") or not url.netloc:
+                raise Invalid("base_url", self.base_url, "must be an http:// or https:// URL")
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Access:

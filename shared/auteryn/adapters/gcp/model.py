@@ -14,7 +14,7 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
@@ -140,7 +140,7 @@ class _Tries:
     on_delta: Callable[[Delta], None] | None
     on_restart: Callable[[], None] | None
     sent: int = 0
-    heard: bool = field(default=False)
+    heard: bool = False
     repeated: bool = False
     """An answer that broke the model's own format, or said nothing, is asked for once more."""
 

@@ -10,9 +10,14 @@ ENOUGH = 0.8
 """Share of the sample that must fit: a few "n/a" do not hide a column of numbers."""
 
 _DRESSED = re.compile(
-    r"[-+(]?\s*(?:[A-Z]{3}\s*|[$€£¥₹]\s*)?[-+]?\s*\d[\d.,'\u00a0\u202f\u2009 ]*\s*(?:%|[A-Z]{3}|[$€£¥₹])?\s*\)?-?"
+    r"[-+(]?\s*(?:[A-Z]{3}\s*|[$€£¥₹]\s*)?[-+]?\s*"
+    r"(?:\d{1,3}(?:[.,'\u00a0\u202f\u2009 ]\d{2,3})+|\d+)(?:[.,]\d+)?"
+    r"\s*(?:%|[A-Z]{3}|[$€£¥₹])?\s*\)?-?"
 )
 """A number in work clothes: sign, currency, grouping, percent, brackets for negative."""
+
+_LEADING_ZERO = re.compile(r"0\d+")
+"""A postcode or an id: digits that are no number."""
 
 _GROUPED_THREES = re.compile(r"\d{1,3}(?:([.,'\u00a0\u202f\u2009 ])\d{3})+")
 _DATES = (
@@ -37,7 +42,7 @@ def cast_hint(column: str, values: Sequence[str]) -> str | None:
     if expression := _as_date(column, told):
         return f"dates as text, such as {told[0]!r}: use {expression}"
     numbers = [value for value in told if _DRESSED.fullmatch(value)]
-    if len(numbers) < ENOUGH * len(told):
+    if len(numbers) < ENOUGH * len(told) or any(map(_LEADING_ZERO.fullmatch, numbers)):
         return None
     comma = _decimal_comma(numbers)
     if comma is None:
@@ -96,7 +101,7 @@ def _is_date(value: str, form: str) -> bool:
     if form == "%Y%m%d" and not re.fullmatch(r"(?:19|20)\d{6}", value):
         return False
     try:
-        datetime.strptime(value, form)  # noqa: DTZ007 - a date without a zone
+        datetime.strptime(value, form)
     except ValueError:
         return False
     return True

@@ -1,0 +1,238 @@
+"""Go on with a run and follow it: host it here, show what happens, ask what it asks, and end with its exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from auteryn.cli import exits, output
+from auteryn.cli.artifacts import FOLDER, copied
+from auteryn.cli.home import Home
+from auteryn.cli.prompt import can_prompt, prompted, whoever
+from auteryn.cli.root import Common
+from auteryn.cli.screen import Screen, clean, clean_text
+from auteryn.cli.stalled import needs_person
+from auteryn.cli.view import View
+from auteryn.policy.durations import shown
+from auteryn.schema.human import Ask
+from auteryn.schema.run import Run
+from auteryn.service.stream import StreamEvent
+
+TICK = timedelta(seconds=1)
+"""Between two looks at the clock and at whether only a person can move the run."""
+NOW = "now"
+"""A cursor no run has: the stream begins with a snapshot of how things stand."""
+
+
+@dataclass(slots=True)
+class Follow:
+    """How a run is followed."""
+
+    after: str = ""
+    """Event id to go on from; empty: from the run's beginning."""
+    from_now: bool = False
+    thoughts: bool = False
+    out: Path | None = None
+    background: bool = False
+    """Nobody watches: no files are copied, no progress is shown."""
+    seen: Callable[[StreamEvent], None] | None = None
+    """Called with every event."""
+    answers: Callable[[Ask], Awaitable[Any]] | None = None
+    """Who answers questions, if it is not the terminal."""
+
+
+async def follow(common: Common, home: Home, run_id: str, how: Follow) -> int:
+    """Work on the run here until it has ended, or until only a person who is not here can move it; gives the exit code."""
+    run = await home.desk.get(run_id)
+    screen = Screen(quiet=common.quiet or common.json or how.background)
+    following = _Following(common, home, run.root, how, screen)
+    try:
+        if not run.terminal:
+            await home.host.start()
+        return await following.to_the_end()
+    except asyncio.CancelledError:
+        screen.close()
+        click.echo(f"Detached from {run.root}. It goes on when its home is opened again: auteryn watch {run.root}", err=True)
+        return exits.DETACHED
+    finally:
+        screen.close()
+
+
+class _Following:
+    def __init__(self, common: Common, home: Home, root: str, how: Follow, screen: Screen) -> None:
+        self.common, self.home, self.root, self.how, self.screen = common, home, root, how, screen
+        self.view = View(screen, root, thoughts=how.thoughts)
+        self.asks: dict[str, Ask] = {}
+        self.asking: tuple[str, asyncio.Task[None]] | None = None
+
+    async def to_the_end(self) -> int:
+        cursor = NOW if self.how.from_now else self.how.after or None
+        stream = self.home.desk.events(self.root, cursor)
+        async for event in _ticking(stream):
+            if event is None:
+                if await self._left_to_a_person():
+                    return await self._needs_person()
+            else:
+                await self._take(event)
+            self._ask_next()
+            self.screen.status(self.view.status_line())
+        return await self._ended()
+
+    async def _take(self, event: StreamEvent) -> None:
+        if self.common.json:
+            output.json_line(event)
+        if self.how.seen:
+            self.how.seen(event)
+        self.view.take(event)
+        if event.kind == "log" and event.data["kind"] in ("plan_created", "plan_revised") and event.run == self.root:
+            await self._show_plan()
+        for ask in [event.data] if event.kind == "ask" else event.data["asks"] if event.kind == "reset" else ():
+            await self._question(event.run, {"state": "open", **ask})
+
+    async def _show_plan(self) -> None:
+        if plan := (await self.home.desk.get(self.root)).plan:
+            self.view.plan(plan)
+
+    # ---- questions
+
+    async def _question(self, run: str, data: dict[str, Any]) -> None:
+        if data["state"] != "open":
+            self._closed(data)
+            return
+        asked = next((one for one in (await self.home.desk.get(run)).asks if one.id == data["id"]), None)
+        if asked:  # else it was answered before we came
+            self.asks[asked.id] = asked
+            self.view.question({**data, "run": run})
+
+    def _closed(self, data: dict[str, Any]) -> None:
+        self.asks.pop(data["id"], None)
+        if self.asking and self.asking[0] == data["id"]:
+            self.asking[1].cancel()
+        said = f"{data['value']!r} by {data['by']}" if data["state"] == "answered" else data["state"]
+        self.screen.parts(("  ✓ ", "green"), ("answered " if data["state"] == "answered" else "", "dim"), said)
+
+    def _ask_next(self) -> None:
+        """One question at a time, where somebody can answer."""
+        if self.asking and self.asking[1].done():
+            self.asking = None
+        if self.asks and not self.asking and (self.how.answers or can_prompt(self.screen)):
+            ask = next(iter(self.asks.values()))
+            self.asking = (ask.id, asyncio.create_task(self._answered(ask)))
+
+    async def _answered(self, ask: Ask) -> None:
+        if self.how.answers:
+            value = await self.how.answers(ask)
+        else:
+            self.screen.hold()
+            try:
+                value = await prompted(self.screen, ask)
+            finally:
+                self.screen.go_on()
+        if value is not None:
+            await self.home.desk.answer(ask.id, value, by=whoever())
+        self.asks.pop(ask.id, None)
+
+    async def _left_to_a_person(self) -> bool:
+        if self.how.answers or can_prompt(self.screen):
+            return False
+        return await needs_person(self.home.host.engine.services.store, self.root)
+
+    async def _needs_person(self) -> int:
+        """Say exactly what answers each open question."""
+        self.screen.close()
+        for ask in await self.home.desk.asks(self.root):
+            value = ask.options[0] if ask.options else f"<{ask.input_type}>"
+            expires = f"  (it counts as {ask.on_timeout} at {ask.expires_at:%Y-%m-%d %H:%M} UTC)" if ask.expires_at else ""
+            click.echo(f"{self.root} waits for a person: {clean(ask.message)}{expires}", err=True)
+            click.echo(f'  auteryn answer {ask.id} "{value}"', err=True)
+            for other in ask.options[1:]:
+                click.echo(f'  auteryn answer {ask.id} "{other}"', err=True)
+        return exits.NEEDS_PERSON
+
+    # ---- the end
+
+    async def _ended(self) -> int:
+        run = await self.home.desk.get(self.root)
+        self.screen.close()
+        if not self.common.json:
+            self._result(run)
+        if not self.how.background:
+            await self._files(run)
+        self._cost(run)
+        if run.failure:
+            click.echo(f"auteryn: {run.id} failed ({run.failure.reason}): {clean(run.failure.message)}", err=True)
+        elif run.status == "cancelled":
+            click.echo(f"auteryn: {run.id} was cancelled", err=True)
+        return exits.of_run(run.status, run.failure.reason if run.failure else None)
+
+    def _result(self, run: Run) -> None:
+        self.screen.line()
+        if run.result:
+            output.text(clean_text(run.result) if self.screen.live else run.result)
+            self.screen.line()
+
+    async def _files(self, run: Run) -> None:
+        placed = await copied(self.home, run.id, list(run.artifacts), self.how.out)
+        placed += await asyncio.to_thread(_deliverables, self.home, run, self.how.out)
+        for path in placed:
+            self.screen.parts(("▪ ", "green"), str(path))
+
+    def _cost(self, run: Run) -> None:
+        usage, span = run.usage, (run.ended_at or run.created_at) - run.created_at
+        worked = timedelta(milliseconds=usage.active_ms)
+        waited = max(timedelta(), span - worked)
+        calls = f"{_many(usage.llm_calls, 'model call')}, {_many(usage.tool_calls, 'tool call')}, {usage.tokens.total:,} tokens"
+        free = f", of which {shown(waited)} waiting, free" if waited >= TICK else ""
+        self.screen.line(f"{shown(span)}{free}  ·  {calls}  ·  {usage.credits.total / 1000:.1f} credits", "dim")
+
+
+async def _ticking(stream: Any) -> AsyncGenerator[StreamEvent | None]:
+    """The stream's events, and None whenever a second has passed without one."""
+    events = aiter(stream)
+    coming: asyncio.Future[StreamEvent] | None = None
+    try:
+        while True:
+            coming = coming or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait([coming], timeout=TICK.total_seconds())
+            if not done:
+                yield None
+                continue
+            arrived, coming = coming, None
+            try:
+                event = arrived.result()
+            except StopAsyncIteration:
+                return
+            yield event
+    finally:
+        if coming:
+            coming.cancel()
+            await asyncio.gather(coming, return_exceptions=True)
+        with contextlib.suppress(RuntimeError):
+            await events.aclose()
+
+
+def _deliverables(home: Home, run: Run, out: Path | None) -> list[Path]:
+    """Copies of declared deliverables that were made and not published."""
+    files, published = home.host.engine.files_of(run.root), {artifact.path for artifact in run.artifacts}
+    placed = list[Path]()
+    for found in files.walk() if run.options.deliverables else ():
+        wanted = any(Path(found.path).match(check.path) for check in run.options.deliverables)
+        if wanted and found.path not in published:
+            target = (out or FOLDER / run.id) / found.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with files.reading(found.path) as source, target.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+            placed.append(target)
+    return placed
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,98 @@
+"""Opening a home for one command: the engine in it, the use cases on top, and how the command's coroutine is run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from auteryn.cli.root import Common
+from auteryn.compose import Settings, embedded
+from auteryn.demo.marker import demo_host
+from auteryn.errors import NotFound
+from auteryn.runtime.host import Host
+from auteryn.service.desk import Desk
+
+T = TypeVar("T")
+
+LISTED = 1000
+"""Newest runs among which a shortened id is looked for."""
+SHORTEST = 3
+OWNER = "local"
+"""Whose runs they are in a home without accounts."""
+
+
+@dataclass(slots=True)
+class Home:
+    """An open home."""
+
+    settings: Settings
+    host: Host
+    desk: Desk
+
+    async def named(self, run: str | None) -> str:
+        """The run's id: given whole, by its unambiguous beginning, or not at all (then the newest). Raises `NotFound`."""
+        if run is None:
+            newest = await self.desk.runs(limit=1)
+            if not newest.runs:
+                raise NotFound(f'there is no run in {self.settings.home}: begin one with auteryn run "…"')
+            return newest.runs[0].id
+        try:
+            return (await self.desk.get(run)).id
+        except NotFound:
+            listed = (await self.desk.runs(limit=LISTED)).runs
+        found = [one.id for one in listed if len(run) >= SHORTEST and run in (one.id[: len(run)], one.id[4 : 4 + len(run)])]
+        if len(found) != 1:
+            many = f"{len(found)} runs begin with" if found else "there is no run"
+            raise NotFound(f"{many} {run!r} in {self.settings.home}: `auteryn ls` lists them")
+        return found[0]
+
+
+def settings_of(common: Common, *, isolate: bool = False) -> Settings:
+    """Where the home is: `--home`, `$AUTERYN_HOME`, `~/.auteryn`."""
+    settings = Settings.from_environment(home=common.home)
+    settings.isolate = isolate
+    return settings
+
+
+@asynccontextmanager
+async def opened(common: Common, *, work: bool = False, isolate: bool = False) -> AsyncGenerator[Home]:
+    """The home, open for the block. With `work` this process hosts slices: whatever is due in the home goes on."""
+    settings = settings_of(common, isolate=isolate)
+    host = demo_host(settings) or embedded(settings)
+    _log_to(settings.home / "auteryn.log")
+    try:
+        if work:
+            await host.start()
+        yield Home(settings, host, Desk(host.engine, OWNER))
+    finally:
+        await host.close()
+
+
+def _log_to(file: Path) -> None:
+    """Warnings of the engine itself go to a file of the home, not across the progress on the terminal."""
+    log = logging.getLogger("auteryn")
+    handler = logging.FileHandler(file, delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    log.handlers[:] = [handler]
+    log.propagate = False
+
+
+def going(main: Coroutine[Any, Any, T]) -> T:
+    """Run a command's coroutine; Ctrl-C and SIGTERM cancel it, so that it leaves the home in order."""
+    return asyncio.run(_stoppable(main))
+
+
+async def _stoppable(main: Coroutine[Any, Any, T]) -> T:
+    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(main)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with contextlib.suppress(NotImplementedError, ValueError):
+            loop.add_signal_handler(number, task.cancel)
+    return await task

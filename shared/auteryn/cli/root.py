@@ -1,0 +1,151 @@
+"""The command line's front: the table of commands, what they share, and how an error looks.
+
+Nothing heavy may be imported here: `auteryn --help` reads this file and click, no more.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, TypeVar
+
+import click
+
+from auteryn.cli import exits
+from auteryn.errors import AuterynError, Refused
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Begin": {
+        "demo": "See it work: no key, no network, under a minute.",
+        "run": "Give the agent a task and watch it work.",
+        "route": "Show which mode a task would get, and why.",
+    },
+    "Look": {
+        "ls": "List the runs.",
+        "status": "Say in one line how a run stands and what it waits for.",
+        "watch": "Go on with a run and follow it to its end.",
+        "result": "Print the result of a run.",
+        "logs": "Print a run's log.",
+        "metrics": "Time, calls and tokens of a run.",
+        "credits": "What a run has cost.",
+        "artifacts": "List the files of a run, or get them.",
+    },
+    "Steer": {
+        "answer": "Answer a question of a run.",
+        "send": "Say something to a run while it works.",
+        "pause": "Let a run rest.",
+        "resume": "Let a paused run go on.",
+        "cancel": "Stop a run and all its steps.",
+        "retry": "Try the failed steps of a run again.",
+    },
+    "Set up": {
+        "tools": "List the tools, show one, try one.",
+        "doctor": "Check this machine and this home.",
+        "chaos": "Kill, repeat and reorder everything, and see that nothing is lost.",
+    },
+}
+"""What `--help` shows; the help texts stand here so that no command has to be imported for them."""
+
+HIDDEN = ("slice",)
+MODULES = {"ls": "runs", "status": "runs", "result": "runs", "watch": "watch"} | dict.fromkeys(
+    ("logs", "metrics", "credits"), "figures"
+) | dict.fromkeys(("send", "pause", "resume", "cancel", "retry"), "steer")
+"""Where a command is, if its module is not named like it."""
+
+
+@dataclass(slots=True)
+class Common:
+    """The options every command has, before or after its name."""
+
+    home: str | None = None
+    json: bool = False
+    quiet: bool = False
+
+
+class LazyGroup(click.Group):
+    """Imports the module of a command when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for section in SECTIONS.values() for name in section]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx) and cmd_name not in HIDDEN:
+            return None
+        module = import_module(f"auteryn.cli.{MODULES.get(cmd_name, cmd_name)}")
+        return getattr(module, cmd_name)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
+            hint = f"did you mean `auteryn {near[0]}`?" if near else "`auteryn --help` lists the commands"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(list(commands.items()))
+
+
+def common(command: F) -> F:
+    """Adds `--home`, `--json`, `--quiet` to a command; they count wherever they stand."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    kept = ctx.ensure_object(Common)
+    if value:
+        setattr(kept, str(parameter.name).removeprefix("as_"), value)
+    return value
+
+
+_OPTIONS = (
+    click.option("--home", metavar="DIR", expose_value=False, callback=_keep, help="Where runs live: $AUTERYN_HOME, else ~/.auteryn."),
+    click.option("--json", "as_json", is_flag=True, expose_value=False, callback=_keep, help="Machine-readable: JSON lines on stdout."),
+    click.option("--quiet", "-q", is_flag=True, expose_value=False, callback=_keep, help="Only the result and errors."),
+)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 waiting for a person, 4 cancelled, 5 budget used up; 130 detached.",
+)
+@common
+@click.version_option(package_name="auteryn", message="auteryn %(version)s")
+def cli() -> None:
+    """Agents that work for days: they plan, wait for free, survive crashes and ask before they act."""
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run one command line; gives its exit code. Errors are one line on stderr that says what to do next."""
+    try:
+        code = cli.main(list(args) if args is not None else None, prog_name="auteryn", standalone_mode=False, obj=Common())
+        return code if isinstance(code, int) else exits.DONE
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "auteryn"
+        return _refused(f"{error.format_message()}  ({where} --help)", exits.USAGE)
+    except click.ClickException as error:
+        return _refused(error.format_message(), exits.USAGE)
+    except AuterynError as error:
+        if isinstance(error, Refused) or not os.environ.get("AUTERYN_TRACEBACK"):
+            return _refused(str(error), exits.of_error(error))
+        raise
+    except (click.Abort, KeyboardInterrupt):
+        return _refused("interrupted", exits.DETACHED)
+    except BrokenPipeError:  # `auteryn logs | head`: the reader has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes stdout as it exits
+        return exits.DONE
+
+
+def _refused(message: str, code: int) -> int:
+    click.echo(f"auteryn: {message}", err=True)
+    return code

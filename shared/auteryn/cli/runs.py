@@ -1,0 +1,101 @@
+"""`auteryn ls`, `status`, `result`: how runs stand, without touching them."""
+
+from __future__ import annotations
+
+import click
+
+from auteryn.cli import exits, output
+from auteryn.cli.home import Home, going, opened
+from auteryn.cli.root import Common, common
+from auteryn.cli.screen import Screen, clean, clean_text, fitted
+from auteryn.errors import WrongState
+from auteryn.policy.durations import shown
+from auteryn.schema.run import Run
+
+
+@click.command()
+@click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only these: running, waiting, paused, completed, failed, cancelled …")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many, newest first.")
+@common
+@click.pass_obj
+def ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
+    """List the runs of this home, newest first."""
+    going(_ls(common, statuses, limit))
+
+
+async def _ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
+    async with opened(common) as home:
+        page = await home.desk.runs(status=statuses or None, limit=limit)
+        runs = [await home.desk.get(run.id) for run in page.runs]
+        if common.json:
+            for run in runs:
+                output.json_line(run)
+        elif common.quiet:
+            for run in runs:
+                output.text(run.id)
+        elif not runs:
+            click.echo(f"There is no run in {home.settings.home}. Begin one: auteryn run \"…\"  ·  or see it work: auteryn demo", err=True)
+        else:
+            output.table(("RUN", "STATUS", "MODE", "STEPS", "AGE", "CREDITS", "TITLE"), [_row(home, run) for run in runs], right=(5,))
+            if page.next:
+                click.echo(f"More with --limit {limit * 2}.", err=True)
+
+
+def _row(home: Home, run: Run) -> tuple[str, ...]:
+    steps = f"{run.plan.done}/{len(run.plan.steps)}" if run.plan else "-"
+    status = "needs you" if run.asks and run.status == "waiting" else run.status
+    age = shown(home.host.engine.now() - run.created_at).split()[0]
+    return run.id, status, run.mode.upper(), steps, age, f"{run.usage.credits.total / 1000:.1f}", fitted(clean(run.title), 60)
+
+
+@click.command()
+@click.argument("run_id", metavar="[RUN]", required=False)
+@common
+@click.pass_obj
+def status(common: Common, run_id: str | None) -> None:
+    """Say how a run stands and what it waits for. Without RUN, the newest one."""
+    going(_status(common, run_id))
+
+
+async def _status(common: Common, run_id: str | None) -> None:
+    async with opened(common) as home:
+        desk, name = home.desk, await home.named(run_id)
+        run = await desk.get(name)
+        if common.json:
+            line, why = await desk.status_line(name), await desk.why_waiting(name)
+            output.json_line({"run": name, "status": run.outer_status, "state": run.status, "detail": line, "why": why, "title": run.title})
+            return
+        output.text(f"{run.outer_status} - {await desk.status_line(name)}")
+        output.text(clean(await desk.why_waiting(name)))
+        for ask in await desk.asks(name):
+            options = "  ".join(f'"{option}"' for option in ask.options)
+            output.text(f"auteryn answer {ask.id} {options or '"…"'}")
+        for step in run.plan.steps if run.plan else ():
+            output.text(f"  {step.id:>2}  {step.status:<12} {fitted(clean(step.description), 80)}")
+
+
+@click.command()
+@click.argument("run_id", metavar="[RUN]", required=False)
+@common
+@click.pass_obj
+def result(common: Common, run_id: str | None) -> int:
+    """Print the result of a run that has ended. Without RUN, the newest one. The exit code says how it ended."""
+    return going(_result(common, run_id))
+
+
+async def _result(common: Common, run_id: str | None) -> int:
+    async with opened(common) as home:
+        run = await home.desk.get(await home.named(run_id))
+    if not run.terminal:
+        waits = exits.NEEDS_PERSON if run.asks else exits.FAILED
+        if not run.asks:
+            raise WrongState(f"run {run.id!r} is {run.status}, it has no result yet: `auteryn watch {run.id}` goes on with it")
+        click.echo(f"auteryn: {run.id} waits for a person: auteryn status {run.id}", err=True)
+        return waits
+    if common.json:
+        output.json_line({"run": run.id, "status": run.status, "result": run.result, "failure": run.failure, "verdicts": run.verdicts, "artifacts": run.artifacts})
+    elif run.result:
+        output.text(clean_text(run.result) if Screen().live else run.result)
+    if run.failure and not common.json:
+        click.echo(f"auteryn: {run.id} failed ({run.failure.reason}): {run.failure.message}", err=True)
+    return exits.of_run(run.status, run.failure.reason if run.failure else None)

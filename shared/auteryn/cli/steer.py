@@ -1,0 +1,128 @@
+"""`auteryn send`, `pause`, `resume`, `cancel`, `retry`: a word to a run, wherever it is at work."""
+
+from __future__ import annotations
+
+import click
+
+from auteryn.cli import exits, output
+from auteryn.cli.follow import Follow, follow
+from auteryn.cli.home import Home, going, opened
+from auteryn.cli.root import Common, common
+from auteryn.runtime.slice import run_slice
+
+_WATCH = click.option("--detach", is_flag=True, help="Say it and return at once; the run goes on when somebody opens the home.")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("text")
+@click.option("--queue", is_flag=True, help="Not now: when the run would otherwise end.")
+@common
+@click.pass_obj
+def send(common: Common, run_id: str, text: str, queue: bool) -> None:
+    """Say something to a run; it takes it in before its next thought."""
+    going(_send(common, run_id, text, queue))
+
+
+async def _send(common: Common, run_id: str, text: str, queue: bool) -> None:
+    async with opened(common) as home:
+        name = await home.named(run_id)
+        await home.desk.send(name, text, mode="queue" if queue else "steer")
+        await _said(common, home, name, "told")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@common
+@click.pass_obj
+def pause(common: Common, run_id: str) -> None:
+    """Let a run rest until `auteryn resume`. Calls under way are interrupted, nothing is lost."""
+    going(_pause(common, run_id))
+
+
+async def _pause(common: Common, run_id: str) -> None:
+    async with opened(common) as home:
+        name = await home.named(run_id)
+        await home.desk.pause(name)
+        await _settled(home, name)
+        await _said(common, home, name, "paused")
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@_WATCH
+@common
+@click.pass_obj
+def resume(common: Common, run_id: str, detach: bool) -> int:
+    """Let a paused run go on, and follow it."""
+    return going(_resume(common, run_id, detach))
+
+
+async def _resume(common: Common, run_id: str, detach: bool) -> int:
+    async with opened(common, work=not detach) as home:
+        name = await home.named(run_id)
+        await home.desk.resume(name)
+        return await _on(common, home, name, detach)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--step", type=click.IntRange(1), metavar="N", help="Only this step.")
+@_WATCH
+@common
+@click.pass_obj
+def retry(common: Common, run_id: str, step: int | None, detach: bool) -> int:
+    """Try the failed steps of a run again, and follow it."""
+    return going(_retry(common, run_id, step, detach))
+
+
+async def _retry(common: Common, run_id: str, step: int | None, detach: bool) -> int:
+    async with opened(common, work=not detach) as home:
+        name = await home.named(run_id)
+        await home.desk.retry(name, step)
+        return await _on(common, home, name, detach)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@common
+@click.pass_obj
+def cancel(common: Common, run_id: str) -> int:
+    """Stop a run and all its steps, within seconds; says what was under way."""
+    return going(_cancel(common, run_id))
+
+
+async def _cancel(common: Common, run_id: str) -> int:
+    async with opened(common) as home:
+        name = await home.named(run_id)
+        await home.desk.cancel(name)
+        await _settled(home, name)
+        await _said(common, home, name, "cancelled")
+        return exits.DONE
+
+
+async def _settled(home: Home, name: str) -> None:
+    """If nobody is at work on the run, do here what the word asks for: it needs no model and no second process."""
+    engine, store = home.host.engine, home.host.engine.services.store
+    waiting = [name]
+    while waiting:
+        run = await store.get(waiting.pop())
+        if not run.terminal and await store.inbox(run.id):
+            await run_slice(engine, run.id)
+        page = await store.runs(parent=run.id, roots_only=False, limit=1000)
+        waiting += [child.id for child in page.runs if not child.terminal]
+
+
+async def _on(common: Common, home: Home, name: str, detach: bool) -> int:
+    if not detach:
+        return await follow(common, home, name, Follow(from_now=True))
+    await _said(common, home, name, "told")
+    return exits.DONE
+
+
+async def _said(common: Common, home: Home, name: str, word: str) -> None:
+    run = await home.desk.get(name)
+    if common.json:
+        output.json_line({"run": name, "status": run.status})
+    elif not common.quiet:
+        click.echo(f"{name} {run.status if run.terminal or run.status == word else word}. {await home.desk.why_waiting(name)}", err=True)

@@ -1,0 +1,1 @@
+"""THE SHOW: `auteryn demo`, the real engine on a laptop without a key. Only the model is a script."""

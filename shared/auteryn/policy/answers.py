@@ -1,0 +1,187 @@
+"""What a person may answer, and what may be asked. Pure; every refusal names the rule."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import date
+from typing import Any, assert_never, cast, get_args
+from urllib.parse import urlsplit
+
+from auteryn.errors import Invalid
+from auteryn.policy.answer_schema import check_schema, matches
+from auteryn.policy.gates import ALLOW_FOR_RUN
+from auteryn.schema.human import Ask, InputType
+
+LONGEST_ANSWER = 20_000
+"""Characters; a longer text is a file."""
+MOST_OPTIONS = 50
+
+_EMAIL = re.compile(r"[^@\s]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
+_NAMED_RULES = ("email", "url", "number", "date")
+
+
+def checked(ask: Ask, value: Any) -> Any:
+    """The answer as it is stored: an option verbatim, text, a number, an ISO date, JSON. Raises `Invalid` with the rule."""
+    if ask.options:
+        return _option(ask, value)
+    match ask.input_type:
+        case "number":
+            found: Any = _number(value)
+        case "date":
+            found = _date(value)
+        case "json":
+            found = _json(ask, value)
+        case "email" | "url":
+            found = _matching(ask.input_type, _text(value))
+        case "text" | "choice":
+            found = _text(value)
+        case _:
+            assert_never(ask.input_type)
+    if ask.validation:
+        _matching(ask.validation, found if isinstance(found, str) else str(found))
+    return found
+
+
+def check_question(ask: Ask) -> None:
+    """Raises `Invalid` for a question nobody could answer: no text, no options to choose from, an unknown rule."""
+    if not ask.message.strip():
+        raise Invalid("message", ask.message, "must ask something")
+    if ask.input_type not in get_args(InputType):
+        raise Invalid("input_type", ask.input_type, f"is none of {', '.join(get_args(InputType))}")
+    _check_options(ask)
+    if ask.validation:
+        _check_rule(ask.validation)
+    if ask.json_schema is not None:
+        check_schema(ask.json_schema)
+
+
+def remembers(ask: Ask, value: Any) -> bool:
+    """Whether this answer to a gate opens it for the rest of the run."""
+    return ask.kind == "gate" and value == ALLOW_FOR_RUN
+
+
+# ---- the kinds of answers ------------------------------------------------------------------------------------
+
+
+def _option(ask: Ask, value: Any) -> str:
+    if value not in ask.options:
+        raise Invalid("answer", value, f"is none of the options: {', '.join(map(repr, ask.options))}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise Invalid("answer", value, "must be a text that says something")
+    if len(value) > LONGEST_ANSWER:
+        raise Invalid("answer", value, f"is longer than {LONGEST_ANSWER:,} characters")
+    return value
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            value = int(text) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else float(text)
+        except ValueError:
+            raise Invalid("answer", value, "must be a number such as 12 or 3.5") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise Invalid("answer", value, "must be a number such as 12 or 3.5")
+    return value
+
+
+def _date(value: Any) -> str:
+    try:
+        return (value if isinstance(value, date) else date.fromisoformat(str(value).strip())).isoformat()[:10]
+    except ValueError:
+        raise Invalid("answer", value, "must be a date such as '2026-01-31'") from None
+
+
+def _json(ask: Ask, value: Any) -> Any:
+    """A JSON value; a text that is one, is read, unless the schema takes the text itself."""
+    if isinstance(value, str) and not (ask.json_schema and _why_not(ask, value) is None):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise Invalid("answer", value, "must be JSON") from None
+    if why := _why_not(ask, value):
+        raise Invalid("answer", value, why)
+    return value
+
+
+def _why_not(ask: Ask, value: Any) -> str | None:
+    return matches(value, ask.json_schema) if ask.json_schema else None
+
+
+# ---- named rules ---------------------------------------------------------------------------------------------
+
+
+def _matching(rule: str, text: str) -> str:
+    """The text, if it keeps the rule `email`, `url`, `number`, `date` or `regex:PATTERN` (the whole text matches)."""
+    match rule:
+        case "email":
+            if not _EMAIL.fullmatch(text.strip()) or len(text) > 254:
+                raise Invalid("answer", text, "must be an e-mail address such as 'ann@example.com'")
+            return text.strip()
+        case "url":
+            if not _is_url(text.strip()):
+                raise Invalid("answer", text, "must be a web address such as 'https://example.com/page'")
+            return text.strip()
+        case "number":
+            _number(text)
+        case "date":
+            _date(text)
+        case _:
+            pattern = rule.removeprefix("regex:")
+            if not _compiled(pattern).fullmatch(text):
+                raise Invalid("answer", text, f"must match the pattern {pattern!r}")
+    return text
+
+
+def _is_url(text: str) -> bool:
+    if re.search(r"\s", text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        return False
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """RE2: no pattern, however hostile, takes longer than linear time."""
+    import re2  # pyright: ignore[reportMissingTypeStubs]
+
+    engine = cast("Any", re2)
+    options = engine.Options()
+    options.log_errors = False
+    try:
+        return engine.compile(pattern, options)
+    except engine.error as error:
+        raise Invalid("validation", f"regex:{pattern}", f"is no pattern RE2 understands: {error}") from error
+
+
+# ---- questions -----------------------------------------------------------------------------------------------
+
+
+def _check_options(ask: Ask) -> None:
+    needed = ask.kind == "approval" or ask.input_type == "choice"
+    if needed and not ask.options:
+        raise Invalid("options", ask.options, "must name what can be chosen")
+    if len(ask.options) > MOST_OPTIONS:
+        raise Invalid("options", len(ask.options), f"are more than {MOST_OPTIONS}")
+    for option in ask.options:
+        if not isinstance(cast("Any", option), str) or not option.strip():
+            raise Invalid("options", option, "must be a text that says something")
+        if ask.options.count(option) > 1:
+            raise Invalid("options", option, "stands there twice")
+    if ask.default is not None and ask.options and ask.default not in ask.options:
+        raise Invalid("default", ask.default, f"is none of the options: {', '.join(map(repr, ask.options))}")
+
+
+def _check_rule(rule: str) -> None:
+    if rule.startswith("regex:"):
+        _compiled(rule.removeprefix("regex:"))
+    elif rule not in _NAMED_RULES:
+        raise Invalid("validation", rule, f"is none of {', '.join(_NAMED_RULES)} or 'regex:PATTERN'")

@@ -1,0 +1,50 @@
+"""One owner's way to the engine: reads what is theirs, writes into inboxes and wakes whoever must read them (L5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from auteryn.errors import NotFound, WrongState
+from auteryn.ports import Services
+from auteryn.runtime.engine import Engine
+from auteryn.schema.inbox import AnyMessage
+from auteryn.schema.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    engine: Engine
+    owner: str
+
+    @property
+    def services(self) -> Services:
+        return self.engine.services
+
+    def now(self) -> datetime:
+        return self.engine.now()
+
+    async def run(self, run_id: str) -> Run:
+        """The run as it is now; raises `NotFound` for one that is not there or not theirs."""
+        run = await self.services.store.get(run_id)
+        if run.owner != self.owner:
+            raise NotFound(f"no run {run_id!r}")
+        return run
+
+    async def live(self, run_id: str, what: str) -> Run:
+        """The run, if it has not ended; else `WrongState` saying that `what` cannot be done any more."""
+        run = await self.run(run_id)
+        if run.terminal:
+            raise WrongState(f"run {run_id!r} has {ENDED[run.status]}: it cannot be {what} any more")
+        return run
+
+    async def tell(self, run: Run, message: AnyMessage) -> bool:
+        """Put a message into the run's inbox and wake it; False if this very message had arrived before."""
+        new = await self.services.store.send(run.id, message)
+        self.services.bus.tell(run.root, run.id, run.seq)
+        await self.services.queue.enqueue(run.id, self.now())
+        await self.engine.ring(run.id)
+        return new
+
+
+ENDED = {"completed": "completed", "failed": "failed", "cancelled": "been cancelled"}

@@ -1,0 +1,140 @@
+"""Bring a run into the world: a new one, and one that tries a failed one again."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from auteryn.errors import WrongState
+from auteryn.routing.router import route
+from auteryn.runtime.children import born
+from auteryn.schema import event as e
+from auteryn.schema.change import Newborn
+from auteryn.schema.plan import Plan, Step
+from auteryn.schema.record import derived_id, new_id
+from auteryn.schema.routing import Decision
+from auteryn.schema.run import Limits, Run
+from auteryn.service.access import Access
+from auteryn.service.new import NewRun, Request, checked_request, run_of
+from auteryn.tools.workspace import Workspace
+
+CHUNK_BYTES = 1 << 20
+
+
+async def create(access: Access, new: NewRun) -> Run:
+    """The new run, stored and on its way; with a key that was used before, the run it made then."""
+    request = await asyncio.to_thread(checked_request, new) if new.files else checked_request(new)
+    run = run_of(request, await _decided(access, request), access.owner, access.now())
+    facts = (e.PlanCreated(plan=request.plan),) if request.plan else ()
+    if new.files:
+        await asyncio.to_thread(_place, access.engine.files_of(run.id), new.files)
+    made = await store_new(access, born(run, request.task, run.created_at, *facts), key=new.key)
+    if made.id != run.id:
+        if new.files:
+            shutil.rmtree(access.engine.files_of(run.id).root, ignore_errors=True)
+        await _refuse_another_request(access, made, request)
+    return made
+
+
+async def store_new(access: Access, newborn: Newborn, *, key: str | None = None) -> Run:
+    """Store the run and wake it at the time it wants its first slice."""
+    made = await access.services.store.create(newborn, key=key)
+    access.services.bus.tell(made.root, made.id, made.seq)
+    if newborn.wake_at is not None:
+        await access.services.queue.enqueue(made.id, newborn.wake_at)
+    return made
+
+
+async def again(access: Access, old: Run) -> Run:
+    """A new run with the same task, files and notes, that keeps the results of the steps which completed.
+
+    Asked for twice, it is the same run: `old` stays ended (L10), and has one successor.
+    """
+    first = (await access.services.store.journal(old.id, limit=1))[0]
+    created = next(event for event in first.events if isinstance(event, e.RunCreated))
+    now = access.now()
+    run = replace(
+        created.run,
+        id=new_id("run"),
+        mode=old.mode,
+        limits=Limits(llm_calls=old.limits.llm_calls, credits=old.limits.credits),
+        created_at=now,
+        deadline_at=now + (old.deadline_at - old.created_at),
+        labels={**old.labels, "retry_of": old.id},
+    )
+    plan = _kept(old.plan, given=any(isinstance(event, e.PlanCreated) for event in first.events))
+    await asyncio.to_thread(_copy, access.engine.files_of(old.root), access.engine.files_of(run.id))
+    await _copy_notes(access, old.root, run.id)
+    facts = (e.PlanCreated(plan=plan),) if plan else ()
+    return await store_new(access, born(run, created.input, now, *facts), key=f"retry of {old.id}")
+
+
+async def _decided(access: Access, request: Request) -> Decision:
+    """The caller's word, else: a plan is DEEP, else the router."""
+    new = request.new
+    if request.plan and new.mode == "auto":
+        return Decision(mode="deep", stage="pattern", confidence=1.0, sure=True, reason="the task comes with a plan")
+    return await route(request.task.text, new.mode, access.services.model)
+
+
+async def _refuse_another_request(access: Access, made: Run, request: Request) -> None:
+    first = (await access.services.store.journal(made.id, limit=1))[0]
+    created = first.events[0]
+    same = isinstance(created, e.RunCreated) and created.input.extra.get("request") == request.task.extra["request"]
+    if not same:
+        raise WrongState(
+            f"idempotency key {request.new.key!r} belongs to run {made.id!r}, which was asked for with something else: "
+            "send the same request, or use a new key"
+        )
+
+
+# ---- files and notes -----------------------------------------------------------------------------------------
+
+
+def _place(files: Workspace, given: Mapping[str, bytes | Path]) -> None:
+    """The files are in the run's workspace, or none of them is."""
+    try:
+        for name, body in given.items():
+            files.write(name, body if isinstance(body, bytes) else _chunks(body))
+    except BaseException:
+        shutil.rmtree(files.root, ignore_errors=True)
+        raise
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _copy(old: Workspace, new: Workspace) -> None:
+    if not old.root.exists():
+        return
+    for found in old.walk():
+        with old.reading(found.path) as file:
+            new.write(found.path, iter(lambda: file.read(CHUNK_BYTES), b""))
+
+
+async def _copy_notes(access: Access, old: str, new: str) -> None:
+    store = access.services.store
+    for note in await store.docs("note", old):
+        await store.put(replace(note, id=derived_id("note", new, note.id), scope=new), if_absent=True)
+
+
+# ---- the plan of a second try --------------------------------------------------------------------------------
+
+
+def _kept(plan: Plan | None, *, given: bool) -> Plan | None:
+    """The plan with every step that did not complete pending again; none, if nothing of the model's own plan was done."""
+    if plan is None or not (given or plan.done):
+        return None
+    steps = tuple(step if step.status == "completed" else _pending(step) for step in plan.steps)
+    return Plan(id=new_id("plan"), goal=plan.goal, steps=steps, reviewed=plan.reviewed)
+
+
+def _pending(step: Step) -> Step:
+    return Step(id=step.id, description=step.description, depends_on=step.depends_on, join=step.join, review=step.review)

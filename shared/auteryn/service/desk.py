@@ -1,0 +1,241 @@
+"""Everything that can be asked of runs, in one place: what the HTTP routes and the SDK call."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+from auteryn.errors import Invalid, NotFound, WrongState
+from auteryn.ports.store import Page
+from auteryn.runtime.engine import Engine
+from auteryn.schema import inbox as m
+from auteryn.schema.fold import add_usage
+from auteryn.schema.human import Answer, Ask, InputType
+from auteryn.schema.record import new_id
+from auteryn.schema.run import Artifact, Run, Status, Usage
+from auteryn.service import asks, create, follow, stream
+from auteryn.service.access import Access
+from auteryn.service.logs import LogLine
+from auteryn.service.new import NewRun
+from auteryn.service.progress import credit_usage, metrics, progress, status_line, why_waiting
+from auteryn.service.reading import artifact_bytes, scratchpad, tool_list
+from auteryn.service.stream import StreamEvent
+
+LONGEST_MESSAGE = 100_000
+
+
+class Desk:
+    """The use cases of one owner. Every method checks first, and what is not theirs is not there."""
+
+    def __init__(self, engine: Engine, owner: str = "local") -> None:
+        self._access = Access(engine, owner)
+
+    # ---- runs
+
+    async def create(self, new: NewRun) -> Run:
+        """The new run, stored and on its way. Raises `Invalid` before anything is written."""
+        return await create.create(self._access, new)
+
+    async def get(self, run: str) -> Run:
+        return await self._access.run(run)
+
+    async def runs(self, *, status: tuple[Status, ...] | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+        """The owner's runs, newest first; steps and ticks are found through their parents."""
+        if not 1 <= limit <= 500:
+            raise Invalid("limit", limit, "must be 1 to 500")
+        store = self._access.services.store
+        return await store.runs(owner=self._access.owner, status=status, limit=limit, cursor=cursor)
+
+    async def children(self, run: str, *, limit: int = 500, cursor: str | None = None) -> Page:
+        """The runs of its steps and ticks, newest first."""
+        parent = await self.get(run)
+        return await self._access.services.store.runs(parent=parent.id, roots_only=False, limit=limit, cursor=cursor)
+
+    async def result(self, run: str, timeout: timedelta | None = None) -> Run:
+        """The run once it has ended; raises `TimeoutError` if it has not within `timeout`, and it goes on."""
+        return await follow.ended(self._access, run, timeout)
+
+    # ---- steering
+
+    async def cancel(self, run: str, by: str = "owner") -> Run:
+        """The whole tree is told to stop. A no-op for a cancelled run; raises `WrongState` for one that ended otherwise."""
+        found = await self.get(run)
+        if found.status == "cancelled":
+            return found
+        found = await self._access.live(run, "cancelled")
+        await self._access.tell(found, m.Cancel(id="cancel", sent_at=self._access.now(), by=by))
+        return await self.get(run)
+
+    async def pause(self, run: str, by: str = "owner") -> Run:
+        """No new slice, call or step starts until it is resumed."""
+        found = await self._access.live(run, "paused")
+        await self._access.tell(found, m.Pause(id=new_id("pause"), sent_at=self._access.now(), by=by))
+        return await self.get(run)
+
+    async def resume(self, run: str, by: str = "owner") -> Run:
+        found = await self._access.live(run, "resumed")
+        await self._access.tell(found, m.Resume(id=new_id("resume"), sent_at=self._access.now(), by=by))
+        return await self.get(run)
+
+    async def send(
+        self,
+        run: str,
+        text: str,
+        mode: Literal["steer", "queue"] = "steer",
+        *,
+        by: str = "owner",
+        message_id: str | None = None,
+    ) -> Run:
+        """A message to the agent: `steer` before its next model call, `queue` when it would otherwise end.
+
+        With a `message_id` of the caller's a repeat is a no-op.
+        """
+        if not text.strip() or len(text) > LONGEST_MESSAGE:
+            raise Invalid("text", text, f"must say something, in at most {LONGEST_MESSAGE:,} characters")
+        if mode not in ("steer", "queue"):
+            raise Invalid("mode", mode, "is none of 'steer', 'queue'")
+        found = await self._access.live(run, "sent a message")
+        said = m.UserMessage(id=message_id or new_id("m"), sent_at=self._access.now(), text=text, mode=mode, by=by)
+        await self._access.tell(found, said)
+        return found
+
+    async def retry(self, run: str, step: int | None = None, by: str = "owner") -> Run:
+        """A live run does its failed step (or all of them) again. A failed or cancelled run stays that: the run returned is a
+        new one, which keeps the results of the steps that completed."""
+        found = await self.get(run)
+        if not found.terminal:
+            for number in _failed_steps(found, step):
+                attempt = found.plan.step(number).attempt if found.plan else 0
+                said = m.RetryStep(id=f"retry-{number}-{attempt}", sent_at=self._access.now(), step=number, by=by)
+                await self._access.tell(found, said)
+            return found
+        if found.status == "completed":
+            raise WrongState(f"run {run!r} has completed: there is nothing to try again")
+        if found.parent:
+            raise WrongState(f"run {run!r} belongs to {found.parent.run!r}: retry that run, or its step {found.parent.key}")
+        return await create.again(self._access, found)
+
+    # ---- people
+
+    async def asks(self, run: str | None = None, open_only: bool = True) -> list[Ask]:
+        """Questions, oldest first: of all runs, or of one run and its steps."""
+        return await asks.asks(self._access, run, open_only=open_only)
+
+    async def answer(self, ask_id: str, value: Any, by: str = "owner", remember: bool = False) -> Answer:
+        """The one answer of a question; raises `Invalid` naming what may be answered, `WrongState` if it is closed."""
+        return await asks.answer(self._access, ask_id, value, by, remember=remember)
+
+    async def ask(
+        self,
+        message: str,
+        *,
+        kind: Literal["approval", "input"] = "approval",
+        options: tuple[str, ...] = (),
+        input_type: InputType = "text",
+        validation: str | None = None,
+        json_schema: dict[str, Any] | None = None,
+        context: str = "",
+        max_duration: str = "1w",
+        key: str | None = None,
+    ) -> Run:
+        """A run that is only this question; it ends with the answer, and waiting costs nothing."""
+        return await asks.ask(
+            self._access,
+            message,
+            kind=kind,
+            options=options,
+            input_type=input_type,
+            validation=validation,
+            json_schema=json_schema,
+            context=context,
+            max_duration=max_duration,
+            key=key,
+        )
+
+    async def answered(self, run: str) -> Answer | None:
+        """The answer a question run ended with."""
+        return await asks.answer_of(self._access, await self.get(run))
+
+    # ---- how far it is
+
+    async def progress(self, run: str) -> dict[str, Any]:
+        """The spec's payload, exactly."""
+        return progress(await self.get(run))
+
+    async def status_line(self, run: str) -> str:
+        """Such as "Day 2 of 7, Step 3/6 complete"."""
+        return status_line(await self.get(run), self._access.now())
+
+    async def why_waiting(self, run: str) -> str:
+        """One sentence: why nothing happens now, or that something does."""
+        return why_waiting(await self.get(run), self._access.now())
+
+    async def metrics(self, run: str) -> dict[str, Any]:
+        """The spec's figures, over all slices; children under way are counted as far as they are."""
+        found = await self.get(run)
+        return metrics(found, await self._usage(found), self._access.now())
+
+    async def credits(self, run: str) -> dict[str, Any]:
+        return credit_usage(await self._usage(await self.get(run)))
+
+    # ---- what there is to read
+
+    async def logs(self, run: str, level: str = "info", after: int = 0, limit: int | None = None) -> list[LogLine]:
+        """Lines of this level and above, by `seq`, from after entry `after`; at most `limit` entries' worth."""
+        return await follow.log_lines(self._access, run, level, after, limit)
+
+    def log_tail(self, run: str, level: str = "info", after: int = 0) -> AsyncIterator[LogLine]:
+        """The same, and then every new line until the run has ended."""
+        return follow.log_tail(self._access, run, level, after)
+
+    def events(self, run: str, after: str | None = None) -> AsyncIterator[StreamEvent]:
+        """The stream of the run and its children: everything after the cursor, then live, until the run has ended."""
+        return stream.events(self._access, run, after)
+
+    async def artifacts(self, run: str) -> tuple[Artifact, ...]:
+        """Published files, those of steps under way included."""
+        found = await self.get(run)
+        below = [await self.artifacts(child) for child in found.shares]
+        own = {artifact.path for artifact in found.artifacts}
+        return (*found.artifacts, *(a for more in below for a in more if a.path not in own))
+
+    async def artifact(self, run: str, path_or_id: str) -> bytes:
+        """A published file as it was when it was published; raises `NotFound` naming what there is."""
+        return await artifact_bytes(self._access, run, await self.artifacts(run), path_or_id)
+
+    async def scratchpad(self, run: str) -> dict[str, list[str]]:
+        """Notes by section, of the whole tree."""
+        return await scratchpad(self._access, await self.get(run))
+
+    async def tools(self) -> list[dict[str, Any]]:
+        """Every tool, and for those that cannot work here, why."""
+        return tool_list(self._access.engine.registry)
+
+    async def run_of_plan(self, plan_id: str) -> Run:
+        """The run that carries out this plan."""
+        cursor: str | None = None
+        while True:
+            page = await self.runs(limit=500, cursor=cursor)
+            for run in page.runs:
+                if run.plan and run.plan.id == plan_id:
+                    return await self.get(run.id)
+            cursor = page.next
+            if cursor is None:
+                raise NotFound(f"no run has a plan {plan_id!r}")
+
+    async def _usage(self, run: Run) -> Usage:
+        """The run's own, and that of its children under way."""
+        usage = run.usage
+        for child in run.shares:
+            usage = add_usage(usage, await self._usage(await self.get(child)))
+        return usage
+
+
+def _failed_steps(run: Run, step: int | None) -> list[int]:
+    failed = [one.id for one in run.plan.steps if one.status == "failed"] if run.plan else []
+    if step is not None and step not in failed:
+        raise WrongState(f"step {step} of run {run.id!r} has not failed; {'steps ' + str(failed) if failed else 'none'} have")
+    if not failed:
+        raise WrongState(f"run {run.id!r} is under way and has no failed step to try again")
+    return failed if step is None else [step]

@@ -1,0 +1,127 @@
+"""What a fact looks like in the stream: pure, so that a replay shows exactly what was shown live."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from auteryn.schema import event as e
+from auteryn.schema.human import Ask
+from auteryn.schema.record import derived_id
+from auteryn.schema.run import Run
+from auteryn.service.logs import kind_of, line
+from auteryn.service.progress import progress_event, status_line, why_waiting
+
+Kind = Literal[
+    "task_progress", "thought", "message", "tool_call", "tool_result", "ask", "log", "status", "step", "reset"
+]  # fmt: skip
+Item = tuple[Kind, dict[str, Any]]
+
+
+def items(run: Run, entry: e.Entry) -> list[Item]:
+    """The stream's events for one entry, in order; `run` is as it is after the entry."""
+    out = list[Item]()
+    for event in entry.events:
+        out += _items(run, event, entry.at)
+    return out
+
+
+def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
+    match event:
+        case e.RunCreated():
+            more = {"title": run.title, "mode": run.mode, "reason": run.routing.reason, "input": event.input.text}
+            return [("status", {**_status(run, at, "pending"), **more})]
+        case e.SliceStarted():
+            return [("status", _status(run, at, "running"))]
+        case e.Left() | e.Paused() | e.Unpaused() | e.ModeRaised():
+            return [("status", _status(run, at))]
+        case e.RunCompleted() | e.RunFailed() | e.RunCancelled():
+            return [*_progress(run, run.result if run.status == "completed" else None, last=True), _end(run, event, at)]
+        case e.ModelAnswered():
+            return _turn(run, event)
+        case e.CallAnswered():
+            result = {"call": event.call, "tool": event.tool, "output": event.output, "error": event.error, "ms": event.ms}
+            return [("tool_result", result)]
+        case e.AskOpened():
+            return [("ask", {"state": "open", **asked(event.ask)})]
+        case e.AskAnswered():
+            answer = event.answer
+            return [("ask", {"state": answer.how, "id": answer.ask, "value": answer.value, "by": answer.by})]
+        case e.PlanCreated() | e.PlanRevised() | e.StepRetried() | e.PlanReviewed():
+            return [*_progress(run, None), _log(event)]
+        case e.StepsStarted():
+            started = [_step(start.step, "in_progress", start.run) for start in event.steps]
+            return [*started, *_progress(run, None)]
+        case e.StepsEnded():
+            ended = [_step(end.step, end.status, end.run, end.result, end.error) for end in event.steps]
+            return [*ended, *_progress(run, event.steps[-1].result)]
+        case _:
+            return [_log(event)]
+
+
+def asked(ask: Ask) -> dict[str, Any]:
+    """A question as people's programs see it."""
+    return {**msgspec.to_builtins(ask), "options": list(ask.options), "kind": ask.kind, "input_type": ask.input_type}
+
+
+def snapshot(run: Run, at: datetime) -> dict[str, Any]:
+    """Everything a viewer needs who cannot be told what happened before."""
+    return {
+        **_status(run, at),
+        "title": run.title,
+        "mode": run.mode,
+        "result": run.result,
+        "failure": msgspec.to_builtins(run.failure),
+        "progress": progress_event(run, run.result),
+        "asks": [asked(ask) for ask in run.asks],
+        "artifacts": msgspec.to_builtins(run.artifacts),
+    }
+
+
+def _status(run: Run, at: datetime, state: str | None = None) -> dict[str, Any]:
+    """`status` is one of the outer words, `state` the engine's own."""
+    state = state or run.status
+    outer = "running" if state in ("waiting", "paused") else state
+    why = why_waiting(run, at) if state == run.status else ""
+    return {"status": outer, "state": state, "detail": status_line(run, at), "why": why}
+
+
+def _end(run: Run, event: e.RunCompleted | e.RunFailed | e.RunCancelled, at: datetime) -> Item:
+    more: dict[str, Any] = {"result": run.result, "failure": msgspec.to_builtins(run.failure)}
+    if isinstance(event, e.RunCancelled):
+        more |= {"receipt": msgspec.to_builtins(event.receipt), "by": event.by}
+    else:
+        more |= {"verdicts": msgspec.to_builtins(event.verdicts)}
+    return "status", {**_status(run, at), **more}
+
+
+def _turn(run: Run, event: e.ModelAnswered) -> list[Item]:
+    parts: list[dict[str, Any]] = event.content["parts"]
+    out: list[Item] = [("thought", {"text": event.thoughts, "turn": event.turn})] if event.thoughts else []
+    text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+    if text.strip():
+        out.append(("message", {"text": text, "turn": event.turn}))
+    calls = [part["functionCall"] for part in parts if "functionCall" in part]
+    for number, call in enumerate(calls):
+        call_id = derived_id("call", run.id, event.turn, number)
+        out.append(("tool_call", {"call": call_id, "tool": call["name"], "args": call.get("args") or {}, "turn": event.turn}))
+    return out
+
+
+def _progress(run: Run, result: str | None, *, last: bool = False) -> list[Item]:
+    """`task_progress` of a run with a plan; of one without, only at its end. Steps are told of by their parent."""
+    if run.parent or not (run.plan or last):
+        return []
+    return [("task_progress", progress_event(run, result))]
+
+
+def _step(step: int, status: str, run: str, result: str | None = None, error: str | None = None) -> Item:
+    return "step", {"id": step, "status": status, "run": run, "result": result, "error": error}
+
+
+def _log(event: e.AnyEvent) -> Item:
+    level, message = line(event)
+    more = {"artifact": msgspec.to_builtins(event.artifact)} if isinstance(event, e.ArtifactPublished) else {}
+    return "log", {"level": level, "message": message, "kind": kind_of(event), **more}

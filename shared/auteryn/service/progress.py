@@ -1,0 +1,129 @@
+"""How far a run is, in the product's words. Pure functions of the run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from auteryn.plan.scheduler import current_step, running
+from auteryn.policy.credits import whole, whole_total
+from auteryn.policy.durations import shown
+from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, Run, Schedule, UntilTime, Usage, Wait
+
+DAY = timedelta(days=1)
+
+
+def progress(run: Run) -> dict[str, Any]:
+    """The spec's payload, exactly ("Track Progress"). Without a plan there are no steps and no plan id."""
+    plan = run.plan
+    return {
+        "plan_id": plan.id if plan else None,
+        "status": "completed" if run.status == "completed" else run.status if run.terminal else "in_progress",
+        "current_step": current_step(plan) if plan else 0,
+        "total_steps": len(plan.steps) if plan else 0,
+        "steps": [{"id": s.id, "status": s.status, "result": s.result} for s in plan.steps] if plan else [],
+    }
+
+
+def progress_event(run: Run, result: str | None) -> dict[str, Any]:
+    """The payload of `task_progress`: the same, what runs and what is done, and the newest result."""
+    plan = run.plan
+    return {
+        **progress(run),
+        "completed_steps": plan.done if plan else 0,
+        "running_steps": [step.id for step in running(plan)] if plan else [],
+        "result": result,
+    }
+
+
+def day_of(run: Run, now: datetime) -> tuple[int, int]:
+    """(day, days) of the run's life: the third day of seven is (3, 7). It stands still when the run has ended."""
+    days = max(1, -(-(run.deadline_at - run.created_at) // DAY))
+    day = 1 + ((run.ended_at or now) - run.created_at) // DAY
+    return max(1, min(day, days)), days
+
+
+def status_line(run: Run, now: datetime) -> str:
+    """Such as "Day 2 of 7, Step 3/6 complete"; the steps are left out where there is no plan."""
+    day, days = day_of(run, now)
+    line = f"Day {day} of {days}"
+    return f"{line}, Step {run.plan.done}/{len(run.plan.steps)} complete" if run.plan else line
+
+
+def why_waiting(run: Run, now: datetime) -> str:
+    """One sentence: why nothing happens now, or that something does."""
+    if run.failure:
+        return f"It has failed ({run.failure.reason}): {run.failure.message}"
+    if run.terminal:
+        return f"It is {run.status}."
+    if run.status == "paused":
+        return "It is paused and goes on when somebody resumes it."
+    if run.status == "pending":
+        return "It waits for its next slice to start."
+    if run.status == "running":
+        return "It is at work."
+    reasons = list(dict.fromkeys(_reason(run, wait, now) for wait in run.waits))
+    return _sentence(reasons or ["for its next slice"])
+
+
+# ---- figures -------------------------------------------------------------------------------------------------
+
+
+def metrics(run: Run, usage: Usage, now: datetime) -> dict[str, Any]:
+    """The spec's five figures ("Performance Metrics"), over all slices, steps and retries."""
+    return {
+        "duration": shown((run.ended_at or now) - (run.started_at or run.created_at)) if run.started_at else "0s",
+        "llm_calls": usage.llm_calls,
+        "tool_calls": usage.tool_calls,
+        "tokens_used": usage.tokens.total,
+        "credits_consumed": whole_total(usage.credits),
+    }
+
+
+def credit_usage(usage: Usage) -> dict[str, Any]:
+    """The spec's credit usage ("Monitor Credit Usage"): whole credits that add up to `credits_consumed`."""
+    llm, tools, storage = whole(usage.credits)
+    return {"total_credits": llm + tools + storage, "breakdown": {"llm_calls": llm, "tool_calls": tools, "storage": storage}}
+
+
+# ---- waits in words ------------------------------------------------------------------------------------------
+
+
+def _reason(run: Run, wait: Wait, now: datetime) -> str:
+    match wait:
+        case UntilTime():
+            return f"until {moment(wait.at)}" + (f" ({wait.reason})" if wait.reason else "")
+        case ForSteps():
+            return _children(run)
+        case ForPerson():
+            ask = next((ask for ask in run.asks if ask.id == wait.ask), None)
+            since = f" since {shown(now - ask.opened_at)}" if ask else ""
+            return f"for a person to answer {ask.message!r} ({wait.ask}){since}" if ask else "for a person's answer"
+        case ForBudget():
+            return "for model calls that other steps give back"
+        case ForRateLimit():
+            return f"until {moment(wait.at)}, when the model's provider takes requests again ({wait.why})"
+        case _:
+            assert_never(wait)
+
+
+def _children(run: Run) -> str:
+    parts = list[str]()
+    if run.plan and (ids := [str(step.id) for step in running(run.plan)]):
+        parts.append(f"for step {ids[0]}" if len(ids) == 1 else f"for steps {', '.join(ids)}")
+    parts += [_ticks(schedule) for schedule in run.schedules if not schedule.over]
+    return " and ".join(parts) or "for its steps"
+
+
+def _ticks(schedule: Schedule) -> str:
+    if schedule.running:
+        return f"for a tick of {schedule.name!r}"
+    return f"until {moment(schedule.at(schedule.next_index))}, the next tick of {schedule.name!r}"
+
+
+def _sentence(reasons: list[str]) -> str:
+    return f"It waits {'; and '.join(reasons)}."
+
+
+def moment(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"

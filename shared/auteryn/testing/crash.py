@@ -1,0 +1,325 @@
+"""Processes that die, freeze, and lose their mail, at any numbered point.
+
+Every durable write, every message handed over, every model call and every tool call is a point, before and after. At the
+point a `Fate` names, the process dies as by SIGKILL: nothing after it is executed, what was not yet confirmed is lost, and
+the kernel frees what it held. Then the folder is opened again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import functools
+import inspect
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from msgspec.structs import replace
+
+from auteryn.errors import Conflict
+from auteryn.ports import Services
+from auteryn.testing.clock import SkippingClock, SkippingLoop
+from auteryn.testing.scenarios import Scenario
+from auteryn.testing.world import World
+from auteryn.tools.tool import Tool
+
+EFFECTS: dict[str, tuple[str, ...]] = {
+    "store": ("create", "commit", "send", "take_lease", "renew", "give_back", "put", "drop"),
+    "queue": ("enqueue",),
+    "bus": ("publish_steps",),
+    "jobs": ("start", "stop"),
+    "blobs": ("put", "save"),
+    "model": ("generate",),
+}
+HANDLERS: dict[str, str] = {"queue": "on_wake", "bus": "on_step", "jobs": "on_start"}
+MESSAGES = ("queue.wake", "bus.publish_steps", "jobs.start")
+"""What may be lost, doubled or late on its way."""
+
+RESTART_AFTER = timedelta(seconds=1)
+LATE = timedelta(seconds=90)
+FOR_EVER = timedelta(days=40)
+
+Fault = Literal["", "lost", "twice", "late"]
+
+
+class Killed(SystemExit):
+    """The process is dead. It leaves the event loop at once, whatever is under way in it."""
+
+
+@dataclass(slots=True)
+class Fate:
+    """What happens to one process. Without anything set it lives undisturbed and counts its points."""
+
+    die_at: int | None = None
+    """Number of the point, from 0. At an even one (before) pending writes are lost, at an odd one they still arrive."""
+    freeze_at: int | None = None
+    """Number of the point at which it freezes until `meanwhile` is over."""
+    meanwhile: Callable[[], timedelta] | None = None
+    """What others do while it is frozen; how long that took."""
+    faults: Callable[[str, int], Fault] = lambda kind, number: ""
+    """What becomes of the n-th message of a kind (`MESSAGES`)."""
+    watch: Callable[[Services], Awaitable[None]] | None = None
+    """Looks at the store after every durable write; for laws that hold at every instant."""
+    points: list[str] = field(default_factory=list[str])
+    """Names of the points passed, in order."""
+    dead: bool = False
+    frozen: bool = False
+    refused: int = 0
+    """Commits that were refused after the thaw."""
+    sneaked: int = 0
+    """Commits that went through after the thaw."""
+    sent: dict[str, int] = field(default_factory=dict[str, int])
+    last_words: Callable[[bool], None] = lambda flush: None
+    """Called at death: lets go of the folder, with what was pending or without."""
+    clock: SkippingClock | None = None
+
+    def point(self, name: str) -> None:
+        """A point is passed, or the process ends here."""
+        self.check()
+        number = len(self.points)
+        self.points.append(name)
+        if number == self.die_at:
+            self.dead = True
+            self.last_words(name.startswith("after"))
+            raise Killed(f"killed {name}")
+        if number == self.freeze_at and self.meanwhile:
+            self.frozen = True
+            passed = self.meanwhile()
+            if self.clock:
+                self.clock.jump(passed)
+
+    def check(self) -> None:
+        """The dead execute nothing."""
+        if self.dead:
+            raise asyncio.CancelledError
+
+    def fault(self, kind: str) -> Fault:
+        number = self.sent.get(kind, 0)
+        self.sent[kind] = number + 1
+        return self.faults(kind, number)
+
+
+# ---- mortal parts ---------------------------------------------------------------------------------------------
+
+
+def mortal(fate: Fate) -> Callable[[Services], Services]:
+    """Ports whose every effect is a point of this fate."""
+
+    def around(services: Services) -> Services:
+        fate.last_words = _grip_of(services)
+        fate.clock = cast(SkippingClock, services.clock)
+        parts = {room: cast(Any, _Mortal(room, getattr(services, room), fate, services)) for room in EFFECTS}
+        return replace(services, **parts)
+
+    return around
+
+
+def mortal_tool(tool: Tool, fate: Fate) -> Tool:
+    """The tool, with a point before and after its work."""
+
+    @functools.wraps(tool.fn)
+    async def fn(**given: Any) -> Any:
+        fate.point(f"before tool {tool.name}")
+        done = await (tool.fn(**given) if inspect.iscoroutinefunction(tool.fn) else asyncio.to_thread(tool.fn, **given))
+        fate.point(f"after tool {tool.name}")
+        return done
+
+    return dataclasses.replace(tool, fn=fn)
+
+
+def _grip_of(services: Services) -> Callable[[bool], None]:
+    """How this process lets go of its folder: by a kill just before, or just after, what was pending became safe."""
+    database: Any = getattr(services.store, "database")  # noqa: B009 - of the embedded store; the port has none
+
+    def let_go(flush: bool) -> None:
+        database.close() if flush else database.abandon()
+
+    return let_go
+
+
+class _Mortal:
+    """A port as the engine sees it, every effect of it a point."""
+
+    def __init__(self, room: str, inner: Any, fate: Fate, services: Services) -> None:
+        self._room, self._inner, self._fate, self._services = room, inner, fate, services
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name == HANDLERS.get(self._room):
+            return lambda handler: found(self._handler(handler))
+        if name in EFFECTS[self._room]:
+            return self._effect(name, found)
+        if callable(found):
+            return self._plain(found)
+        return found
+
+    def _plain(self, found: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **given: Any) -> Any:
+            self._fate.check()
+            return found(*args, **given)
+
+        return call
+
+    def _effect(self, name: str, found: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        fate, label = self._fate, f"{self._room}.{name}"
+
+        async def call(*args: Any, **given: Any) -> Any:
+            fate.point(f"before {label}")
+            done = await (self._handed_over(label, found, *args) if label in MESSAGES else self._done(label, found, *args, **given))
+            fate.check()
+            if fate.watch and self._room == "store":
+                await fate.watch(self._services)
+            fate.point(f"after {label}")
+            return done
+
+        return call
+
+    async def _done(self, label: str, found: Callable[..., Awaitable[Any]], *args: Any, **given: Any) -> Any:
+        frozen = self._fate.frozen and label == "store.commit"
+        try:
+            done = await found(*args, **given)
+        except Conflict:
+            self._fate.refused += frozen
+            raise
+        self._fate.sneaked += frozen
+        return done
+
+    async def _handed_over(self, label: str, found: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        match self._fate.fault(label):
+            case "lost":
+                return
+            case "twice":
+                await found(*args)
+            case "late":
+                _later(self._services, found, *args)
+                return
+            case "":
+                pass
+        await found(*args)
+
+    def _handler(self, handler: Callable[[str], Awaitable[None]]) -> Callable[[str], Awaitable[None]]:
+        fate, label = self._fate, f"{self._room} handler"
+
+        async def handle(run: str) -> None:
+            fate.point(f"before {label}")
+            await (self._delivered(handler, run) if self._room == "queue" else handler(run))
+            fate.point(f"after {label}")
+
+        return handle
+
+    async def _delivered(self, handler: Callable[[str], Awaitable[None]], run: str) -> None:
+        match self._fate.fault("queue.wake"):
+            case "lost":
+                return
+            case "twice":
+                await asyncio.gather(handler(run), handler(run))
+                return
+            case "late":
+                await self._services.clock.sleep(LATE)
+            case "":
+                pass
+        await handler(run)
+
+
+_stragglers = set[asyncio.Task[None]]()
+
+
+def _later(services: Services, found: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    async def deliver() -> None:
+        await services.clock.sleep(LATE)
+        await found(*args)
+
+    task = asyncio.create_task(deliver())
+    _stragglers.add(task)
+    task.add_done_callback(_stragglers.discard)
+
+
+# ---- lives ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Story:
+    """One folder, what lies outside of it, and the lives that were lived in it."""
+
+    scenario: Scenario
+    folder: Path
+    clock: SkippingClock = field(default_factory=SkippingClock)
+    run: str = ""
+    lives: list[Fate] = field(default_factory=list[Fate])
+
+    def __post_init__(self) -> None:
+        self.outside.mkdir(parents=True, exist_ok=True)
+        self.model = self.scenario.model()
+
+    @property
+    def outside(self) -> Path:
+        return self.folder / "outside"
+
+    def live(self, fate: Fate, *, clock: SkippingClock | None = None) -> bool:
+        """One process plays the scenario; whether it came to its end."""
+        clock, loop = clock or self.clock, SkippingLoop()
+        self.lives.append(fate)
+        try:
+            loop.run_until_complete(self._play(fate, clock))
+            return True
+        except Killed:
+            return False
+        finally:
+            _bury(loop, fate)
+            clock.jump(timedelta(seconds=loop.skipped))
+
+    def through(self, fates: Sequence[Fate], restart_after: timedelta = RESTART_AFTER) -> Story:
+        """One process after another, each with its fate, then an undisturbed one until the scenario is over."""
+        for fate in [*fates, Fate()]:
+            if self.live(fate):
+                return self
+            self.clock.jump(restart_after)
+        raise AssertionError("the last process has no reason to die")
+
+    def frozen(self, at: int) -> Story:
+        """The first process freezes at a point; another one takes over to the end; then the first one thaws."""
+        meanwhile = SkippingClock()
+
+        def others() -> timedelta:
+            began = self.clock.now()
+            meanwhile.jump(began - meanwhile.now())
+            other = threading.Thread(target=lambda: self.live(Fate(), clock=meanwhile))
+            other.start()
+            other.join()
+            return meanwhile.now() - began
+
+        self.live(Fate(freeze_at=at, meanwhile=others))
+        return self
+
+    async def _play(self, fate: Fate, clock: SkippingClock) -> None:
+        scenario = self.scenario
+        world = World(
+            self.folder / "home",
+            model=self.model,
+            tools=[mortal_tool(tool, fate) for tool in scenario.tools(self.outside)],
+            clock=clock,
+            around=mortal(fate),
+            **scenario.settings,
+        )
+        await world.open()
+        self.run = await scenario.play(world)
+        await world.close()
+
+
+def _bury(loop: SkippingLoop, fate: Fate) -> None:
+    """End what is left of a process: nothing in it comes to execute anything more."""
+    fate.dead = True
+    loop.set_exception_handler(lambda *_: None)
+    for _ in range(20):
+        tasks = asyncio.all_tasks(loop)
+        if not tasks:
+            break
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.wait(tasks, timeout=1))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()

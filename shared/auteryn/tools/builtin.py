@@ -1,0 +1,83 @@
+"""The built-in tools, and which of them a mode shows from the start. All others are found by `tool_search`.
+
+Showing all costs thousands of tokens in every call, and models choose worse among many.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from auteryn.tools import archive, calculate, data, deliver, files, human, json_query, memory, mode, notes, plan, search, time
+from auteryn.tools.tool import Tool
+
+DEEP = (
+    "file_read",
+    "file_write",
+    "file_edit",
+    "file_find",
+    "file_grep",
+    "note_write",
+    "note_read",
+    "plan_create",
+    "plan_update",
+    "ask_approval",
+    "ask_input",
+    "notify",
+    "wait",
+    "artifact_publish",
+    "calculate",
+    "tool_search",
+)
+FAST = (
+    "calculate",
+    "ask_input",
+    "notify",
+    "memory_search",
+    "note_write",
+    "file_read",
+    "data_query",
+    "json_query",
+    "tool_search",
+    "go_deep",
+)
+
+
+def builtin_tools() -> list[Tool]:
+    """All of them, in the order the model sees them."""
+    shown = {name: place for place, name in enumerate(dict.fromkeys([*DEEP, *FAST]))}
+    ordered = sorted(_ALL, key=lambda one: shown.get(one.name, len(shown)))
+    return [replace(one, modes=_modes(one.name)) for one in ordered]
+
+
+def _modes(name: str) -> tuple[str, ...]:
+    return tuple(mode for mode, names in (("fast", FAST), ("deep", DEEP)) if name in names)
+
+
+_ALL: tuple[Tool, ...] = (
+    files.file_read,
+    files.file_write,
+    files.file_edit,
+    files.file_find,
+    files.file_grep,
+    files.file_move,
+    files.file_delete,
+    archive.archive,
+    data.data_profile,
+    data.data_query,
+    notes.note_write,
+    notes.note_read,
+    memory.memory_save,
+    memory.memory_search,
+    plan.plan_create,
+    plan.plan_update,
+    mode.go_deep,
+    human.ask_approval,
+    human.ask_input,
+    human.notify,
+    time.wait,
+    time.schedule,
+    deliver.artifact_publish,
+    calculate.calculate,
+    json_query.json_query,
+    search.tool_search,
+)

@@ -1,0 +1,1 @@
+"""The run's files as tables, and SQL over them."""

@@ -1,0 +1,88 @@
+"""DuckDB's complaints, for a model: short, without our paths, with what it needs to do better."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from auteryn.errors import ToolFailed
+from auteryn.tools.jail import cleaned
+from auteryn.tools.tables.casts import cast_hint
+from auteryn.tools.tables.words import identifier
+
+if TYPE_CHECKING:
+    from auteryn.tools.tables.database import Tables
+
+_LONGEST = 500
+_LOOKED_AT, _LISTED = 1_000, 20
+_COLUMNS = 60
+_SAMPLE = 200
+
+
+def explained(error: Exception, sql: str, tables: Tables) -> ToolFailed:
+    """The failure to tell: its kind by what DuckDB objects to, its text with the known columns and how to cast."""
+    told = _short(str(error), tables.real)
+    match type(error).__name__:
+        case "PermissionException":
+            return _not_reached(told, tables)
+        case "OutOfMemoryException":
+            return ToolFailed("too_large", f"the query needs too much memory: filter or aggregate earlier. {told}")
+        case _ if "configuration has been locked" in told:
+            return ToolFailed("denied", told)
+        case _:
+            return ToolFailed("invalid", "\n".join([told, *_advice(sql, told, tables)]))
+
+
+def _not_reached(told: str, tables: Tables) -> ToolFailed:
+    """A file that is missing, named without quotes, or none of ours."""
+    path = re.search(r'file "([^"]*)"', told)
+    try:
+        name = cleaned(path[1]) if path and "://" not in path[1] else ""
+    except ToolFailed:
+        name = ""
+    if not name:
+        return ToolFailed("denied", f"{told} (SQL reads only the workspace's table files)")
+    if tables.files.exists(name):
+        return ToolFailed("denied", f"{name!r} is not read this way: give it in files, or quote it as in FROM 'sales.csv'")
+    there = [file.path for file in islice(tables.files.walk(), _LOOKED_AT) if file.path.lower().endswith(tables.kinds)]
+    listed = f"; there are {', '.join(map(repr, there[:_LISTED]))}" if there else ""
+    return ToolFailed("not_found", f"no file {name!r} is in the workspace{listed}")
+
+
+def _short(message: str, real: dict[str, str]) -> str:
+    """The first paragraph and what DuckDB suggests; no list of functions, no stack."""
+    for path, shown in real.items():
+        message = message.replace(path, shown)
+    head = message.split("\n\n", 1)[0]
+    head = re.split(r"\n\s*(?:Candidate functions|Possible (?:fixes|solutions?))", head, flags=re.IGNORECASE)[0]
+    return head.strip()[:_LONGEST]
+
+
+def _advice(sql: str, told: str, tables: Tables) -> list[str]:
+    lines = list[str]()
+    for source in tables.sources:
+        try:
+            columns = tables.columns(source.alias)
+        except ToolFailed:
+            continue  # the table itself is what cannot be read
+        listed = ", ".join(f"{identifier(name)} {kind}" for name, kind in columns[:_COLUMNS])
+        more = f", and {len(columns) - _COLUMNS} more" if len(columns) > _COLUMNS else ""
+        lines.append(f"Known columns of {identifier(source.alias)}: {listed}{more}")
+        lines += source.notes
+        if re.search(r"cast|convert|VARCHAR", told, re.IGNORECASE):
+            lines += _casts(sql, source.alias, [name for name, kind in columns if kind == "VARCHAR"], tables)
+    return lines
+
+
+def _casts(sql: str, alias: str, texts: list[str], tables: Tables) -> list[str]:
+    """How the text columns that the query mentions become numbers."""
+    hints = list[str]()
+    for name in (name for name in texts if name.lower() in sql.lower()):
+        try:
+            rows = tables.run(f"SELECT {identifier(name)} FROM {identifier(alias)} LIMIT {_SAMPLE}").fetchall()
+        except ToolFailed:
+            return hints
+        if hint := cast_hint(name, [value for (value,) in rows if value is not None]):
+            hints.append(f"{identifier(name)} holds {hint}")
+    return hints

@@ -1,0 +1,255 @@
+"""Files as tables, for SQL that nobody has read: a DuckDB that sees the named files and nothing else.
+
+Two walls stand one behind the other. DuckDB itself is locked: no external access but the files we opened through the jail,
+no extension, no setting, no Python variable. And only statements that compute are run at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auteryn.errors import ToolFailed
+from auteryn.tools.leash import Leash, Stopped
+from auteryn.tools.tables.complaints import explained
+from auteryn.tools.tables.csv_files import csv_relation, is_blank, readable
+from auteryn.tools.tables.words import files_in, identifier, literal, literal_list
+from auteryn.tools.tables.workbooks import SHEETS, load_sheet
+from auteryn.tools.workspace import Workspace
+
+MEMORY = "512MB"
+"""A job has 1 to 2 GiB. Nothing is spilled: Cloud Run's disk is memory too."""
+THREADS = 1
+"""With more, the last digit of a sum of floats differs from run to run; and 1M rows of CSV take the same second."""
+CSVS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz")
+JSONS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+KINDS = (*CSVS, *JSONS, ".parquet", *SHEETS)
+COMPUTING = frozenset({"SELECT", "EXPLAIN", "CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "MULTI", "MERGE_INTO"})
+"""Statements that are run; whatever they make is in memory and gone afterwards."""
+
+_SETTINGS = (
+    f"memory_limit = '{MEMORY}'",
+    f"threads = {THREADS}",
+    "temp_directory = ''",
+    "python_enable_replacements = false",  # else `FROM name` reads the Python variable of that name
+    "autoinstall_known_extensions = false",
+    "autoload_known_extensions = false",
+    "allow_persistent_secrets = false",
+    "TimeZone = 'UTC'",
+)
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a query gave: values as DuckDB returns them, at most as many rows as were asked for."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+    row_count: int
+    truncated: bool
+
+
+@dataclass(slots=True)
+class Source:
+    """A file under the name the SQL has for it."""
+
+    alias: str
+    path: str
+    notes: list[str] = field(default_factory=list[str])
+    blank: bool = False
+
+
+class Tables:
+    """An open, locked database. Made by `opened`."""
+
+    kinds = KINDS
+
+    def __init__(self, connection: Any, leash: Leash, files: Workspace) -> None:
+        self._connection, self._leash = connection, leash
+        self.files = files
+        self.sources: list[Source] = []
+        self.real: dict[str, str] = {}
+        """Real path → path as the model knows it."""
+
+    def ask(self, sql: str, limit: int) -> Answer:
+        """Run the statements; the last one's rows. Raises `ToolFailed` with DuckDB's message and the known columns."""
+        last = self._all_but_last(sql)
+        cursor = self._with_times_as_text(last, self.run(last))
+        columns = [str(column[0]) for column in cursor.description or ()]
+        rows: list[tuple[Any, ...]] = cursor.fetchmany(limit + 1) if columns else []
+        truncated = len(rows) > limit
+        count = self.one(f"SELECT count(*) FROM ({last}\n)")[0] if truncated else len(rows)
+        return Answer(columns, rows[:limit], count, truncated)
+
+    def save(self, sql: str, to: Path, form: str) -> int:
+        """Write the last statement's rows to a file that was named when the tables were opened; how many there were."""
+        last = self._all_but_last(sql)
+        return self.run(f"COPY ({last}\n) TO {literal(str(to))} ({form}, USE_TMP_FILE false)").fetchone()[0]
+
+    def _all_but_last(self, sql: str) -> str:
+        *before, last = self.statements(sql)
+        for statement in before:
+            self.run(statement)
+        return last
+
+    def statements(self, sql: str) -> list[str]:
+        """The single statements; raises `ToolFailed` for one that does more than compute."""
+        import duckdb
+
+        try:
+            found = self._connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise self._explained(error, sql) from error
+        if not found:
+            raise ToolFailed("invalid", "sql: '' holds no statement")
+        for one in found:
+            if one.type.name not in COMPUTING:
+                raise ToolFailed(
+                    "denied",
+                    f"{one.type.name} statements are not run: SQL can only read the workspace's files and compute; "
+                    "save_as writes the result to a file",
+                )
+        return [one.query.strip().rstrip(";") for one in found]
+
+    def run(self, sql: str, values: list[Any] | None = None) -> Any:
+        """Execute one statement; raises `ToolFailed`, or `Stopped` when the call is over."""
+        import duckdb
+
+        self._leash.check()
+        try:
+            return self._connection.execute(sql, values)
+        except duckdb.InterruptException as error:
+            raise Stopped from error
+        except duckdb.Error as error:
+            raise self._explained(error, sql) from error
+
+    def one(self, sql: str) -> tuple[Any, ...]:
+        """The single row of a query that has one."""
+        return self.run(sql).fetchone()
+
+    def columns(self, alias: str) -> list[tuple[str, str]]:
+        """Names and types of a table."""
+        return [(name, kind) for name, kind, *_ in self.run(f"DESCRIBE {identifier(alias)}").fetchall()]
+
+    def _with_times_as_text(self, sql: str, cursor: Any) -> Any:
+        """DuckDB hands out times with a zone only where pytz is installed: they are asked for as text."""
+        kinds = [(str(column[0]), "TIME ZONE" in str(column[1])) for column in cursor.description or ()]
+        if not any(zoned for _, zoned in kinds):
+            return cursor
+        picked = [
+            f"{f'CAST(#{at} AS VARCHAR)' if zoned else f'#{at}'} AS {identifier(name)}"
+            for at, (name, zoned) in enumerate(kinds, 1)
+        ]
+        return self.run(f"SELECT {', '.join(picked)} FROM ({sql}\n)")
+
+    def _explained(self, error: Exception, sql: str) -> ToolFailed:
+        return explained(error, sql, self)
+
+
+@contextmanager
+def opened(
+    files: Workspace, leash: Leash, *, sql: str = "", aliases: Mapping[str, str] | None = None, save_to: Path | None = None
+) -> Generator[tuple[Tables, str]]:
+    """Tables of the named files and of those quoted in `sql`; and the SQL with their real paths in it.
+
+    Raises `ToolFailed` for a file that is not there or is no table.
+    """
+    import duckdb
+
+    with ExitStack() as stack:
+        connection = duckdb.connect(":memory:")
+        stack.callback(connection.close)
+        stack.callback(leash.on_pull, None)
+        leash.on_pull(connection.interrupt)
+        for setting in _SETTINGS:
+            connection.execute(f"SET {setting}")
+        tables = Tables(connection, leash, files)
+        links = _Links(files, stack, tables.real)
+        for alias, path in (aliases or {}).items():
+            tables.sources.append(_opened_source(tables, leash, links, alias, path))
+        direct, sql = files_in(sql, lambda name: _is_table(files, name), links.real)
+        for path in direct:
+            if path not in (aliases or {}):
+                tables.sources.append(_opened_source(tables, leash, links, path, path))
+        _lock(connection, [*tables.real, *([str(save_to)] if save_to else [])])
+        yield tables, sql
+
+
+class _Links:
+    """Second names of workspace files, in a place only we write to, while the tables are open."""
+
+    def __init__(self, files: Workspace, stack: ExitStack, real: dict[str, str]) -> None:
+        self._files, self._stack, self._real = files, stack, real
+        self._known: dict[str, str] = {}
+
+    def real(self, path: str) -> str:
+        if path not in self._known:
+            made = readable(self._stack.enter_context(self._files.path_for_library(path)), path)
+            self._known[path] = str(made)
+            self._real[str(made)] = path
+        return self._known[path]
+
+
+def _is_table(files: Workspace, path: str) -> bool:
+    """Whether a text in SQL names a table file of the workspace."""
+    try:
+        file = path.partition("#")[0]
+        return file.lower().endswith(KINDS) and files.exists(file)
+    except ToolFailed:
+        return False  # a path that leads out: DuckDB says no to it
+
+
+def _lock(connection: Any, paths: list[str]) -> None:
+    connection.execute(f"SET allowed_paths = {literal_list(paths)}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _opened_source(tables: Tables, leash: Leash, links: _Links, alias: str, path: str) -> Source:
+    """The file as a view (a sheet: as a table in memory) called `alias`."""
+    if not alias.strip():
+        raise ToolFailed("invalid", f"files: {alias!r} is no name for {path!r}: give one such as 't'")
+    source = Source(alias, path)
+    file, _, sheet = path.partition("#")
+    kind = file.lower()
+    if not kind.endswith(KINDS):
+        raise ToolFailed("unsupported", f"files: {path!r} is no table file ({', '.join(KINDS)})")
+    real = Path(links.real(file))
+    if kind.endswith(SHEETS):
+        load_sheet(tables.run, leash, real, path, sheet or None, alias, source.notes)
+        return source
+    if is_blank(real):
+        source.blank = True
+        source.notes.append(f"{path!r} is empty")
+        relation = "SELECT NULL::VARCHAR AS column0 WHERE false"
+    elif kind.endswith(CSVS):
+        relation = csv_relation(tables.run, real, path, source.notes)
+    elif kind.endswith(JSONS):
+        relation = f"SELECT * FROM read_json_auto({literal(str(real))})"
+    else:
+        relation = f"SELECT * FROM read_parquet({literal(str(real))})"
+    tables.run(f"CREATE VIEW {identifier(alias)} AS {relation}")
+    return source
+
+
+def plain_rows(files: Workspace, sql: str, limit: int, leash: Leash) -> Answer:
+    """The rows of a query over the workspace's files; raises `ToolFailed("too_large")` beyond `limit`."""
+    with opened(files, leash, sql=sql) as (tables, rewritten):
+        answer = tables.ask(rewritten, limit)
+    if answer.truncated:
+        raise ToolFailed("too_large", f"{answer.row_count:,} rows are more than {limit:,}: aggregate them in SQL first")
+    return answer
+
+
+def query_of(files: Workspace, source: str) -> str:
+    """SQL for `source`, which is SQL already or a table file of the workspace."""
+    text = source.strip()
+    if _is_table(files, text):
+        return f"SELECT * FROM {literal(text)}"
+    if re.match(r"(?i)(select|with|from|values|summarize|pivot|unpivot|\()\b", text) or text.startswith("("):
+        return text
+    raise ToolFailed("not_found", f"{source[:120]!r} is neither a table file of the workspace nor a SELECT")

@@ -1,0 +1,157 @@
+"""Which adapters keep which port's laws: every test of this folder runs once for each backend listed here.
+
+A backend is one async context manager: `open(place)` is one process at work on `place`, an empty folder of the test's own.
+Opened twice at the same place it is two processes, or, one after the other, a restart.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import pytest
+
+from auteryn.adapters.embedded.blobs import FolderBlobs
+from auteryn.adapters.embedded.bus import LocalBus
+from auteryn.adapters.embedded.clock import SystemClock
+from auteryn.adapters.embedded.database import Database
+from auteryn.adapters.embedded.jobs import TaskJobs
+from auteryn.adapters.embedded.queue import SqliteQueue
+from auteryn.adapters.embedded.store import SqliteStore
+from auteryn.ports import Blobs, Bus, Clock, Jobs, Queue, Store
+from auteryn.schema.record import Record
+
+P = TypeVar("P")
+
+HANG = 20
+"""Seconds after which a test that waits for something that never comes is ended. No law is measured with it."""
+
+
+@dataclass(frozen=True)
+class Backend(Generic[P]):
+    name: str
+    open: Callable[[Path], AbstractAsyncContextManager[P]]
+    damage: Callable[[Path, str], None] | None = None
+    """For stores: the summary and journal of this run become unreadable. For blobs: the blob of this hash is altered."""
+
+
+@dataclass(frozen=True)
+class Place(Generic[P]):
+    """One backend at one empty place."""
+
+    backend: Backend[P]
+    folder: Path
+
+    def open(self) -> AbstractAsyncContextManager[P]:
+        return self.backend.open(self.folder)
+
+    def damage(self, what: str) -> None:
+        assert self.backend.damage, f"{self.backend.name} must say how its data is damaged"
+        self.backend.damage(self.folder, what)
+
+
+def on_every(backends: list[Backend[Any]]) -> Callable[[Callable[[Place[Any]], Awaitable[None]]], Callable[..., None]]:
+    """Turn `async def test(place)` into one test for each backend."""
+
+    def decorate(test: Callable[[Place[Any]], Awaitable[None]]) -> Callable[..., None]:
+        @pytest.mark.parametrize("backend", backends, ids=lambda backend: backend.name)
+        def run(backend: Backend[Any], tmp_path: Path) -> None:
+            async def main() -> None:
+                await asyncio.wait_for(test(Place(backend, tmp_path / "place")), HANG)
+
+            asyncio.run(main())
+
+        run.__name__, run.__qualname__, run.__doc__ = test.__name__, test.__qualname__, test.__doc__
+        return run
+
+    return decorate
+
+
+# ---- what is opened: a port, and what its tests need beside it
+
+
+class Timed(Record, Generic[P]):
+    port: P
+    clock: Clock
+
+
+class Bounded(Record):
+    """Jobs with a bound of three, a cap and a grace of a few milliseconds."""
+
+    port: Jobs
+    bound: int
+
+
+# ---- embedded
+
+
+@asynccontextmanager
+async def _sqlite_store(place: Path) -> AsyncGenerator[Store]:
+    store = SqliteStore.open(place)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _damage_sqlite(place: Path, run: str) -> None:
+    with sqlite3.connect(place / "auteryn.db") as c:
+        (n,) = c.execute("SELECT n FROM runs WHERE id=?", (run,)).fetchone()
+        c.execute("UPDATE summaries SET body=x'7b22' WHERE n=?", (n,))
+        c.execute("UPDATE journal SET body=x'7b22' WHERE key>>24=?", (n,))
+    c.close()
+
+
+@asynccontextmanager
+async def _sqlite_queue(place: Path) -> AsyncGenerator[Timed[Queue]]:
+    database, clock = Database(place), SystemClock()
+    queue = SqliteQueue(database, clock)
+    try:
+        yield Timed[Queue](port=queue, clock=clock)
+    finally:
+        await queue.close()
+        database.close()
+
+
+@asynccontextmanager
+async def _local_bus(place: Path) -> AsyncGenerator[Bus]:
+    database = Database(place)
+    bus = LocalBus(database)
+    await bus.start()
+    try:
+        yield bus
+    finally:
+        await bus.close()
+        database.close()
+
+
+@asynccontextmanager
+async def _task_jobs(place: Path) -> AsyncGenerator[Bounded]:
+    jobs = TaskJobs(cap=timedelta(milliseconds=200), grace=timedelta(milliseconds=20), max_slices=3)
+    try:
+        yield Bounded(port=jobs, bound=3)
+    finally:
+        await jobs.close()
+
+
+@asynccontextmanager
+async def _folder_blobs(place: Path) -> AsyncGenerator[Blobs]:
+    yield FolderBlobs(place / "blobs")
+
+
+def _damage_folder(place: Path, sha256: str) -> None:
+    path = place / "blobs" / sha256[:2] / sha256[2:]
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+
+STORES: list[Backend[Store]] = [Backend("sqlite", _sqlite_store, _damage_sqlite)]
+QUEUES: list[Backend[Timed[Queue]]] = [Backend("sqlite", _sqlite_queue)]
+BUSES: list[Backend[Bus]] = [Backend("local", _local_bus)]
+JOBS: list[Backend[Bounded]] = [Backend("tasks", _task_jobs)]
+BLOBS: list[Backend[Blobs]] = [Backend("folder", _folder_blobs, _damage_folder)]

@@ -1,0 +1,570 @@
+"""The laws of `ports.store`, S1 to S11, for every store there is."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from auteryn.errors import Conflict, Corrupt, NotFound
+from auteryn.ports import Store
+from auteryn.schema.change import SUMMARY_EVERY, Doc, Send
+from auteryn.schema.fold import after, born
+from auteryn.schema.inbox import Poke
+from auteryn.schema.run import Run
+from conformance.backends import STORES, Place, on_every
+from conformance.samples import MINUTE, NOON, change, completed, message, newborn
+
+SOON = NOON + 10 * MINUTE
+EVEN_LATER = NOON + timedelta(days=6)
+
+
+async def leased(store: Store, run: Run, holder: str = "one", until=SOON):
+    lease = await store.take_lease(run.id, holder=holder, now=NOON, until=until)
+    assert lease
+    return lease
+
+
+# ---- S1 to S3: commits
+
+
+@pytest.mark.proves("L1", "F10")
+@on_every(STORES)
+async def test_a_second_commit_at_a_number_raises_conflict_and_writes_nothing(place: Place[Store]) -> None:
+    """S1: the journal is the lock; two slices of one run cannot both go on."""
+    async with place.open() as store, place.open() as zombie:
+        run = await store.create(newborn())
+        other = await store.create(newborn())
+        first = change(run)
+        await store.commit(first)
+        late = change(
+            run,
+            completed(),
+            sends=(Send(run=other.id, message=message()),),
+            children=(newborn(run_id="run_late"),),
+            docs=(Doc(kind="note", id="late", scope=run.id, body="late", at=NOON),),
+        )
+
+        with pytest.raises(Conflict):
+            await zombie.commit(late)
+
+        assert await store.get(run.id) == first.run
+        assert list(await store.journal(run.id, after=1)) == [first.entry]
+        assert list(await store.inbox(other.id)) == []
+        assert await store.doc("note", "late") is None
+        with pytest.raises(NotFound):
+            await store.get("run_late")
+
+
+@pytest.mark.proves("L1")
+@on_every(STORES)
+async def test_of_many_simultaneous_commits_at_one_number_exactly_one_holds(place: Place[Store]) -> None:
+    """S1, raced: the losers are told, the winner is whole."""
+    async with place.open() as one, place.open() as two:
+        run = await one.create(newborn())
+        rivals = [change(run) for _ in range(10)]
+
+        results = await asyncio.gather(
+            *((one, two)[i % 2].commit(rival) for i, rival in enumerate(rivals)), return_exceptions=True
+        )
+
+        won = [rival for rival, result in zip(rivals, results, strict=True) if result is None]
+        assert len(won) == 1
+        assert all(isinstance(result, Conflict) for result in results if result is not None)
+        assert list(await one.journal(run.id, after=1)) == [won[0].entry]
+
+
+@pytest.mark.proves("L1", "L5")
+@on_every(STORES)
+async def test_a_commit_is_applied_whole(place: Place[Store]) -> None:
+    """S2: entry, summary, consumed messages, sends, children, documents and the lease's end become true together."""
+    async with place.open() as store:
+        run, other = await store.create(newborn()), await store.create(newborn())
+        heard = message()
+        await store.send(run.id, heard)
+        await leased(store, run)
+        child = newborn("Look at the first one", parent=run)
+        said = message("The step has ended")
+        doc = Doc(kind="note", id="n1", scope=run.id, body={"text": "two were bought"}, at=NOON)
+        commit = change(
+            run, consumed=(heard.id,), sends=(Send(run=other.id, message=said),), children=(child,), docs=(doc,), leave=True
+        )
+
+        await store.commit(commit)
+
+        assert await store.get(run.id) == commit.run
+        assert list(await store.inbox(run.id)) == []
+        assert list(await store.inbox(other.id)) == [said]
+        assert await store.get(child.run.id) == child.run
+        assert list(await store.journal(child.run.id)) == [child.entry]
+        assert await store.doc("note", "n1") == doc
+        assert await store.lease(run.id) is None
+
+
+@pytest.mark.proves("L1")
+@on_every(STORES)
+async def test_a_commit_that_cannot_be_whole_leaves_nothing(place: Place[Store]) -> None:
+    """S2: a child that exists already refuses the entry, the sends and the other children with it."""
+    async with place.open() as store:
+        run, other = await store.create(newborn()), await store.create(newborn())
+        commit = change(
+            run,
+            sends=(Send(run=other.id, message=message()),),
+            children=(newborn(run_id="run_new", parent=run), newborn(run_id=other.id, parent=run)),
+        )
+
+        with pytest.raises(Conflict):
+            await store.commit(commit)
+
+        assert await store.get(run.id) == run
+        assert list(await store.inbox(other.id)) == []
+        assert await store.get(other.id) == other
+        with pytest.raises(NotFound):
+            await store.get("run_new")
+        await store.commit(change(run))  # and the number is still free
+
+
+@pytest.mark.proves("L1")
+@on_every(STORES)
+async def test_a_refused_commit_does_not_spoil_the_ones_beside_it(place: Place[Store]) -> None:
+    """S2: commits of other runs made at the same moment hold."""
+    async with place.open() as store:
+        runs = [await store.create(newborn()) for _ in range(6)]
+        await store.commit(change(runs[2]))
+        commits = [change(run) for run in runs]
+        commits[4] = change(runs[4], children=(newborn(run_id=runs[0].id),))
+
+        results = await asyncio.gather(*map(store.commit, commits), return_exceptions=True)
+
+        assert [type(result) for result in results] == [type(None), type(None), Conflict, type(None), Conflict, type(None)]
+        assert [(await store.get(run.id)).seq for run in runs] == [2, 2, 2, 2, 1, 2]
+
+
+@pytest.mark.proves("L1", "F13")
+@on_every(STORES)
+async def test_a_commit_sent_again_after_a_lost_reply_succeeds_and_is_applied_once(place: Place[Store]) -> None:
+    """S3: finding one's own commit id means success, also for another process, also for a create."""
+    async with place.open() as store, place.open() as again:
+        born_now = newborn()
+        run = await store.create(born_now)
+        other = await store.create(newborn())
+        commit = change(run, sends=(Send(run=other.id, message=message()),), children=(newborn(run_id="run_child"),))
+        await store.commit(commit)
+        await store.commit(change(commit.run))
+
+        await again.commit(commit)
+
+        assert await again.create(born_now) == run
+        assert len(await store.journal(run.id)) == 3
+        assert len(await store.inbox(other.id)) == 1
+
+
+# ---- S4, S5: the inbox
+
+
+@pytest.mark.proves("L5")
+@on_every(STORES)
+async def test_a_message_id_is_accepted_once_for_the_life_of_a_run(place: Place[Store]) -> None:
+    """S4: a repeat is a no-op, also after the message was consumed, also when it comes with a commit."""
+    async with place.open() as store:
+        run, other = await store.create(newborn()), await store.create(newborn())
+        said = message(message_id="msg_1")
+
+        assert await store.send(run.id, said) is True
+        assert await store.send(run.id, message("Something else", message_id="msg_1")) is False
+        assert list(await store.inbox(run.id)) == [said]
+        consuming = change(run, consumed=("msg_1",))
+        await store.commit(consuming)
+        assert await store.send(run.id, said) is False
+        await store.commit(change(other, sends=(Send(run=run.id, message=said),)))
+        assert list(await store.inbox(run.id)) == []
+        assert await store.send(other.id, said) is True  # ids are a run's own
+
+
+@pytest.mark.proves("L5", "F21")
+@on_every(STORES)
+async def test_of_two_senders_of_one_id_exactly_one_is_told_that_it_was_new(place: Place[Store]) -> None:
+    """S4, raced: an ask has one answer."""
+    async with place.open() as one, place.open() as two:
+        run = await one.create(newborn())
+
+        new = await asyncio.gather(
+            *((one, two)[i % 2].send(run.id, message(f"answer {i}", message_id="answer-ask_1")) for i in range(10))
+        )
+
+        assert sum(new) == 1
+        assert len(await one.inbox(run.id)) == 1
+
+
+@pytest.mark.proves("L5")
+@on_every(STORES)
+async def test_the_inbox_lists_what_is_not_consumed_in_order_of_arrival(place: Place[Store]) -> None:
+    """S5"""
+    async with place.open() as store:
+        run, other = await store.create(newborn()), await store.create(newborn())
+        said = [message(f"line {i}", message_id=f"msg_{(i * 7) % 10}") for i in range(10)]
+        for one in said[:9]:
+            await store.send(run.id, one)
+        await store.commit(change(other, sends=(Send(run=run.id, message=said[9]),)))
+
+        assert list(await store.inbox(run.id)) == said
+        await store.commit(change(run, consumed=tuple(one.id for one in said[2:9])))
+        assert list(await store.inbox(run.id)) == [said[0], said[1], said[9]]
+        last = message("the last")
+        await store.send(run.id, last)
+        assert list(await store.inbox(run.id)) == [said[0], said[1], said[9], last]
+
+
+# ---- S6: leases
+
+
+@on_every(STORES)
+async def test_a_live_lease_is_taken_by_nobody_else(place: Place[Store]) -> None:
+    """S6: one holder at a time, in this process and in others; a second slice of the same holder is another one."""
+    async with place.open() as store, place.open() as other:
+        run = await store.create(newborn())
+        lease = await leased(store, run)
+
+        assert await other.take_lease(run.id, holder="two", now=NOON + MINUTE, until=EVEN_LATER) is None
+        assert await store.take_lease(run.id, holder="one", now=NOON + MINUTE, until=EVEN_LATER) is None
+        assert await other.lease(run.id) == lease
+
+
+@pytest.mark.proves("F3")
+@on_every(STORES)
+async def test_of_many_who_want_a_lease_one_gets_it(place: Place[Store]) -> None:
+    """S6, raced."""
+    async with place.open() as one, place.open() as two:
+        run = await one.create(newborn())
+
+        got = await asyncio.gather(
+            *((one, two)[i % 2].take_lease(run.id, holder=f"holder {i}", now=NOON, until=SOON) for i in range(10))
+        )
+
+        assert sum(lease is not None for lease in got) == 1
+
+
+@on_every(STORES)
+async def test_a_lease_ends_at_its_time_by_leaving_and_by_being_given_back(place: Place[Store]) -> None:
+    """S6: and every take has a higher number."""
+    async with place.open() as store:
+        run = await store.create(newborn())
+        assert await store.lease(run.id) is None
+
+        first = await leased(store, run, "one")
+        second = await store.take_lease(run.id, holder="two", now=first.until, until=first.until + MINUTE)
+        assert second
+        await store.give_back(second)
+        third = await leased(store, run, "three")
+        await store.commit(change(run, leave=True))
+        fourth = await leased(store, run, "four")
+
+        assert first.number < second.number < third.number < fourth.number
+
+
+@on_every(STORES)
+async def test_a_lease_is_renewed_by_its_holder_and_by_nobody_who_lost_it(place: Place[Store]) -> None:
+    """S6: `renew` of a lost lease raises `Conflict`, and giving it back changes nothing."""
+    async with place.open() as store:
+        run = await store.create(newborn())
+        lease = await leased(store, run)
+        renewed = await store.renew(lease, until=SOON + MINUTE)
+        assert renewed.until == SOON + MINUTE
+        assert renewed.number == lease.number
+        assert await store.take_lease(run.id, holder="two", now=SOON, until=EVEN_LATER) is None
+
+        taken = await store.take_lease(run.id, holder="two", now=SOON + MINUTE, until=EVEN_LATER)
+
+        with pytest.raises(Conflict):
+            await store.renew(renewed, until=EVEN_LATER)
+        await store.give_back(renewed)
+        assert await store.lease(run.id) == taken
+
+
+# ---- S7: what is due
+
+
+@pytest.mark.proves("L3", "L4")
+@on_every(STORES)
+async def test_due_names_runs_whose_time_has_come(place: Place[Store]) -> None:
+    """S7: by their `wake_at`, set when they are created and when a slice leaves."""
+    async with place.open() as store:
+        run = await store.create(newborn(wake_at=SOON))
+        never = await store.create(newborn(wake_at=None))
+        sleeper = await store.create(newborn(wake_at=NOON))
+        await leased(store, sleeper)
+        await store.commit(change(sleeper, leave=True, wake_at=EVEN_LATER))
+
+        assert list(await store.due(SOON - MINUTE)) == []
+        assert list(await store.due(SOON)) == [run.id]
+        assert set(await store.due(EVEN_LATER)) == {run.id, sleeper.id}
+        assert never.id not in await store.due(EVEN_LATER)
+
+
+@pytest.mark.proves("L3", "L5")
+@on_every(STORES)
+async def test_due_names_runs_with_unread_messages(place: Place[Store]) -> None:
+    """S7: until the message is consumed."""
+    async with place.open() as store:
+        run = await store.create(newborn(wake_at=None))
+        await store.create(newborn(wake_at=None))
+        await store.send(run.id, Poke(id="poke_1", sent_at=NOON))
+
+        assert list(await store.due(NOON)) == [run.id]
+        await store.commit(change(run, consumed=("poke_1",), leave=True))
+        assert list(await store.due(NOON)) == []
+
+
+@pytest.mark.proves("L4", "F9")
+@on_every(STORES)
+async def test_due_names_a_run_whose_lease_ended_by_itself(place: Place[Store]) -> None:
+    """S7: its slice is dead; while the lease lives nothing makes it due, once it was given up nothing is left of it."""
+    async with place.open() as store:
+        run = await store.create(newborn(wake_at=NOON))
+        await leased(store, run, until=SOON)
+        await store.send(run.id, Poke(id="poke_1", sent_at=NOON))
+
+        assert list(await store.due(SOON - MINUTE)) == []
+        assert list(await store.due(SOON)) == [run.id]
+        await store.commit(change(run, consumed=("poke_1",), leave=True))
+        assert list(await store.due(EVEN_LATER)) == []
+
+
+@pytest.mark.proves("L4")
+@on_every(STORES)
+async def test_a_run_whose_lease_was_given_back_without_a_commit_is_as_due_as_before(place: Place[Store]) -> None:
+    """S7: no sitting that came to nothing takes a run's next wake with it."""
+    async with place.open() as store:
+        run = await store.create(newborn(wake_at=NOON))
+        await store.give_back(await leased(store, run))
+
+        assert list(await store.due(NOON)) == [run.id]
+
+
+@pytest.mark.proves("L10")
+@on_every(STORES)
+async def test_a_run_that_has_ended_is_never_due(place: Place[Store]) -> None:
+    """S7: whatever was planned for it, and whoever still writes to it."""
+    async with place.open() as store:
+        run = await store.create(newborn(wake_at=NOON))
+        await leased(store, run)
+        await store.send(run.id, Poke(id="poke_1", sent_at=NOON))
+        await store.commit(change(run, completed(), leave=True, wake_at=NOON))
+        await store.send(run.id, Poke(id="poke_2", sent_at=NOON))
+
+        assert list(await store.due(EVEN_LATER)) == []
+
+
+@on_every(STORES)
+async def test_due_names_each_run_once_and_no_more_than_asked_for(place: Place[Store]) -> None:
+    """S7"""
+    async with place.open() as store:
+        runs = [await store.create(newborn(wake_at=NOON)) for _ in range(5)]
+        for run in runs:
+            await store.send(run.id, Poke(id="poke_1", sent_at=NOON))
+
+        assert sorted(await store.due(NOON)) == sorted(run.id for run in runs)
+        some = await store.due(NOON, limit=3)
+        assert len(some) == len(set(some)) == 3
+
+
+# ---- S8: keys
+
+
+@pytest.mark.proves("L15", "P30")
+@on_every(STORES)
+async def test_a_create_repeated_with_its_key_is_the_same_run(place: Place[Store]) -> None:
+    """S8: for this owner; the first run as it is now comes back and nothing is written."""
+    async with place.open() as store:
+        first = await store.create(newborn("one", owner="ann"), key="k")
+        await store.commit(commit := change(first))
+
+        again = await store.create(newborn("two", owner="ann"), key="k")
+        other = await store.create(newborn("three", owner="bob"), key="k")
+
+        assert again == commit.run
+        assert other.id != first.id
+        assert len((await store.runs()).runs) == 2
+
+
+@pytest.mark.proves("L15")
+@on_every(STORES)
+async def test_simultaneous_creates_with_one_key_make_one_run(place: Place[Store]) -> None:
+    """S8, raced."""
+    async with place.open() as one, place.open() as two:
+        made = await asyncio.gather(*((one, two)[i % 2].create(newborn(f"try {i}"), key="k") for i in range(10)))
+
+        assert len({run.id for run in made}) == 1
+        assert len((await one.runs()).runs) == 1
+
+
+# ---- S9: reading
+
+
+@on_every(STORES)
+async def test_get_equals_the_fold_of_the_whole_journal(place: Place[Store]) -> None:
+    """S9: whichever commits wrote a summary."""
+    async with place.open() as store:
+        run = await store.create(newborn())
+        for number in range(2 * SUMMARY_EVERY + 5):
+            commit = change(run, summary=number % SUMMARY_EVERY == SUMMARY_EVERY - 1)
+            await store.commit(commit)
+            run = commit.run
+            assert await store.get(run.id) == run
+
+        journal = await store.journal(run.id)
+        folded = born(journal[0])
+        for entry in journal[1:]:
+            folded = after(folded, entry)
+        assert folded == run
+
+
+@on_every(STORES)
+async def test_the_journal_is_read_from_anywhere_in_order(place: Place[Store]) -> None:
+    """S9: entries with `seq > after`, at most `limit`, and no other run's."""
+    async with place.open() as store:
+        run, beside = await store.create(newborn()), await store.create(newborn())
+        for _ in range(4):
+            commit, other = change(run), change(beside)
+            await asyncio.gather(store.commit(commit), store.commit(other))
+            run, beside = commit.run, other.run
+
+        assert [entry.seq for entry in await store.journal(run.id)] == [1, 2, 3, 4, 5]
+        assert [entry.seq for entry in await store.journal(run.id, after=3)] == [4, 5]
+        assert [entry.seq for entry in await store.journal(run.id, after=1, limit=2)] == [2, 3]
+        assert list(await store.journal(run.id, after=5)) == []
+
+
+@on_every(STORES)
+async def test_an_unknown_run_is_not_found(place: Place[Store]) -> None:
+    """S9"""
+    async with place.open() as store:
+        with pytest.raises(NotFound):
+            await store.get("run_unknown")
+
+
+@on_every(STORES)
+async def test_everything_is_there_after_a_restart(place: Place[Store]) -> None:
+    """S9: a store that is closed and opened again holds what it held."""
+    async with place.open() as store:
+        run = await store.create(newborn(wake_at=None), key="k")
+        said = message()
+        await store.send(run.id, said)
+        doc = Doc(kind="note", id="n", scope=run.id, body=["a", 1, None], at=NOON)
+        await store.commit(commit := change(run, docs=(doc,), summary=False))
+
+    async with place.open() as store:
+        assert await store.get(run.id) == commit.run
+        assert list(await store.inbox(run.id)) == [said]
+        assert await store.doc("note", "n") == doc
+        assert await store.create(newborn(), key="k") == commit.run
+        assert list(await store.due(NOON)) == [run.id]
+
+
+@on_every(STORES)
+async def test_runs_are_listed_newest_first_and_page_by_page(place: Place[Store]) -> None:
+    """S9: each exactly once, roots only unless asked otherwise."""
+    async with place.open() as store:
+        made = [await store.create(newborn(created_at=NOON + i * MINUTE)) for i in range(7)]
+        child = newborn(parent=made[0], created_at=NOON + 8 * MINUTE)
+        await store.commit(change(made[0], children=(child,)))
+
+        listed: list[str] = []
+        cursor, pages = None, 0
+        while pages == 0 or cursor:
+            page = await store.runs(limit=3, cursor=cursor)
+            listed += [run.id for run in page.runs]
+            cursor, pages = page.next, pages + 1
+
+        assert listed == [run.id for run in reversed(made)]
+        assert pages == 3
+        assert [run.id for run in (await store.runs(roots_only=False, limit=1)).runs] == [child.run.id]
+        assert [run.id for run in (await store.runs(parent=made[0].id)).runs] == [child.run.id]
+
+
+@on_every(STORES)
+async def test_runs_are_listed_by_owner_and_status(place: Place[Store]) -> None:
+    """S9"""
+    async with place.open() as store:
+        ann, bob = await store.create(newborn(owner="ann")), await store.create(newborn(owner="bob"))
+        done = await store.create(newborn(owner="ann"))
+        await store.commit(change(done, completed(), leave=True))
+
+        assert {run.id for run in (await store.runs(owner="ann")).runs} == {ann.id, done.id}
+        assert [run.id for run in (await store.runs(status=["completed"])).runs] == [done.id]
+        assert [run.id for run in (await store.runs(owner="ann", status=["pending", "running"])).runs] == [ann.id]
+        assert [run.id for run in (await store.runs(owner="bob")).runs] == [bob.id]
+        assert (await store.runs(status=["failed"])).runs == ()
+
+
+# ---- S10: documents
+
+
+@on_every(STORES)
+async def test_put_replaces_and_if_absent_keeps_the_first_body(place: Place[Store]) -> None:
+    """S10: and says whether it wrote."""
+    async with place.open() as store:
+        first = Doc(kind="note", id="n", scope="run_1", body={"text": "first"}, at=NOON)
+        second = Doc(kind="note", id="n", scope="run_2", body={"text": "second"}, at=SOON)
+        same_id = Doc(kind="memory", id="n", scope="run_1", body=1, at=NOON)
+
+        assert await store.put(first, if_absent=True) is True
+        assert await store.put(second, if_absent=True) is False
+        assert await store.doc("note", "n") == first
+        assert await store.put(same_id) is True
+        assert await store.put(second) is True
+        assert await store.doc("note", "n") == second
+        assert list(await store.docs("note", "run_1")) == []
+        await store.drop("note", "n")
+        await store.drop("note", "n")
+        assert await store.doc("note", "n") is None
+        assert await store.doc("memory", "n") == same_id
+
+
+@on_every(STORES)
+async def test_of_simultaneous_puts_if_absent_one_is_kept(place: Place[Store]) -> None:
+    """S10, raced."""
+    async with place.open() as one, place.open() as two:
+        docs = [Doc(kind="claim", id="c", scope="s", body=i, at=NOON) for i in range(10)]
+
+        kept = await asyncio.gather(*((one, two)[i % 2].put(doc, if_absent=True) for i, doc in enumerate(docs)))
+
+        assert sum(kept) == 1
+        assert await one.doc("claim", "c") == docs[kept.index(True)]
+
+
+@on_every(STORES)
+async def test_documents_of_a_scope_come_in_order_of_their_time_then_of_writing(place: Place[Store]) -> None:
+    """S10"""
+    async with place.open() as store:
+        late = Doc(kind="note", id="a", scope="s", body="late", at=SOON)
+        early = [Doc(kind="note", id=name, scope="s", body=name, at=NOON) for name in ("z", "m", "b")]
+        for doc in (late, *early, Doc(kind="note", id="x", scope="t", body=0, at=NOON)):
+            await store.put(doc)
+
+        assert list(await store.docs("note", "s")) == [*early, late]
+        assert list(await store.docs("note", "s", limit=2)) == early[:2]
+
+
+# ---- S11: damage
+
+
+@on_every(STORES)
+async def test_what_cannot_be_read_is_corrupt_and_harms_no_other_run(place: Place[Store]) -> None:
+    """S11: the error names the run; everything else goes on."""
+    async with place.open() as store:
+        bad, good = await store.create(newborn()), await store.create(newborn())
+        for run in (bad, good):
+            await store.commit(change(run))
+    place.damage(bad.id)
+
+    async with place.open() as store:
+        with pytest.raises(Corrupt, match=bad.id):
+            await store.get(bad.id)
+        with pytest.raises(Corrupt, match=bad.id):
+            await store.journal(bad.id)
+        assert (await store.get(good.id)).seq == 2
+        assert good.id in {run.id for run in (await store.runs()).runs}
+        assert good.id in await store.due(NOON)
+        await store.commit(change(await store.get(good.id)))

@@ -1,0 +1,200 @@
+"""What a commit costs, in fsyncs and bytes: counted, never timed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from auteryn.adapters.embedded.database import Database
+from auteryn.adapters.embedded.store import SqliteStore
+from auteryn.errors import Conflict
+from auteryn.schema import event as e
+from auteryn.schema.change import Change
+from auteryn.schema.human import Ask
+from auteryn.schema.inbox import Poke
+from auteryn.schema.record import to_json
+from auteryn.schema.run import ForPerson, Run
+from conformance.samples import MINUTE, NOON, change, newborn
+
+RESULT_BYTES = 2_000
+PAYLOAD = 1_300
+
+
+def statements(store: SqliteStore) -> list[str]:
+    """From now on, every statement SQLite runs."""
+    seen: list[str] = []
+    store.database.connection.set_trace_callback(seen.append)
+    return seen
+
+
+def answered(run: Run) -> Change:
+    """A bare commit: a tool's answer of 2 kB, no summary."""
+    body = os.urandom(RESULT_BYTES // 2 - 60).hex()
+    return change(run, e.CallAnswered(call=f"call_{run.seq}", tool="web_fetch", output=body), summary=False)
+
+
+def wal_bytes(home: Path) -> int:
+    return (home / "auteryn.db-wal").stat().st_size
+
+
+def test_what_is_written_in_one_tick_shares_one_transaction(tmp_path: Path) -> None:
+    """A hundred steps that end together cost one fsync; one that is refused costs the others nothing."""
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path)
+        runs = await asyncio.gather(*(store.create(newborn()) for _ in range(100)))
+        stale = change(runs[0])
+        await store.commit(change(runs[0]))
+        seen = statements(store)
+
+        outcomes = await asyncio.gather(*(store.commit(c) for c in (stale, *map(change, runs[1:]))), return_exceptions=True)
+
+        assert seen.count("COMMIT") == 1
+        assert [type(outcome) for outcome in outcomes] == [Conflict, *[type(None)] * 99]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_write_that_stops_half_way_is_taken_back_alone(tmp_path: Path) -> None:
+    """The others of its transaction are carried out once more without it, in their order."""
+
+    async def main() -> None:
+        database = Database(tmp_path)
+        database.connection.execute("CREATE TABLE t (who TEXT)")
+
+        def half(c) -> None:
+            c.execute("INSERT INTO t VALUES ('half')")
+            raise Conflict("no further")
+
+        outcomes = await asyncio.gather(
+            database.write(lambda c: c.execute("INSERT INTO t VALUES ('a')").rowcount),
+            database.write(half),
+            database.write(lambda c: c.execute("INSERT INTO t VALUES ('b')").rowcount),
+            return_exceptions=True,
+        )
+
+        assert [type(outcome) for outcome in outcomes] == [int, Conflict, int]
+        assert database.rows("SELECT who FROM t") == [("a",), ("b",)]
+        database.close()
+
+    asyncio.run(main())
+
+
+def test_a_lazy_write_travels_with_the_next_one(tmp_path: Path) -> None:
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path)
+        run = await store.create(newborn())
+        seen = statements(store)
+        lazy = asyncio.create_task(store.database.write(lambda c: c.execute("DELETE FROM wakes").rowcount, lazily=True))
+        await asyncio.sleep(0)
+        assert seen == []
+
+        await store.commit(change(run))
+        await lazy
+
+        assert seen.count("COMMIT") == 1
+        alone = store.database.write(lambda c: c.execute("DELETE FROM wakes").rowcount, lazily=True)
+        assert await alone == 0  # and with nobody else it goes by itself
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_bare_commit_is_one_insert(tmp_path: Path) -> None:
+    """No read, no second row: begin, insert, commit."""
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path)
+        run = await store.create(newborn())
+        await store.commit(first := answered(run))
+        seen = statements(store)
+
+        await store.commit(answered(first.run))
+
+        assert [statement.split()[0] for statement in seen] == ["BEGIN", "INSERT", "COMMIT"]
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.proves("L8", "P18")
+def test_a_turn_writes_the_same_few_bytes_however_long_the_run_is(tmp_path: Path) -> None:
+    """Two commits of 2 kB: at most 16 kB of log, at turn 10 and at turn 1,000, and little more than the payload is kept."""
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path, synchronous="off")
+        store.database.connection.execute("PRAGMA wal_autocheckpoint = 0")
+        run = await store.create(newborn())
+        per_turn: list[float] = []
+        payload = 0
+        for _ in range(10):
+            before = wal_bytes(tmp_path)
+            for _ in range(200):
+                commit = answered(run)
+                payload += len(to_json(commit.entry))
+                await store.commit(commit)
+                run = commit.run
+            per_turn.append((wal_bytes(tmp_path) - before) / 100)
+
+        assert max(per_turn) < 16_000
+        assert max(per_turn) < 1.1 * min(per_turn)
+        await store.close()
+        assert (tmp_path / "auteryn.db").stat().st_size < 1.2 * payload
+
+    asyncio.run(main())
+
+
+def test_a_waiting_run_takes_two_kilobytes(tmp_path: Path) -> None:
+    """Ten thousand of them, with inputs of 1.3 kB, take less than 20 MB."""
+    count, words = 500, (Path(__file__).parents[3] / "shared/auteryn/ports/store.py").read_text()
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path, synchronous="off")
+        for i in range(count):
+            await park(store, words[i : i + PAYLOAD])
+        await store.close()
+
+    asyncio.run(main())
+    assert (tmp_path / "auteryn.db").stat().st_size / count < 2_000
+
+
+async def park(store: SqliteStore, text: str) -> Run:
+    """A run whose first slice asked a person and left."""
+    run = await store.create(newborn(text))
+    await store.take_lease(run.id, holder=store.holder, now=NOON, until=NOON + MINUTE)
+    ask = Ask(id=f"ask_{run.id}", run=run.id, message="May I?", opened_at=NOON, options=("Yes", "No"), call=f"call_{run.id}")
+    wait = ForPerson(ask=ask.id, call=ask.call)
+    left = change(
+        run,
+        e.SliceStarted(slice=1),
+        e.CallSuspended(call=f"call_{run.id}", tool="request_approval", wait=wait),
+        e.AskOpened(ask=ask),
+        e.Left(why="waiting"),
+        leave=True,
+        wake_at=run.deadline_at,
+    )
+    await store.commit(left)
+    return left.run
+
+
+def test_finding_what_is_due_reads_no_run_that_is_not(tmp_path: Path) -> None:
+    """Every query of `due` goes by a partial index that holds the candidates only."""
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path)
+        run = await park(store, "one that waits")
+        await store.send(run.id, Poke(id="p", sent_at=NOON))
+        seen = statements(store)
+        assert list(await store.due(NOON)) == [run.id]
+        store.database.connection.set_trace_callback(None)
+
+        plans = [row[3] for query in seen for row in store.database.rows(f"EXPLAIN QUERY PLAN {query}")]
+        assert plans
+        assert not [step for step in plans if step.startswith("SCAN") and step != "SCAN inbox USING INDEX unread"]
+        await store.close()
+
+    asyncio.run(main())

@@ -1,0 +1,139 @@
+"""What the SQLite queue does beyond the port's laws; time is virtual."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from auteryn.adapters.embedded.database import Database
+from auteryn.adapters.embedded.queue import CLAIM, FIRST_RETRY, LONGEST_RETRY, SqliteQueue
+from auteryn.testing.clock import SkippingClock, skipping
+
+WEEK = timedelta(days=7)
+
+
+def test_a_failing_wake_comes_back_ever_later_and_never_stops(tmp_path: Path) -> None:
+    async def main() -> None:
+        database, clock, seen, enough = Database(tmp_path), SkippingClock(), list[float](), asyncio.Event()
+        queue = SqliteQueue(database, clock)
+
+        async def fail(run: str) -> None:
+            seen.append(clock.now().timestamp())
+            if len(seen) == 10:
+                enough.set()
+            raise RuntimeError("still not")
+
+        queue.on_wake(fail)
+        await queue.start()
+        await queue.enqueue("run_a", clock.now())
+        await enough.wait()
+        await queue.close()
+        database.close()
+
+        pauses = [round(later - earlier) for earlier, later in zip(seen, seen[1:], strict=False)]
+        assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+    assert (timedelta(seconds=1), timedelta(seconds=60)) == (FIRST_RETRY, LONGEST_RETRY)
+    skipping(main())
+
+
+@pytest.mark.proves("P42")
+def test_a_week_of_waiting_is_one_wake_at_its_time(tmp_path: Path) -> None:
+    async def main() -> None:
+        database, clock, woken = Database(tmp_path), SkippingClock(), asyncio.Event()
+        queue, seen = SqliteQueue(database, clock), []
+
+        async def wake(run: str) -> None:
+            seen.append(clock.now())
+            woken.set()
+
+        queue.on_wake(wake)
+        await queue.start()
+        due = clock.now() + WEEK
+        await queue.enqueue("run_a", due)
+        await woken.wait()
+        await clock.sleep(timedelta(minutes=1))
+
+        assert len(seen) == 1
+        assert due <= seen[0] <= due + timedelta(seconds=1)
+        assert database.rows("SELECT * FROM wakes") == []  # nothing is left of what was delivered
+        await queue.close()
+        database.close()
+
+    skipping(main())
+
+
+def test_a_wake_for_now_is_stored_and_claimed_in_one_transaction(tmp_path: Path) -> None:
+    async def main() -> None:
+        database, clock, woken = Database(tmp_path), SkippingClock(), asyncio.Event()
+        queue = SqliteQueue(database, clock)
+        commits: list[str] = []
+
+        async def wake(run: str) -> None:
+            commits.extend(statement for statement in seen if statement == "COMMIT")
+            woken.set()
+
+        queue.on_wake(wake)
+        await queue.start()
+        seen: list[str] = []
+        database.connection.set_trace_callback(seen.append)
+        await queue.enqueue("run_a", clock.now())
+        await woken.wait()
+
+        assert commits == ["COMMIT"]
+        await queue.close()
+        database.close()
+
+    skipping(main())
+
+
+def test_two_processes_do_not_deliver_one_wake_twice(tmp_path: Path) -> None:
+    async def main() -> None:
+        clock, seen, all_seen = SkippingClock(), list[str](), asyncio.Event()
+
+        async def wake(run: str) -> None:
+            seen.append(run)
+            if len(set(seen)) == 50:
+                all_seen.set()
+
+        opened = [Database(tmp_path), Database(tmp_path)]
+        queues = [SqliteQueue(database, clock) for database in opened]
+        for i in range(50):
+            await queues[0].enqueue(f"run_{i}", clock.now())
+        for queue in queues:
+            queue.on_wake(wake)
+            await queue.start()
+        await all_seen.wait()
+        await clock.sleep(CLAIM / 2)
+
+        assert sorted(seen) == sorted(f"run_{i}" for i in range(50))
+        for queue, database in zip(queues, opened, strict=True):
+            await queue.close()
+            database.close()
+
+    skipping(main())
+
+
+def test_a_handler_that_never_comes_back_does_not_keep_others_waiting(tmp_path: Path) -> None:
+    async def main() -> None:
+        database, clock, woken = Database(tmp_path), SkippingClock(), asyncio.Event()
+        queue = SqliteQueue(database, clock)
+
+        async def wake(run: str) -> None:
+            if run == "run_stuck":
+                await asyncio.Event().wait()
+            woken.set()
+
+        queue.on_wake(wake)
+        await queue.start()
+        await queue.enqueue("run_stuck", clock.now())
+        await clock.sleep(2 * CLAIM)
+        await queue.enqueue("run_b", clock.now() + timedelta(hours=1))
+        await woken.wait()
+        await queue.close()
+        database.close()
+
+    skipping(main())

@@ -1,0 +1,200 @@
+"""The pattern stage: what it decides alone, how surely, and that no text can upset it."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auteryn.routing.evidence import TABLE
+from auteryn.routing.patterns import SURE, pattern
+from auteryn.routing.reading import HEAD, TAIL, read
+from auteryn.schema.record import from_json, to_json
+from auteryn.schema.routing import Decision
+from shared_data import shared
+
+OWN = [json.loads(line) for line in Path(__file__).with_name("prompts.jsonl").read_text("utf-8").splitlines()]
+"""Phrases written for this project: {label, lang, prompt}."""
+
+
+def shared_prompts(name: str) -> list[dict[str, str]]:
+    rows = [json.loads(line) for line in shared(f"data/router/{name}").read_text("utf-8").splitlines()]
+    return [{**row, "label": row["label"].lower()} for row in rows]
+
+
+def share_right(rows: list[dict[str, str]]) -> float:
+    return sum(pattern(row["prompt"]).mode == row["label"] for row in rows) / len(rows)
+
+
+def grouped(rows: list[dict[str, str]], key: str) -> dict[str, list[dict[str, str]]]:
+    groups: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for row in rows:
+        groups[row[key]].append(row)
+    return groups
+
+
+def assert_bars(rows: list[dict[str, str]]) -> None:
+    """Of all 95 % right; where sure 98.5 %; and sure on 70 %."""
+    sure = [row for row in rows if pattern(row["prompt"]).sure]
+    assert share_right(rows) >= 0.95
+    assert share_right(sure) >= 0.985
+    assert len(sure) / len(rows) >= 0.70
+
+
+@pytest.mark.proves("P21", "P22", "P23")
+def test_our_own_phrases_in_many_languages_go_where_they_belong():
+    assert len(OWN) >= 150 and len({row["lang"] for row in OWN}) >= 15
+    assert_bars(OWN)
+    for label, rows in grouped(OWN, "label").items():
+        assert share_right(rows) >= 0.95, label
+
+
+@pytest.mark.proves("P22", "P23")
+def test_a_foreign_language_is_no_sign_of_fast():
+    foreign = [row for row in OWN if row["lang"] not in ("en", "zh") and row["label"] == "deep"]
+    assert len(foreign) >= 80
+    assert share_right(foreign) >= 0.95
+
+
+@pytest.mark.proves("P21", "P22", "P23")
+def test_prompts_of_other_people_go_where_their_source_says():
+    rows = shared_prompts("dev.jsonl")
+    assert_bars(rows)
+    for stratum, part in grouped(rows, "stratum").items():
+        assert share_right(part) >= 0.93, stratum
+
+
+@pytest.mark.proves("P22", "P23")
+def test_every_example_of_the_specification_goes_where_it_says():
+    wrong = [row["prompt"] for row in shared_prompts("spec_examples.jsonl") if pattern(row["prompt"]).mode != row["label"]]
+    assert wrong == []
+
+
+@pytest.mark.proves("P22")
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Explain why to research competitors",
+        "What is a comprehensive report?",
+        "how do you review a codebase?",
+        "why analyze data at all",
+        "Tell me why research matters",
+        'translate "analyze this dataset" to spanish',
+        "Give me a synonym for 'analyze'",
+        "Research shows coffee is healthy, is that true?",
+        "Thanks for the comprehensive report!",
+        "Danke für die Analyse",
+        "¿Qué es un informe?",
+        "Что такое анализ данных?",
+        "研究とは何ですか？",
+        "什么是数据分析？",
+        "请把下面这句话翻译成英文：我们需要对市场进行全面的研究和分析，并撰写一份详细的报告。",
+        "Translate this into French: " + "We research competitors and write comprehensive reports. " * 40,
+        "Explain what this code does:\n```python\ndef f(x):\n    return x * 2\n```",
+    ],
+)
+def test_asking_about_long_work_is_not_ordering_it(prompt: str):
+    assert pattern(prompt).mode == "fast"
+
+
+@pytest.mark.proves("P23")
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Can you analyze this dataset?",
+        "hey, could you please review this codebase",
+        "I want a comprehensive report about our competitors",
+        "I need you to research our rivals",
+        "Help me research the market for standing desks",
+        "Do a SWOT analysis of Tesla",
+        "Kannst du bitte unsere Konkurrenten recherchieren und vergleichen?",
+        "Peux-tu analyser les ventes des trois dernières années et préparer une présentation ?",
+        "1. Download the logs\n2. Find the slow queries\n3. Propose indexes\n4. Write it up",
+        "Traceback (most recent call last):\n  File \"app.py\", line 12, in <module>\nKeyError: 'user'\nSince upgrading.",
+    ],
+)
+def test_polite_short_or_pasted_orders_of_long_work_are_deep(prompt: str):
+    assert pattern(prompt).mode == "deep"
+
+
+@pytest.mark.proves("P22", "P23")
+@pytest.mark.parametrize(
+    "change",
+    [
+        str.upper,
+        str.lower,
+        lambda text: f"  \n{text}\t ",
+        lambda text: text + "!!!",
+        lambda text: text.rstrip("?!."),
+        lambda text: "🚀 " + text,
+        lambda text: "Hi, " + text,
+        lambda text: "please " + text,
+        lambda text: text.replace(" ", "  "),
+    ],
+    ids=["upper", "lower", "space", "shout", "unmarked", "emoji", "greeting", "please", "wide"],
+)
+def test_case_marks_and_manners_change_nothing(change):
+    for text, mode in [
+        ("What is X?", "fast"),
+        ("Explain Y", "fast"),
+        ("Help me with Z", "fast"),
+        ("What is a comprehensive report?", "fast"),
+        ("Research the competitors", "deep"),
+        ("Analyze this dataset", "deep"),
+        ("Write a comprehensive report", "deep"),
+        ("Test all flows", "deep"),
+        ("Review this codebase", "deep"),
+    ]:
+        assert pattern(change(text)).mode == mode, text
+
+
+@pytest.mark.proves("P22")
+@pytest.mark.parametrize("prompt", ["", "   ", "\n\t\n", "👍", "🎉🎉", "?", "...", "\x00", "—"])
+def test_a_prompt_without_words_is_surely_fast(prompt: str):
+    assert (pattern(prompt).mode, pattern(prompt).sure) == ("fast", True)
+
+
+@pytest.mark.proves("P21")
+@settings(deadline=None)
+@given(st.text() | st.text(st.characters()).map(lambda text: text * 50))
+def test_any_text_gets_a_valid_decision_and_always_the_same(text: str):
+    decision = pattern(text)
+    assert from_json(to_json(decision), Decision) == decision
+    assert 0.5 <= decision.confidence <= 1
+    assert decision.stage == "pattern" and decision.reason
+    assert decision.sure == (decision.confidence >= SURE)
+    assert pattern(text) == decision
+
+
+@pytest.mark.proves("P21")
+@pytest.mark.parametrize(
+    "piece", ["a", " x", "\n", '"a', "“", "`", "1", "_", "Aa", "a.", "a(", "please ", "研究", "ก", "\ufdfa", "<a", "\ud800"]
+)
+def test_a_hostile_megabyte_is_read_in_a_window(piece: str):
+    text = "a" + piece * (1_000_000 // len(piece)) + "b"
+    assert pattern(text).stage == "pattern"
+    middle = "research the competitors and analyze this dataset "
+    assert read(text).kinds == read(text[: HEAD * 20] + middle + text[HEAD * 20 :]).kinds
+
+
+@pytest.mark.proves("P21")
+def test_a_task_at_either_end_of_a_long_prompt_is_seen():
+    filler = "lorem ipsum dolor sit amet " * 4_000
+    for prompt in ("Analyze this dataset.\n" + filler, filler + "\nAnalyze this dataset."):
+        assert len(prompt) > 20 * (HEAD + TAIL)
+        assert pattern(prompt).mode == "deep"
+
+
+@pytest.mark.proves("P21")
+def test_the_reason_names_evidence_that_points_to_the_mode():
+    says = {row.says: row.weight for row in TABLE}
+    assert len(says) == len(TABLE) <= 60
+    for row in OWN:
+        decision = pattern(row["prompt"])
+        named = [weight for text, weight in says.items() if text in decision.reason]
+        assert all((weight > 0) == (decision.mode == "deep") for weight in named)
+        assert named or decision.reason.startswith(("nothing", "it has no words"))
