@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from auteryn.agent.mind import Settings as AgentSettings
 from auteryn.errors import Invalid
@@ -22,6 +22,9 @@ from auteryn.schema.record import new_id
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
 from auteryn.tools.workspace import Workspace
+
+if TYPE_CHECKING:
+    from auteryn.adapters.embedded.condition import Condition
 
 
 @dataclass(slots=True)
@@ -108,14 +111,51 @@ def engine_of(
     )
 
 
-def gemini(settings: Settings, clock: Clock) -> Model:
+def registry_of(tools: Iterable[Tool] = ()) -> Registry:
+    """The built-in tools and these."""
+    registry = Registry(_builtin())
+    for one in tools:
+        registry.add(one)
+    return registry
+
+
+async def condition(host: Host) -> Condition:
+    """How the embedded home of this host is."""
+    from auteryn.adapters.embedded.condition import condition as look
+    from auteryn.adapters.embedded.store import SqliteStore
+
+    store = host.engine.services.store
+    assert isinstance(store, SqliteStore)
+    return await look(store, host.engine.now())
+
+
+def pid_of(host: Host, run: str) -> int | None:
+    """The child process that works on this run now, where slices have processes of their own."""
+    from auteryn.adapters.embedded.jobs import ProcessJobs
+
+    jobs = host.engine.services.jobs
+    return jobs.pid_of(run) if isinstance(jobs, ProcessJobs) else None
+
+
+def model_access(environ: Mapping[str, str] = os.environ) -> str:
+    """What opens the model, in words; empty if nothing does."""
+    from auteryn.adapters.gcp.gemini_client import Access
+
+    access = Access.from_environment(environ)
+    where = f" at {access.base_url}" if access.base_url else ""
+    if access.vertex and (access.project or access.api_key or access.base_url):
+        return f"Vertex AI, project {access.project or 'by key'}{where}"
+    return f"Gemini API key is set{where}" if access.api_key else ""
+
+
+def gemini(settings: Settings, clock: Clock | None = None) -> Model:
     """The real model, by key or Vertex, as the environment says; imported and built on first use."""
     from auteryn.adapters.gcp.model import GeminiModel
-    from auteryn.policy.models import chain, thinking_config
+    from auteryn.policy.models import chains, thinking_config
 
-    named = settings.models
+    models = chains(settings.models)
     return GeminiModel.from_environment(
-        resolve=lambda role: named.get(role) or chain(role), thinking=thinking_config, clock=clock
+        resolve=models.__getitem__, thinking=thinking_config, clock=clock
     )
 
 

@@ -105,7 +105,7 @@ def figures_in(text: str, names: Sequence[str]) -> dict[str, float]:
     return {name: float(re.search(rf"{name} = ([\d.]+)", text)[1]) for name in names}  # type: ignore[index]
 
 
-@pytest.mark.proves("P1", "M1")
+@pytest.mark.proves("P14", "P22")
 def test_a_question_is_answered_at_once_by_one_request(tmp_path: Path) -> None:
     with strict("facts") as gemini:
         out, err = Terminal(tmp_path, gemini.url).auteryn("run", "What is the capital of Australia?")

@@ -38,6 +38,12 @@ async def conclude(mind: Mind) -> Facts:
     return (e.RunCompleted(result=thread.final or "", verdicts=verdicts),)
 
 
+def nothing_left(mind: Mind) -> bool:
+    """A final text would end the run at once: nobody is waiting to speak, nothing is at work, nothing is to be verified."""
+    run = mind.run
+    return not (mind.queued or run.options.deliverables or run.schedules or (run.plan and (not over(run.plan) or _unreported(mind))))
+
+
 async def _verified(mind: Mind) -> tuple[Verdict, ...]:
     """The verdict on every declared deliverable; opening workbooks is imported and done only where something was declared."""
     declared = mind.run.options.deliverables

@@ -15,7 +15,7 @@ async def ask_model(mind: Mind, wanted: ModelRequest) -> Reply:
     """One answer; every request it takes is counted against the reservation before it is sent (L11)."""
 
     def spend(count: int) -> None:
-        if mind.run.usage.llm_calls + mind.sent + count > mind.run.reserved_calls:
+        if count > mind.calls_left or mind.run.usage.llm_calls + mind.sent + count > mind.run.reserved_calls:
             raise Exhausted("llm_call_limit", f"run {mind.run.id!r} has used its {mind.run.limits.llm_calls} model calls")
         mind.sent += count
 

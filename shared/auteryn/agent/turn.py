@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from auteryn.agent.compaction import compacted, raised
+from auteryn.agent.conclude import nothing_left
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, ledger, system_prompt
 from auteryn.agent.speak import answered, ask_model
@@ -74,7 +75,8 @@ async def _spoken(mind: Mind) -> Facts:
     fact = answered(mind, reply, began)
     match reply.finish:
         case "stop" | "unexpected_call" if reply.calls or reply.text.strip():
-            return (fact,)
+            done = not reply.calls and nothing_left(mind)
+            return (fact, e.RunCompleted(result=reply.text)) if done else (fact,)
         case "max_tokens" if reply.calls or reply.text.strip():
             return (fact, e.Told(text=CUT_OFF, why="format")) if not reply.calls else (fact,)
         case "continuation":

@@ -29,7 +29,7 @@ def answer(common: Common, ask_id: str, value: str, remember: bool, detach: bool
 
 
 async def _answer(common: Common, ask_id: str, value: str, remember: bool, detach: bool) -> int:
-    async with opened(common, work=not detach) as home:
+    async with opened(common) as home:
         run, ask = await _of(home, ask_id)
         said = await home.desk.answer(ask_id, meant(ask, value) if ask else value, by=whoever(), remember=remember)
         if not detach:

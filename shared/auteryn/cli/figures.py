@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from auteryn.cli import output
-from auteryn.cli.home import going, opened
+from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
 from auteryn.cli.screen import clean
 from auteryn.schema.record import to_json
+from auteryn.service.logs import LogLine
 
 
 @click.command()
@@ -23,8 +24,16 @@ def logs(common: Common, run_id: str | None, level: str) -> None:
 
 async def _logs(common: Common, run_id: str | None, level: str) -> None:
     async with opened(common) as home:
-        for line in await home.desk.logs(await home.named(run_id), level=level):
+        for line in await _tree_logs(home, await home.named(run_id), level):
             output.json_line(line) if common.json else output.text(clean(str(line)))
+
+
+async def _tree_logs(home: Home, run: str, level: str) -> list[LogLine]:
+    """The lines of the run and everything below it, in the order of time."""
+    lines = await home.desk.logs(run, level=level)
+    for child in (await home.desk.children(run)).runs:
+        lines += await _tree_logs(home, child.id, level)
+    return sorted(lines, key=lambda line: line.at)
 
 
 @click.command()

@@ -116,8 +116,12 @@ class _Following:
         self.asks.pop(data["id"], None)
         if self.asking and self.asking[0] == data["id"]:
             self.asking[1].cancel()
-        said = f"{data['value']!r} by {data['by']}" if data["state"] == "answered" else data["state"]
-        self.screen.parts(("  ✓ ", "green"), ("answered " if data["state"] == "answered" else "", "dim"), said)
+        if data["state"] != "answered":
+            self.screen.parts(("  ◦ ", "dim"), (f"the question has {data['state']}", "dim"))
+        elif data["by"] == whoever():
+            self.screen.parts(("  ✓ ", "green"), str(data["value"]))
+        else:
+            self.screen.parts(("  ✓ ", "green"), str(data["value"]), (f"  (by {data['by']})", "dim"))
 
     def _ask_next(self) -> None:
         """One question at a time, where somebody can answer."""
@@ -189,8 +193,8 @@ class _Following:
         usage, span = run.usage, (run.ended_at or run.created_at) - run.created_at
         worked = timedelta(milliseconds=usage.active_ms)
         waited = max(timedelta(), span - worked)
-        calls = f"{_many(usage.llm_calls, 'model call')}, {_many(usage.tool_calls, 'tool call')}, {usage.tokens.total:,} tokens"
-        free = f", of which {shown(waited)} waiting, free" if waited >= TICK else ""
+        free = f" ({shown(waited)} of it waiting, free)" if waited >= TICK else ""
+        calls = f"{_many(usage.llm_calls, 'model call')}  ·  {_many(usage.tool_calls, 'tool call')}"
         self.screen.line(f"{shown(span)}{free}  ·  {calls}  ·  {usage.credits.total / 1000:.1f} credits", "dim")
 
 

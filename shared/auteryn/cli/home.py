@@ -21,7 +21,7 @@ from auteryn.service.desk import Desk
 
 T = TypeVar("T")
 
-LISTED = 1000
+LISTED = 500
 """Newest runs among which a shortened id is looked for."""
 SHORTEST = 3
 OWNER = "local"
@@ -62,14 +62,12 @@ def settings_of(common: Common, *, isolate: bool = False) -> Settings:
 
 
 @asynccontextmanager
-async def opened(common: Common, *, work: bool = False, isolate: bool = False) -> AsyncGenerator[Home]:
-    """The home, open for the block. With `work` this process hosts slices: whatever is due in the home goes on."""
+async def opened(common: Common, *, isolate: bool = False) -> AsyncGenerator[Home]:
+    """The home, open for the block. Nothing works here until `host.start()`: then whatever is due in the home goes on."""
     settings = settings_of(common, isolate=isolate)
     host = demo_host(settings) or embedded(settings)
     _log_to(settings.home / "auteryn.log")
     try:
-        if work:
-            await host.start()
         yield Home(settings, host, Desk(host.engine, OWNER))
     finally:
         await host.close()

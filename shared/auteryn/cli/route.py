@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -14,6 +13,7 @@ import msgspec
 from auteryn.cli import output
 from auteryn.cli.root import Common, common
 from auteryn.errors import Invalid
+from auteryn.ports.model import Model
 
 
 @click.command()
@@ -30,7 +30,7 @@ def route(common: Common, prompt: str | None, jsonl: bool, no_classifier: bool) 
     if (prompt is None) != jsonl:
         raise click.UsageError('give either a prompt (auteryn route "What is X?") or --jsonl with lines on stdin')
     asked = _lines() if jsonl else iter([{"prompt": prompt or ""}])
-    asyncio.run(_route(common, asked, classifier=not no_classifier and _has_key(os.environ)))
+    asyncio.run(_route(common, asked, classifier=not no_classifier and _has_key()))
 
 
 async def _route(common: Common, asked: Iterator[dict[str, Any]], *, classifier: bool) -> None:
@@ -72,14 +72,13 @@ def _lines() -> Iterator[dict[str, Any]]:
         yield found
 
 
-def _has_key(env: Mapping[str, str]) -> bool:
-    return any(env.get(name) for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY")) or env.get(
-        "GOOGLE_GENAI_USE_VERTEXAI", ""
-    ).lower() in ("1", "true")
+def _has_key() -> bool:
+    from auteryn.compose import model_access
+
+    return bool(model_access())
 
 
-def _model() -> Any:
-    from auteryn.adapters.embedded.clock import SystemClock
+def _model() -> Model:
     from auteryn.compose import Settings, gemini
 
-    return gemini(Settings.from_environment(), SystemClock())
+    return gemini(Settings.from_environment())

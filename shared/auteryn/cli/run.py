@@ -48,7 +48,7 @@ def run(common: Common, detach: bool, isolate: bool, out: Path | None, thoughts:
 
 
 async def _run(common: Common, new: NewRun, how: Follow, *, isolate: bool) -> int:
-    async with opened(common, work=True, isolate=isolate) as home:
+    async with opened(common, isolate=isolate) as home:
         created = await home.desk.create(new)
         return await follow(common, home, created.id, how)
 

@@ -68,8 +68,8 @@ async def _status(common: Common, run_id: str | None) -> None:
         output.text(f"{run.outer_status} - {await desk.status_line(name)}")
         output.text(clean(await desk.why_waiting(name)))
         for ask in await desk.asks(name):
-            options = "  ".join(f'"{option}"' for option in ask.options)
-            output.text(f"auteryn answer {ask.id} {options or '"…"'}")
+            options = "  ".join(f'"{option}"' for option in ask.options) or f"<{ask.input_type}>"
+            output.text(clean(f"auteryn answer {ask.id} {options}"))
         for step in run.plan.steps if run.plan else ():
             output.text(f"  {step.id:>2}  {step.status:<12} {fitted(clean(step.description), 80)}")
 

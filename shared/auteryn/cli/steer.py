@@ -59,7 +59,7 @@ def resume(common: Common, run_id: str, detach: bool) -> int:
 
 
 async def _resume(common: Common, run_id: str, detach: bool) -> int:
-    async with opened(common, work=not detach) as home:
+    async with opened(common) as home:
         name = await home.named(run_id)
         await home.desk.resume(name)
         return await _on(common, home, name, detach)
@@ -77,7 +77,7 @@ def retry(common: Common, run_id: str, step: int | None, detach: bool) -> int:
 
 
 async def _retry(common: Common, run_id: str, step: int | None, detach: bool) -> int:
-    async with opened(common, work=not detach) as home:
+    async with opened(common) as home:
         name = await home.named(run_id)
         await home.desk.retry(name, step)
         return await _on(common, home, name, detach)

@@ -19,6 +19,7 @@ SILENT = frozenset({"plan_create", "ask_approval", "ask_input"})
 """Calls whose outcome has lines of its own."""
 STEP_MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "cancelled": ("✗", "yellow"), "skipped": ("-", "yellow")}
 LEVEL_STYLES = {"info": "dim", "warning": "yellow", "error": "red"}
+WORTH_TELLING_MS = 100
 TOLD = frozenset({"told", "model_failed", "compacted", "ticks_started", "tick_ended", "schedule_created", "schedule_ended", "logged", "step_retried"})
 """Facts that are worth a line as the log has them."""
 
@@ -65,7 +66,7 @@ class View:
             case "thought":
                 run.text = ""
                 if self.thoughts:
-                    self._paragraph(run, data["text"], "dim")
+                    self._paragraph(run, data["text"].replace("**", ""), "dim")
             case "message":
                 run.text, run.held = "", data["text"]
             case "tool_call":
@@ -171,7 +172,8 @@ class View:
             run.held = ""
 
     def _paragraph(self, run: Doing, text: str, *styles: str) -> None:
-        self.screen.paragraph(f"{_tag(run)}{text}", *styles, indent="  │ ")
+        lines = (line for line in text.splitlines() if line.strip())
+        self.screen.paragraph(_tag(run) + "\n".join(lines), *styles, indent="  │ ")
 
     def _prefix(self, run: str) -> str:
         return _tag(self.doing[run]) if run != self.root else ""
@@ -190,7 +192,7 @@ def _tag(run: Doing) -> str:
 
 
 def _took(ms: int) -> str:
-    return f"{ms} ms" if ms < 1000 else f"{ms / 1000:.1f} s"
+    return f"{ms / 1000:.1f} s" if ms >= WORTH_TELLING_MS else ""
 
 
 def _clock(seconds: float) -> str:

@@ -26,5 +26,5 @@ def watch(common: Common, run_id: str, after: str, thoughts: bool, isolate: bool
 
 
 async def _watch(common: Common, run_id: str, how: Follow, *, isolate: bool) -> int:
-    async with opened(common, work=True, isolate=isolate) as home:
+    async with opened(common, isolate=isolate) as home:
         return await follow(common, home, await home.named(run_id), how)

@@ -1,1 +1,1 @@
-"""THE SDK: what `from auteryn import Agent` gives."""
+"""THE SDK: `Agent` and `Task`, a synchronous face of the use cases."""

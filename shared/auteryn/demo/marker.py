@@ -6,6 +6,7 @@ from auteryn.compose import Settings, embedded
 from auteryn.errors import Invalid
 from auteryn.runtime.host import Host
 from auteryn.schema.record import Record, from_json, to_json
+from auteryn.tools.tool import Tool
 
 FILE = "demo.json"
 
@@ -28,11 +29,19 @@ def mark(settings: Settings, marker: Marker) -> None:
 
 def demo_host(settings: Settings) -> Host | None:
     """The host with the scripted model and `site_read`; None if this home is no demo's."""
-    path = settings.home / FILE
-    if not path.exists():
+    tools = demo_tools(settings)
+    if not tools:
         return None
     from auteryn.demo.script import model
+
+    return embedded(settings, model=model(), tools=tools)
+
+
+def demo_tools(settings: Settings) -> list[Tool]:
+    """What the demo's homes have beside the built-in tools."""
+    path = settings.home / FILE
+    if not path.exists():
+        return []
     from auteryn.demo.site import site_read
 
-    marker = from_json(path.read_bytes(), Marker, where=str(path))
-    return embedded(settings, model=model(), tools=[site_read(marker.site)])
+    return [site_read(from_json(path.read_bytes(), Marker, where=str(path)).site)]

@@ -12,7 +12,7 @@ UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 RULE = "must be a span such as '90s', '15m', '2h30m', '7d' or '1w'"
 
-_PART = re.compile(r"\s*(\d{1,9})\s*([wdhms])", re.IGNORECASE)
+_PART = re.compile(r"\s*([0-9]{1,9})\s*([wdhms])", re.IGNORECASE)
 
 
 def parse(text: str, field: str = "duration") -> timedelta:

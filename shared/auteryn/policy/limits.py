@@ -41,8 +41,8 @@ OUTAGE_WAITS = (timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2
 
 DELIVERABLE_REMINDERS = 2
 CHILDREN_PER_COMMIT = 250
-NOTIFICATIONS_PER_HOUR = 20
-"""To the owner, a run."""
+NOTIFICATIONS_PER_HOUR = 120
+"""To the owner, a run: two a minute is news, more is a loop."""
 KEPT_FOR_CONCLUSION = 2
 """Model calls a run never gives away to its steps."""
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from auteryn.agent.prompt import step_context
 from auteryn.plan.graph import changes
 from auteryn.plan.scheduler import blocked, ready, skip_blocked
-from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION
+from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
 from auteryn.schema.plan import Step
@@ -140,4 +140,5 @@ def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: d
             ask_when_stuck=options.ask_when_stuck,
         ),
         parent=parent,
+        reserved_calls=min(share.llm_calls, RESERVE_CHUNK),
     )

@@ -27,8 +27,13 @@ async def dispatch(engine: Engine, run_id: str) -> None:
         case Later(at=at):
             await queue.enqueue(run_id, at)
         case Now():
-            await queue.enqueue(run_id, engine.now() + LEASE)
-            await engine.services.jobs.start(run_id)
+            await begin(engine, run_id)
+
+
+async def begin(engine: Engine, run_id: str) -> None:
+    """Start a slice of a run that is known to want one: a step that was just published. A slice too many ends at once."""
+    await engine.services.queue.enqueue(run_id, engine.now() + LEASE)
+    await engine.services.jobs.start(run_id)
 
 
 async def sweep(engine: Engine) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from auteryn.runtime.dispatch import dispatch, sweep
+from auteryn.runtime.dispatch import begin, dispatch, sweep
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.slice import run_slice
 
@@ -20,11 +20,12 @@ class Host:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        self.sweep_every = SWEEP_EVERY
         self.swept = 0
         """How many runs only the sweeper found: lost messages, and what a crash left behind."""
         services = engine.services
         services.queue.on_wake(self._dispatch)
-        services.bus.on_step(self._dispatch)
+        services.bus.on_step(self._begin)
         services.jobs.on_start(self._run_slice)
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -50,10 +51,13 @@ class Host:
     async def _dispatch(self, run: str) -> None:
         await dispatch(self.engine, run)
 
+    async def _begin(self, run: str) -> None:
+        await begin(self.engine, run)
+
     async def _run_slice(self, run: str) -> None:
         await run_slice(self.engine, run)
 
     async def _sweep(self) -> None:
         while True:
-            await self.engine.services.clock.sleep(SWEEP_EVERY)
+            await self.engine.services.clock.sleep(self.sweep_every)
             self.swept += await sweep(self.engine)

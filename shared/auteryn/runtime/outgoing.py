@@ -11,9 +11,15 @@ from auteryn.schema.change import Doc, Send
 from auteryn.schema.run import Run
 
 
-def sends_of(run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Send, ...]:
-    """A child's end goes to its parent, in the very commit that ends it: a join cannot be lost (L5)."""
+def sends_of(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Send, ...]:
+    """A child's end goes to its parent, in the very commit that ends it: a join cannot be lost (L5).
+
+    A run that ends takes what is still at work below it along: nobody would use its result (L10).
+    """
     out = list[Send]()
+    if run.terminal:
+        by = next((event.by for event in events if isinstance(event, e.RunCancelled)), "auteryn")
+        out += [Send(run=child, message=m.Cancel(id=f"cancel-{run.id}", sent_at=now, by=by)) for child in before.shares]
     for event in events:
         match event:
             case e.RunCompleted() | e.RunFailed() | e.RunCancelled() if run.parent:
@@ -32,9 +38,12 @@ def sends_of(run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Sen
     return tuple(out)
 
 
-def asks_index(run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Doc, ...]:
+def asks_index(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Doc, ...]:
     """One small document per open question, so that an answer finds its run and a person all questions."""
     out = list[Doc]()
+    if run.terminal:
+        body = {"run": run.id, "open": False, "by": "auteryn", "how": "withdrawn"}
+        out += [Doc(kind="ask", id=ask.id, scope=run.owner, body=body, at=now) for ask in before.asks]
     for event in events:
         match event:
             case e.AskOpened():

@@ -41,17 +41,20 @@ async def run_slice(engine: Engine, run_id: str) -> None:
     lease = await services.store.take_lease(run_id, holder=engine.holder, now=now, until=now + LEASE)
     if lease is None:
         return
+    sitting: Slice | None = None
     try:
         run = await services.store.get(run_id)
         if run.terminal:
             return
-        await Slice(engine, run, lease).work()
+        sitting = Slice(engine, run, lease)
+        await sitting.work()
     except Conflict:
         return  # another slice has taken over: nothing of ours was written, nothing of ours may follow
     finally:
         engine.leave(run_id)
-        await services.store.give_back(lease)
-    if await services.store.inbox(run_id) and not (await services.store.get(run_id)).terminal:
+        if sitting is None or not sitting.left:
+            await services.store.give_back(lease)
+    if not sitting.run.terminal and await services.store.inbox(run_id):
         await services.queue.enqueue(run_id, engine.now())
 
 
@@ -116,7 +119,11 @@ class Slice:
     async def _loop(self) -> None:
         async with aclosing(think(self.mind)) as thoughts:
             async for facts in thoughts:
-                await self._commit(facts)
+                if isinstance(facts[-1], e.RunCompleted) and await self.services.store.inbox(self.run.id):
+                    facts = facts[:-1]  # somebody spoke before the end: the run goes on and answers
+                    self.looked -= INBOX_LOOK
+                if facts:
+                    await self._commit(facts)
                 if self.left or self.interrupt:
                     return
                 if not self.mind.thread.open_calls:
@@ -165,21 +172,17 @@ class Slice:
             await self._cancel(intake)
         elif intake.halted:
             await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
-        elif intake.events or intake.consumed or self.first:
+        elif intake.events or intake.consumed or (self.first and not self._may_call()):
             facts = tuple(intake.events)
             await self._commit(facts, consumed=tuple(intake.consumed), sends=tuple(intake.sends))
             await self._advance()
-        elif self.run.schedules:
+        else:
             await self._advance()
 
     async def _cancel(self, intake: Intake) -> None:
         assert intake.cancel is not None
         fact = cancelled(self.run, self.mind.thread, self.mind.registry, intake.cancel.by, self._active_ms())
-        children = tuple(
-            Send(run=child, message=m.Cancel(id=f"{intake.cancel.id}-down", sent_at=self.engine.now(), by=intake.cancel.by))
-            for child in self.run.shares
-        )
-        await self._commit((fact,), consumed=tuple(intake.consumed), sends=children, leave=True)
+        await self._commit((fact,), consumed=tuple(intake.consumed), leave=True)
 
     async def _advance(self) -> None:
         """Create the runs of everything that may start now; one commit for as many as fit into one."""
@@ -205,8 +208,11 @@ class Slice:
         events = self._completed((*self.first, *facts))
         entry = e.Entry(seq=self.run.seq + 1, at=now, slice=self.lease.number, commit=new_id("c"), events=events)
         run = after(self.run, entry)
+        if reserved := _reservation(run):
+            entry = replace(entry, events=(*events, reserved))
+            run = after(self.run, entry)
         leave = leave or run.terminal
-        sends = (*sends, *sends_of(run, events, now))
+        sends = (*sends, *sends_of(self.run, run, events, now))
         self.unsummarised += 1
         summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or touches_children(events)
         change = Change(
@@ -215,7 +221,7 @@ class Slice:
             consumed=(*consumed, *(fact.message for fact in facts if isinstance(fact, e.Told) and fact.message)),
             sends=sends,
             children=children,
-            docs=asks_index(run, events, now),
+            docs=asks_index(self.run, run, events, now),
             summary=summary,
             leave=leave,
             wake_at=wake_at(run) if leave else None,
@@ -231,7 +237,7 @@ class Slice:
             await self._advance()
 
     def _completed(self, events: tuple[e.AnyEvent, ...]) -> tuple[e.AnyEvent, ...]:
-        """Times and reservations, which only the slice knows."""
+        """Times, and requests that came to nothing: only the slice knows them."""
         out = list(events)
         counted = sum(event.attempts for event in out if isinstance(event, e.ModelAnswered | e.ModelFailed | e.Compacted))
         if self.mind.sent > counted:  # sent, and then refused or interrupted: they count all the same
@@ -239,15 +245,14 @@ class Slice:
                 attempts=self.mind.sent - counted, reason="no_answer", message="requests without a usable answer"
             )
             out.insert(len(self.first), failed)
-        used = self.run.usage.llm_calls + max(counted, self.mind.sent)
         if isinstance(out[-1], e.RunCompleted | e.RunFailed):
             out[-1] = replace(out[-1], active_ms=self._active_ms())
-        ending = any(isinstance(event, e.RunCompleted | e.RunFailed | e.RunCancelled | e.Left) for event in out)
-        held = sum(share.llm_calls for share in self.run.shares.values())
-        ceiling = self.run.limits.llm_calls - held
-        if not ending and self.run.reserved_calls - used < RESERVE_LOW and self.run.reserved_calls < ceiling:
-            out.append(e.CallsReserved(total=min(ceiling, used + RESERVE_CHUNK)))
         return tuple(out)
+
+    def _may_call(self) -> bool:
+        """The model may be called before anything is committed: a newborn step has its first calls reserved from birth."""
+        used = self.run.usage.llm_calls
+        return self.run.reserved_calls - used >= min(RESERVE_LOW, self.run.limits.llm_calls - used)
 
     def _is_true(self, run: Run, entry: e.Entry, *, leave: bool, summary: bool) -> None:
         self.run = self.mind.run = run
@@ -278,13 +283,13 @@ class Slice:
 
     async def _mind(self) -> Mind:
         store, run = self.services.store, self.run
-        entries = await store.journal(run.id, limit=1)
         if run.context_seq > 1:
+            entries = await store.journal(run.id, limit=1)
             cut = (await store.journal(run.id, after=run.context_seq - 1, limit=1))[0]
             keep = next(event.keep_from for event in cut.events if isinstance(event, e.Compacted))
             entries = [*entries, *await store.journal(run.id, after=min(keep, run.context_seq) - 1)]
         else:
-            entries = [*entries, *await store.journal(run.id, after=1)]
+            entries = await store.journal(run.id)
         rang = [wait.at for wait in run.waits if isinstance(wait, UntilTime) and wait.at <= self.began]
         return Mind(
             run=run,
@@ -303,10 +308,19 @@ class Slice:
 
     def _poison(self) -> str:
         """Why this run kills every slice that touches it, or nothing (F29)."""
-        starts = self.lease.number - self.run.slice - 1
+        starts = self.lease.number - self.run.slice - 1 + self.run.stalls
         if starts < MOST_STARTS_WITHOUT_PROGRESS:
             return ""
-        return f"{starts} slices in a row began and ended without a single commit: the run is not started again"
+        return f"{starts} slices in a row began and did not come to a single fact: the run is not started again"
 
     def _active_ms(self) -> int:
         return round((self.engine.now() - self.began).total_seconds() * 1000)
+
+
+def _reservation(run: Run) -> e.CallsReserved | None:
+    """The next chunk of model calls, if few are left of the last; children's shares are not ours to reserve (L11)."""
+    ceiling = run.limits.llm_calls - sum(share.llm_calls for share in run.shares.values())
+    left = run.reserved_calls - run.usage.llm_calls
+    if run.status != "running" or left >= RESERVE_LOW or run.reserved_calls >= ceiling:
+        return None
+    return e.CallsReserved(total=min(ceiling, run.usage.llm_calls + RESERVE_CHUNK))

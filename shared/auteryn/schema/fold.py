@@ -94,11 +94,13 @@ class _Draft:
         if self.now("status") in ("completed", "failed", "cancelled"):
             raise WrongState(f"run {self.run.id!r} has ended ({self.now('status')}): {type(event).__name__} cannot follow")
         put = self.fields
+        if not isinstance(event, e.SliceStarted | e.CallsReserved):
+            put["stalls"] = 0
         match event:
             case e.RunCreated():
                 raise Corrupt(f"run {self.run.id!r} is created twice")
             case e.SliceStarted():
-                put["slice"] = event.slice
+                put["slice"], put["stalls"] = event.slice, self.now("stalls") + 1
                 put["status"] = "paused" if self.now("status") == "paused" else "running"
                 put["started_at"] = self.now("started_at") or self.entry.at
                 self.waits(lambda wait: bool(wait.call))

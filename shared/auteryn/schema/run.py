@@ -249,6 +249,8 @@ class Run(Record):
     """Of the last commit."""
     slice: int = 0
     """Number of the last slice that committed."""
+    stalls: int = 0
+    """Slices in a row that began and did nothing more: what they met may have killed them (F29)."""
     turns: int = 0
     context_seq: int = 1
     """The journal entry the conversation starts from: the first, or the last compaction."""

@@ -18,7 +18,7 @@ from auteryn.service import asks, create, follow, stream
 from auteryn.service.access import Access
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
-from auteryn.service.progress import credit_usage, metrics, progress, status_line, why_waiting
+from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line, why_waiting
 from auteryn.service.reading import artifact_bytes, scratchpad, tool_list
 from auteryn.service.stream import StreamEvent
 
@@ -162,6 +162,10 @@ class Desk:
     async def progress(self, run: str) -> dict[str, Any]:
         """The spec's payload, exactly."""
         return progress(await self.get(run))
+
+    async def standing(self, run: str) -> Standing:
+        """Status, day, step and why, of one and the same moment."""
+        return standing(await self.get(run), self._access.now())
 
     async def status_line(self, run: str) -> str:
         """Such as "Day 2 of 7, Step 3/6 complete"."""

@@ -8,9 +8,42 @@ from typing import Any, assert_never
 from auteryn.plan.scheduler import current_step, running
 from auteryn.policy.credits import whole, whole_total
 from auteryn.policy.durations import shown
+from auteryn.schema.record import Record
 from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, Run, Schedule, UntilTime, Usage, Wait
 
 DAY = timedelta(days=1)
+
+
+class Standing(Record):
+    """Where a run stands, in few words."""
+
+    status: str
+    """pending, running, completed, failed or cancelled."""
+    state: str
+    """The engine's own word: beside those, waiting and paused."""
+    detail: str
+    """Such as "Day 2 of 7, Step 3/6 complete"."""
+    why: str
+    """One sentence: why nothing happens now, or that something does."""
+    day: int
+    days: int
+    step: int
+    """Completed steps."""
+    steps: int
+
+
+def standing(run: Run, now: datetime) -> Standing:
+    day, days = day_of(run, now)
+    return Standing(
+        status=run.outer_status,
+        state=run.status,
+        detail=status_line(run, now),
+        why=why_waiting(run, now),
+        day=day,
+        days=days,
+        step=run.plan.done if run.plan else 0,
+        steps=len(run.plan.steps) if run.plan else 0,
+    )
 
 
 def progress(run: Run) -> dict[str, Any]:

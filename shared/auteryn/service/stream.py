@@ -140,15 +140,14 @@ class Branch:
             await child.read()
 
     async def first(self) -> tuple[Branch, e.Entry] | None:
-        """Whose entry comes next, by time; before a child's end is told of, all of the child."""
+        """Whose entry comes next, by time; a child's end is told of only after all of the child."""
         own = self.ahead[0] if self.ahead else None
-        for child in [self.children[run] for run in _ends(own) if run in self.children] if own else ():
+        ended = [self.children[run] for run in _ends(own) if run in self.children] if own else []
+        for child in ended:
             await child.refill()
-            if found := await child.first():
-                return found
-        best = (self, own) if own else None
+        best = (self, own) if own and not any(child.ahead for child in ended) else None
         for child in self.children.values():
-            found = await child.first() if child.ahead else None
+            found = await child.first()
             if found and (best is None or found[1].at < best[1].at):
                 best = found
         return best

@@ -41,7 +41,8 @@ MESSAGES = ("queue.wake", "bus.publish_steps", "jobs.start")
 
 RESTART_AFTER = timedelta(seconds=1)
 LATE = timedelta(seconds=90)
-FOR_EVER = timedelta(days=40)
+SWEEP_EVERY = timedelta(minutes=10)
+"""Rarer than in real life: six hours of waiting are played some thousand times."""
 
 Fault = Literal["", "lost", "twice", "late"]
 
@@ -67,6 +68,7 @@ class Fate:
     points: list[str] = field(default_factory=list[str])
     """Names of the points passed, in order."""
     dead: bool = False
+    buried: bool = False
     frozen: bool = False
     refused: int = 0
     """Commits that were refused after the thaw."""
@@ -93,9 +95,11 @@ class Fate:
                 self.clock.jump(passed)
 
     def check(self) -> None:
-        """The dead execute nothing."""
-        if self.dead:
+        """The dead execute nothing; what unwinds while they are buried is cancelled."""
+        if self.buried:
             raise asyncio.CancelledError
+        if self.dead:
+            raise Killed("dead already")
 
     def fault(self, kind: str) -> Fault:
         number = self.sent.get(kind, 0)
@@ -303,6 +307,7 @@ class Story:
             tools=[mortal_tool(tool, fate) for tool in scenario.tools(self.outside)],
             clock=clock,
             around=mortal(fate),
+            sweep_every=SWEEP_EVERY,
             **scenario.settings,
         )
         await world.open()
@@ -312,7 +317,7 @@ class Story:
 
 def _bury(loop: SkippingLoop, fate: Fate) -> None:
     """End what is left of a process: nothing in it comes to execute anything more."""
-    fate.dead = True
+    fate.dead = fate.buried = True
     loop.set_exception_handler(lambda *_: None)
     for _ in range(20):
         tasks = asyncio.all_tasks(loop)

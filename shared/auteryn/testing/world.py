@@ -23,7 +23,7 @@ from auteryn.policy.modes import LONGEST_RUN, MODES
 from auteryn.ports import Services
 from auteryn.ports.model import Model
 from auteryn.runtime.children import born, title_of
-from auteryn.runtime.host import Host
+from auteryn.runtime.host import SWEEP_EVERY, Host
 from auteryn.schema import inbox as m
 from auteryn.schema.event import AnyEvent, Entry, PlanCreated
 from auteryn.schema.human import Answer
@@ -54,12 +54,15 @@ class World:
         builtin: bool = False,
         clock: SkippingClock | None = None,
         around: Around = lambda services: services,
+        sweep_every: timedelta = SWEEP_EVERY,
         **settings: Any,
     ) -> None:
+        """`sweep_every`: rarer sweeps make days of waiting cheaper to play; a lost message is then found later."""
         self.home, self.tools, self.builtin, self.around = home, tuple(tools), builtin, around
         self.clock = clock or SkippingClock()
         self.model: Model = ScriptedModel(model) if callable(model) or isinstance(model, Sequence) else model
         self.settings = Settings(home, **{"synchronous": "off", **settings})
+        self._sweep_every = sweep_every
         self._host: Host | None = None
 
     # ---- the process
@@ -75,6 +78,7 @@ class World:
         self._host = embedded(
             self.settings, model=self.model, clock=self.clock, tools=self.tools, builtin=self.builtin, around=self.around
         )
+        self._host.sweep_every = self._sweep_every
         if hosting:
             await self._host.start()
         return self

@@ -7,7 +7,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from auteryn.tools import archive, calculate, data, deliver, files, human, json_query, memory, mode, notes, plan, search, time
+from auteryn.tools import (
+    archive,
+    calculate,
+    data,
+    deliver,
+    files,
+    human,
+    json_query,
+    memory,
+    mode,
+    notes,
+    plan,
+    search,
+    sheet,
+    time,
+)
 from auteryn.tools.tool import Tool
 
 DEEP = (
@@ -24,6 +39,7 @@ DEEP = (
     "ask_input",
     "notify",
     "wait",
+    "schedule",
     "artifact_publish",
     "calculate",
     "tool_search",
@@ -64,6 +80,8 @@ _ALL: tuple[Tool, ...] = (
     archive.archive,
     data.data_profile,
     data.data_query,
+    sheet.sheet_read,
+    sheet.sheet_create,
     notes.note_write,
     notes.note_read,
     memory.memory_save,

@@ -16,12 +16,12 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.policy.limits import OUTPUT_CAP
 from auteryn.policy.quotas import AUTO_DELETES, MB, WRITE_CHARACTERS
-from auteryn.schema.record import derived_id
+from auteryn.schema.record import derived_id, to_json
 from auteryn.tools.tool import Permission, ToolContext, tool
 from auteryn.tools.workspace import SKIPPED, TRASH, Found, Workspace
 
 PAGE = OUTPUT_CAP - 1_500
-"""Characters of one `file_read` answer: the rest is the next page, never a cut output."""
+"""Bytes of one `file_read` answer as JSON: the rest is the next page, never a cut output."""
 LINE = 2_000
 """Characters of a line that are shown."""
 SEARCH_TIME = timedelta(seconds=20)
@@ -54,11 +54,11 @@ def file_read(
             if not (line := _line(file)):
                 break
             text = f"{number}\t{_shown(line)}"
-            if left < len(text) and shown:
+            left -= len(to_json(text))
+            if left < 0 and shown:
                 full = True
                 break
             shown.append(text)
-            left -= len(text) + 1
         rest = (1 if full else 0) + _lines_left(file)
     last = offset + len(shown) - 1
     total = last + rest if shown or rest else _lines_of(ctx.files, path)
@@ -88,7 +88,8 @@ def _line(file: BinaryIO) -> bytes:
 
 def _shown(line: bytes) -> str:
     text = line.rstrip(b"\r\n").decode("utf-8", "replace")
-    return text if len(text) <= LINE else f"{text[:LINE]}… (cut: the line goes on)"
+    most = LINE if len(to_json(text[:LINE])) < PAGE else LINE // 6  # as JSON a sign takes up to six bytes
+    return text if len(text) <= most else f"{text[:most]}… (cut: the line goes on)"
 
 
 def _lines_left(file: BinaryIO) -> int:
@@ -117,7 +118,7 @@ def file_write(
     content: Annotated[str, "The text"],
     mode: Annotated[Literal["create", "overwrite", "append"], "`create` refuses to replace a file"] = "create",
 ) -> dict[str, Any]:
-    """Write a text file. It appears whole or not at all; folders are made."""
+    """Save text to a file: a new one, one to replace, or at the end of one. Folders are made."""
     if len(content) > WRITE_CHARACTERS:
         raise ToolFailed(
             "too_large", f"content: {len(content):,} characters are more than one call writes ({WRITE_CHARACTERS:,})"
@@ -234,7 +235,7 @@ def file_grep(
     context: Annotated[int, "Lines before and after each hit", Meta(ge=0, le=10)] = 0,
     limit: Annotated[int, "Most hits", Meta(ge=1, le=1_000)] = 100,
 ) -> dict[str, Any]:
-    """Search in text files line by line. Each hit is `path:line: text`."""
+    """Search for words or patterns in files. Each hit is `path:line: text`."""
     expression, until = compiled(pattern), time.monotonic() + SEARCH_TIME.total_seconds()
     hits, searched, cut = list[str](), 0, ""
     for file in _matching(ctx.files, glob):

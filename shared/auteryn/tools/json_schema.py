@@ -49,7 +49,7 @@ def _mismatches(value: Any, schema: dict[str, Any], where: str) -> Iterator[str]
         if "pattern" in schema and not compiled(schema["pattern"], "json_schema").search(value):
             yield f"must match {schema['pattern']}{at}"
     elif isinstance(value, int | float):
-        yield from _bounds(value, schema, "imum", at)
+        yield from _bounds(value, schema, "imum", at.lstrip())
 
 
 def _is(value: Any, kind: str) -> bool:

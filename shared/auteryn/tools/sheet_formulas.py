@@ -61,6 +61,15 @@ def column_at(letters: str) -> int:
     return number - 1
 
 
+def shown_at(row: int, column: int) -> str:
+    """The reference, such as `B7`, of a row and a column from 0."""
+    letters, number = "", column + 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return f"{letters}{row + 1}"
+
+
 # ---- the order of work ---------------------------------------------------------------------------------------
 
 
@@ -79,6 +88,7 @@ class _Work:
         self._names = {name.lower(): name for name in grids}
         self.values: dict[Cell, Any] = {}
         self.unknown: dict[Cell, str] = {}
+        self._heights = {name: grid.height for name, grid in grids.items()}
         self._reads = 0
 
     def settle(self, cell: Cell) -> None:
@@ -105,7 +115,7 @@ class _Work:
         return found
 
     def height(self, sheet: str) -> int:
-        return self._grids[sheet].height
+        return self._heights[sheet]
 
     def read(self, cell: Cell) -> Any:
         self._reads += 1
@@ -114,7 +124,7 @@ class _Work:
         if cell in self.values:
             return self.values[cell]
         if cell in self.unknown:
-            raise NotComputed(f"it needs {cell.sheet}!{_shown(cell)}, which is not computed")
+            raise NotComputed(f"it needs {cell.sheet}!{shown_at(cell.row, cell.column)}, which is not computed")
         grid = self._grids[cell.sheet]
         if (cell.row, cell.column) in grid.formulas:
             raise _Needs(cell)
@@ -123,14 +133,6 @@ class _Work:
 
     def text(self, cell: Cell) -> str:
         return self._grids[cell.sheet].formulas[cell.row, cell.column]
-
-
-def _shown(cell: Cell) -> str:
-    letters, number = "", cell.column + 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(65 + rest) + letters
-    return f"{letters}{cell.row + 1}"
 
 
 # ---- reading a formula ---------------------------------------------------------------------------------------

@@ -298,6 +298,7 @@ FUNCTIONS: dict[str, Callable[[list[Any]], Any]] = {
     "OR": _over(_truths, any),
     "SUMIF": _over(lambda given: _numbers(_picked(given)), _sum),
     "AVERAGEIF": _over(lambda given: _numbers(_picked(given)), _mean),
+    "HYPERLINK": lambda given: single(given[-1]),
     "COUNTIF": lambda given: sum(1 for _ in _picked(given)[0]),
 }
 """By name: a list of values and areas in, a value out."""

@@ -30,7 +30,7 @@ async def wait(
     reason: Annotated[str, "What you wait for"] = "",
     zone: Annotated[str, "Time zone of a cron expression, or of a time without offset"] = "UTC",
 ) -> Pause:
-    """Wait without using anything, for seconds or days. Repeated waits of one span keep their rhythm and do not drift."""
+    """Sleep for seconds, hours or days; it costs nothing. Repeated waits of one span keep their rhythm and do not drift."""
     now = ctx.clock.now()
     try:
         at = moment(until, zone, now=now, anchor=ctx.anchor or now)

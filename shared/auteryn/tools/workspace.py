@@ -12,11 +12,11 @@ import stat as modes
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from auteryn.errors import ToolFailed
+from auteryn.errors import DiskFull, ToolFailed
 from auteryn.policy import quotas
 from auteryn.schema.record import Record, derived_id, from_json, new_id, to_json
 from auteryn.tools.jail import Jail, cleaned, told
@@ -26,6 +26,8 @@ TRASH = ".trash"
 SKIPPED = frozenset({TRASH, ".git", "node_modules", "__pycache__", ".venv"})
 """Folders a search does not enter unless it is told to."""
 DEEPEST = 64
+STALE = timedelta(hours=1)
+"""What is half-made for longer belongs to a call that is gone."""
 _CHUNK = 1 << 18
 _RECOUNT = 30.0
 """Seconds after which the disk is counted again: code in the sandbox writes here too."""
@@ -149,10 +151,18 @@ class Workspace:
 
         With `key`, `receipt(key)` gives `output` from the instant the file is there.
         """
+        try:
+            return self._write(path, [body] if isinstance(body, bytes) else body, key, output)
+        except DiskFull:
+            if not (isinstance(body, bytes) and self.tidy()):
+                raise
+            return self._write(path, [body], key, output)
+
+    def _write(self, path: str, chunks: Iterable[bytes], key: str | None, output: Any) -> Found:
         name = self._named(path, to_write=True)
         staged = self._staged(key)
         with told(path), self._cleaned_up(staged):
-            self._fill(staged, [body] if isinstance(body, bytes) else body, path)
+            self._fill(staged, chunks, path)
             if key is not None:
                 self._leave_receipt(key, staged, output)
             self._jail.rename(staged, name)
@@ -206,6 +216,19 @@ class Workspace:
         elif not self.exists(goal):
             raise ToolFailed("not_found", f"there is no {path!r}; file_find shows what there is")
         return goal
+
+    def tidy(self) -> bool:
+        """Empty the trash and drop what broken-off calls left half-made; whether anything was there.
+
+        A write that finds the disk full does this once. Stages with a key stay: a receipt may depend on them.
+        """
+        before = time.time() - STALE.total_seconds()
+        half_made = (self.root / HIDDEN / "tmp").glob("*")
+        old = [one for one in half_made if not one.name.startswith("at_") and one.lstat().st_mtime < before]
+        for one in (gone := [*old, *(self.root / TRASH).glob("*")]):
+            shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+        self._counted_at = -_RECOUNT
+        return bool(gone)
 
     # ---- once
 

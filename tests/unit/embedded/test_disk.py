@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import subprocess
@@ -25,14 +26,15 @@ from unit.embedded.children import child
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path | None]:
-    """A disk of 2 MB of its own; None where this user may not mount one."""
+    """A disk of 2 MB of its own; None where this user may not mount one: the tests then run out of space another way."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], capture_output=True, check=False)
+    mount = ["sh", "-c", 'mount -t tmpfs -o size=2m tmpfs "$0"', str(folder)]
+    mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     try:
-        yield folder if mounted.returncode == 0 else None
+        yield folder if mounted else None
     finally:
-        if mounted.returncode == 0:
+        if mounted:
             subprocess.run(["umount", "-l", folder], check=True)
 
 
@@ -102,19 +104,27 @@ def test_a_blob_that_does_not_fit_leaves_nothing_and_fits_once_there_is_room(tmp
 
 
 @pytest.mark.proves("P47")
-def test_a_full_disk_is_first_cleared_of_what_crashed_writers_left(small_disk: Path | None) -> None:
-    async def main(folder: Path) -> None:
-        blobs = FolderBlobs(folder / "blobs")
-        left = folder / "blobs" / "aside" / "left"
+def test_a_full_disk_is_first_cleared_of_what_crashed_writers_left(
+    tmp_path: Path, small_disk: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        blobs = FolderBlobs((small_disk or tmp_path) / "blobs")
+        left = blobs.folder / "aside" / "left"
         left.write_bytes(bytes(1_900_000))
         os.utime(left, (0, 0))
+        if small_disk is None:
+            monkeypatch.setattr(os, "fsync", lambda handle: _no_space_while(left))
 
         await blobs.put(bytes(300_000))
 
         assert not left.exists()
 
-    if small_disk:
-        asyncio.run(main(small_disk))
+    asyncio.run(main())
+
+
+def _no_space_while(left: Path) -> None:
+    if left.exists():
+        raise OSError(errno.ENOSPC, "No space left on device")
 
 
 READER = """

@@ -7,119 +7,142 @@ import signal
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from auteryn.adapters.embedded.jobs import ProcessJobs
-from unit.embedded.children import child, line
+from unit.embedded.children import child
 
 HANG = 20
 SHORT = timedelta(milliseconds=50)
-LONG = timedelta(hours=1)
 
-WRITES_AND_ENDS = "import pathlib, sys; pathlib.Path(sys.argv[1], sys.argv[2]).write_text('ran')"
-HANGS = """
-import os, pathlib, signal, sys, time
-folder, run = sys.argv[1:]
+SLICE = """
+import os, signal, socket, sys, time
+port, run = sys.argv[1:]
 def told(number, frame):
-    pathlib.Path(folder, run + ".told").write_text("told")
+    line.sendall(b"told")
     if run != "run_deaf":
         sys.exit(0)
+line = socket.create_connection(("127.0.0.1", int(port)))
 signal.signal(signal.SIGTERM, told)
-pathlib.Path(folder, run + ".part").write_text(str(os.getpid()))
-os.rename(os.path.join(folder, run + ".part"), os.path.join(folder, run))
-while True:
+line.sendall(f"{run} {os.getpid()}\\n".encode())
+while run != "run_short":
     time.sleep(60)
 """
+"""Calls the switchboard, then hangs on the line until it is told to stop; the deaf one goes on; the short one ends at once."""
 
 
-def argv(program: str, folder: Path) -> list[str]:
-    return [sys.executable, "-c", program, str(folder)]
+class Caller(NamedTuple):
+    run: str
+    pid: int
+    line: asyncio.StreamReader
+
+    async def until_it_ends(self) -> bytes:
+        """What it says until its line goes dead, as a line does when its process is gone."""
+        return await asyncio.wait_for(self.line.read(), HANG)
 
 
-async def appears(path: Path) -> None:
-    async def look() -> None:
-        while not path.exists():
-            await asyncio.sleep(0.005)
+class Switchboard:
+    """Where the children of a test report."""
 
-    await asyncio.wait_for(look(), HANG)
+    async def __aenter__(self) -> Switchboard:
+        self._callers: asyncio.Queue[Caller] = asyncio.Queue()
+        self._lines: list[asyncio.StreamWriter] = []
+        self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
+        self.argv = [sys.executable, "-c", SLICE, str(self._server.sockets[0].getsockname()[1])]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for line in self._lines:
+            line.close()
+        await asyncio.gather(*(line.wait_closed() for line in self._lines), return_exceptions=True)
+
+    async def next(self) -> Caller:
+        return await asyncio.wait_for(self._callers.get(), HANG)
+
+    @property
+    def silent(self) -> bool:
+        return self._callers.empty()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._lines.append(writer)
+        run, pid = (await reader.readline()).decode().split()
+        self._callers.put_nowait(Caller(run, int(pid), reader))
 
 
-def lives(pid: int) -> bool:
-    """Neither gone nor a zombie."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def gone(caller: Caller) -> bool:
+    """Ended, and reaped: not even a zombie is left."""
+    return not Path(f"/proc/{caller.pid}").exists()
 
 
-def gone(pid: int) -> bool:
-    """Ended, and reaped."""
-    return not Path(f"/proc/{pid}").exists()
-
-
-def test_a_slice_is_a_child_process_with_the_run_as_its_last_argument(tmp_path: Path) -> None:
+def test_a_slice_is_a_child_process_with_the_run_as_its_last_argument() -> None:
     async def main() -> None:
-        jobs = ProcessJobs(argv(WRITES_AND_ENDS, tmp_path))
-        await jobs.start("run_a")
-        await appears(tmp_path / "run_a")
-        await jobs.close()
+        async with Switchboard() as board:
+            jobs = ProcessJobs(board.argv)
+            await jobs.start("run_short")
+            assert (await board.next()).run == "run_short"
+            await jobs.close()
 
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("run", ["run_listens", "run_deaf"])
-def test_a_child_past_its_cap_gets_sigterm_then_sigkill(tmp_path: Path, run: str) -> None:
-    """Whether it listens or not, it ends, and it is reaped."""
+@pytest.mark.proves("P19")
+def test_a_child_past_its_cap_makes_room_for_the_next() -> None:
+    """J2: also one that does not listen."""
 
     async def main() -> None:
-        jobs = ProcessJobs(argv(HANGS, tmp_path), cap=timedelta(milliseconds=500), grace=timedelta(milliseconds=200))
-        await jobs.start(run)
-        await appears(tmp_path / run)
-        pid = int((tmp_path / run).read_text())
-        await appears(tmp_path / f"{run}.told")
-
-        async def reaped() -> None:
-            while not gone(pid):
-                await asyncio.sleep(0.005)
-
-        await asyncio.wait_for(reaped(), HANG)
-        await jobs.close()
+        async with Switchboard() as board:
+            jobs = ProcessJobs(board.argv, cap=timedelta(milliseconds=500), grace=SHORT, max_slices=1)
+            for run in ("run_deaf", "run_short"):
+                await jobs.start(run)
+            while (await board.next()).run != "run_short":
+                pass
+            await jobs.close()
 
     asyncio.run(main())
 
 
 @pytest.mark.proves("F23")
-def test_stop_and_close_end_children_whether_they_listen_or_not(tmp_path: Path) -> None:
-    async def main() -> None:
-        jobs = ProcessJobs(argv(HANGS, tmp_path), grace=SHORT)
-        runs = ["run_listens", "run_deaf", "run_other"]
-        for run in runs:
-            await jobs.start(run)
-            await appears(tmp_path / run)
-        pids = [int((tmp_path / run).read_text()) for run in runs]
+@pytest.mark.parametrize("run", ["run_listens", "run_deaf"])
+def test_stop_tells_a_child_then_kills_it_and_leaves_no_zombie(run: str) -> None:
+    """J3"""
 
-        await jobs.stop("run_deaf")
-        assert [gone(pid) for pid in pids] == [False, True, False]
-        await jobs.close()
-        assert [gone(pid) for pid in pids] == [True, True, True]
+    async def main() -> None:
+        async with Switchboard() as board:
+            jobs = ProcessJobs(board.argv, grace=SHORT if run == "run_deaf" else timedelta(seconds=HANG))
+            await jobs.start(run)
+            await jobs.start("run_other")
+            callers = {caller.run: caller for caller in (await board.next(), await board.next())}
+
+            await jobs.stop(run)
+
+            assert gone(callers[run])
+            assert await callers[run].until_it_ends() == b"told"
+            assert not gone(callers["run_other"])
+            await jobs.close()
+            assert gone(callers["run_other"])
 
     asyncio.run(main())
 
 
-def test_no_more_children_than_the_bound_and_the_rest_wait(tmp_path: Path) -> None:
+def test_no_more_children_than_the_bound_and_the_rest_wait() -> None:
+    """J4: a run that waits in line waits there once."""
+
     async def main() -> None:
-        jobs = ProcessJobs(argv(HANGS, tmp_path), grace=SHORT, max_slices=1)
-        await jobs.start("run_a")
-        await jobs.start("run_b")
-        await jobs.start("run_b")
-        await appears(tmp_path / "run_a")
-        assert not (tmp_path / "run_b").exists()
+        async with Switchboard() as board:
+            jobs = ProcessJobs(board.argv, grace=SHORT, max_slices=1)
+            for run in ("run_a", "run_b", "run_b", "run_c"):
+                await jobs.start(run)
+            assert (await board.next()).run == "run_a"
+            assert board.silent
 
-        await jobs.stop("run_a")
-
-        await appears(tmp_path / "run_b")
-        await jobs.close()
+            await jobs.stop("run_a")
+            assert (await board.next()).run == "run_b"
+            await jobs.stop("run_b")
+            assert (await board.next()).run == "run_c"
+            await jobs.close()
 
     asyncio.run(main())
 
@@ -128,45 +151,38 @@ PARENT = """
 import asyncio, sys
 from auteryn.adapters.embedded.jobs import ProcessJobs
 
-async def main(folder, program):
-    jobs = ProcessJobs([sys.executable, "-c", program, folder])
-    await jobs.start("run_a")
-    print("started", flush=True)
+async def main(argv):
+    await ProcessJobs(argv).start("run_a")
     await asyncio.Event().wait()
 
-asyncio.run(main(*sys.argv[1:]))
+asyncio.run(main(sys.argv[1:]))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
-def test_children_die_with_their_parent(tmp_path: Path) -> None:
+def test_children_die_with_their_parent() -> None:
     async def main() -> None:
-        with child(PARENT, tmp_path, HANGS) as parent:
-            assert line(parent) == "started"
-            await appears(tmp_path / "run_a")
-            pid = int((tmp_path / "run_a").read_text())
-            assert lives(pid)
+        async with Switchboard() as board:
+            with child(PARENT, *board.argv) as parent:
+                caller = await board.next()
 
-            parent.send_signal(signal.SIGKILL)
-            parent.wait()
+                parent.send_signal(signal.SIGKILL)
 
-            async def dead() -> None:
-                while lives(pid):
-                    await asyncio.sleep(0.005)
-
-            await asyncio.wait_for(dead(), HANG)
+                await caller.until_it_ends()
 
     asyncio.run(main())
 
 
 def test_a_command_that_cannot_be_run_harms_nobody(tmp_path: Path) -> None:
     async def main() -> None:
-        jobs = ProcessJobs([str(tmp_path / "absent")], max_slices=1)
-        await jobs.start("run_a")
-        await jobs.close()
-        failing = ProcessJobs([sys.executable, "-c", "raise SystemExit(3)"], max_slices=1)
-        for _ in range(3):
-            await failing.start("run_b")
-        await failing.close()
+        async with Switchboard() as board:
+            absent = ProcessJobs([str(tmp_path / "absent")], max_slices=1)
+            await absent.start("run_a")
+            await absent.start("run_b")
+            await absent.close()
+            failing = ProcessJobs([sys.executable, "-c", "raise SystemExit(3)"], max_slices=1)
+            await failing.start("run_a")
+            await failing.close()
+            assert board.silent
 
     asyncio.run(main())

@@ -7,9 +7,10 @@ import os
 
 import pytest
 
-from auteryn.adapters.embedded.packing import WORDS, packed, unpacked
+from auteryn.adapters.embedded.packing import WORDS, packed, settled, unpacked
 from auteryn.errors import Corrupt
 from auteryn.schema.record import to_json
+from auteryn.schema.versions import read_entry
 from conformance.samples import newborn
 
 
@@ -19,6 +20,13 @@ from conformance.samples import newborn
 def test_what_was_packed_is_unpacked(body: bytes) -> None:
     assert unpacked(packed(body), where="here") == body
     assert len(packed(body)) <= len(body)
+
+
+@pytest.mark.parametrize("size", [1, 799, 800, 985, 986, 5_000])
+def test_a_body_that_was_filled_up_reads_the_same(size: int) -> None:
+    entry = newborn("x" * size).entry
+    for body in (to_json(entry), packed(to_json(entry))):
+        assert read_entry(unpacked(settled(body), where="here")) == entry
 
 
 def test_plain_json_is_read_as_it_is() -> None:

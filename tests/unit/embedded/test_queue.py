@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,7 @@ def test_a_failing_wake_comes_back_ever_later_and_never_stops(tmp_path: Path) ->
         await queue.close()
         database.close()
 
-        pauses = [round(later - earlier) for earlier, later in zip(seen, seen[1:], strict=False)]
+        pauses = [round(later - earlier) for earlier, later in pairwise(seen)]
         assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60]
 
     assert (timedelta(seconds=1), timedelta(seconds=60)) == (FIRST_RETRY, LONGEST_RETRY)

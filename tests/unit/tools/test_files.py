@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from unit.tools.room import Room
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auteryn.policy.limits import OUTPUT_CAP
 from auteryn.schema.record import to_json
 from auteryn.tools.files import file_delete, file_edit, file_find, file_grep, file_move, file_read, file_write
-
+from unit.tools.room import Room
 
 # ---- file_read
 
@@ -33,8 +32,9 @@ def test_windows_lines_byte_order_marks_and_bad_bytes_are_read(room: Room) -> No
     assert room.call(file_read, path="a.txt")["text"] == "1\tone\n2\tt\ufffdwo"
 
 
-def test_pages_of_a_long_file_join_up_and_each_stays_under_the_output_cap(room: Room) -> None:
-    lines = [f"line {n} " + "x" * (n % 90) for n in range(1, 1_001)]
+@pytest.mark.parametrize("letter", ["x", "字", '"', "\x01"])
+def test_pages_of_a_long_file_join_up_and_each_stays_under_the_output_cap(room: Room, letter: str) -> None:
+    lines = [f"line {n} " + letter * (n % 90) for n in range(1, 1_001)]
     room.put("a.txt", "\n".join(lines))
     seen, at = list[str](), 1
     while at:
@@ -45,10 +45,12 @@ def test_pages_of_a_long_file_join_up_and_each_stays_under_the_output_cap(room: 
     assert seen == lines
 
 
-def test_one_endless_line_is_cut_and_said_so(room: Room) -> None:
-    room.put("a.txt", "x" * 50_000 + "\nnext")
+@pytest.mark.parametrize("letter", ["x", "字", "\x01"])
+def test_one_endless_line_is_cut_and_said_so(room: Room, letter: str) -> None:
+    room.put("a.txt", letter * 50_000 + "\nnext")
     page = room.call(file_read, path="a.txt")
-    assert page["total"] == 2 and "(cut: the line goes on)" in page["text"] and page["text"].endswith("2\tnext")
+    assert page["total"] == 2 and "(cut: the line goes on)" in page["text"] and len(to_json(page)) <= OUTPUT_CAP
+    assert room.call(file_read, path="a.txt", offset=2)["text"] == "2\tnext"
 
 
 def test_a_gigabyte_of_nothing_is_refused_at_once(room: Room) -> None:

@@ -35,7 +35,7 @@ CHECKPOINT_BYTES = 4_000_000
 """Size of the write-ahead log at which it is folded into the file: larger writes fewer bytes in all, and takes more room."""
 
 LAZY_SECONDS = 0.05
-"""Longest wait of a lazy write for company."""
+"""Longest wait of a posted write for company."""
 
 RETRY_SECONDS = 0.002
 """Between two looks at a lock that another process holds: a few commits' time."""
@@ -62,21 +62,18 @@ class Database:
         self.alive = Alive(home)
         self.elsewhere = Elsewhere(home, self.alive.token, self._version)
 
-    async def write(self, apply: Apply[T], *, lazily: bool = False) -> T:
-        """Run `apply` in the next flush; back when it is safe. What it raises is raised here and harms no other write.
-
-        Lazily: with whoever writes next, at most `LAZY_SECONDS` later.
-        """
-        loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # nobody waits any more for what an ended loop left behind
-            self._loop, self._timer, self._soon, self._pending = loop, None, False, []
-        pending = _Pending(apply, loop.create_future())
-        self._pending.append(pending)
-        if not lazily and not self._soon:
+    async def write(self, apply: Apply[T]) -> T:
+        """Run `apply` in the next flush; back when it is safe. What it raises is raised here and harms no other write."""
+        done = self._enlist(apply)
+        if not self._soon:
             self._flush_in(0)
-        elif not self._timer:
+        return await done
+
+    def post(self, apply: Apply[Any]) -> None:
+        """Run `apply` with whoever writes next, at most `LAZY_SECONDS` later. For what may be lost: nobody waits for it."""
+        self._enlist(apply).add_done_callback(lambda done: done.cancelled() or done.exception())
+        if not self._timer:
             self._flush_in(LAZY_SECONDS)
-        return await pending.done
 
     def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """What a query finds; sees every confirmed write of every process."""
@@ -113,6 +110,14 @@ class Database:
         self.close()
 
     # ---- the flush
+
+    def _enlist(self, apply: Apply[T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # nobody waits any more for what an ended loop left behind
+            self._loop, self._timer, self._soon, self._pending = loop, None, False, []
+        pending = _Pending(apply, loop.create_future())
+        self._pending.append(pending)
+        return pending.done
 
     def _flush_in(self, seconds: float) -> None:
         assert self._loop

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -114,6 +113,11 @@ class ProcessJobs(_BoundedJobs):
     ) -> None:
         super().__init__(cap=cap, grace=grace, max_slices=max_slices)
         self._argv = argv
+        self._pids: dict[str, int] = {}
+
+    def pid_of(self, run: str) -> int | None:
+        """The process that sits on this run now, if one does."""
+        return self._pids.get(run)
 
     async def _sit(self, run: str, stop: asyncio.Event) -> None:
         child = await asyncio.create_subprocess_exec(
@@ -124,6 +128,7 @@ class ProcessJobs(_BoundedJobs):
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
         )
+        self._pids[run] = child.pid
         ended = asyncio.ensure_future(child.wait())
         try:
             await self._until_over(ended, stop)
@@ -131,6 +136,7 @@ class ProcessJobs(_BoundedJobs):
                 _signal_group(child.pid, signal.SIGTERM)
                 await asyncio.wait([ended], timeout=self._grace.total_seconds())
         finally:
+            self._pids.pop(run, None)
             _signal_group(child.pid, signal.SIGKILL)  # also what the child may have left behind
         code = await ended
         if code not in (0, -signal.SIGTERM, -signal.SIGKILL):
@@ -138,17 +144,20 @@ class ProcessJobs(_BoundedJobs):
 
 
 _PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def _die_with(parent: int) -> Callable[[], None]:
-    """Run in the child before its program: the kernel kills it when its parent is gone."""
+    """Run in the child before its program: the kernel kills it when its parent is gone. Only Linux knows how."""
+    if sys.platform != "linux":
+        return lambda: None
+    import ctypes  # here: a host whose slices are tasks need not load it
+
+    libc = ctypes.CDLL(None)
 
     def bind() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:  # gone before the line above
-                os._exit(1)
+        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # gone before the line above
+            os._exit(1)
 
     return bind
 

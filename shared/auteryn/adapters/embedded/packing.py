@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zlib
 
+from auteryn.adapters.embedded.tables import PAGE_BYTES
 from auteryn.errors import Corrupt
 
 WORDS = (
@@ -41,6 +42,12 @@ _STREAM = b"x"
 SHORT_BYTES = 200
 """Shorter bodies stay as they are."""
 
+SPILLS_FROM = PAGE_BYTES - 38
+"""Body bytes from which SQLite moves most of a row to pages of its own (row header included, page bytes - 35 stay)."""
+
+AWKWARD_FROM = 800
+"""Measured over pairs of sizes: from here to `SPILLS_FROM`, filling up keeps 1.1 to 1.5 times the payload instead of up to 2.1."""
+
 
 def packed(body: bytes) -> bytes:
     """Smaller, and readable by `unpacked` for ever; some 10 µs for a kilobyte."""
@@ -48,6 +55,12 @@ def packed(body: bytes) -> bytes:
         return body
     stream = zlib.compressobj(3, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, WORDS)
     return stream.compress(body) + stream.flush()
+
+
+def settled(body: bytes) -> bytes:
+    """A body that nearly fills a page is filled up with spaces until it spills: else the row beside it has no room there, and
+    two pages hold what could share one."""
+    return body.ljust(SPILLS_FROM) if AWKWARD_FROM <= len(body) < SPILLS_FROM else body
 
 
 def unpacked(body: bytes, *, where: str) -> bytes:

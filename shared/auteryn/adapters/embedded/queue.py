@@ -137,7 +137,7 @@ class SqliteQueue:
             await self._database.write(lambda c: c.execute(_FAILED, (again, run, claim)).rowcount)
             return
         self._failures.pop(run, None)
-        await self._database.write(lambda c: _done(c, run, claim), lazily=True)
+        self._database.post(lambda c: _done(c, run, claim))  # lost, it comes once more: at least once
 
 
 def _done(c: sqlite3.Connection, run: str, claim: int) -> None:

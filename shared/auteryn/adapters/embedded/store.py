@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
-from auteryn.adapters.embedded.packing import packed, unpacked
+from auteryn.adapters.embedded.packing import packed, settled, unpacked
 from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
 from auteryn.ports.store import Lease, Page
 from auteryn.schema.change import Change, Doc, Newborn
@@ -57,7 +57,7 @@ class SqliteStore:
 
     async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
         run, (row, entry) = newborn.run, _born_row(newborn)
-        born_row = (row, packed(entry))
+        born_row = (row, settled(packed(entry)))
 
         def apply(c: sqlite3.Connection) -> str:
             """The id of the run that now exists."""
@@ -77,7 +77,7 @@ class SqliteStore:
 
     async def commit(self, change: Change) -> None:
         entry, run, n = change.entry, change.run, self._number(change.run.id)
-        body = packed(to_json(entry)) if change.leave else to_json(entry)
+        body = settled(packed(to_json(entry)) if change.leave else to_json(entry))
         summary = packed(to_json(run)) if change.summary else None
         wake_at = None if change.wake_at is None or run.terminal else micros(change.wake_at)
         children = [_born_row(child) for child in change.children]
@@ -333,7 +333,7 @@ def _born_row(newborn: Newborn) -> _Born:
     run = newborn.run
     wake_at = None if newborn.wake_at is None or run.terminal else micros(newborn.wake_at)
     parent = run.parent.run if run.parent else None
-    return (run.id, run.owner, parent, run.status, wake_at), to_json(newborn.entry)
+    return (run.id, run.owner, parent, run.status, wake_at), settled(to_json(newborn.entry))
 
 
 def _insert_runs(c: sqlite3.Connection, newborn: Sequence[_Born]) -> int:

@@ -75,11 +75,12 @@ class Tables:
         self.real: dict[str, str] = {}
         """Real path → path as the model knows it."""
 
-    def ask(self, sql: str, limit: int) -> Answer:
+    def ask(self, sql: str, limit: int, *, most_cells: int | None = None) -> Answer:
         """Run the statements; the last one's rows. Raises `ToolFailed` with DuckDB's message and the known columns."""
         last = self._all_but_last(sql)
         cursor = self._with_times_as_text(last, self.run(last))
         columns = [str(column[0]) for column in cursor.description or ()]
+        limit = limit if most_cells is None else min(limit, most_cells // max(1, len(columns)))
         rows: list[tuple[Any, ...]] = cursor.fetchmany(limit + 1) if columns else []
         truncated = len(rows) > limit
         count = self.one(f"SELECT count(*) FROM ({last}\n)")[0] if truncated else len(rows)
@@ -236,12 +237,13 @@ def _opened_source(tables: Tables, leash: Leash, links: _Links, alias: str, path
     return source
 
 
-def plain_rows(files: Workspace, sql: str, limit: int, leash: Leash) -> Answer:
-    """The rows of a query over the workspace's files; raises `ToolFailed("too_large")` beyond `limit`."""
+def whole_result(files: Workspace, sql: str, leash: Leash, *, most_rows: int, most_cells: int | None = None) -> Answer:
+    """All rows of a query over the workspace's files; raises `ToolFailed("too_large")` if they are more than that."""
     with opened(files, leash, sql=sql) as (tables, rewritten):
-        answer = tables.ask(rewritten, limit)
+        answer = tables.ask(rewritten, most_rows, most_cells=most_cells)
     if answer.truncated:
-        raise ToolFailed("too_large", f"{answer.row_count:,} rows are more than {limit:,}: aggregate them in SQL first")
+        most = f"{len(answer.rows):,} (of {len(answer.columns)} columns)"
+        raise ToolFailed("too_large", f"{answer.row_count:,} rows are more than {most}: aggregate or filter them in SQL first")
     return answer
 
 

@@ -14,6 +14,8 @@ from auteryn.tools.leash import Leash
 from auteryn.tools.tables.words import identifier
 
 SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+MOST_CELLS = 5_000_000
+"""Empty ones included: one stray cell in the last corner makes 17 billion."""
 _CHUNK = 20_000
 _INT_LIMIT = 1 << 53
 
@@ -28,7 +30,12 @@ def sheet_cells(real: Path, shown: str, sheet: str | None) -> tuple[str, list[st
     try:
         with CalamineWorkbook.from_path(str(real)) as book:
             name = _chosen(book.sheet_names, sheet, shown)
-            return name, list(book.sheet_names), book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            found = book.get_sheet_by_name(name)
+            if found.total_height * found.total_width > MOST_CELLS:
+                raise ToolFailed(
+                    "too_large", f"{shown!r}: {found.total_height:,} rows x {found.total_width:,} columns are too many"
+                )
+            return name, list(book.sheet_names), found.to_python(skip_empty_area=False)
     except CalamineError as error:
         if "password" in str(error).lower():
             raise ToolFailed("auth", f"{shown!r} is protected by a password") from error

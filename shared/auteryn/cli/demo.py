@@ -1,0 +1,28 @@
+"""`auteryn demo`: the whole product in under a minute, without a key."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from auteryn.cli.home import going
+from auteryn.cli.root import Common, common
+
+
+@click.command()
+@click.option("--no-kill", is_flag=True, help="Do without the crash in the middle.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the files go that the run made: auteryn-out/RUN.")
+@common
+@click.pass_obj
+def demo(common: Common, no_kill: bool, out: Path | None) -> int:
+    """Watch a run plan, work side by side, be killed, go on, ask, and hand over its files.
+
+    Only the model is a script. Engine, store, tools, files, processes and the crash are real. Uses a new home in the
+    temporary folder; with --home, that one.
+    """
+    from auteryn.demo.play import play
+
+    home = common.home or tempfile.mkdtemp(prefix="auteryn-demo-")
+    return going(play(common, Path(home), kill=not no_kill, out=out))

@@ -1,0 +1,306 @@
+"""The agent: where a program starts runs and asks about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack, cast
+
+import msgspec
+
+from auteryn.client.events import Callback, Listeners
+from auteryn.client.people import answer_to
+from auteryn.client.plan import Plan
+from auteryn.client.task import Result, Task
+from auteryn.client.world import world_of
+from auteryn.errors import Invalid, NotFound, Refused
+from auteryn.ports.model import Model
+from auteryn.schema.human import Answer, Ask, InputType
+from auteryn.schema.plan import StepDraft
+from auteryn.schema.run import FileCheck, Run
+from auteryn.service.logs import LogLine
+from auteryn.service.new import Budget, NewRun, drafts, lifetime
+from auteryn.tools.tool import Tool
+
+T = TypeVar("T")
+ModeWord = Literal["auto", "fast", "deep"]
+
+
+class TaskOptions(TypedDict, total=False):
+    """What may be said about a run beside its task; what is not said is as `configure` left it."""
+
+    goal: str
+    files: Mapping[str, bytes | str | Path] | Sequence[str | Path]
+    """Name → content (bytes) or a file to copy (a path); or just paths."""
+    include_thoughts: bool
+    auto_retry: bool
+    max_duration: str
+    budget: Budget | Mapping[str, float]
+    """Such as `{"credits": 500}` or `{"llm_calls": 200}`."""
+    deliverables: Sequence[str | FileCheck | Mapping[str, Any]]
+    """Files that must be there before the run counts as completed."""
+    approve: Literal["ask", "auto"]
+    key: str
+    """Idempotency key: the same key is the same run."""
+    title: str
+    labels: dict[str, str]
+
+
+class RunOptions(TaskOptions, total=False):
+    steps: Sequence[StepDraft | Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    mode: ModeWord = "auto"
+    include_thoughts: bool = False
+    max_duration: str = "1w"
+    auto_retry: bool = True
+
+
+class Agent:
+    """Runs live in `home` (default `$AUTERYN_HOME`, else `~/.auteryn`): one folder, no account, no server.
+
+    Opening a home resumes whatever was interrupted in it; `tools` are your own functions, made with `@auteryn.tool`.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        api_key: str | None = None,
+        home: str | Path | None = None,
+        *,
+        model: Model | None = None,
+        tools: Iterable[Tool] = (),
+    ) -> None:
+        if endpoint is not None:
+            raise Refused(f"endpoint: {endpoint!r} cannot be reached: this release works in a folder only; leave endpoint out")
+        if api_key is not None:
+            raise Invalid("api_key", "…", "belongs to an endpoint; the model's own key is read from GEMINI_API_KEY")
+        self.world = world_of(home, model=model, tools=tools)
+        self._defaults, self._listeners = Defaults(), Listeners()
+        self._last: Task | None = None
+        self._tasks: dict[str, Task] = {}
+
+    # ---- runs
+
+    def run(
+        self,
+        input: str,
+        mode: ModeWord | None = None,
+        *,
+        timeout: float | timedelta | None = None,
+        **options: Unpack[RunOptions],
+    ) -> Result:
+        """Carry out a task and return its result. Raises what `Task.result` raises."""
+        return self.run_async(input, mode, **options).result(timeout)
+
+    def run_async(self, input: str, mode: ModeWord | None = None, **options: Unpack[RunOptions]) -> Task:
+        """Start a task and return at once; it is stored by then, and goes on whatever becomes of this program."""
+        return self._start(self._new(input, mode, options))
+
+    def configure(
+        self,
+        *,
+        mode: ModeWord | None = None,
+        include_thoughts: bool | None = None,
+        max_duration: str | None = None,
+        auto_retry: bool | None = None,
+    ) -> None:
+        """How later runs of this agent are started; what is not named stays. Raises `Invalid` (a `ValueError`)."""
+        if mode is not None and mode not in ("auto", "fast", "deep"):
+            raise Invalid("mode", mode, "is none of 'auto', 'fast', 'deep'")
+        if max_duration is not None:
+            lifetime(max_duration)
+        said = {"mode": mode, "include_thoughts": include_thoughts, "max_duration": max_duration, "auto_retry": auto_retry}
+        self._defaults = replace(self._defaults, **{name: value for name, value in said.items() if value is not None})
+
+    def task(self, run_id: str) -> Task:
+        """Attach to a run, in whatever process it was started; raises `NotFound`."""
+        self.world.call(self.world.desk.get(run_id))
+        return Task(run_id, self)
+
+    def tasks(self, limit: int = 50) -> list[Task]:
+        """Runs of this home, newest first."""
+        return [Task(run.id, self) for run in self.world.call(self.world.desk.runs(limit=limit)).runs]
+
+    # ---- plans
+
+    def create_task_plan(
+        self,
+        description: str = "",
+        steps: Sequence[StepDraft | Mapping[str, Any]] = (),
+        mode: ModeWord | None = None,
+        **options: Unpack[TaskOptions],
+    ) -> Plan:
+        """Start a plan. Steps that do not depend on each other run in parallel; `plan.waves` says which do."""
+        if not steps:
+            raise Invalid("steps", [], "must hold at least one step")
+        task = self._start(self._new(description, mode, {**options, "steps": steps}))
+        plan = self._get(task.id).plan
+        assert plan is not None, "a run that is given steps has a plan"
+        return Plan(plan, task)
+
+    def get_task_progress(self, of: Plan | Task | str | None = None) -> dict[str, Any]:
+        """plan_id, status, current_step, total_steps and steps, of a plan, task or id; of the newest, if none is named."""
+        return self.world.call(self.world.desk.progress(self._id(of)))
+
+    # ---- people
+
+    def request_approval(self, message: str, options: Sequence[str] = ("Yes", "No"), *, context: str = "") -> str:
+        """Ask a person to choose, and return the chosen option word for word. At a terminal it is asked there; else it
+        waits until somebody answers with `auteryn answer` or from another program."""
+        run = self.world.call(self.world.desk.ask(message, options=tuple(options), context=context))
+        return answer_to(self.world, run.id)
+
+    def request_input(
+        self,
+        message: str,
+        input_type: InputType = "text",
+        validation: str | None = None,
+        options: Sequence[str] = (),
+        *,
+        json_schema: dict[str, Any] | None = None,
+        context: str = "",
+    ) -> Any:
+        """Ask a person for a text, number, date, email, url, choice or JSON. `validation`: `email`, `url`, `number`, `date` or
+        `regex:PATTERN`. What does not pass is refused with the rule, and asked for again."""
+        question = self.world.desk.ask(
+            message,
+            kind="input",
+            options=tuple(options),
+            input_type=input_type,
+            validation=validation,
+            json_schema=json_schema,
+            context=context,
+        )
+        return answer_to(self.world, self.world.call(question).id)
+
+    def asks(self) -> list[Ask]:
+        """Every open question of this home."""
+        return self.world.call(self.world.desk.asks())
+
+    def answer(self, ask_id: str, value: Any, by: str = "owner", *, remember: bool = False) -> Answer:
+        """Answer a question of any run; the first answer counts."""
+        return self.world.call(self.world.desk.answer(ask_id, value, by, remember))
+
+    # ---- watching
+
+    def on(self, event: str, callback: Callback) -> Callable[[], None]:
+        """Call `callback` with every event of this kind (`progress`, `thought`, `message`, `tool_call`, …) of the runs this
+        agent starts. Its errors are logged and harm nothing. Returns what unsubscribes it."""
+        unsubscribe = self._listeners.add(event, callback)
+        for task in self._tasks.values():
+            if task.status() in ("pending", "running"):
+                self._listeners.follow(task)
+        return unsubscribe
+
+    def get_logs(self, run_id: Task | str | None = None, level: str = "info", after: int = 0) -> list[LogLine]:
+        """Log lines of this level and above; printed, a line reads like one of a log file."""
+        return self.world.call(self.world.desk.logs(self._id(run_id), level, after))
+
+    def stream_logs(self, run_id: Task | str | None = None, level: str = "info", after: int = 0) -> Iterator[LogLine]:
+        """The same, and then every new line, until the run has ended."""
+        return self.world.iterate(self.world.desk.log_tail(self._id(run_id), level, after))
+
+    def get_metrics(self, run_id: Task | str | None = None) -> dict[str, Any]:
+        """duration, llm_calls, tool_calls, tokens_used and credits_consumed, over all slices, steps and retries."""
+        return self.world.call(self.world.desk.metrics(self._id(run_id)))
+
+    def get_credit_usage(self, run_id: Task | str | None = None) -> dict[str, Any]:
+        """total_credits and their breakdown into llm_calls, tool_calls and storage."""
+        return self.world.call(self.world.desk.credits(self._id(run_id)))
+
+    def tools(self) -> list[dict[str, Any]]:
+        return self.world.call(self.world.desk.tools())
+
+    # ---- the end
+
+    def close(self) -> None:
+        """Stop working in this home, for every agent of this process. Runs that are under way go on when it is opened again."""
+        self.world.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # ---- pieces
+
+    def started(self, run_id: str) -> Task:
+        """A run of this agent: its listeners hear of it, and it is the newest."""
+        task = self._last = self._tasks[run_id] = Task(run_id, self)
+        self._listeners.follow(task)
+        return task
+
+    def heard_out(self, run_id: str) -> None:
+        self._listeners.heard_out(run_id)
+        self._tasks.pop(run_id, None)
+
+    def _start(self, new: NewRun) -> Task:
+        return self.started(self.world.call(self.world.desk.create(new)).id)
+
+    def _get(self, run_id: str) -> Run:
+        return self.world.call(self.world.desk.get(run_id))
+
+    def _new(self, input: str, mode: str | None, options: RunOptions) -> NewRun:
+        given = cast("dict[str, Any]", dict(options))
+        if unknown := set(given) - set(RunOptions.__annotations__):
+            raise Invalid("option", min(unknown), f"is not known; {', '.join(RunOptions.__annotations__)} are")
+        defaults = self._defaults
+        given.setdefault("include_thoughts", defaults.include_thoughts)
+        given.setdefault("auto_retry", defaults.auto_retry)
+        given.setdefault("max_duration", defaults.max_duration)
+        given["steps"] = drafts(given.get("steps", ()))
+        given["files"] = _files(given.get("files", {}))
+        given["budget"] = _budget(given.get("budget", Budget()))
+        given["deliverables"] = tuple(map(_deliverable, given.get("deliverables", ())))
+        return NewRun(input=input, mode=cast("ModeWord", mode or defaults.mode), **given)
+
+    def _id(self, of: Plan | Task | str | None) -> str:
+        """The run meant: by itself, by its plan, by id, or the newest of this agent, else of this home."""
+        match of:
+            case Plan():
+                return of.task.id
+            case Task():
+                return of.id
+            case str() if of.startswith("plan_"):
+                return self.world.call(self.world.desk.run_of_plan(of)).id
+            case str():
+                return of
+            case None:
+                newest = [self._last] if self._last else self.tasks(limit=1)
+                if not newest:
+                    raise NotFound(f"there is no run in {str(self.world.home)!r} yet")
+                return newest[0].id
+
+
+def _files(given: Mapping[str, bytes | str | Path] | Sequence[str | Path]) -> dict[str, bytes | Path]:
+    if isinstance(given, Mapping):
+        return {name: body if isinstance(body, bytes) else Path(body) for name, body in given.items()}
+    paths = [Path(path) for path in given]
+    for path in paths:
+        if sum(other.name == path.name for other in paths) > 1:
+            raise Invalid("files", path.name, "is the name of two files: give them as {name: path}")
+    return {path.name: path for path in paths}
+
+
+def _budget(given: Budget | Mapping[str, float]) -> Budget:
+    return given if isinstance(given, Budget) else _converted(given, Budget, "budget")
+
+
+def _deliverable(given: str | FileCheck | Mapping[str, Any]) -> FileCheck:
+    if isinstance(given, str):
+        return FileCheck(path=given)
+    return given if isinstance(given, FileCheck) else _converted(given, FileCheck, "deliverables")
+
+
+def _converted(given: Any, shape: type[T], field: str) -> T:
+    try:
+        return msgspec.convert(given, shape)
+    except msgspec.ValidationError as error:
+        raise Invalid(field, given, f"cannot be read: {error}") from error

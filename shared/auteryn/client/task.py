@@ -1,0 +1,122 @@
+"""A task: one run, as the person who started it sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from auteryn.client.events import Event
+from auteryn.errors import RunCancelled, RunFailed
+from auteryn.schema.run import Artifact, Run, Verdict
+from auteryn.service.progress import Standing
+
+if TYPE_CHECKING:
+    from auteryn.client.agent import Agent
+
+
+class Status(str):
+    """`pending`, `running`, `completed`, `failed` or `cancelled`, as a plain string, and what stands behind it."""
+
+    detail: str
+    """Such as "Day 2 of 7, Step 3/6 complete"."""
+    state: str
+    """The engine's own word: beside those five, `waiting` and `paused`."""
+    why: str
+    """One sentence: why nothing happens now, or that something does."""
+    day: int
+    days: int
+    step: int
+    """Completed steps."""
+    steps: int
+
+    @classmethod
+    def of(cls, standing: Standing) -> Self:
+        status = cls(standing.status)
+        status.detail, status.state, status.why = standing.detail, standing.state, standing.why
+        status.day, status.days, status.step, status.steps = standing.day, standing.days, standing.step, standing.steps
+        return status
+
+
+class Result(str):
+    """The result's text, and what came with it."""
+
+    run_id: str
+    artifacts: tuple[Artifact, ...]
+    """Published files; `task.artifact(path)` reads one."""
+    verdicts: tuple[Verdict, ...]
+    """On every declared deliverable."""
+
+    @classmethod
+    def of(cls, run: Run) -> Self:
+        """Raises `RunFailed` or `RunCancelled` for a run that has no result."""
+        if run.status == "cancelled":
+            raise RunCancelled("cancelled", f"run {run.id!r} was cancelled", partial=run.result)
+        if run.failure:
+            raise RunFailed(run.failure.reason, f"run {run.id!r} failed: {run.failure.message}", partial=run.result)
+        result = cls(run.result or "")
+        result.run_id, result.artifacts, result.verdicts = run.id, run.artifacts, run.verdicts
+        return result
+
+
+class Task:
+    """A run that was started here, before, or in another process: `Task("run_…", agent)` attaches to any of them."""
+
+    def __init__(self, id: str, agent: Agent) -> None:
+        self.id, self._agent, self._world = id, agent, agent.world
+
+    def __repr__(self) -> str:
+        return f"Task({self.id!r})"
+
+    def status(self) -> Status:
+        """Where the run stands; equal to one of the five words."""
+        return Status.of(self._world.call(self._world.desk.standing(self.id)))
+
+    def result(self, timeout: float | timedelta | None = None) -> Result:
+        """Wait for the end and return the result, the same every time.
+
+        Raises `TimeoutError` after `timeout` seconds (and the run goes on), `RunFailed` with reason and partial result,
+        `RunCancelled`.
+        """
+        span = timeout if timeout is None or isinstance(timeout, timedelta) else timedelta(seconds=timeout)
+        run = self._world.call(self._world.desk.result(self.id, span))
+        self._agent.heard_out(self.id)
+        return Result.of(run)
+
+    def cancel(self, by: str = "owner") -> None:
+        """Stop the run and its steps within seconds; what it has so far stays. Repeating it changes nothing."""
+        self._world.call(self._world.desk.cancel(self.id, by))
+
+    def pause(self) -> None:
+        self._world.call(self._world.desk.pause(self.id))
+
+    def resume(self) -> None:
+        self._world.call(self._world.desk.resume(self.id))
+
+    def send(self, text: str, mode: Literal["steer", "queue"] = "steer") -> None:
+        """A message to the agent: `steer` before its next model call, `queue` when it would otherwise end."""
+        self._world.call(self._world.desk.send(self.id, text, mode))
+
+    def retry(self, step: int | None = None) -> Task:
+        """Do a failed step again; of a run that has failed, a new run that keeps what its completed steps found."""
+        run = self._world.call(self._world.desk.retry(self.id, step))
+        return self._agent.started(run.id)
+
+    def events(self, after: str | None = None) -> Iterator[Event]:
+        """Everything that happened, from the beginning or after an event's `id`, then what happens, until the end."""
+        for event in self._world.iterate(self._world.desk.events(self.id, after)):
+            yield Event(event)
+
+    def artifacts(self) -> tuple[Artifact, ...]:
+        return self._world.call(self._world.desk.artifacts(self.id))
+
+    def artifact(self, path_or_id: str) -> bytes:
+        """A published file, as it was published."""
+        return self._world.call(self._world.desk.artifact(self.id, path_or_id))
+
+    def scratchpad(self) -> dict[str, list[str]]:
+        """What the agent noted, by section."""
+        return self._world.call(self._world.desk.scratchpad(self.id))
+
+    def progress(self) -> dict[str, Any]:
+        return self._world.call(self._world.desk.progress(self.id))

@@ -1,0 +1,138 @@
+"""What `auteryn demo` does: it starts a real run, follows it as any terminal does, and pulls the plug once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from auteryn.cli import exits
+from auteryn.cli.follow import Follow, follow
+from auteryn.cli.home import Home, opened
+from auteryn.cli.root import Common
+from auteryn.cli.screen import Screen
+from auteryn.compose import Settings, pid_of
+from auteryn.demo.counts import FILE
+from auteryn.demo.marker import Marker, mark
+from auteryn.demo.script import CHART, PUBLISH, SUMMARY, TASK, WORKBOOK
+from auteryn.demo.site import served
+from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane
+from auteryn.schema.human import Ask
+from auteryn.schema.run import FileCheck, Run
+from auteryn.service.new import NewRun
+from auteryn.service.stream import StreamEvent
+
+VICTIM = 2
+"""The step whose process is killed: it is under way beside two others."""
+SELF_ANSWER_SECONDS = 3.0
+"""How long the question stays open where nobody sits: long enough to see that nothing runs meanwhile."""
+
+HEAD = """\
+The model in this demo is a script: no key, no network, and nothing it says was thought.
+All else is real: the engine, its database, the tools, the files, one process for every
+slice of work, and the kill -9 in the middle."""
+
+
+async def play(common: Common, home: Path, *, kill: bool, out: Path | None) -> int:
+    """The whole demo; gives the exit code of its run."""
+    screen = Screen(quiet=common.quiet or common.json)
+    common.home = str(home)
+    _say_what_it_is(screen, home)
+    with served() as site:
+        mark(Settings(home=home), Marker(site=site))
+        async with opened(common, isolate=True) as there:
+            run = await there.desk.create(_task())
+            plug = _Plug(there, screen) if kill else None
+            how = Follow(thoughts=True, out=out, seen=plug.seen if plug else None, answers=_answerer(screen))
+            try:
+                code = await follow(common, there, run.id, how)
+            finally:
+                await plug.close() if plug else None
+            if code == exits.DONE and not common.json:
+                await _show_what_happened(screen, there, run.id)
+    return code
+
+
+def _task() -> NewRun:
+    return NewRun(
+        input=TASK,
+        title="Three bicycle counters",
+        mode="deep",
+        include_thoughts=True,
+        files={FILE.name: FILE},
+        deliverables=tuple(FileCheck(path=path) for path in (SUMMARY, WORKBOOK, CHART)),
+    )
+
+
+def _say_what_it_is(screen: Screen, home: Path) -> None:
+    for line in HEAD.splitlines():
+        screen.line(line)
+    screen.line()
+    screen.paragraph(f"Task: {TASK}", indent="  ")
+    screen.line()
+    screen.parts(("home  ", "dim"), (str(home), "dim"))
+
+
+def _answerer(screen: Screen) -> Callable[[Ask], Awaitable[Any]] | None:
+    """Nobody, where a person can answer; else the demo itself, and it says so."""
+    if screen.live and sys.stdin.isatty():
+        return None
+
+    async def answer(ask: Ask) -> str:
+        await asyncio.sleep(SELF_ANSWER_SECONDS)
+        screen.line(f"  nobody sits at this terminal: the demo answers its own question with {PUBLISH!r}")
+        return PUBLISH
+
+    return answer
+
+
+class _Plug:
+    """Kills the process that works on one step, in the middle of a call, once."""
+
+    def __init__(self, home: Home, screen: Screen) -> None:
+        self._home, self._screen = home, screen
+        self._victim = ""
+        self._pulling: asyncio.Task[None] | None = None
+
+    def seen(self, event: StreamEvent) -> None:
+        if event.kind == "step" and event.data["id"] == VICTIM and event.data["status"] == "in_progress":
+            self._victim = event.data["run"]
+        if event.kind == "tool_call" and event.run == self._victim and event.data["tool"] == "site_read" and not self._pulling:
+            self._pulling = asyncio.create_task(self._pull())
+
+    async def close(self) -> None:
+        if self._pulling:
+            await asyncio.gather(self._pulling)
+
+    async def _pull(self) -> None:
+        pid = pid_of(self._home.host, self._victim)
+        if pid is None:
+            return
+        os.kill(pid, signal.SIGKILL)
+        self._screen.parts(("✕ ", "red"), (f"kill -9 {pid}", "bold"), f"  the process of step {VICTIM}, in the middle of a call")
+
+
+async def _show_what_happened(screen: Screen, home: Home, run_id: str) -> None:
+    """The time line of the tree, and what one can look at now."""
+    store, root = home.host.engine.services.store, await home.desk.get(run_id)
+    lanes = [lane("run", await store.journal(root.id))]
+    for step in root.plan.steps if root.plan else ():
+        journal = await store.journal(step.run) if step.run else ()
+        lanes.append(lane(f"step {step.id}", journal))
+    screen.line()
+    for line in drawn(lanes, screen.width - 1):
+        screen.line(line)
+    screen.line(f"{WORK} a process is at work   {WAIT} waiting: no process, no cost   {KILL} killed", "dim")
+    screen.line()
+    _say_what_next(screen, home, root)
+
+
+def _say_what_next(screen: Screen, home: Home, run: Run) -> None:
+    at = f"auteryn --home {home.settings.home}"
+    screen.line("Look closer:")
+    for command, what in (("logs", "every fact"), ("metrics", "time, calls, tokens"), ("watch", "the same once more, from the journal")):
+        screen.parts(f"  {at} {command} {run.id}", (f"   {what}", "dim"))

@@ -1,0 +1,220 @@
+"""What the code and `infra/terraform` must agree on in Google Cloud. Pure data: a test compares both sides, name by name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from auteryn.schema.record import Record
+
+Deployable = Literal["api", "dispatch", "slice"]
+"""What runs: the public service, the private service, the job. One image, three commands."""
+
+# ---- names; Terraform hands those that an adapter needs to it by the environment (below)
+
+API = "auteryn-api"
+DISPATCH = "auteryn-dispatch"
+JOB = "auteryn-slice"
+JOB_LARGE = "auteryn-slice-large"
+"""The same with more memory, for a run whose slice ended without a word: the platform kills for memory, not for disk."""
+DATABASE = "auteryn"
+QUEUE = "auteryn-wakes"
+"""Not free again for 7 days once deleted (Cloud Tasks quotas)."""
+STEPS_TOPIC = "auteryn-steps"
+STEPS_SUBSCRIPTION = "auteryn-steps-dispatch"
+DEAD_TOPIC = "auteryn-steps-dead"
+DEAD_SUBSCRIPTION = "auteryn-steps-dead"
+"""A dead-letter topic that nobody subscribes to loses its messages."""
+EVENTS_TOPIC = "auteryn-events"
+FEED_PREFIX = "auteryn-feed-"
+"""Each API instance makes a subscription of `EVENTS_TOPIC` with this prefix and an id of its own."""
+MODEL_KEY = "auteryn-gemini-key"
+"""The secret behind `GEMINI_API_KEY`."""
+SWEEP_SCHEDULE = "auteryn-sweep"
+
+# ---- paths of `dispatch`
+
+WAKE_PATH = "/wake"
+"""A wake from Cloud Tasks."""
+STEPS_PATH = "/steps"
+"""A push from `STEPS_SUBSCRIPTION`."""
+SWEEP_PATH = "/sweep"
+"""The minute's call of Cloud Scheduler."""
+HEALTH_PATH = "/health"
+"""Answers 200 on `api` to anybody. Not only `/healthz`: Cloud Run keeps paths that end in z to itself and answers 404 from
+outside (known issues, reserved URL paths)."""
+
+# ---- times
+
+JOB_TIMEOUT = timedelta(seconds=7200)
+"""Of one attempt; equals DEEP's `slice_time`. The platform's default is 10 minutes."""
+JOB_MAX_RETRIES = 0
+"""A platform retry gets the whole timeout again and goes past our own counting of crashes."""
+SLICE_STOP = timedelta(seconds=6600)
+"""A slice leaves by itself; equals `slice_time - slice_margin`. SIGTERM at the timeout is a bonus."""
+PUSH_ACK_DEADLINE = timedelta(seconds=600)
+"""Pub/Sub's most, and the request timeout of a push: longer steps get a job of their own."""
+PUSH_SLICE_STOP = timedelta(minutes=8)
+"""A FAST step inside a push is handed over then."""
+API_TIMEOUT = timedelta(seconds=900)
+"""A FAST run inside the request (11 minutes) and its conclusion fit in; streams end at 10 minutes."""
+DISPATCH_TIMEOUT = timedelta(seconds=600)
+"""As long as a push may take."""
+DISPATCH_DEADLINE = timedelta(seconds=600)
+"""Cloud Tasks stops listening then and repeats; 15 s to 30 min are allowed."""
+LONGEST_SCHEDULE = timedelta(days=30)
+"""Cloud Tasks accepts no later `schedule_time`: later wakes are chained."""
+SWEEP_EVERY = timedelta(minutes=1)
+SWEEP_DEADLINE = timedelta(seconds=180)
+"""Cloud Scheduler stops listening then."""
+FEED_EXPIRES = timedelta(days=1)
+"""Pub/Sub's least: a feed whose instance died without deleting it goes away."""
+FEED_RETENTION = timedelta(minutes=10)
+"""Pub/Sub's least; gaps are filled from the store."""
+BLOBS_KEPT = timedelta(days=90)
+"""The bucket deletes older objects: orphans of refused commits, and what nobody reads any more."""
+BLOBS_RENEWED = timedelta(days=30)
+"""A blob is kept by its hash, once. `put` of one that is older writes it anew, so that no live run's blob reaches `BLOBS_KEPT`."""
+
+
+class Retry(Record):
+    """How a platform repeats what was not answered with 2xx."""
+
+    attempts: int
+    first: timedelta
+    most: timedelta
+    span: timedelta | None = None
+    """Goes on until this has passed too, however many attempts that are."""
+
+
+QUEUE_RETRY = Retry(attempts=100, first=timedelta(seconds=1), most=timedelta(seconds=300), span=timedelta(hours=24))
+"""Then the task is deleted without a word and the sweeper finds the run."""
+STEPS_RETRY = Retry(attempts=10, first=timedelta(seconds=10), most=timedelta(seconds=600))
+"""Then the message goes to `DEAD_TOPIC`."""
+SWEEP_RETRY = Retry(attempts=0, first=timedelta(seconds=5), most=timedelta(seconds=3600))
+"""None: the next minute brings the next sweep."""
+QUEUE_PER_SECOND = 500
+"""Cloud Tasks' most for one queue."""
+QUEUE_AT_ONCE = 500
+
+# ---- Firestore
+
+Direction = Literal["ASCENDING", "DESCENDING"]
+
+
+class Index(Record):
+    """A composite index. Production refuses a query without its index; the emulator does not."""
+
+    collection: str
+    fields: tuple[tuple[str, Direction], ...]
+    scope: Literal["COLLECTION", "COLLECTION_GROUP"] = "COLLECTION"
+
+
+INDEXES = (
+    Index(collection="runs", fields=(("owner", "ASCENDING"), ("created_at", "DESCENDING"))),
+    Index(collection="runs", fields=(("owner", "ASCENDING"), ("status", "ASCENDING"), ("created_at", "DESCENDING"))),
+    Index(collection="runs", fields=(("status", "ASCENDING"), ("wake_at", "ASCENDING"))),
+    Index(collection="runs", fields=(("status", "ASCENDING"), ("lease_until", "ASCENDING"))),
+    Index(collection="runs", fields=(("parent", "ASCENDING"), ("created_at", "ASCENDING"))),
+    Index(collection="docs", fields=(("kind", "ASCENDING"), ("scope", "ASCENDING"), ("at", "ASCENDING"))),
+    Index(
+        collection="inbox",
+        fields=(("consumed", "ASCENDING"), ("sent_at", "ASCENDING")),
+        scope="COLLECTION_GROUP",
+    ),
+)
+
+UNINDEXED = (
+    ("docs", "body"),
+    ("inbox", "body"),
+    ("journal", "body"),
+    ("journal", "events"),
+    ("runs", "body"),
+    ("runs", "summary"),
+)
+"""(collection, field): long values nobody queries. Each indexed value costs a write and counts to 40,000 entries a document."""
+
+EXPIRES_FIELD = "expires_at"
+EXPIRING = ("docs", "inbox", "journal", "keys", "runs")
+"""Collections whose documents go some time after `EXPIRES_FIELD`, where they carry it ("typically within 24 h": readers check
+the time as well)."""
+
+# ---- what a process reads from its environment
+
+ALL: tuple[Deployable, ...] = ("api", "dispatch", "slice")
+
+ENVIRONMENT: dict[str, tuple[Deployable, ...]] = {
+    "AUTERYN_BACKEND": ALL,
+    "AUTERYN_BUCKET": ALL,
+    "AUTERYN_CALLERS": ("dispatch",),
+    "AUTERYN_DATABASE": ALL,
+    "AUTERYN_DISPATCH_URL": ALL,
+    "AUTERYN_EVENTS_TOPIC": ALL,
+    "AUTERYN_HOME": ALL,
+    "AUTERYN_JOB": ("dispatch",),
+    "AUTERYN_JOB_LARGE": ("dispatch",),
+    "AUTERYN_QUEUE": ALL,
+    "AUTERYN_REGION": ALL,
+    "AUTERYN_STEPS_TOPIC": ALL,
+    "AUTERYN_TASKS_ACCOUNT": ALL,
+    "GOOGLE_CLOUD_PROJECT": ALL,
+}
+"""Variable → who gets it from Terraform. Values are ids as the names above, not resource paths.
+
+`AUTERYN_CALLERS`: the service accounts `dispatch` accepts, comma-separated. `AUTERYN_DISPATCH_URL`: where wakes go, and the
+audience of every token. `AUTERYN_HOME`: scratch files; memory in Cloud Run. `AUTERYN_TASKS_ACCOUNT`: whose token a wake carries.
+"""
+
+BY_VERTEX = ("GOOGLE_CLOUD_LOCATION", "GOOGLE_GENAI_USE_VERTEXAI")
+"""Everybody's, where the model is reached by the service account."""
+BY_KEY = ("GEMINI_API_KEY",)
+"""Everybody's, from the secret `MODEL_KEY`, where a key opens the model."""
+ON_REQUEST = ("AUTERYN_MODEL_CLASSIFIER", "AUTERYN_MODEL_DEEP", "AUTERYN_MODEL_FAST")
+"""Everybody's, where the variable `models` names one; else the model table decides."""
+
+RUN_VARIABLE = "AUTERYN_RUN"
+"""The one override of a job execution: which run its slice sits on."""
+
+NOT_DEPLOYED = (
+    "AUTERYN_SYNCHRONOUS",
+    "FIRESTORE_EMULATOR_HOST",
+    "GOOGLE_API_KEY",
+    "GOOGLE_CLOUD_QUOTA_PROJECT",
+    "GOOGLE_GEMINI_BASE_URL",
+    "GOOGLE_GENAI_USE_ENTERPRISE",
+    "GOOGLE_VERTEX_BASE_URL",
+    "PUBSUB_EMULATOR_HOST",
+)
+"""Read where set, and never set in the cloud: a laptop's, an emulator's, another name of the same thing."""
+
+PLATFORM = (
+    "CLOUD_RUN_EXECUTION",
+    "CLOUD_RUN_JOB",
+    "CLOUD_RUN_TASK_ATTEMPT",
+    "CLOUD_RUN_TASK_COUNT",
+    "CLOUD_RUN_TASK_INDEX",
+    "CLOUD_RUN_TIMEOUT_SECONDS",
+    "K_CONFIGURATION",
+    "K_REVISION",
+    "K_SERVICE",
+    "PORT",
+)
+"""Set by Cloud Run (container contract)."""
+
+# ---- log lines that alerts and the dashboard count, as JSON objects; the key `message` names the line
+
+SWEEP_LINE = "sweep"
+"""By `dispatch` after each sweep, with `acted` (runs dispatched) and `overdue_seconds` (age of the oldest thing due, 0 if none)."""
+SLICE_LINE = "slice"
+"""By every host of slices after each slice, with `credits` (thousandths spent in it)."""
+STUCK_AFTER = timedelta(minutes=10)
+"""What is due and was swept this often without moving wants a person."""
+
+# ---- commands
+
+COMMANDS: dict[Deployable, tuple[str, ...]] = {
+    "api": ("functions-framework", "--source=/app/functions/api/main.py", "--target=api", "--asgi"),
+    "dispatch": ("functions-framework", "--source=/app/functions/dispatch/main.py", "--target=dispatch", "--asgi"),
+    "slice": ("python", "/app/functions/slice/main.py"),
+}
+"""What starts in the image."""

@@ -1,0 +1,179 @@
+"""Workbooks: written with real tables, charts and computed formulas; read cell by cell."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from auteryn.errors import Invalid, ToolFailed
+from auteryn.schema.record import Record
+from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.sheet_formulas import cell_at, computed, shown_at
+from auteryn.tools.sheet_plan import Planned, planned
+from auteryn.tools.tables.workbooks import SHEETS, sheet_cells, shown_cell
+from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.workspace import Workspace
+
+MOST_ROWS = 10_000
+MOST_CELLS = 1_000_000
+"""Of a workbook: 10 s and 400 MB on a slow core; more belongs into csv or parquet."""
+_SHOWN = 50
+
+Value = Annotated[str, Meta(description="Text, or a date such as 2024-01-31")] | int | float | bool | None
+"""A cell. (The description keeps the types apart: a list of bare types reads as its first to some programs.)"""
+
+ChartKind = Literal["bar", "column", "line", "area", "pie", "scatter"]
+
+
+class Column(Record):
+    header: str
+    format: Annotated[str, Meta(description="integer, number, percent, usd, eur, date, text, or an Excel format")] | None = None
+    formula: Annotated[str, Meta(description="For every row: =B{row}*C{row}")] | None = None
+    width: float | None = None
+
+
+class Chart(Record):
+    """Of the sheet's own columns."""
+
+    kind: ChartKind | None = None
+    type: Annotated[ChartKind, Meta(description="Same as kind")] | None = None
+    title: str = ""
+    x: Annotated[str, Meta(description="Column of the categories; else the first")] | None = None
+    y: Annotated[str, Meta(description="Column of the values, several with commas; else all with numbers")] | None = None
+    at: Annotated[str, Meta(description="Cell of its upper left corner; else right of the data")] | None = None
+
+
+class Sheet(Record):
+    name: str
+    columns: list[str | Column] = []
+    rows: Annotated[
+        list[list[Value] | dict[str, Value]], Meta(description="Lists in the columns' order, or objects by header")
+    ] = []
+    source: Annotated[str, Meta(description="Instead of rows: a csv, parquet or json file, or SQL as in data_query")] | None = (
+        None
+    )
+    table: Annotated[bool, Meta(description="Make it an Excel table with filters")] = True
+    formats: Annotated[dict[str, str], Meta(description="By header, column letter or cell")] = {}
+    formulas: Annotated[dict[str, str], Meta(description='By cell, {"B9": "=SUM(B2:B8)"}, or by header with {row}')] = {}
+    charts: list[Chart] = []
+
+
+def no_spreadsheets() -> str | None:
+    """Why the spreadsheet tools cannot work here."""
+    there = all(importlib.util.find_spec(name) for name in ("xlsxwriter", "python_calamine"))
+    return None if there else "it needs pip install 'auteryn[office]'"
+
+
+@tool(
+    effect="idempotent",
+    group="office",
+    timeout=timedelta(minutes=3),
+    missing=no_spreadsheets,
+    serial=lambda args: str(args["path"]),
+)
+async def sheet_create(
+    ctx: ToolContext,
+    path: Annotated[str, "The workbook to write, .xlsx; one that is there is replaced"],
+    sheets: Annotated[list[Sheet], Meta(min_length=1, max_length=100), "Its sheets, in order"],
+) -> dict[str, Any]:
+    """Write an Excel workbook: tables with filters, number formats, formulas with their values, native charts. Row 1 has the
+    headers, data starts in row 2. Text is text, also if it starts with "=": declare formulas in formulas or in a column."""
+    if not path.lower().endswith(".xlsx"):
+        raise ToolFailed("unsupported", f"path: {path!r} must end in .xlsx")
+    return await in_thread(lambda leash: _create(ctx.files, path, sheets, leash))
+
+
+@tool(effect="read", group="office", missing=no_spreadsheets, untrusted=True)
+async def sheet_read(
+    ctx: ToolContext,
+    path: Annotated[str, "An .xlsx, .xlsm, .xlsb, .xls or .ods file"],
+    sheet: Annotated[str | None, "Name of the sheet; else the first"] = None,
+    range: Annotated[str | None, "Cells such as A1:D20; else all"] = None,
+    limit: Annotated[int, Meta(ge=1, le=MOST_ROWS), "Most rows in the answer"] = 100,
+) -> dict[str, Any]:
+    """Read the cells of a spreadsheet as they are, row by row. (data_query asks a sheet in SQL.)"""
+    if not path.lower().endswith(SHEETS):
+        raise ToolFailed(
+            "unsupported", f"path: {path!r} is no spreadsheet ({', '.join(SHEETS)}); data_query reads csv and others"
+        )
+    return await in_thread(lambda _: _read(ctx.files, path, sheet, range, limit))
+
+
+# ---- create --------------------------------------------------------------------------------------------------
+
+
+def _create(files: Workspace, path: str, sheets: list[Sheet], leash: Leash) -> dict[str, Any]:
+    from auteryn.tools.sheet_book import write_book
+
+    _refuse_names([sheet.name for sheet in sheets])
+    warnings, cells, plans = list[str](), 0, list[Planned]()
+    for sheet in sheets:
+        leash.check()
+        plans.append(planned(files, sheet, leash, warnings, MOST_CELLS - cells))
+        cells += plans[-1].cells
+    values, unknown = computed({plan.name: plan.grid for plan in plans})
+    for cell, why in unknown.items():
+        formula = next(plan for plan in plans if plan.name == cell.sheet).formulas[cell.row, cell.column]
+        warnings.append(f"{cell.sheet}!{shown_at(cell.row, cell.column)} {formula!r} shows empty until Excel opens it: {why}")
+    leash.check()
+    with files.path_to_write(path) as to:
+        write_book(to, plans, values, leash)
+    told: dict[str, Any] = {
+        "path": path,
+        "size_bytes": files.stat(path).size_bytes,
+        "sheets": [plan.told() for plan in plans],
+    }
+    shown = {f"{cell.sheet}!{shown_at(cell.row, cell.column)}": value for cell, value in list(values.items())[:_SHOWN]}
+    told |= {"computed": shown} if shown else {}
+    more = [f"and {len(warnings) - _SHOWN} more warnings"] if len(warnings) > _SHOWN else []
+    return told | ({"warnings": [*warnings[:_SHOWN], *more]} if warnings else {})
+
+
+def _refuse_names(names: list[str]) -> None:
+    """Excel's rules for the names of sheets."""
+    seen = set[str]()
+    for name in names:
+        if not 1 <= len(name) <= 31 or any(letter in "[]:*?/\\" or ord(letter) < 32 for letter in name):
+            raise _invalid("sheets.name", name, "must have 1 to 31 characters and none of [ ] : * ? / \\")
+        if name.startswith("'") or name.endswith("'") or name.lower() == "history":
+            raise _invalid("sheets.name", name, "may not begin or end with an apostrophe, nor be 'History'")
+        if name.lower() in seen:
+            raise _invalid("sheets.name", name, "is used twice; case does not count")
+        seen.add(name.lower())
+
+
+def _invalid(field: str, value: Any, rule: str) -> ToolFailed:
+    return ToolFailed("invalid", str(Invalid(field, value, rule)))
+
+
+# ---- read ----------------------------------------------------------------------------------------------------
+
+
+def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, limit: int) -> dict[str, Any]:
+    with files.path_for_library(path) as real:
+        name, names, rows = sheet_cells(Path(real), path, sheet)
+    width = max(map(len, rows), default=0)
+    top, left, bottom, right = _corners(asked) if asked else (0, 0, len(rows) - 1, width - 1)
+    picked = [[shown_cell(cell) for cell in row[left : right + 1]] for row in rows[top : bottom + 1]]
+    last = shown_at(top + max(0, min(len(picked), limit) - 1), max(left, min(right, width - 1)))
+    return {
+        "sheet": name,
+        "sheets": names,
+        "range": f"{shown_at(top, left)}:{last}",
+        "rows": picked[:limit],
+        "row_count": len(picked),
+        "truncated": len(picked) > limit,
+    }
+
+
+def _corners(asked: str) -> tuple[int, int, int, int]:
+    first, _, last = asked.replace("$", "").partition(":")
+    start, end = cell_at(first.strip()), cell_at((last or first).strip())
+    if start is None or end is None:
+        raise _invalid("range", asked, "must be cells such as A1:D20")
+    rows, columns = sorted((start[0], end[0])), sorted((start[1], end[1]))
+    return rows[0], columns[0], rows[1], columns[1]

@@ -1,0 +1,255 @@
+"""The stream never forgets: from any point, live, across restarts, no gap and no duplicate."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import aclosing
+from datetime import timedelta
+
+import pytest
+
+from auteryn.schema.record import to_json
+from auteryn.service.cursor import Position, read_cursor, written
+from auteryn.service.new import NewRun, drafts
+from auteryn.testing.clock import SkippingClock, skipping
+from auteryn.testing.scripted import Say
+from auteryn.tools.tool import tool
+
+DIAMOND = drafts(
+    [
+        {"description": "a"},
+        {"description": "b"},
+        {"description": "c", "depends_on": [1, 2]},
+        {"description": "d", "depends_on": [1]},
+        {"description": "e", "depends_on": [3, 4]},
+    ]
+)
+
+
+@tool(effect="read", timeout=timedelta(days=1))
+async def rest(ctx, minutes: int) -> str:
+    """Rest."""
+    await ctx.clock.sleep(timedelta(minutes=minutes))
+    return "rested"
+
+
+def working(ask):
+    """Each step rests a while of its own, twice."""
+    done = len(ask.results.get("rest", []))
+    return (
+        f"done {ask.task[0]}"
+        if done == 2 or "plan has ended" in ask.last
+        else ask.call("rest", minutes=3 + 7 * ord(ask.task[0]) % 11)
+    )
+
+
+async def durable(desk, run, after=None, most=None):
+    """What is not a delta, up to `most` events."""
+    out = []
+    async with aclosing(desk.events(run, after)) as events:
+        async for event in events:
+            if not event.delta:
+                out.append(event)
+            if len(out) == most:
+                break
+    return out
+
+
+def by_run(events):
+    """(run → its events), without ids: the order within a run is the contract."""
+    out = {}
+    for event in events:
+        out.setdefault(event.run, []).append((event.kind, event.at, event.data))
+    return out
+
+
+@pytest.mark.proves("L12", "P28", "P56")
+def test_from_every_id_exactly_the_rest_is_replayed(opened):
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            await desk.result(run.id)
+            whole = await durable(desk, run.id)
+            assert len(whole) > 60 and whole[-1].data["status"] == "completed"
+            assert len({event.run for event in whole}) == 6
+            assert len({event.id for event in whole}) == len(whole)
+            for at, event in enumerate(whole):
+                assert await durable(desk, run.id, event.id) == whole[at + 1 :]
+
+    skipping(main())
+
+
+@pytest.mark.proves("L12", "P8")
+def test_a_live_stream_shows_what_a_replay_shows(opened):
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            viewers = await asyncio.gather(*(durable(desk, run.id) for _ in range(3)))
+            replay = await durable(desk, run.id)
+            assert by_run(viewers[0]) == by_run(viewers[1]) == by_run(viewers[2]) == by_run(replay)
+
+    skipping(main())
+
+
+@pytest.mark.proves("L12", "P85")
+@pytest.mark.parametrize("seed", range(5))
+def test_a_viewer_who_is_cut_off_again_and_again_misses_nothing_and_sees_nothing_twice(opened, seed: int):
+    chance = random.Random(seed)
+
+    async def main():
+        clock = SkippingClock()
+        seen, cursor, run = [], None, None
+        while not (seen and seen[-1].run == run and seen[-1].data.get("status") == "completed"):
+            async with opened(working, tools=[rest], clock=clock) as desk:  # the home is closed and opened again each time
+                run = run or (await desk.create(NewRun(input="Do it", steps=DIAMOND))).id
+                for _ in range(3):
+                    some = await durable(desk, run, cursor, most=chance.randint(1, 9))
+                    seen += some
+                    cursor = some[-1].id if some else cursor
+                    if some and some[-1].run == run and some[-1].data.get("status") == "completed":
+                        break
+        async with opened(working, tools=[rest], clock=clock) as desk:
+            assert by_run(seen) == by_run(await durable(desk, run))
+
+    skipping(main())
+
+
+@pytest.mark.proves("L12")
+def test_a_childs_events_lie_between_its_start_and_its_end(opened):
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            live = await durable(desk, run.id)
+            for events in (live, await durable(desk, run.id)):
+                for child in {event.run for event in events} - {run.id}:
+                    [start] = [
+                        n for n, ev in enumerate(events) if ev.data.get("run") == child and ev.data["status"] == "in_progress"
+                    ]
+                    [end] = [
+                        n for n, ev in enumerate(events) if ev.data.get("run") == child and ev.data["status"] == "completed"
+                    ]
+                    own = [n for n, ev in enumerate(events) if ev.run == child]
+                    assert start < own[0] and own[-1] < end
+
+    skipping(main())
+
+
+@pytest.mark.proves("L12")
+@pytest.mark.parametrize(
+    "cursor", ["", "17", "1-zzzzzz-3.0", "1-{tail}-99.0", "1-{tail}-2.0(1.0)", "1-{tail}-2.0(1.0", "0-{tail}-2.0"]
+)
+def test_an_unknown_id_gets_a_reset_with_a_snapshot_and_then_what_is_new(opened, cursor: str):
+    async def main():
+        clock = SkippingClock()
+        async with opened(working, tools=[rest], clock=clock) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            await clock.sleep(timedelta(minutes=5))
+            events = await durable(desk, run.id, cursor.format(tail=run.id[-6:]))
+            assert events[0].kind == "reset" and events[0].data["progress"]["total_steps"] == 5
+            assert events[-1].data["status"] == "completed"
+            assert all(event.at >= events[0].at for event in events)
+            assert by_run(await durable(desk, run.id, events[3].id)) == by_run(events[4:])
+            [only] = await durable(desk, run.id, "nonsense")
+            assert only.data["status"] == "completed" and only.data["result"] == "done D"
+
+    skipping(main())
+
+
+@pytest.mark.proves("P27", "P28")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_thoughts_are_streamed_before_the_message_or_appear_nowhere(opened, wanted: bool):
+    async def main():
+        async with opened(lambda ask: Say(text="It is 4.", thoughts="Let me break this down...")) as desk:
+            run = await desk.create(NewRun(input="What is 2+2?", include_thoughts=wanted))
+            events = [event async for event in desk.events(run.id)]
+            kinds = [(event.kind, event.delta) for event in events if event.kind in ("thought", "message")]
+            if wanted:
+                assert kinds == [("thought", True), ("message", True), ("thought", False), ("message", False)]
+                replay = [event for event in await durable(desk, run.id) if event.kind == "thought"]
+                assert [event.data["text"] for event in replay] == ["Let me break this down..."]
+            else:
+                assert kinds == [("message", True), ("message", False)]
+                journal = await desk._access.services.store.journal(run.id)
+                assert b"break this down" not in to_json(journal) + to_json([event.data for event in events])
+
+    skipping(main())
+
+
+@pytest.mark.proves("P56", "P83")
+def test_progress_counts_up_to_the_result(opened):
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            progress = [event.data for event in await durable(desk, run.id) if event.kind == "task_progress"]
+            assert [one["completed_steps"] for one in progress] == sorted(one["completed_steps"] for one in progress)
+            assert {one["total_steps"] for one in progress} == {5}
+            assert progress[1]["running_steps"] == [1, 2] and progress[1]["current_step"] == 1
+            assert (progress[-1]["status"], progress[-1]["result"]) == ("completed", "done D")
+
+    skipping(main())
+
+
+def test_tool_calls_are_shown_with_their_results(opened):
+    async def main():
+        async with opened(lambda ask: "ok" if ask.results else ask.call("rest", minutes=1), tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="What is X?"))
+            events = await durable(desk, run.id)
+            [call] = [event.data for event in events if event.kind == "tool_call"]
+            [result] = [event.data for event in events if event.kind == "tool_result"]
+            assert (call["tool"], call["args"]) == ("rest", {"minutes": 1})
+            assert (result["call"], result["output"], result["error"]) == (call["call"], "rested", None)
+
+    skipping(main())
+
+
+# ---- logs ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("P84")
+def test_a_level_lets_itself_and_everything_worse_through_in_the_journals_order(opened):
+    async def main():
+        async with opened(lambda ask: "ok" if ask.results else ask.call("nothing_of_the_kind"), tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="What is X?"))
+            await desk.result(run.id)
+            lines = {level: await desk.logs(run.id, level) for level in ("debug", "info", "warning", "error")}
+            assert len(lines["debug"]) > len(lines["info"]) > len(lines["warning"]) > len(lines["error"]) == 0
+            assert [line.level for line in lines["warning"]] == ["warning"]
+            assert "nothing_of_the_kind failed: not_found" in str(lines["warning"][0])
+            assert str(lines["info"][0]).startswith("2026-01-05 09:00:00 INFO    created: 'What is X?' in FAST mode")
+            seqs = [line.seq for line in lines["debug"]]
+            assert seqs == sorted(seqs)
+            paged, after = [], 0
+            while page := await desk.logs(run.id, "debug", after=after, limit=2):
+                paged += page
+                after = page[-1].seq
+            assert paged == lines["debug"]
+
+    skipping(main())
+
+
+@pytest.mark.proves("P85")
+def test_the_log_is_followed_to_the_end_across_slices(opened):
+    async def main():
+        clock = SkippingClock()
+        async with opened(working, tools=[rest], clock=clock) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            tail = [line async for line in desk.log_tail(run.id, "debug")]
+            assert tail == await desk.logs(run.id, "debug")
+            assert sum(line.kind == "slice_started" for line in tail) > 2
+            assert tail[-1].kind == "run_completed"
+
+    skipping(main())
+
+
+# ---- cursors -------------------------------------------------------------------------------------------------
+
+
+def test_a_cursor_survives_being_written_and_belongs_to_one_run():
+    position = Position(seq=12, index=3, children=(Position(seq=0), Position(seq=4, children=(Position(seq=1, index=1),))))
+    cursor = written("run_abcdef", position)
+    assert cursor == "1-abcdef-12.3(0.0,4.0(1.1))"
+    assert read_cursor("run_abcdef", cursor) == position
+    assert read_cursor("run_ghijkl", cursor) is None
+    for broken in (cursor[:-1], cursor + ")", cursor + "1.0", "1-abcdef-", "1-abcdef-" + "1.0(" * 50):
+        assert read_cursor("run_abcdef", broken) is None
