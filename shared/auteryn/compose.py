@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from auteryn.agent.mind import Settings as AgentSettings
 from auteryn.errors import Invalid
 from auteryn.policy.limits import COMPACT_AT_TOKENS, KEEP_TOKENS
-from auteryn.ports import Clock, Model, Services
+from auteryn.ports import Clock, Jobs, Model, Queue, Services
 from auteryn.ports.model import Role
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.host import Host
@@ -79,11 +79,12 @@ def embedded(
     home = settings.home
     store = SqliteStore.open(home, synchronous=settings.synchronous)
     clock = clock or SystemClock()
+    queue = SqliteQueue(store.database, clock)
     services = Services(
         store=store,
-        queue=SqliteQueue(store.database, clock),
+        queue=queue,
         bus=LocalBus(store.database),
-        jobs=_jobs(settings),
+        jobs=_jobs(settings, queue, clock),
         blobs=FolderBlobs(home / "blobs"),
         model=model or gemini(settings, clock),
         clock=clock,
@@ -159,12 +160,16 @@ def gemini(settings: Settings, clock: Clock | None = None) -> Model:
     )
 
 
-def _jobs(settings: Settings):
+def _jobs(settings: Settings, queue: Queue, clock: Clock) -> Jobs:
     from auteryn.adapters.embedded.jobs import ProcessJobs, TaskJobs
 
     if settings.isolate:
         argv = [sys.executable, "-m", "auteryn", "--home", str(settings.home), "slice"]
-        return ProcessJobs(argv, max_slices=settings.max_slices, cap=timedelta(hours=2))
+
+        async def wake(run: str) -> None:
+            await queue.enqueue(run, clock.now())
+
+        return ProcessJobs(argv, max_slices=settings.max_slices, cap=timedelta(hours=2), on_death=wake)
     return TaskJobs(max_slices=settings.max_slices)
 
 

@@ -377,13 +377,15 @@ async def test_due_names_each_run_once_and_no_more_than_asked_for(place: Place[S
 async def test_a_create_repeated_with_its_key_is_the_same_run(place: Place[Store]) -> None:
     """S8: for this owner; the first run as it is now comes back and nothing is written."""
     async with place.open() as store:
-        first = await store.create(newborn("one", owner="ann"), key="k")
+        born_now = newborn("one", owner="ann")
+        first = await store.create(born_now, key="k")
         await store.commit(commit := change(first))
 
         again = await store.create(newborn("two", owner="ann"), key="k")
         other = await store.create(newborn("three", owner="bob"), key="k")
 
         assert again == commit.run
+        assert await store.create(born_now, key="k") == commit.run
         assert other.id != first.id
         assert len((await store.runs()).runs) == 2
 

@@ -85,12 +85,12 @@ def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
 
 def _must_ask(mind: Mind, tool: Tool, args: dict[str, Any]) -> bool:
     verdict = gate(
-        tool.permission,
+        tool.needs(args, mind.files),
         tool=tool.name,
         target=_target(tool, args),
         grants=mind.run.grants,
         sends=tool.sends,
-        tainted=False,
+        tainted=any(name in mind.registry and mind.registry.get(name).untrusted for name in mind.run.used_tools),
         approve=mind.run.options.approve,
     )
     return verdict == "ask"

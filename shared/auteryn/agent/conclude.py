@@ -41,7 +41,9 @@ async def conclude(mind: Mind) -> Facts:
 def nothing_left(mind: Mind) -> bool:
     """A final text would end the run at once: nobody is waiting to speak, nothing is at work, nothing is to be verified."""
     run = mind.run
-    return not (mind.queued or run.options.deliverables or run.schedules or (run.plan and (not over(run.plan) or _unreported(mind))))
+    return not (
+        mind.queued or run.options.deliverables or run.schedules or (run.plan and (not over(run.plan) or _unreported(mind)))
+    )
 
 
 async def _verified(mind: Mind) -> tuple[Verdict, ...]:

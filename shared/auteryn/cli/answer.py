@@ -37,7 +37,7 @@ async def _answer(common: Common, ask_id: str, value: str, remember: bool, detac
         if common.json:
             output.json_line(said)
         elif not common.quiet:
-            click.echo(f"{run} goes on when its home is opened: auteryn watch {run}", err=True)
+            click.echo(f"{run} goes on when its home is opened: {home.command} watch {run}", err=True)
         return exits.DONE
 
 

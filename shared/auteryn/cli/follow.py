@@ -60,7 +60,7 @@ async def follow(common: Common, home: Home, run_id: str, how: Follow) -> int:
         return await following.to_the_end()
     except asyncio.CancelledError:
         screen.close()
-        click.echo(f"Detached from {run.root}. It goes on when its home is opened again: auteryn watch {run.root}", err=True)
+        click.echo(f"Detached from {run.root}. It goes on when its home is opened again: {home.command} watch {run.root}", err=True)
         return exits.DETACHED
     finally:
         screen.close()
@@ -156,9 +156,9 @@ class _Following:
             value = ask.options[0] if ask.options else f"<{ask.input_type}>"
             expires = f"  (it counts as {ask.on_timeout} at {ask.expires_at:%Y-%m-%d %H:%M} UTC)" if ask.expires_at else ""
             click.echo(f"{self.root} waits for a person: {clean(ask.message)}{expires}", err=True)
-            click.echo(f'  auteryn answer {ask.id} "{value}"', err=True)
+            click.echo(f'  {self.home.command} answer {ask.id} "{value}"', err=True)
             for other in ask.options[1:]:
-                click.echo(f'  auteryn answer {ask.id} "{other}"', err=True)
+                click.echo(f'  {self.home.command} answer {ask.id} "{other}"', err=True)
         return exits.NEEDS_PERSON
 
     # ---- the end

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import shlex
 import signal
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
@@ -35,6 +36,8 @@ class Home:
     settings: Settings
     host: Host
     desk: Desk
+    command: str
+    """How this home is reached from a shell: `auteryn`, with `--home` where that was given."""
 
     async def named(self, run: str | None) -> str:
         """The run's id: given whole, by its unambiguous beginning, or not at all (then the newest). Raises `NotFound`."""
@@ -68,7 +71,8 @@ async def opened(common: Common, *, isolate: bool = False) -> AsyncGenerator[Hom
     host = demo_host(settings) or embedded(settings)
     _log_to(settings.home / "auteryn.log")
     try:
-        yield Home(settings, host, Desk(host.engine, OWNER))
+        named = f"auteryn --home {shlex.quote(common.home)}" if common.home else "auteryn"
+        yield Home(settings, host, Desk(host.engine, OWNER), named)
     finally:
         await host.close()
 

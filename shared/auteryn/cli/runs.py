@@ -69,7 +69,7 @@ async def _status(common: Common, run_id: str | None) -> None:
         output.text(clean(await desk.why_waiting(name)))
         for ask in await desk.asks(name):
             options = "  ".join(f'"{option}"' for option in ask.options) or f"<{ask.input_type}>"
-            output.text(clean(f"auteryn answer {ask.id} {options}"))
+            output.text(clean(f"{home.command} answer {ask.id} {options}"))
         for step in run.plan.steps if run.plan else ():
             output.text(f"  {step.id:>2}  {step.status:<12} {fitted(clean(step.description), 80)}")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import click
 
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
 from auteryn.runtime.slice import run_slice
+
+_log = logging.getLogger(__name__)
 
 
 @click.command(hidden=True)
@@ -15,7 +19,11 @@ from auteryn.runtime.slice import run_slice
 @click.pass_obj
 def slice(common: Common, run_id: str) -> None:
     """Work on a run until its slice is over. Starts nothing else: what becomes due is left to the process that hosts the home."""
-    going(_sat(common, run_id))
+    try:
+        going(_sat(common, run_id))
+    except Exception as error:
+        _log.exception("the slice of %s failed", run_id)
+        raise SystemExit(1) from error
 
 
 async def _sat(common: Common, run_id: str) -> None:

@@ -15,7 +15,7 @@ from auteryn.schema.plan import Plan
 from auteryn.schema.record import to_json
 from auteryn.service.stream import StreamEvent
 
-SILENT = frozenset({"plan_create", "ask_approval", "ask_input"})
+SILENT = frozenset({"artifact_publish", "ask_approval", "ask_input", "notify", "plan_create"})
 """Calls whose outcome has lines of its own."""
 STEP_MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "cancelled": ("✗", "yellow"), "skipped": ("-", "yellow")}
 LEVEL_STYLES = {"info": "dim", "warning": "yellow", "error": "red"}
@@ -124,7 +124,6 @@ class View:
             self.screen.parts(("● ", "cyan"), (event.run, "bold"), f"  {data['mode'].upper()}", (reason, "dim"))
         if state == "running" and run.state == "running":
             self.screen.parts(("↻ ", "yellow"), (self._prefix(event.run), "cyan"), "its process died; it goes on where it was")
-            run.calls.clear()
         if state == "waiting" and " until " in data["why"] and event.run == self.root and data["why"] != self.waiting:
             self.screen.parts(("  ◦ ", "dim"), (data["why"], "dim"))
         if event.run == self.root:

@@ -191,6 +191,7 @@ def _workbook(ask: Ask) -> Say:
         }
         drawn = call("chart_create", path=CHART, kind="line", data=by_month, x="month", y="riders", color="counter", title="Riders by month")
         return Say(calls=(call("sheet_create", path=WORKBOOK, sheets=[table, monthly]), drawn))
+    _last(ask, "chart_create")
     return Say(text=f"{WORKBOOK} holds {len(figures)} counters with a chart and {len(_rows(months))} monthly sums; {CHART} shows the months.")
 
 

@@ -74,7 +74,7 @@ FEED_RETENTION = timedelta(minutes=10)
 BLOBS_KEPT = timedelta(days=90)
 """The bucket deletes older objects: orphans of refused commits, and what nobody reads any more."""
 BLOBS_RENEWED = timedelta(days=30)
-"""A blob is kept by its hash, once. `put` of one that is older writes it anew, so that no live run's blob reaches `BLOBS_KEPT`."""
+"""A blob is kept by its hash, once. `put` of one that is older writes it anew, so that no live run's reaches `BLOBS_KEPT`."""
 
 
 class Retry(Record):
@@ -162,7 +162,8 @@ ENVIRONMENT: dict[str, tuple[Deployable, ...]] = {
 """Variable → who gets it from Terraform. Values are ids as the names above, not resource paths.
 
 `AUTERYN_CALLERS`: the service accounts `dispatch` accepts, comma-separated. `AUTERYN_DISPATCH_URL`: where wakes go, and the
-audience of every token. `AUTERYN_HOME`: scratch files; memory in Cloud Run. `AUTERYN_TASKS_ACCOUNT`: whose token a wake carries.
+audience of every token. `AUTERYN_HOME`: scratch files (memory in Cloud Run). `AUTERYN_TASKS_ACCOUNT`: whose token a wake
+carries.
 """
 
 BY_VERTEX = ("GOOGLE_CLOUD_LOCATION", "GOOGLE_GENAI_USE_VERTEXAI")
@@ -204,11 +205,11 @@ PLATFORM = (
 # ---- log lines that alerts and the dashboard count, as JSON objects; the key `message` names the line
 
 SWEEP_LINE = "sweep"
-"""By `dispatch` after each sweep, with `acted` (runs dispatched) and `overdue_seconds` (age of the oldest thing due, 0 if none)."""
+"""By `dispatch` after each sweep, with `acted` (runs dispatched) and `overdue_seconds` (how late the oldest was, 0 if none)."""
 SLICE_LINE = "slice"
 """By every host of slices after each slice, with `credits` (thousandths spent in it)."""
 STUCK_AFTER = timedelta(minutes=10)
-"""What is due and was swept this often without moving wants a person."""
+"""A run that is due and did not move for so long, though swept each minute, wants a person."""
 
 # ---- commands
 

@@ -140,5 +140,6 @@ def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: d
             ask_when_stuck=options.ask_when_stuck,
         ),
         parent=parent,
+        used_tools=run.used_tools,
         reserved_calls=min(share.llm_calls, RESERVE_CHUNK),
     )

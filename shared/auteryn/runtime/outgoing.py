@@ -74,6 +74,7 @@ def _end(run: Run, now: datetime) -> Send:
         error=f"{run.failure.reason}: {run.failure.message}" if run.failure else None,
         usage=run.usage,
         artifacts=run.artifacts,
+        used_tools=run.used_tools,
     )
     message = m.StepEnded(id=f"ended-{run.id}", sent_at=now, kind_of_child=run.parent.kind, of=run.parent.of, end=end)
     return Send(run=run.parent.run, message=message)

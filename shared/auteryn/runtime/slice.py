@@ -54,7 +54,7 @@ async def run_slice(engine: Engine, run_id: str) -> None:
         engine.leave(run_id)
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)
-    if not sitting.run.terminal and await services.store.inbox(run_id):
+    if sitting and not sitting.run.terminal and await services.store.inbox(run_id):
         await services.queue.enqueue(run_id, engine.now())
 
 
@@ -95,7 +95,7 @@ class Slice:
 
     async def _think(self) -> Literal["waiting", "handed_over", "paused", "interrupted"]:
         """Run the loop in a task of its own, so that a cancel or a pause can interrupt whatever it awaits."""
-        if self.run.status == "paused":
+        if self._paused():
             return "paused"
         self.busy = asyncio.create_task(self._loop())
         try:
@@ -112,7 +112,7 @@ class Slice:
         if self.interrupt:
             self.interrupt = ""
             return "interrupted"
-        if self.run.status == "paused":
+        if self._paused():
             return "paused"
         return "handed_over" if self._time_is_up() and not self.mind.wait_for and not self.mind.thread.open_calls else "waiting"
 
@@ -131,8 +131,11 @@ class Slice:
                         return
                     if self.engine.now() - self.looked >= INBOX_LOOK:
                         await self._read_inbox()
-                        if self.left or self.run.status == "paused":
+                        if self.left or self._paused():
                             return
+
+    def _paused(self) -> bool:
+        return self.run.status == "paused"
 
     def _time_is_up(self) -> bool:
         return self.run.mode == "deep" and self.engine.now() >= self.stop_at

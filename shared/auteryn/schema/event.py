@@ -251,6 +251,7 @@ class StepEnd(Record):
     error: str | None = None
     usage: Usage = Usage()
     artifacts: tuple[Artifact, ...] = ()
+    used_tools: tuple[str, ...] = ()
 
 
 class StepsEnded(Event, tag="steps_ended"):

@@ -138,6 +138,7 @@ class _Draft:
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.CallAnswered():
                 self.used(tool_calls=1, tools=event.credits)
+                self.learned((event.tool,))
                 self.waits(lambda wait: wait.call != event.call)
             case e.CallSuspended():
                 put["waits"] = (*self.now("waits"), event.wait)
@@ -233,6 +234,11 @@ class _Draft:
     def shares(self, more: dict[str, Share]) -> None:
         self.fields["shares"] = {**self.now("shares"), **more}
 
+    def learned(self, tools: tuple[str, ...]) -> None:
+        known: tuple[str, ...] = self.now("used_tools")
+        if more := tuple(tool for tool in tools if tool not in known):
+            self.fields["used_tools"] = (*known, *more)
+
     def child_ended(self, end: e.StepEnd) -> None:
         """The child's use becomes ours; its share ends, so what it did not use is free again."""
         shares = dict(self.now("shares"))
@@ -240,6 +246,7 @@ class _Draft:
         self.fields["shares"] = shares
         self.fields["usage"] = add_usage(self.now("usage"), end.usage)
         self.fields["reserved_calls"] = self.now("reserved_calls") + end.usage.llm_calls
+        self.learned(end.used_tools)
         if end.artifacts:
             fresh = {a.path for a in end.artifacts}
             self.fields["artifacts"] = (*(a for a in self.now("artifacts") if a.path not in fresh), *end.artifacts)

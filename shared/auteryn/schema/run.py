@@ -237,6 +237,8 @@ class Run(Record):
     artifacts: tuple[Artifact, ...] = ()
     grants: tuple[str, ...] = ()
     """`tool target` pairs a person allowed for the rest of this run."""
+    used_tools: tuple[str, ...] = ()
+    """Tools that have answered in this run, in its steps, or before it in its parent: whether it has read untrusted text."""
     usage: Usage = Usage()
     reserved_calls: int = 0
     """Model calls that may have been made: never less than were. A dead slice's open reservation stays spent."""

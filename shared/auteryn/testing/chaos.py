@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auteryn.errors import Invalid
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.crash import MESSAGES, Fate, Fault, Story
 from auteryn.testing.laws import broken_laws, mails, state_of, stranded, unknowns
@@ -46,38 +47,88 @@ class Undisturbed:
     messages: dict[str, int]
 
 
-def chaos(
+def main(
     names: Sequence[str] = (), *, full: bool = False, seed: int = 0, tell: Callable[[Report], None] = lambda report: None
 ) -> list[Report]:
-    """A report for each scenario (all without names); `full` also kills the week of 28 ticks at every point."""
-    chosen = [_named(name) for name in names] or [*SCENARIOS.values(), *([WEEK] if full else [])]
+    """A report for each scenario (all without names), told as it is ready; raises `Invalid` for an unknown one.
+
+    Every scenario dies at every point. `full` takes more double kills, every zombie, and the week of 28 ticks.
+    """
+    chosen = [named(name) for name in names] or [*SCENARIOS.values(), *([WEEK] if full else [])]
     reports = list[Report]()
     for scenario in chosen:
-        report = examine(scenario, seed=seed, doubles=400 if full else 60)
-        reports.append(report)
-        tell(report)
+        reports.append(examine(scenario, seed=seed, doubles=400 if full else 20, thin=1 if full else 4))
+        tell(reports[-1])
     return reports
 
 
-def examine(scenario: Scenario, *, seed: int = 0, doubles: int = 60, folder: Path | None = None) -> Report:
-    """Everything that can be done to a scenario, one disturbance at a time."""
-    with _scratch(folder) as new:
-        usual = undisturbed(scenario, new())
-        report = Report(scenario.name, points=len(usual.points))
-        for at in range(len(usual.points)):
-            judge(Story(scenario, new()).through([Fate(die_at=at)]), usual, report, f"killed {at} {usual.points[at]}")
-            report.kills += 1
-        for first, second in pairs(len(usual.points), doubles, seed):
-            story = Story(scenario, new()).through([Fate(die_at=first), Fate(die_at=second)])
-            judge(story, usual, report, f"killed at {first}, then at {second}")
-            report.double_kills += 1
-        for what, faults in message_faults(usual):
-            judge(Story(scenario, new()).through([Fate(faults=faults)]), usual, report, what)
-            report.message_faults += 1
-        for at in range(0, len(usual.points), 2):
-            judge(Story(scenario, new()).frozen(at), usual, report, f"frozen {usual.points[at]}")
-            report.zombies += 1
-        return report
+def examine(scenario: Scenario, *, seed: int = 0, doubles: int = 20, thin: int = 4) -> Report:
+    """Everything that can be done to a scenario, one disturbance at a time; every `thin`-th message fault and zombie."""
+    with Examination(scenario) as examination:
+        examination.kill_everywhere(step=7 if scenario is WEEK else 1)
+        examination.kill_twice(doubles, seed)
+        examination.lose_mail(thin)
+        examination.thaw_zombies(thin)
+        return examination.report
+
+
+class Examination:
+    """One scenario, how it goes undisturbed, and the report so far."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._root, self._count = Path(tempfile.mkdtemp(prefix="auteryn-chaos-")), 0
+        self.usual = undisturbed(scenario, self._new())
+        self.report = Report(scenario.name, points=len(self.usual.points))
+
+    def __enter__(self) -> Examination:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        shutil.rmtree(self._root, ignore_errors=True)
+
+    def kill_everywhere(self, step: int = 1) -> None:
+        """Before and after every point, once."""
+        for at in range(0, len(self.usual.points), step):
+            self._judge(self._story().through([Fate(die_at=at)]), f"killed {at} {self.usual.points[at]}")
+            self.report.kills += 1
+
+    def kill_twice(self, count: int, seed: int = 0) -> None:
+        """A sample of double kills: the second often soon, while the recovery is under way."""
+        for first, second in _pairs(len(self.usual.points), count, seed):
+            story = self._story().through([Fate(die_at=first), Fate(die_at=second)])
+            self._judge(story, f"killed at {first}, then at {second}")
+            self.report.double_kills += 1
+
+    def lose_mail(self, thin: int = 1) -> None:
+        """Messages lost, doubled and late, one at a time and all together."""
+        for number, (what, faults) in enumerate(_message_faults(self.usual.messages)):
+            if number % thin == 0 or what.startswith("every"):
+                self._judge(self._story().through([Fate(faults=faults)]), what)
+                self.report.message_faults += 1
+
+    def thaw_zombies(self, thin: int = 1) -> None:
+        """The first process freezes, another takes over to the end, then the first one goes on."""
+        for at in range(0, len(self.usual.points), thin):
+            self._judge(self._story().frozen(at), f"frozen {at} {self.usual.points[at]}")
+            self.report.zombies += 1
+
+    def _story(self) -> Story:
+        return Story(self.scenario, self._new())
+
+    def _new(self) -> Path:
+        self._count += 1
+        return self._root / str(self._count)
+
+    def _judge(self, story: Story, what: str) -> None:
+        """Compare the final state with the undisturbed one and check every law."""
+        report, (state, broken, told) = self.report, _seen(story)
+        left = [line.split()[1] for line in mails(story.home)]
+        report.states_compared += 1
+        report.unknowns_told += told
+        report.effects_doubled += len(left) - len(set(left))
+        report.broken += [f"{what}: {law}" for law in (*broken, *differences(self.usual.state, state))]
+        shutil.rmtree(story.folder, ignore_errors=True)
 
 
 def undisturbed(scenario: Scenario, folder: Path) -> Undisturbed:
@@ -96,17 +147,6 @@ def undisturbed(scenario: Scenario, folder: Path) -> Undisturbed:
     return Undisturbed(state, tuple(fate.points), dict(fate.sent))
 
 
-def judge(story: Story, usual: Undisturbed, report: Report, what: str) -> None:
-    """Compare the final state with the undisturbed one and check every law."""
-    state, broken, told = _seen(story)
-    report.states_compared += 1
-    report.unknowns_told += told
-    report.effects_doubled += len(mails(story.outside)) - len({line.split()[1] for line in mails(story.outside)})
-    report.broken += [f"{what}: {law}" for law in broken]
-    report.broken += [f"{what}: {difference}" for difference in differences(usual.state, state)]
-    shutil.rmtree(story.folder, ignore_errors=True)
-
-
 def differences(expected: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
     """Where two final states differ, one line each."""
     for run in sorted({*expected["runs"], *found["runs"]}):
@@ -119,19 +159,18 @@ def differences(expected: dict[str, Any], found: dict[str, Any]) -> Iterator[str
         yield f"the notes are {found['notes']!r}, not {expected['notes']!r}"
 
 
-def pairs(points: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
-    """A deterministic sample of first and second kills; the second is often soon, while the recovery is under way."""
+def _pairs(points: int, count: int, seed: int) -> Iterator[tuple[int, int]]:
     dice = random.Random(seed)
     for _ in range(count):
         yield dice.randrange(points), dice.randrange(points) if dice.random() < 0.4 else dice.randrange(min(points, 24))
 
 
-def message_faults(usual: Undisturbed) -> Iterator[tuple[str, Callable[[str, int], Fault]]]:
+def _message_faults(messages: dict[str, int]) -> Iterator[tuple[str, Callable[[str, int], Fault]]]:
     """Every message by itself lost, doubled, late; then all wakes and all publishes at once."""
     faults: tuple[Fault, ...] = ("lost", "twice", "late")
     for kind in MESSAGES:
         for fault in faults:
-            for number in range(usual.messages.get(kind, 0)):
+            for number in range(messages.get(kind, 0)):
                 yield f"{kind} {number} {fault}", _only(kind, number, fault)
             if fault != "lost" or kind == "bus.publish_steps":
                 yield f"every {kind} {fault}", _every(kind, fault)
@@ -150,45 +189,21 @@ def _seen(story: Story) -> tuple[dict[str, Any], list[str], int]:
     """Read the folder with a fresh process: final state, broken laws, unknown outcomes told."""
 
     async def look() -> tuple[dict[str, Any], list[str], int]:
-        world = await World(story.folder / "home", clock=_at(story.clock)).open(hosting=False)
+        world = await World(story.home, clock=SkippingClock(story.clock.now())).open(hosting=False)
         try:
             told = sum([unknowns(await world.events(run.id)) for run in await world.tree(story.run)])
-            return await state_of(world, story.run), await broken_laws(world, story.run, story.outside), told
+            return await state_of(world, story.run), await broken_laws(world, story.run), told
         finally:
             await world.services.store.close()
 
     return skipping(look())
 
 
-def _at(clock: SkippingClock) -> SkippingClock:
-    return SkippingClock(clock.now())
-
-
-def _named(name: str) -> Scenario:
+def named(name: str) -> Scenario:
     known = {**SCENARIOS, WEEK.name: WEEK}
     if name not in known:
-        from auteryn.errors import Invalid
-
         raise Invalid("scenario", name, f"must be one of {', '.join(known)}")
     return known[name]
-
-
-class _scratch:
-    """Fresh folders, gone at the end."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._folder, self._count = folder, 0
-
-    def __enter__(self) -> Callable[[], Path]:
-        self._root = Path(tempfile.mkdtemp(prefix="auteryn-chaos-", dir=self._folder))
-        return self._new
-
-    def __exit__(self, *_: object) -> None:
-        shutil.rmtree(self._root, ignore_errors=True)
-
-    def _new(self) -> Path:
-        self._count += 1
-        return self._root / str(self._count)
 
 
 def certificate(reports: Iterable[Report]) -> str:

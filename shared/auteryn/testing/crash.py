@@ -13,6 +13,7 @@ import functools
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -107,6 +108,10 @@ class Fate:
         return self.faults(kind, number)
 
 
+_FATE: ContextVar[Fate] = ContextVar("fate")
+"""Of the process whose code this is."""
+
+
 # ---- mortal parts ---------------------------------------------------------------------------------------------
 
 
@@ -122,17 +127,22 @@ def mortal(fate: Fate) -> Callable[[Services], Services]:
     return around
 
 
-def mortal_tool(tool: Tool, fate: Fate) -> Tool:
-    """The tool, with a point before and after its work."""
+def mortal_tool(tool: Tool) -> Tool:
+    """The tool, with a point before and after its work in whichever process it works."""
+    return dataclasses.replace(tool, fn=_mortal(tool.name, tool.fn))
 
-    @functools.wraps(tool.fn)
+
+@functools.cache
+def _mortal(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(work)
     async def fn(**given: Any) -> Any:
-        fate.point(f"before tool {tool.name}")
-        done = await (tool.fn(**given) if inspect.iscoroutinefunction(tool.fn) else asyncio.to_thread(tool.fn, **given))
-        fate.point(f"after tool {tool.name}")
+        fate = _FATE.get()
+        fate.point(f"before tool {name}")
+        done = await (work(**given) if inspect.iscoroutinefunction(work) else asyncio.to_thread(work, **given))
+        fate.point(f"after tool {name}")
         return done
 
-    return dataclasses.replace(tool, fn=fn)
+    return fn
 
 
 def _grip_of(services: Services) -> Callable[[bool], None]:
@@ -256,12 +266,11 @@ class Story:
     lives: list[Fate] = field(default_factory=list[Fate])
 
     def __post_init__(self) -> None:
-        self.outside.mkdir(parents=True, exist_ok=True)
         self.model = self.scenario.model()
 
     @property
-    def outside(self) -> Path:
-        return self.folder / "outside"
+    def home(self) -> Path:
+        return self.folder / "home"
 
     def live(self, fate: Fate, *, clock: SkippingClock | None = None) -> bool:
         """One process plays the scenario; whether it came to its end."""
@@ -300,11 +309,12 @@ class Story:
         return self
 
     async def _play(self, fate: Fate, clock: SkippingClock) -> None:
+        _FATE.set(fate)
         scenario = self.scenario
         world = World(
-            self.folder / "home",
+            self.home,
             model=self.model,
-            tools=[mortal_tool(tool, fate) for tool in scenario.tools(self.outside)],
+            tools=[mortal_tool(tool) for tool in scenario.tools],
             clock=clock,
             around=mortal(fate),
             sweep_every=SWEEP_EVERY,

@@ -13,7 +13,7 @@ from auteryn.schema import event as e
 from auteryn.schema.fold import add_tokens, after, born
 from auteryn.schema.message import Tokens
 from auteryn.schema.run import Run
-from auteryn.testing.scenarios import MAILS
+from auteryn.testing.scenarios import MAILS, outside
 from auteryn.testing.world import World
 from auteryn.tools.notes import folded
 
@@ -40,14 +40,14 @@ def _came_to(run: Run) -> dict[str, Any]:
     }
 
 
-async def broken_laws(world: World, root: str, outside: Path | None = None) -> list[str]:
+async def broken_laws(world: World, root: str) -> list[str]:
     """Every law a finished tree breaks, as sentences; empty when all hold."""
     out = list[str]()
     runs = await world.tree(root)
     for run in runs:
         entries = await world.journal(run.id)
         out += [f"{run.id}: {what}" for what in (*_journal(run, entries), *_usage(run, entries, runs), *_asks(entries))]
-    out += _effects(runs, [event for run in runs for event in await world.events(run.id)], outside) if outside else []
+    out += _effects([event for run in runs for event in await world.events(run.id)], world.home)
     out += await stranded(world.services)
     return out
 
@@ -108,11 +108,11 @@ def _asks(entries: Sequence[e.Entry]) -> list[str]:
     return [f"{what} was answered twice" for what in (*twice, *again)]
 
 
-def _effects(runs: Sequence[Run], events: Sequence[e.AnyEvent], outside: Path) -> list[str]:
+def _effects(events: Sequence[e.AnyEvent], home: Path) -> list[str]:
     """Each effect at most once; one that may or may not have happened was said to be unknown; none without its intent."""
     begun = {event.call: event.tool for event in events if isinstance(event, e.CallStarted)}
     answers = {event.call: event for event in events if isinstance(event, e.CallAnswered)}
-    done = Counter(line.split()[1] for line in mails(outside))
+    done = Counter(line.split()[1] for line in mails(home))
     out = [f"call {call} took effect {count} times" for call, count in done.items() if count > 1]
     out += [f"call {call} took effect without its intent being written" for call in done if call not in begun]
     for call, tool in begun.items():
@@ -124,9 +124,9 @@ def _effects(runs: Sequence[Run], events: Sequence[e.AnyEvent], outside: Path) -
     return out
 
 
-def mails(outside: Path) -> list[str]:
-    """What left the house."""
-    box = outside / MAILS
+def mails(home: Path) -> list[str]:
+    """What left the house: run, call, and what it was."""
+    box = outside(home) / MAILS
     return box.read_text().splitlines() if box.exists() else []
 
 

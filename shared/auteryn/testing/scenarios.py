@@ -42,35 +42,47 @@ class Scenario:
     def model(self) -> ScriptedModel:
         return ScriptedModel(self.script)
 
-    def tools(self, outside: Path) -> Sequence[Tool]:
-        """Tools whose effects lie outside the home folder, where no crash undoes them."""
-        return (*tools_with_effects(outside), *self.more_tools)
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        return (*TOOLS, *self.more_tools)
 
 
 MAILS = "mails.txt"
 
 
-def tools_with_effects(outside: Path) -> tuple[Tool, ...]:
-    @tool(effect="read", modes=("fast", "deep"))
-    async def lookup(ctx: ToolContext, what: Annotated[str, "What to look up"]) -> str:
-        """Look something up."""
-        return f"facts about {what}"
+def outside(home: Path) -> Path:
+    """Where the effects of a home's tools lie: beside it, where no crash undoes them."""
+    return home.parent / "outside"
 
-    @tool(effect="once", modes=("fast", "deep"))
-    async def mail(ctx: ToolContext, to: Annotated[str, "Recipient"]) -> str:
-        """Send a mail. It cannot be called back."""
-        with (outside / MAILS).open("a") as box:
-            box.write(f"{ctx.run.id} {ctx.call} {to}\n")
-        return f"sent to {to}"
 
-    @tool(effect="once", permission="ask", target=lambda args: args["table"], modes=("fast", "deep"))
-    async def delete(ctx: ToolContext, table: Annotated[str, "What to empty"]) -> str:
-        """Delete all records of a table."""
-        with (outside / MAILS).open("a") as box:
-            box.write(f"{ctx.run.id} {ctx.call} delete {table}\n")
-        return f"deleted {table}"
+def _happened(ctx: ToolContext, what: str) -> None:
+    place = outside(ctx.files.root.parents[1])
+    place.mkdir(exist_ok=True)
+    with (place / MAILS).open("a") as box:
+        box.write(f"{ctx.run.id} {ctx.call} {what}\n")
 
-    return (lookup, mail, delete)
+
+@tool(effect="read")
+async def lookup(ctx: ToolContext, what: Annotated[str, "What to look up"]) -> str:
+    """Look something up."""
+    return f"facts about {what}"
+
+
+@tool(effect="once")
+async def mail(ctx: ToolContext, to: Annotated[str, "Recipient"]) -> str:
+    """Send a mail. It cannot be called back."""
+    _happened(ctx, to)
+    return f"sent to {to}"
+
+
+@tool(effect="once", permission="ask", target=lambda args: args["table"])
+async def delete(ctx: ToolContext, table: Annotated[str, "What to empty"]) -> str:
+    """Delete all records of a table."""
+    _happened(ctx, f"delete {table}")
+    return f"deleted {table}"
+
+
+TOOLS = (lookup, mail, delete)
 
 
 # ---- a plan with parallel steps and a join ---------------------------------------------------------------------

@@ -10,6 +10,7 @@ from dataclasses import replace
 from auteryn.tools import (
     archive,
     calculate,
+    chart,
     data,
     deliver,
     files,
@@ -82,6 +83,7 @@ _ALL: tuple[Tool, ...] = (
     data.data_query,
     sheet.sheet_read,
     sheet.sheet_create,
+    chart.chart_create,
     notes.note_write,
     notes.note_read,
     memory.memory_save,

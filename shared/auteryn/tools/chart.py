@@ -9,13 +9,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from msgspec import Meta
-
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.quotas import MB
 from auteryn.tools.chart_spec import HEIGHT, WIDTH, Kind, Rows, checked_spec, drawing
 from auteryn.tools.data import plain
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.sheet_shape import Value
 from auteryn.tools.tables.database import query_of, whole_result
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.workspace import Workspace
@@ -28,8 +27,6 @@ VERSION = "6.4"
 """Of Vega-Lite: pinned, so that a chart looks the same next year."""
 _ENVIRONMENT = {"TZ": "UTC", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 _RENDERER = Path(__file__).with_name("chart_render.py")
-
-Value = Annotated[str, Meta(description="Text, or a date such as 2024-01-31")] | int | float | bool | None
 
 
 def no_charts() -> str | None:

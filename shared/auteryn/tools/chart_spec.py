@@ -1,13 +1,13 @@
 """From rows and the names of columns to a Vega-Lite specification. Pure.
 
-Fields are called f0, f1, … inside, so that no header (dots, brackets, quotes) means something to Vega; the titles are the headers.
+Fields are called f0, f1, … inside, so that nothing in a header (dots, brackets, quotes) means something to Vega.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
@@ -85,24 +85,22 @@ class _Axes:
 
     def __init__(self, table: Rows, kind: Kind, x: str | None, y: Sequence[str], color: str | None) -> None:
         self.table, self.notes = table, list[str]()
-        numeric = [at for at in range(len(table.columns)) if is_numeric(table.column(at))]
-        if kind == "histogram":
-            self.x = self.found("x", x or (y[0] if y else None)) if x or y else next(iter(numeric), None)
-            self.y = list[int]()
-            self.numbers([self.x] if self.x is not None else [], "x")
-        else:
-            self.x = self.found("x", x) if x else _first(range(len(table.columns)), besides=self.asked(y))
-            self.y = self.asked(y) or [at for at in numeric if at != self.x][:1]
-            self.numbers(self.y, "y")
-        if kind == "scatter":
-            self.numbers([self.x] if self.x is not None else [], "x")
+        self._numeric = [at for at in range(len(table.columns)) if is_numeric(table.column(at))]
         self.color = self.found("color", color) if color else None
-        if kind == "heatmap" and self.color is None:  # x, y and the number, in whatever way it was said
-            self.color = self.y[-1]
-            self.y = self.y[:-1] or [_first(range(len(table.columns)), besides=[self.x or 0, self.color])]
-
-    def asked(self, names: Sequence[str]) -> list[int]:
-        return [self.found("y", name) for name in names]
+        self.y = [self.found("y", name) for name in y]
+        match kind:
+            case "histogram":
+                self.x = self.found("x", x) if x else self.y[0] if self.y else self.next_number([])
+                self.numbers([self.x], "x")
+            case "heatmap":
+                self.x = self.found("x", x) if x else self.next_column([*self.y, self.color])
+                self.color = self.next_number([self.x, *self.y]) if self.color is None else self.color
+                self.y = self.y or [self.next_column([self.x, self.color])]
+                self.numbers([self.color], "color")
+            case _:
+                self.x = self.found("x", x) if x else self.next_column([*self.y, self.color])
+                self.y = self.y or [self.next_number([self.x])]
+                self.numbers([*self.y, *([self.x] if kind == "scatter" else [])], "y")
 
     def found(self, field: str, name: str | None) -> int:
         lowered = [column.lower() for column in self.table.columns]
@@ -110,18 +108,25 @@ class _Axes:
             raise _invalid(field, name, f"is no column: there are {self.table.columns}")
         return lowered.index(name.strip().lower())
 
+    def next_column(self, used: Sequence[int | None]) -> int:
+        return next((at for at in range(len(self.table.columns)) if at not in used), 0)
+
+    def next_number(self, used: Sequence[int | None]) -> int:
+        found = next((at for at in self._numeric if at not in used), None)
+        if found is None:
+            raise _invalid("y", None, f"is needed: no other column holds numbers, there are {self.table.columns}")
+        return found
+
     def numbers(self, columns: list[int], field: str) -> None:
-        if not columns:
-            raise _invalid(field, None, f"is needed: no column holds numbers, there are {self.table.columns}")
         for at in columns:
-            values = self.table.column(at)
-            if not is_numeric(values):
-                hint = cast_hint(self.table.columns[at], [value for value in values[:200] if isinstance(value, str)])
+            if at not in self._numeric:
+                texts = [value for value in self.table.column(at)[:200] if isinstance(value, str)]
+                hint = cast_hint(self.table.columns[at], texts)
                 raise _invalid(field, self.table.columns[at], f"holds no numbers{f' but {hint}' if hint else ''}")
 
     def values(self) -> list[dict[str, Any]]:
-        used = sorted({at for at in (self.x, *self.y, self.color) if at is not None})
-        return [{f"f{at}": _finite(row[at]) for at in used} for row in self.table.rows]
+        used = {self.x, *self.y} | ({self.color} if self.color is not None else set[int]())
+        return [{f"f{at}": _finite(row[at]) for at in sorted(used)} for row in self.table.rows]
 
     # ---- encodings
 
@@ -163,14 +168,10 @@ class _Axes:
         return {**self.number(at), "aggregate": "sum"}
 
 
-def _first(columns: Iterable[int], *, besides: Sequence[int]) -> int:
-    return next((at for at in columns if at not in besides), 0)
-
-
 def is_numeric(values: Sequence[Any]) -> bool:
     filled = [value for value in values if value is not None]
     return bool(filled) and all(
-        isinstance(value, (int, float)) and not isinstance(value, bool) or _odd(value) for value in filled
+        _odd(value) or (isinstance(value, (int, float)) and not isinstance(value, bool)) for value in filled
     )
 
 
@@ -196,11 +197,10 @@ def _over_x(mark: Any, *, categories: bool) -> Callable[[_Axes], dict[str, Any]]
     """Bars, lines, areas: one or several columns of numbers over x."""
 
     def shape(axes: _Axes) -> dict[str, Any]:
-        x = 0 if axes.x is None else axes.x
-        across = axes.category(x) if categories else axes.any(x)
+        across = axes.category(axes.x) if categories else axes.any(axes.x)
         if len(axes.y) > 1:
             return _folded(axes, mark, across)
-        encoding = {"x": across, "y": axes.summed(axes.y[0], x, axes.color)}
+        encoding = {"x": across, "y": axes.summed(axes.y[0], axes.x, axes.color)}
         return {"mark": mark, "encoding": encoding | ({"color": axes.legend(axes.color)} if axes.color is not None else {})}
 
     return shape
@@ -228,38 +228,38 @@ def _js(text: str) -> str:
 
 
 def _scatter(axes: _Axes) -> dict[str, Any]:
-    x = axes.any(0 if axes.x is None else axes.x)
+    x = axes.any(axes.x)
     encoding = {"x": x, "y": {**axes.number(axes.y[0]), "scale": {"zero": False}}}
     encoding |= {"color": axes.legend(axes.color)} if axes.color is not None else {}
     return {"mark": {"type": "point", "filled": True, "opacity": 0.7}, "encoding": encoding}
 
 
 def _pie(axes: _Axes) -> dict[str, Any]:
-    x = 0 if axes.x is None else axes.x
     if any(isinstance(value, (int, float)) and value < 0 for value in axes.table.column(axes.y[0])):
         raise _invalid("y", axes.table.columns[axes.y[0]], "holds negative numbers, which a pie cannot show: use bar")
-    part = {key: value for key, value in axes.category(x).items() if key != "axis"}
-    return {"mark": "arc", "encoding": {"theta": {**axes.summed(axes.y[0], x), "stack": True}, "color": part}}
+    part = {key: value for key, value in axes.category(axes.x).items() if key != "axis"}
+    return {"mark": "arc", "encoding": {"theta": {**axes.summed(axes.y[0], axes.x), "stack": True}, "color": part}}
 
 
 def _heatmap(axes: _Axes) -> dict[str, Any]:
-    x, y, color = axes.x or 0, axes.y[0], axes.color or 0
-    axes.numbers([color], "color")
-    encoding = {"x": axes.category(x), "y": {**axes.category(y), "axis": {}}, "color": axes.summed(color, x, y)}
-    return {"mark": "rect", "encoding": encoding}
+    color = axes.summed(axes.color or 0, axes.x, axes.y[0])
+    upright = {key: value for key, value in axes.category(axes.y[0]).items() if key != "axis"}
+    return {"mark": "rect", "encoding": {"x": axes.category(axes.x), "y": upright, "color": color}}
 
 
 def _box(axes: _Axes) -> dict[str, Any]:
     encoding: dict[str, Any] = {"y": {**axes.number(axes.y[0]), "scale": {"zero": False}}}
-    if axes.x is not None and axes.x != axes.y[0]:
+    if axes.x != axes.y[0]:
         encoding["x"] = axes.category(axes.x)
     encoding |= {"color": axes.legend(axes.color)} if axes.color is not None else {}
     return {"mark": {"type": "boxplot", "size": 40}, "encoding": encoding}
 
 
 def _histogram(axes: _Axes) -> dict[str, Any]:
-    x = axes.number(0 if axes.x is None else axes.x)
-    encoding = {"x": {**x, "bin": {"maxbins": 30}}, "y": {"aggregate": "count", "type": "quantitative", "title": "count"}}
+    encoding: dict[str, Any] = {
+        "x": {**axes.number(axes.x), "bin": {"maxbins": 30}},
+        "y": {"aggregate": "count", "type": "quantitative", "title": "count"},
+    }
     encoding |= {"color": axes.legend(axes.color)} if axes.color is not None else {}
     return {"mark": "bar", "encoding": encoding}
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib.util
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from auteryn.errors import Invalid, ToolFailed
-from auteryn.schema.record import Record
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.sheet_formulas import cell_at, computed, shown_at
 from auteryn.tools.sheet_plan import Planned, planned
+from auteryn.tools.sheet_shape import Sheet
 from auteryn.tools.tables.workbooks import SHEETS, sheet_cells, shown_cell
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.workspace import Workspace
@@ -22,44 +22,6 @@ MOST_ROWS = 10_000
 MOST_CELLS = 1_000_000
 """Of a workbook: 10 s and 400 MB on a slow core; more belongs into csv or parquet."""
 _SHOWN = 50
-
-Value = Annotated[str, Meta(description="Text, or a date such as 2024-01-31")] | int | float | bool | None
-"""A cell. (The description keeps the types apart: a list of bare types reads as its first to some programs.)"""
-
-ChartKind = Literal["bar", "column", "line", "area", "pie", "scatter"]
-
-
-class Column(Record):
-    header: str
-    format: Annotated[str, Meta(description="integer, number, percent, usd, eur, date, text, or an Excel format")] | None = None
-    formula: Annotated[str, Meta(description="For every row: =B{row}*C{row}")] | None = None
-    width: float | None = None
-
-
-class Chart(Record):
-    """Of the sheet's own columns."""
-
-    kind: ChartKind | None = None
-    type: Annotated[ChartKind, Meta(description="Same as kind")] | None = None
-    title: str = ""
-    x: Annotated[str, Meta(description="Column of the categories; else the first")] | None = None
-    y: Annotated[str, Meta(description="Column of the values, several with commas; else all with numbers")] | None = None
-    at: Annotated[str, Meta(description="Cell of its upper left corner; else right of the data")] | None = None
-
-
-class Sheet(Record):
-    name: str
-    columns: list[str | Column] = []
-    rows: Annotated[
-        list[list[Value] | dict[str, Value]], Meta(description="Lists in the columns' order, or objects by header")
-    ] = []
-    source: Annotated[str, Meta(description="Instead of rows: a csv, parquet or json file, or SQL as in data_query")] | None = (
-        None
-    )
-    table: Annotated[bool, Meta(description="Make it an Excel table with filters")] = True
-    formats: Annotated[dict[str, str], Meta(description="By header, column letter or cell")] = {}
-    formulas: Annotated[dict[str, str], Meta(description='By cell, {"B9": "=SUM(B2:B8)"}, or by header with {row}')] = {}
-    charts: list[Chart] = []
 
 
 def no_spreadsheets() -> str | None:

@@ -9,17 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auteryn.errors import Invalid, ToolFailed
+from auteryn.tools.leash import Leash
 from auteryn.tools.sheet_formulas import Grid, cell_at, column_at, shown_at
+from auteryn.tools.sheet_shape import Chart, Sheet
 from auteryn.tools.tables.database import query_of, whole_result
 from auteryn.tools.tables.workbooks import unique
-
-if TYPE_CHECKING:
-    from auteryn.tools.leash import Leash
-    from auteryn.tools.sheet import Chart, Sheet
-    from auteryn.tools.workspace import Workspace
+from auteryn.tools.workspace import Workspace
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
 LONGEST_TEXT = 32_767

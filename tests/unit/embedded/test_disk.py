@@ -196,7 +196,7 @@ def _break_page_of(file: Path, key: int) -> None:
     with sqlite3.connect(file) as c:
         body = c.execute("SELECT body FROM journal WHERE key=?", (key,)).fetchone()[0]
     c.close()
-    page = raw.index(body[:200]) // PAGE_BYTES
+    page = raw.index(body[:60]) // PAGE_BYTES  # a long row's beginning lies in its leaf
     raw[page * PAGE_BYTES : (page + 1) * PAGE_BYTES] = b"\xff" * PAGE_BYTES
     file.write_bytes(raw)
 

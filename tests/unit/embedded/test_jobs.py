@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from datetime import timedelta
@@ -142,6 +143,33 @@ def test_no_more_children_than_the_bound_and_the_rest_wait() -> None:
             assert (await board.next()).run == "run_b"
             await jobs.stop("run_b")
             assert (await board.next()).run == "run_c"
+            await jobs.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.proves("P31", "F9")
+def test_a_run_whose_child_was_killed_is_told_of_at_once() -> None:
+    """One that ends in order, or is stopped on purpose, is not."""
+
+    async def main() -> None:
+        async with Switchboard() as board:
+            dead: asyncio.Queue[str] = asyncio.Queue()
+            jobs = ProcessJobs(board.argv, on_death=dead.put)
+            await jobs.start("run_short")
+            await board.next()
+            await jobs.start("run_a")
+            caller = await board.next()
+            assert jobs.pid_of("run_a") == caller.pid
+
+            os.kill(caller.pid, signal.SIGKILL)
+
+            assert await asyncio.wait_for(dead.get(), HANG) == "run_a"
+            assert jobs.pid_of("run_a") is None
+            await jobs.start("run_b")
+            await board.next()
+            await jobs.stop("run_b")
+            assert dead.empty()
             await jobs.close()
 
     asyncio.run(main())

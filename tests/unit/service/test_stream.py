@@ -56,6 +56,10 @@ async def durable(desk, run, after=None, most=None):
     return out
 
 
+def ended(events, run):
+    return bool(events) and (events[-1].run, events[-1].kind, events[-1].data.get("status")) == (run, "status", "completed")
+
+
 def by_run(events):
     """(run → its events), without ids: the order within a run is the contract."""
     out = {}
@@ -100,14 +104,14 @@ def test_a_viewer_who_is_cut_off_again_and_again_misses_nothing_and_sees_nothing
     async def main():
         clock = SkippingClock()
         seen, cursor, run = [], None, None
-        while not (seen and seen[-1].run == run and seen[-1].data.get("status") == "completed"):
+        while not ended(seen, run):
             async with opened(working, tools=[rest], clock=clock) as desk:  # the home is closed and opened again each time
                 run = run or (await desk.create(NewRun(input="Do it", steps=DIAMOND))).id
                 for _ in range(3):
                     some = await durable(desk, run, cursor, most=chance.randint(1, 9))
                     seen += some
                     cursor = some[-1].id if some else cursor
-                    if some and some[-1].run == run and some[-1].data.get("status") == "completed":
+                    if ended(some, run):
                         break
         async with opened(working, tools=[rest], clock=clock) as desk:
             assert by_run(seen) == by_run(await durable(desk, run))

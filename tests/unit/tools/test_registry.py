@@ -103,6 +103,7 @@ def test_a_mode_shows_no_more_than_it_may_and_in_one_order() -> None:
             "ask_input",
             "notify",
             "wait",
+            "schedule",
             "artifact_publish",
             "calculate",
             "tool_search",
@@ -127,9 +128,9 @@ def test_a_mode_shows_no_more_than_it_may_and_in_one_order() -> None:
 def test_what_is_found_comes_last_so_that_the_prefix_stays_cached() -> None:
     registry = Registry(TOOLS)
     before = registry.declared("deep")
-    after = registry.declared("deep", ["schedule", "file_move", "schedule", "none", "file_read"])
+    after = registry.declared("deep", ["archive", "file_move", "archive", "none", "file_read"])
     assert after[: len(before)] == before
-    assert [one.name for one in after[len(before) :]] == ["schedule", "file_move"]
+    assert [one.name for one in after[len(before) :]] == ["archive", "file_move"]
     assert "wait" not in [one.name for one in registry.declared("deep", ["wait"], without=["wait"])]
 
 

@@ -38,6 +38,9 @@ WANTED = [
     ("pick values out of json", "json_query"),
     ("ask a csv questions in sql", "data_query"),
     ("what columns does this table have", "data_profile"),
+    ("make an excel workbook", "sheet_create"),
+    ("read a spreadsheet", "sheet_read"),
+    ("draw a bar chart", "chart_create"),
     ("go deep", "go_deep"),
     ("find more tools", "tool_search"),
 ]

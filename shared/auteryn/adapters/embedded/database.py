@@ -34,6 +34,9 @@ Synchronous = Literal["full", "normal", "off"]
 CHECKPOINT_BYTES = 4_000_000
 """Size of the write-ahead log at which it is folded into the file: larger writes fewer bytes in all, and takes more room."""
 
+CACHE_BYTES = 8_192_000
+"""Most memory for pages. SQLite's 2 MB are too few for a commit of a thousand children: it then writes pages twice."""
+
 LAZY_SECONDS = 0.05
 """Longest wait of a posted write for company."""
 
@@ -228,6 +231,7 @@ class Database:
             f"synchronous = {synchronous}",
             f"wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}",
             f"journal_size_limit = {2 * CHECKPOINT_BYTES}",
+            f"cache_size = -{CACHE_BYTES // 1024}",
             "temp_store = MEMORY",
         ):
             connection.execute(f"PRAGMA {pragma}")

@@ -101,6 +101,7 @@ class ProcessJobs(_BoundedJobs):
     """Each slice is a child process in a group of its own: SIGTERM, then SIGKILL to the group. It never outlives this process.
 
     `argv` is the command, the run is appended. The handler of `on_start` is not called here: the child is the slice.
+    `on_death` hears of a run whose child was killed or failed: it need not wait for the watchdog.
     """
 
     def __init__(
@@ -110,9 +111,10 @@ class ProcessJobs(_BoundedJobs):
         cap: timedelta = CAP,
         grace: timedelta = GRACE,
         max_slices: int = MAX_SLICES,
+        on_death: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         super().__init__(cap=cap, grace=grace, max_slices=max_slices)
-        self._argv = argv
+        self._argv, self._on_death = argv, on_death
         self._pids: dict[str, int] = {}
 
     def pid_of(self, run: str) -> int | None:
@@ -139,8 +141,10 @@ class ProcessJobs(_BoundedJobs):
             self._pids.pop(run, None)
             _signal_group(child.pid, signal.SIGKILL)  # also what the child may have left behind
         code = await ended
-        if code not in (0, -signal.SIGTERM, -signal.SIGKILL):
-            _log.error("slice of %s ended with code %d; the watchdog starts the next", run, code)
+        if code != 0 and not stop.is_set():
+            _log.error("slice of %s ended with code %d", run, code)
+            if self._on_death:
+                await self._on_death(run)
 
 
 _PR_SET_PDEATHSIG = 1

@@ -46,7 +46,7 @@ SPILLS_FROM = PAGE_BYTES - 38
 """Body bytes from which SQLite moves most of a row to pages of its own (row header included, page bytes - 35 stay)."""
 
 AWKWARD_FROM = 800
-"""Measured over pairs of sizes: from here to `SPILLS_FROM`, filling up keeps 1.1 to 1.5 times the payload instead of up to 2.1."""
+"""Measured over pairs of sizes: filled up from here on, they keep 1.1 to 1.5 times the payload; left alone up to 2.1 times."""
 
 
 def packed(body: bytes) -> bytes:

@@ -59,21 +59,21 @@ class SqliteStore:
         run, (row, entry) = newborn.run, _born_row(newborn)
         born_row = (row, settled(packed(entry)))
 
-        def apply(c: sqlite3.Connection) -> str:
-            """The id of the run that now exists."""
+        def apply(c: sqlite3.Connection) -> str | None:
+            """The id of the run the key made before, if it did."""
             seen = "SELECT id FROM keys JOIN runs USING (n) WHERE keys.owner=? AND key=?"
             if key is not None and (known := c.execute(seen, (run.owner, key)).fetchone()):
                 return known[0]
             known = c.execute("SELECT n FROM runs WHERE id=?", (run.id,)).fetchone()
             if known and self._is_repeat(c, known[0], run.id, newborn.entry):
-                return run.id
+                return None
             n = _insert_runs(c, [born_row])
             if key is not None:
                 c.execute("INSERT INTO keys VALUES (?,?,?)", (run.owner, key, n))
-            return run.id
+            return None
 
-        made = await self.database.write(apply)
-        return run if made == run.id else await self.get(made)
+        made_before = await self.database.write(apply)
+        return await self.get(made_before) if made_before else run
 
     async def commit(self, change: Change) -> None:
         entry, run, n = change.entry, change.run, self._number(change.run.id)

@@ -1,0 +1,63 @@
+# What more than one file needs. Names, paths and times equal `shared/auteryn/policy/cloud.py`; a test compares them.
+
+data "google_project" "this" {
+  project_id = var.project_id
+
+  depends_on = [google_project_service.this]
+}
+
+locals {
+  labels = merge(var.labels, { app = "auteryn" })
+
+  # The services' own addresses, known before the services are: dispatch must name itself in the wakes it sends.
+  _host        = "${data.google_project.this.number}.${var.region}.run.app"
+  api_url      = "https://auteryn-api-${local._host}"
+  dispatch_url = "https://auteryn-dispatch-${local._host}"
+
+  # The hello images listen on $PORT or end at once, and know nothing of our commands.
+  _hello = "us-docker.pkg.dev/cloudrun/container"
+  images = {
+    service = coalesce(var.image, "${local._hello}/hello")
+    job     = coalesce(var.image, "${local._hello}/job")
+  }
+  commands = {
+    for name, command in {
+      api      = ["functions-framework", "--source=/app/functions/api/main.py", "--target=api", "--asgi"]
+      dispatch = ["functions-framework", "--source=/app/functions/dispatch/main.py", "--target=dispatch", "--asgi"]
+      slice    = ["python", "/app/functions/slice/main.py"]
+    } : name => var.image == null ? [] : command
+  }
+
+  _shared_environment = {
+    AUTERYN_BACKEND       = "gcp"
+    AUTERYN_BUCKET        = google_storage_bucket.blobs.name
+    AUTERYN_DATABASE      = google_firestore_database.store.name
+    AUTERYN_DISPATCH_URL  = local.dispatch_url
+    AUTERYN_EVENTS_TOPIC  = google_pubsub_topic.events.name
+    AUTERYN_HOME          = "/tmp/auteryn"
+    AUTERYN_QUEUE         = google_cloud_tasks_queue.wakes.name
+    AUTERYN_REGION        = var.region
+    AUTERYN_STEPS_TOPIC   = google_pubsub_topic.steps.name
+    AUTERYN_TASKS_ACCOUNT = google_service_account.this["tasks"].email
+    GOOGLE_CLOUD_PROJECT  = var.project_id
+  }
+  _models = {
+    AUTERYN_MODEL_CLASSIFIER = var.models.classifier
+    AUTERYN_MODEL_DEEP       = var.models.deep
+    AUTERYN_MODEL_FAST       = var.models.fast
+  }
+  _common = merge(
+    local._shared_environment,
+    { for name, ids in local._models : name => ids if ids != null },
+    local.model_environment,
+  )
+  environment = {
+    api = local._common
+    dispatch = merge(local._common, {
+      AUTERYN_CALLERS   = join(",", [for caller in ["push", "sweep", "tasks"] : google_service_account.this[caller].email])
+      AUTERYN_JOB       = google_cloud_run_v2_job.slice["small"].name
+      AUTERYN_JOB_LARGE = google_cloud_run_v2_job.slice["large"].name
+    })
+    slice = local._common
+  }
+}

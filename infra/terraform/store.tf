@@ -1,0 +1,97 @@
+# The truth: runs, journals, inboxes, leases, small documents in Firestore.
+
+resource "google_firestore_database" "store" {
+  project     = var.project_id
+  name        = "auteryn"
+  location_id = var.region
+  type        = "FIRESTORE_NATIVE"
+
+  # Commits are one-RPC compare-and-set; nothing of ours takes a lock.
+  concurrency_mode                  = "OPTIMISTIC"
+  delete_protection_state           = var.deletion_protection ? "DELETE_PROTECTION_ENABLED" : "DELETE_PROTECTION_DISABLED"
+  deletion_policy                   = var.deletion_protection ? "ABANDON" : "DELETE"
+  point_in_time_recovery_enablement = var.point_in_time_recovery ? "POINT_IN_TIME_RECOVERY_ENABLED" : "POINT_IN_TIME_RECOVERY_DISABLED"
+
+  dynamic "cmek_config" {
+    for_each = var.kms_key == null ? [] : [var.kms_key]
+    content {
+      kms_key_name = cmek_config.value
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+locals {
+  # Production refuses a query without its index. The emulator does not, so nothing but the comparison with the code finds a
+  # missing one before a deployment.
+  _indexes = {
+    docs-listed    = { collection = "docs", fields = [["kind", "ASCENDING"], ["scope", "ASCENDING"], ["at", "ASCENDING"]] }
+    inbox-unread   = { collection = "inbox", fields = [["consumed", "ASCENDING"], ["sent_at", "ASCENDING"]], scope = "COLLECTION_GROUP" }
+    runs-children  = { collection = "runs", fields = [["parent", "ASCENDING"], ["created_at", "ASCENDING"]] }
+    runs-by-status = { collection = "runs", fields = [["owner", "ASCENDING"], ["status", "ASCENDING"], ["created_at", "DESCENDING"]] }
+    runs-leased    = { collection = "runs", fields = [["status", "ASCENDING"], ["lease_until", "ASCENDING"]] }
+    runs-of-owner  = { collection = "runs", fields = [["owner", "ASCENDING"], ["created_at", "DESCENDING"]] }
+    runs-waking    = { collection = "runs", fields = [["status", "ASCENDING"], ["wake_at", "ASCENDING"]] }
+  }
+
+  # Long values nobody queries: each indexed value costs a write, and 40,000 entries are a document's most.
+  _unindexed = ["docs/body", "inbox/body", "journal/body", "journal/events", "runs/body", "runs/summary"]
+  _expiring  = ["docs", "inbox", "journal", "keys", "runs"]
+}
+
+resource "google_firestore_index" "this" {
+  for_each = local._indexes
+
+  project     = var.project_id
+  database    = google_firestore_database.store.name
+  collection  = each.value.collection
+  query_scope = try(each.value.scope, "COLLECTION")
+
+  dynamic "fields" {
+    for_each = each.value.fields
+    content {
+      field_path = fields.value[0]
+      order      = fields.value[1]
+    }
+  }
+}
+
+resource "google_firestore_field" "unindexed" {
+  for_each = toset(local._unindexed)
+
+  project    = var.project_id
+  database   = google_firestore_database.store.name
+  collection = split("/", each.key)[0]
+  field      = split("/", each.key)[1]
+
+  # No index inside: none is kept.
+  index_config {}
+}
+
+resource "google_firestore_field" "expiry" {
+  for_each = toset(local._expiring)
+
+  project    = var.project_id
+  database   = google_firestore_database.store.name
+  collection = each.key
+  field      = "expires_at"
+
+  # A rising value in an index caps a collection at 500 writes a second.
+  index_config {}
+  ttl_config {}
+}
+
+# Firestore's IAM is database-wide: runs are kept apart by the code, test and production by projects.
+resource "google_project_iam_member" "store_user" {
+  for_each = local.hosts
+
+  project = var.project_id
+  role    = "roles/datastore.user"
+  member  = google_service_account.this[each.key].member
+
+  condition {
+    title      = "auteryn-database-only"
+    expression = "resource.name == \"${google_firestore_database.store.id}\""
+  }
+}

@@ -1,0 +1,212 @@
+variable "alert_emails" {
+  description = "Who gets a mail when an alert fires. Empty: alerts are shown in Cloud Monitoring only."
+  type        = list(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for email in var.alert_emails : can(regex("^[^@\\s]+@[^@\\s]+$", email))])
+    error_message = "alert_emails must hold mail addresses."
+  }
+}
+
+variable "api" {
+  description = "Size of the public service. It holds streams and FAST runs; with no instance kept warm, the first request of a quiet hour waits for a start."
+  type = object({
+    concurrency   = optional(number, 250)
+    cpu           = optional(string, "1")
+    max_instances = optional(number, 20)
+    memory        = optional(string, "2Gi")
+    min_instances = optional(number, 0)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.api.concurrency >= 1 && var.api.concurrency <= 1000
+    error_message = "api.concurrency must be 1 to 1000 (Cloud Run)."
+  }
+
+  validation {
+    condition     = var.api.min_instances <= var.api.max_instances
+    error_message = "api.min_instances must not be more than api.max_instances."
+  }
+}
+
+variable "api_invokers" {
+  description = "Who may call the API as far as Google is concerned; it asks every caller for an API key itself. Only allUsers lets browsers and the SDK in without a Google account."
+  type        = list(string)
+  nullable    = false
+  default     = ["allUsers"]
+
+  validation {
+    condition     = alltrue([for member in var.api_invokers : can(regex("^(allUsers|allAuthenticatedUsers|(user|group|domain|serviceAccount|principal|principalSet):.+)$", member))])
+    error_message = "api_invokers must hold IAM members, such as \"group:team@example.com\"."
+  }
+}
+
+variable "budget" {
+  description = "Monthly spend of this project at which the billing account is told (50, 90 and 100 %). Null: no budget. Cloud Billing runs hours late and stops nothing; runs have limits of their own."
+  type = object({
+    amount          = number
+    billing_account = string
+    currency        = optional(string, "USD")
+  })
+  default = null
+
+  validation {
+    condition     = var.budget == null ? true : var.budget.amount >= 1
+    error_message = "budget.amount must be at least 1."
+  }
+
+  validation {
+    condition     = var.budget == null ? true : can(regex("^[0-9A-F]{6}(-[0-9A-F]{6}){2}$", var.budget.billing_account))
+    error_message = "budget.billing_account must look like 01AB23-CD45EF-678901."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the database and buckets that hold something. To tear everything down, apply with false first, then destroy."
+  type        = bool
+  nullable    = false
+  default     = true
+}
+
+variable "dispatch" {
+  description = "Size of the private service. It starts slices, and hosts FAST plan steps itself."
+  type = object({
+    concurrency   = optional(number, 40)
+    cpu           = optional(string, "1")
+    max_instances = optional(number, 20)
+    memory        = optional(string, "2Gi")
+    min_instances = optional(number, 0)
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = var.dispatch.concurrency >= 1 && var.dispatch.concurrency <= 1000
+    error_message = "dispatch.concurrency must be 1 to 1000 (Cloud Run)."
+  }
+}
+
+variable "image" {
+  description = "The one image, by digest. Null: Google's hello image stands in until the first build has been pushed."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image == null ? true : can(regex("@sha256:[0-9a-f]{64}$", var.image))
+    error_message = "image must name a digest (…@sha256:…): a tag may mean another image tomorrow."
+  }
+}
+
+variable "kms_key" {
+  description = "Cloud KMS key for the database, the buckets, the topics and the images. Null: Google's keys. The service agents in the output kms_agents need roles/cloudkms.cryptoKeyEncrypterDecrypter on it first; a database keeps the choice it was created with."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key == null ? true : can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key))
+    error_message = "kms_key must be projects/…/locations/…/keyRings/…/cryptoKeys/…."
+  }
+}
+
+variable "labels" {
+  description = "Labels on everything that takes labels, beside app = auteryn."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+}
+
+variable "model_key_version" {
+  description = "Version of the secret auteryn-gemini-key that holds a Gemini API key; a number, so that a rollback gets the key it was made with. Null: Vertex AI by the service accounts, without a key."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.model_key_version == null ? true : can(regex("^[0-9]+$", var.model_key_version))
+    error_message = "model_key_version must be a number: \"latest\" changes under a running release."
+  }
+}
+
+variable "model_location" {
+  description = "Where Vertex AI answers; unused with model_key_version."
+  type        = string
+  nullable    = false
+  default     = "global"
+}
+
+variable "models" {
+  description = "Model ids by role, comma-separated, best first. What is not named comes from the model table in the code."
+  type = object({
+    classifier = optional(string)
+    deep       = optional(string)
+    fast       = optional(string)
+  })
+  nullable = false
+  default  = {}
+}
+
+variable "point_in_time_recovery" {
+  description = "Keep every version of every document for 7 days, so that the database can be read as of any minute."
+  type        = bool
+  nullable    = false
+  default     = false
+}
+
+variable "project_id" {
+  description = "The Google Cloud project. One deployment a project: names are fixed."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id must be a project's id (6 to 30 lower-case letters, digits and hyphens), not its name or number."
+  }
+}
+
+variable "region" {
+  description = "Where everything runs and is stored. The database cannot be moved later."
+  type        = string
+  nullable    = false
+  default     = "us-central1"
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region must be a region such as europe-west1."
+  }
+}
+
+variable "slices" {
+  description = "Size of a slice, and of the one that is tried once after a slice ended without a word. Files a run writes count as memory."
+  type = object({
+    large = optional(object({ cpu = optional(string, "2"), memory = optional(string, "8Gi") }), {})
+    small = optional(object({ cpu = optional(string, "1"), memory = optional(string, "2Gi") }), {})
+  })
+  nullable = false
+  default  = {}
+}
+
+variable "spend_alert" {
+  description = "Alert above this many credits an hour over all runs, and above this many slices at work for an hour."
+  type = object({
+    credits_per_hour = optional(number, 2000)
+    slices_at_once   = optional(number, 100)
+  })
+  nullable = false
+  default  = {}
+}
+
+variable "vpc_egress" {
+  description = "Send everything the agent fetches through a network of its own, with NAT and a firewall that lets only web traffic to public addresses out. Null: straight to the internet; the tools' own guard holds either way. The range must be /26 or wider: a slice takes up to two addresses."
+  type = object({
+    range = optional(string, "10.180.0.0/22")
+  })
+  default = null
+
+  validation {
+    condition     = var.vpc_egress == null ? true : can(cidrnetmask(var.vpc_egress.range)) && tonumber(split("/", var.vpc_egress.range)[1]) <= 26
+    error_message = "vpc_egress.range must be an IPv4 range of /26 or wider."
+  }
+}

@@ -1,0 +1,100 @@
+"""The Firestore client of a process, made when it is first used: explicit time-outs, one place that tries again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition, GoogleAPICallError, NotFound
+
+from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google, persist
+
+if TYPE_CHECKING:
+    from google.cloud.firestore_v1 import AsyncClient
+
+T = TypeVar("T")
+Fields = dict[str, Any]
+
+PRECONDITIONS = (AlreadyExists, FailedPrecondition, NotFound)
+"""What a batch is refused with, whole, because a document is not as it should be."""
+
+PAGE = 300
+"""Documents a query brings at once: at 32 kB each some 10 MB, well inside one reply's time."""
+
+
+class Database:
+    """One database of one project. `FIRESTORE_EMULATOR_HOST` leads its client to an emulator.
+
+    A client belongs to the event loop it was made in; another loop gets another one. None is made at import or before a fork.
+    """
+
+    def __init__(self, project: str, database: str = "(default)") -> None:
+        self.project, self.name = project, database
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: AsyncClient | None = None
+
+    @property
+    def client(self) -> AsyncClient:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            from google.cloud.firestore_v1 import AsyncClient
+
+            self._loop, self._client = loop, AsyncClient(project=self.project, database=self.name)
+        return self._client
+
+    def ref(self, *path: str) -> Any:
+        """The document at `collection, id, collection, id …`."""
+        return self.client.document(*path)
+
+    async def commit(self, fill: Callable[[Any], None]) -> Sequence[Any]:
+        """Send one batch, again if its reply is lost; raises Google's own errors for preconditions that do not hold.
+
+        After a lost reply the repeat meets its own traces: the caller tells them from another writer's.
+        """
+        batch = self.client.batch()
+        fill(batch)
+        return await self.calling(lambda: batch.commit(retry=None, timeout=CALL_SECONDS), raw=PRECONDITIONS)
+
+    async def get(self, *path: str, fields: Sequence[str] | None = None) -> Any:
+        """A snapshot, which may say that there is nothing."""
+        ref = self.ref(*path)
+        return await self.calling(lambda: ref.get(field_paths=fields, retry=None, timeout=CALL_SECONDS))
+
+    async def get_all(self, refs: Sequence[Any]) -> list[Any]:
+        """Snapshots of these documents, in any order, with one request."""
+
+        async def read() -> list[Any]:
+            return [snapshot async for snapshot in self.client.get_all(list(refs), retry=None, timeout=CALL_SECONDS)]
+
+        return await self.calling(read) if refs else []
+
+    async def find(self, query: Any) -> list[Any]:
+        """All a query finds, with one request."""
+        return await self.calling(lambda: query.get(retry=None, timeout=CALL_SECONDS))
+
+    async def pages(self, query: Any, limit: int | None = None) -> AsyncIterator[list[Any]]:
+        """What an ordered query finds, page by page, at most `limit` in all."""
+        left = limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            page = await self.find(query.limit(size))
+            if page:
+                yield page
+            if len(page) < size:
+                return
+            query, left = query.start_after(page[-1]), None if left is None else left - size
+
+    async def calling(self, call: Callable[[], Awaitable[T]], *, raw: tuple[type[Exception], ...] = ()) -> T:
+        try:
+            return await persist(call)
+        except raw:
+            raise
+        except GoogleAPICallError as error:
+            raise from_google(error, f"Firestore database {self.name!r} of project {self.project!r}") from error
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and self._loop is asyncio.get_running_loop():
+            await client._firestore_api.transport.close()  # its own `close` leaves the channel open
+

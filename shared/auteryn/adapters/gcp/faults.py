@@ -1,0 +1,72 @@
+"""What Google's services say, in the words of `auteryn.errors`; and which of it is worth another try."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from google.api_core import exceptions as google
+
+from auteryn.errors import AuterynError, Conflict, Invalid, NotAllowed, NotFound, RateLimited, Unavailable
+
+T = TypeVar("T")
+
+TRANSIENT = (
+    google.ServiceUnavailable,
+    google.TooManyRequests,
+    google.InternalServerError,
+    google.GatewayTimeout,
+    google.Aborted,
+    google.Unknown,
+)
+"""`GatewayTimeout` is gRPC's DEADLINE_EXCEEDED. Whether the call took effect is not known: only calls that may be made twice
+are repeated."""
+
+CALL_SECONDS = 5.0
+"""Longest wait for one reply."""
+
+PATIENCE = timedelta(seconds=15)
+"""How long a call is repeated: a quarter of a lease, so that its holder learns in time that it cannot prove its right."""
+
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
+
+
+async def persist(call: Callable[[], Awaitable[T]], patience: timedelta = PATIENCE) -> T:
+    """What `call` returns, made again after transient failures until `patience` is over; then the last failure is raised."""
+    give_up_at, pause = time.monotonic() + patience.total_seconds(), FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await call()
+        except TRANSIENT:
+            nap = random.uniform(pause / 2, pause)
+            if time.monotonic() + nap > give_up_at:
+                raise
+        await asyncio.sleep(nap)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def from_google(error: google.GoogleAPICallError, what: str) -> AuterynError:
+    """The typed error for one of theirs; raise it `from error`. `what` names the thing that was called."""
+    said = f"{what}: {error.message or error}"
+    match error:
+        case google.TooManyRequests():
+            return RateLimited(f"{said} (a quota is used up: wait, or raise it in the console)", retry_after=_SOON)
+        case google.Unauthorized() | google.Forbidden():
+            return NotAllowed(f"{said} (give this service account the role it needs, or check the credentials)")
+        case google.NotFound():
+            return NotFound(said)
+        case google.Aborted():
+            return Unavailable(said, retry_after=_SOON)
+        case google.Conflict() | google.PreconditionFailed() | google.FailedPrecondition():
+            return Conflict(said)
+        case google.BadRequest():
+            return Invalid("request", said, "was refused as malformed")
+        case _:
+            return Unavailable(said, retry_after=_SOON)
+
+
+_SOON = timedelta(seconds=1)

@@ -1,0 +1,342 @@
+"""The truth in Firestore (`ports.store`): every change is one batch, every right is a precondition.
+
+    keys/{owner and key, hashed}        the run that a create with this key made
+    runs/{run}                          the summary, and what runs are listed by
+    runs/{run}/journal/{seq}            one entry; that it must not exist is the lock (L1)
+    runs/{run}/inbox/{message}          `state` goes up only: a message that comes again changes nothing
+    runs/{run}/lease/now                who writes the run, when it is due, whether it has ended
+    docs/{kind and id}                  small documents
+
+No transaction is ever held open, and nothing is incremented: a batch that is sent again after a lost reply is either
+refused by its own traces or changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition
+from google.api_core.exceptions import NotFound as Missing
+
+from auteryn.adapters.gcp.database import Database, Fields
+from auteryn.adapters.gcp.leases import Leases, newborn_lease, parted_lease
+from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, position_of
+from auteryn.adapters.gcp.unread import HEARD, UNREAD, due_runs
+from auteryn.adapters.gcp.writing import First, Writing, read_body
+from auteryn.errors import Conflict, Corrupt, NotFound
+from auteryn.ports.blobs import Blobs
+from auteryn.ports.store import Lease, Page
+from auteryn.schema.change import Change, Doc, Newborn
+from auteryn.schema.event import Entry
+from auteryn.schema.fold import after as fold
+from auteryn.schema.inbox import AnyMessage
+from auteryn.schema.record import from_json, new_id, to_json, utc
+from auteryn.schema.run import Run, Status
+from auteryn.schema.versions import read_entry, read_run
+
+T = TypeVar("T")
+
+RUNS_KNOWN = 50_000
+"""Runs remembered to exist, so that a message to one of them is one request."""
+
+
+class FirestoreStore:
+    """Runs, journals, inboxes, leases and small documents of one Firestore database; bodies over 32 kB in `blobs`."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self.database, self._blobs = database, blobs
+        self._leases = Leases(database)
+        self._known: set[str] = set()
+
+    @classmethod
+    def open(cls, project: str, blobs: Blobs, *, database: str = "(default)") -> FirestoreStore:
+        return cls(Database(project, database), blobs)
+
+    async def close(self) -> None:
+        await self.database.close()
+
+    # ---- runs
+
+    async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
+        writing, run = self._writing(), newborn.run
+        if key is not None:
+            writing.create("keys", _key(run.owner, key), fields={"run": run.id})
+        self._give_birth(writing, newborn)
+        try:
+            await writing.send()
+        except AlreadyExists as error:
+            known = await self._made_with(run.owner, key)
+            if known is not None and known != run.id:
+                return await self.get(known)
+            if not await self._is_repeat(run.id, newborn.entry):
+                raise Conflict(f"run {run.id!r} exists already") from error
+        return run
+
+    async def commit(self, change: Change) -> None:
+        """One request, however much changes. What a message to another run says is kept from its first sender."""
+        writing, run, entry = self._writing(), change.run, change.entry
+        leaving = change.leave or run.terminal
+        self._append(writing, run.id, entry)
+        if change.summary or leaving:
+            writing.update("runs", name_of(run.id), fields=_summary(writing, run))
+        for message in change.consumed:
+            writing.merge(*_inbox(run.id, message), fields={"state": HEARD, "bodies": []})
+        for place, send in enumerate(change.sends):
+            body = First(writing.body(to_json(send.message)))
+            writing.merge(*_inbox(send.run, send.message.id), fields={"state": UNREAD, "place": place, "bodies": body})
+        for child in change.children:
+            self._give_birth(writing, child)
+        for doc in change.docs:
+            writing.put("docs", _doc_name(doc.kind, doc.id), fields=_doc_fields(writing, doc))
+        if leaving:
+            writing.merge(*Leases.path(run.id), fields=parted_lease(run, change.wake_at))
+        await self._send(writing, run.id, entry)
+        if leaving:
+            self._leases.parted(run.id)
+
+    async def get(self, run: str) -> Run:
+        found = await self.database.get("runs", name_of(run))
+        if not found.exists:
+            raise NotFound(f"no run {run!r}")
+        now = await self._summary_of(found.to_dict(), run)
+        for entry in await self.journal(run, after=now.seq):
+            now = fold(now, entry)
+        return now
+
+    async def journal(self, run: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
+        entries = self.database.client.collection("runs", name_of(run), "journal")
+        query = entries.order_by("__name__").start_after({"__name__": entries.document(_seq_name(max(after, 0)))})
+        found = [document async for page in self.database.pages(query, limit) for document in page]
+        return await asyncio.gather(*(self._entry(document, run) for document in found))
+
+    async def runs(
+        self,
+        *,
+        owner: str | None = None,
+        status: Sequence[Status] | None = None,
+        parent: str | None = None,
+        roots_only: bool = True,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        """As of each run's last summary. A run whose summary cannot be read is passed over: `get` says why."""
+        runs = self.database.client.collection("runs")
+        query = runs.order_by("created_at", direction="DESCENDING").order_by("__name__", direction="DESCENDING")
+        if owner is not None:
+            query = _where(query, "owner", "==", owner)
+        if status is not None:
+            query = _where(query, "status", "in", list(status))
+        if parent is not None or roots_only:
+            query = _where(query, "parent", "==", parent)
+        if cursor is not None:
+            created_at, name = position_of(cursor)
+            query = query.start_after({"created_at": created_at, "__name__": runs.document(name)})
+        found = await self.database.find(query.limit(limit + 1))
+        listed = await asyncio.gather(*(self._summary_or_none(document) for document in found[:limit]))
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(
+            runs=tuple(run for run in listed if run is not None),
+            next=None if last is None else cursor_of(last.get("created_at"), last.id),
+        )
+
+    # ---- inbox
+
+    async def send(self, run: str, message: AnyMessage) -> bool:
+        await self._must_exist(run, message.id)
+        writing, path = self._writing(), _inbox(run, message.id)
+        body = First(writing.body(to_json(message)))
+        return await self._create_once(writing, path, {"state": UNREAD, "place": 0, "bodies": body})
+
+    async def inbox(self, run: str) -> Sequence[AnyMessage]:
+        messages = self.database.client.collection("runs", name_of(run), "inbox")
+        found = await self.database.find(_where(messages, "state", "==", UNREAD))
+        found.sort(key=lambda document: (document.create_time, document.get("place")))
+        return await asyncio.gather(*(self._message(document, run) for document in found))
+
+    # ---- leases
+
+    async def take_lease(self, run: str, *, holder: str, now: datetime, until: datetime) -> Lease | None:
+        """None while any lease is live, the holder's own included: two slices of one process are two."""
+        return await self._leases.take(run, holder=holder, now=now, until=until)
+
+    async def renew(self, lease: Lease, *, until: datetime) -> Lease:
+        return await self._leases.renew(lease, until=until)
+
+    async def give_back(self, lease: Lease) -> None:
+        await self._leases.give_back(lease)
+
+    async def lease(self, run: str) -> Lease | None:
+        return await self._leases.now(run)
+
+    async def due(self, now: datetime, *, limit: int = 100) -> Sequence[str]:
+        return await due_runs(self.database, now, limit)
+
+    # ---- documents
+
+    async def put(self, doc: Doc, *, if_absent: bool = False) -> bool:
+        writing, path = self._writing(), ("docs", _doc_name(doc.kind, doc.id))
+        fields = _doc_fields(writing, doc)
+        if if_absent:
+            return await self._create_once(writing, path, fields)
+        writing.put(*path, fields=fields)
+        await writing.send()
+        return True
+
+    async def doc(self, kind: str, doc_id: str) -> Doc | None:
+        found = await self.database.get("docs", _doc_name(kind, doc_id))
+        return await self._doc(found.to_dict()) if found.exists else None
+
+    async def docs(self, kind: str, scope: str, *, limit: int | None = None) -> Sequence[Doc]:
+        query = _where(_where(self.database.client.collection("docs"), "kind", "==", kind), "scope", "==", scope)
+        pages = self.database.pages(query.order_by("at").order_by("written"), limit)
+        found = [document.to_dict() async for page in pages for document in page]
+        return await asyncio.gather(*map(self._doc, found))
+
+    async def drop(self, kind: str, doc_id: str) -> None:
+        ref = self.database.ref("docs", _doc_name(kind, doc_id))
+        await self.database.commit(lambda batch: batch.delete(ref))
+
+    # ---- writing
+
+    def _writing(self) -> Writing:
+        return Writing(self.database, self._blobs)
+
+    def _append(self, writing: Writing, run: str, entry: Entry) -> None:
+        fields = {"commit": entry.commit, "body": writing.body(to_json(entry))}
+        writing.create(*_journal(run, entry.seq), fields=fields)
+
+    def _give_birth(self, writing: Writing, newborn: Newborn) -> None:
+        run = newborn.run
+        writing.create("runs", name_of(run.id), fields=_summary(writing, run))
+        self._append(writing, run.id, newborn.entry)
+        writing.create(*Leases.path(run.id), fields=newborn_lease(newborn))
+
+    async def _send(self, writing: Writing, run: str, entry: Entry) -> None:
+        """The commit is made, be it that an earlier try of ours made it."""
+        try:
+            await writing.send()
+        except AlreadyExists as error:
+            stored = await self._commit_at(run, entry.seq)
+            if stored == entry.commit:
+                return
+            if stored is None:
+                raise Conflict(f"a run that entry {entry.seq} of run {run!r} creates exists already") from error
+            raise Conflict(f"run {run!r} has an entry {entry.seq} already: another slice was first") from error
+        except Missing as error:
+            raise NotFound(f"no run {run!r}") from error
+
+    async def _is_repeat(self, run: str, entry: Entry) -> bool:
+        return await self._commit_at(run, entry.seq) == entry.commit
+
+    async def _commit_at(self, run: str, seq: int) -> str | None:
+        found = await self.database.get(*_journal(run, seq), fields=["commit"])
+        return found.get("commit") if found.exists else None
+
+    async def _create_once(self, writing: Writing, path: tuple[str, ...], fields: Fields) -> bool:
+        """Whether this very call made the document: a lost reply does not make one's own look like another's."""
+        token = new_id("by")
+        writing.create(*path, fields={**fields, "by": token})
+        try:
+            await writing.send()
+        except AlreadyExists:
+            found = await self.database.get(*path, fields=["by"])
+            return found.exists and found.to_dict().get("by") == token
+        return True
+
+    async def _made_with(self, owner: str, key: str | None) -> str | None:
+        if key is None:
+            return None
+        found = await self.database.get("keys", _key(owner, key))
+        return found.get("run") if found.exists else None
+
+    async def _must_exist(self, run: str, message: str) -> None:
+        if run in self._known:
+            return
+        if not (await self.database.get("runs", name_of(run), fields=["owner"])).exists:
+            raise NotFound(f"no run {run!r} to send message {message!r} to")
+        if len(self._known) >= RUNS_KNOWN:
+            self._known.clear()
+        self._known.add(run)
+
+    # ---- reading
+
+    async def _entry(self, document: Any, run: str) -> Entry:
+        where = self._where(f"journal entry {int(document.id)} of run {run!r}")
+        return read_entry(await read_body(document.to_dict().get("body"), self._blobs, where), where=where)
+
+    async def _summary_of(self, fields: Mapping[str, Any], run: str) -> Run:
+        where = self._where(f"the summary of run {run!r}")
+        return read_run(await read_body(fields.get("body"), self._blobs, where), where=where)
+
+    async def _summary_or_none(self, document: Any) -> Run | None:
+        try:
+            return await self._summary_of(document.to_dict(), document.id)
+        except Corrupt:
+            return None
+
+    async def _message(self, document: Any, run: str) -> AnyMessage:
+        where = self._where(f"message {document.id!r} of run {run!r}")
+        bodies = document.to_dict().get("bodies") or [None]
+        return await self._read(bodies[0], AnyMessage, where)
+
+    async def _doc(self, fields: Mapping[str, Any]) -> Doc:
+        kind, doc_id = fields["kind"], fields["id"]
+        body = await self._read(fields.get("body"), Any, self._where(f"document {doc_id!r} of kind {kind!r}"))
+        return Doc(kind=kind, id=doc_id, scope=fields["scope"], at=_plain(fields["at"]), body=body)
+
+    async def _read(self, stored: Any, shape: Any, where: str) -> Any:
+        return from_json(await read_body(stored, self._blobs, where), shape, where=where)
+
+    def _where(self, what: str) -> str:
+        return f"{what} in Firestore database {self.database.name!r} of project {self.database.project!r}"
+
+
+def _summary(writing: Writing, run: Run) -> Fields:
+    return {
+        "owner": run.owner,
+        "status": run.status,
+        "parent": run.parent.run if run.parent else None,
+        "created_at": run.created_at,
+        "body": writing.body(to_json(run)),
+    }
+
+
+def _doc_fields(writing: Writing, doc: Doc) -> Fields:
+    written, body = next_written(), writing.body(to_json(doc.body))
+    return {"kind": doc.kind, "id": doc.id, "scope": doc.scope, "at": doc.at, "written": written, "body": body}
+
+
+def _journal(run: str, seq: int) -> tuple[str, ...]:
+    return "runs", name_of(run), "journal", _seq_name(seq)
+
+
+def _seq_name(seq: int) -> str:
+    """Names are in order of their numbers."""
+    return f"{seq:08d}"
+
+
+def _inbox(run: str, message: str) -> tuple[str, ...]:
+    return "runs", name_of(run), "inbox", name_of(message)
+
+
+def _doc_name(kind: str, doc_id: str) -> str:
+    return name_of(f"{kind}:{doc_id}")
+
+
+def _key(owner: str, key: str) -> str:
+    return hashlib.sha256(to_json([owner, key])).hexdigest()
+
+
+def _where(query: Any, field: str, relation: str, value: Any) -> Any:
+    from google.cloud.firestore_v1.base_query import FieldFilter
+
+    return query.where(filter=FieldFilter(field, relation, value))
+
+
+def _plain(moment: datetime) -> datetime:
+    """Without the nanoseconds that Firestore's own kind of time carries."""
+    return utc(datetime.fromtimestamp(0, moment.tzinfo)) + (moment - datetime.fromtimestamp(0, moment.tzinfo))

@@ -1,0 +1,139 @@
+"""One commit in the making: writes whose large bodies go to blobs first, so that no document and no batch is too big.
+
+A body is stored as its JSON text, or as `{"blob": sha256}`. A commit that is refused afterwards leaves a blob nobody names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from auteryn.adapters.gcp.database import Database, Fields
+from auteryn.errors import Corrupt, NotFound
+from auteryn.ports.blobs import Blobs
+
+INLINE_BYTES = 32_000
+"""Larger bodies go to blobs (L8): a journal is read back at little cost, and no document comes near 1 MiB."""
+
+COMMIT_BYTES = 3_000_000
+"""A batch above this puts its largest bodies aside as well. The service takes 10 MiB, the emulator's transport 4 MiB."""
+
+WRITE_BYTES = 700
+"""What a write takes beside its bodies, about: path, names of fields, timestamps."""
+
+SMALL_BYTES = 200
+"""Bodies that are not worth a blob even in a batch that is too big."""
+
+UPLOADS = 16
+"""Blobs under way at one time."""
+
+
+class Body:
+    """JSON on its way into a document."""
+
+    def __init__(self, json: bytes) -> None:
+        self.json = json
+        self.blob: str | None = None
+
+    def value(self) -> Any:
+        return {"blob": self.blob} if self.blob else self.json.decode()
+
+
+class Writing:
+    """Writes that become true together. `send` may be called once."""
+
+    def __init__(self, database: Database, blobs: Blobs) -> None:
+        self._database, self._blobs = database, blobs
+        self._writes: list[tuple[Callable[..., None], tuple[str, ...], Fields]] = []
+        self._bodies: list[Body] = []
+
+    def body(self, json: bytes) -> Body:
+        body = Body(json)
+        self._bodies.append(body)
+        return body
+
+    def create(self, *path: str, fields: Fields) -> None:
+        """The document must not exist."""
+        self._writes.append((lambda batch, ref, data: batch.create(ref, data), path, fields))
+
+    def update(self, *path: str, fields: Fields, at: Any = None) -> None:
+        """The document must exist, unchanged since `at` if that is given; other fields stay."""
+
+        def write(batch: Any, ref: Any, data: Fields) -> None:
+            batch.update(ref, data, None if at is None else self._database.client.write_option(last_update_time=at))
+
+        self._writes.append((write, path, fields))
+
+    def merge(self, *path: str, fields: Fields) -> None:
+        """Whether or not the document exists; other fields stay."""
+        self._writes.append((lambda batch, ref, data: batch.set(ref, data, merge=True), path, fields))
+
+    def put(self, *path: str, fields: Fields) -> None:
+        """The document is this and nothing else."""
+        self._writes.append((lambda batch, ref, data: batch.set(ref, data), path, fields))
+
+    async def send(self) -> Sequence[Any]:
+        """Everything is written, or nothing and one of `database.PRECONDITIONS` is raised. One result a write."""
+        await self._put_aside(_too_big(self._bodies, len(self._writes)))
+        return await self._database.commit(self._fill)
+
+    def _fill(self, batch: Any) -> None:
+        for write, path, fields in self._writes:
+            write(batch, self._database.ref(*path), {name: _value(value) for name, value in fields.items()})
+
+    async def _put_aside(self, bodies: Sequence[Body]) -> None:
+        gate = asyncio.Semaphore(UPLOADS)
+
+        async def put(body: Body) -> None:
+            async with gate:
+                body.blob = await self._blobs.put(body.json)
+
+        await asyncio.gather(*map(put, bodies))
+
+
+async def read_body(stored: Any, blobs: Blobs, where: str) -> bytes:
+    """The JSON of a stored body; raises `Corrupt` naming `where`."""
+    match stored:
+        case str():
+            return stored.encode()
+        case {"blob": str(sha256)}:
+            try:
+                return await blobs.get(sha256)
+            except NotFound as error:
+                raise Corrupt(f"{where} cannot be read: its blob {sha256!r} is gone") from error
+        case _:
+            raise Corrupt(f"{where} cannot be read: it has no body")
+
+
+def _too_big(bodies: Iterable[Body], writes: int) -> list[Body]:
+    """Which bodies to put aside: the large ones, and the largest of the others until the batch fits."""
+    aside, left = list[Body](), writes * WRITE_BYTES
+    for body in _largest_last(bodies):
+        fits = len(body.json) <= INLINE_BYTES and left + len(body.json) <= COMMIT_BYTES
+        if fits or len(body.json) <= SMALL_BYTES:
+            left += len(body.json)
+        else:
+            aside.append(body)
+    return aside
+
+
+def _largest_last(bodies: Iterable[Body]) -> Iterator[Body]:
+    return iter(sorted(bodies, key=lambda body: len(body.json)))
+
+
+def _value(value: Any) -> Any:
+    from google.cloud.firestore_v1 import ArrayUnion
+
+    if isinstance(value, Body):
+        return value.value()
+    if isinstance(value, First):
+        return ArrayUnion([value.body.value()])
+    return value
+
+
+class First:
+    """A list that keeps the first body ever put into it in front; the same body put again changes nothing."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body

@@ -1,0 +1,24 @@
+"""The certificate."""
+
+from __future__ import annotations
+
+import pytest
+
+from auteryn.errors import Invalid
+from auteryn.testing.chaos import Report, certificate, main
+
+
+@pytest.mark.proves("L3")
+def test_the_certificate_counts_what_was_done() -> None:
+    told = list[Report]()
+    reports = main(["gate"], seed=3, tell=told.append)
+    assert told == reports and reports[0].holds
+    report = reports[0]
+    assert report.kills == report.points
+    assert report.states_compared == report.kills + report.double_kills + report.message_faults + report.zombies
+    assert "holds" in certificate(reports) and "gate" in certificate(reports)
+
+
+def test_an_unknown_scenario_is_refused_by_name() -> None:
+    with pytest.raises(Invalid, match="'nothing' must be one of plan, wait"):
+        main(["nothing"])

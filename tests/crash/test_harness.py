@@ -1,0 +1,57 @@
+"""The crash matrix can fail: planted faults of the kinds it looks for are found."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from auteryn.agent import calls
+from auteryn.runtime import slice as slices
+from auteryn.testing.chaos import Examination
+from auteryn.testing.scenarios import SCENARIOS
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+@pytest.mark.proves("L3")
+def test_a_blind_repeat_of_an_effect_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def blindly(one: Any, context: Any) -> Any:
+        return await calls._within_time(one, context)
+
+    with Examination(SCENARIOS["once"]) as examination:
+        monkeypatch.setattr(calls, "_probed", blindly)
+        examination.kill_everywhere()
+        assert examination.report.effects_doubled > 0
+        assert any("took effect 2 times" in what for what in examination.report.broken)
+
+
+@pytest.mark.proves("L3")
+def test_an_effect_without_its_intent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls._Work, "needs_intent", property(lambda work: False))
+    with pytest.raises(AssertionError, match="without its intent"):
+        Examination(SCENARIOS["once"])
+
+
+@pytest.mark.proves("L3")
+def test_a_join_that_can_be_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Examination(SCENARIOS["plan"]) as examination:
+        with_sends = slices.sends_of
+        monkeypatch.setattr(slices, "sends_of", lambda before, run, events, now: ())
+        with pytest.raises(AssertionError):
+            examination.kill_everywhere(step=50)
+        monkeypatch.setattr(slices, "sends_of", with_sends)
+
+
+@pytest.mark.proves("L3")
+def test_a_run_that_nobody_would_come_back_to_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slices, "wake_at", lambda run: None)
+    with pytest.raises(AssertionError, match="stranded"):
+        Examination(SCENARIOS["wait"])
