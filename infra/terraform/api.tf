@@ -34,7 +34,7 @@ resource "google_cloud_run_v2_service" "api" {
       }
 
       dynamic "env" {
-        for_each = local.environment.api
+        for_each = local.environment
         content {
           name  = env.key
           value = env.value

@@ -1,5 +1,13 @@
 # The private service: wakes from Cloud Tasks, steps from Pub/Sub, and the sweep of every minute come in here, nothing else.
 
+locals {
+  _dispatch_environment = merge(local.environment, {
+    AUTERYN_CALLERS   = join(",", [for caller in ["push", "sweep", "tasks"] : google_service_account.this[caller].email])
+    AUTERYN_JOB       = google_cloud_run_v2_job.slice["small"].name
+    AUTERYN_JOB_LARGE = google_cloud_run_v2_job.slice["large"].name
+  })
+}
+
 resource "google_cloud_run_v2_service" "dispatch" {
   project  = var.project_id
   name     = "auteryn-dispatch"
@@ -39,7 +47,7 @@ resource "google_cloud_run_v2_service" "dispatch" {
       }
 
       dynamic "env" {
-        for_each = local.environment.dispatch
+        for_each = local._dispatch_environment
         content {
           name  = env.key
           value = env.value

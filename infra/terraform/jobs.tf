@@ -38,7 +38,7 @@ resource "google_cloud_run_v2_job" "slice" {
         }
 
         dynamic "env" {
-          for_each = local.environment.slice
+          for_each = local.environment
           content {
             name  = env.key
             value = env.value

@@ -46,18 +46,10 @@ locals {
     AUTERYN_MODEL_DEEP       = var.models.deep
     AUTERYN_MODEL_FAST       = var.models.fast
   }
-  _common = merge(
+  # Every process's. Beside it dispatch gets what only it needs (dispatch.tf).
+  environment = merge(
     local._shared_environment,
     { for name, ids in local._models : name => ids if ids != null },
     local.model_environment,
   )
-  environment = {
-    api = local._common
-    dispatch = merge(local._common, {
-      AUTERYN_CALLERS   = join(",", [for caller in ["push", "sweep", "tasks"] : google_service_account.this[caller].email])
-      AUTERYN_JOB       = google_cloud_run_v2_job.slice["small"].name
-      AUTERYN_JOB_LARGE = google_cloud_run_v2_job.slice["large"].name
-    })
-    slice = local._common
-  }
 }

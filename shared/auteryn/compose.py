@@ -130,12 +130,12 @@ async def condition(host: Host) -> Condition:
     return await look(store, host.engine.now())
 
 
-def pid_of(host: Host, run: str) -> int | None:
-    """The child process that works on this run now, where slices have processes of their own."""
+def pids_of(host: Host, run: str) -> list[int]:
+    """The child processes that work on this run now, where slices have processes of their own."""
     from auteryn.adapters.embedded.jobs import ProcessJobs
 
     jobs = host.engine.services.jobs
-    return jobs.pid_of(run) if isinstance(jobs, ProcessJobs) else None
+    return jobs.pids_of(run) if isinstance(jobs, ProcessJobs) else []
 
 
 def model_access(environ: Mapping[str, str] = os.environ) -> str:

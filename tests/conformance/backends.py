@@ -7,6 +7,9 @@ Opened twice at the same place it is two processes, or, one after the other, a r
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
+import os
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import pytest
+from google.cloud import firestore
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
 from auteryn.adapters.embedded.bus import LocalBus
@@ -24,8 +28,10 @@ from auteryn.adapters.embedded.database import Database
 from auteryn.adapters.embedded.jobs import TaskJobs
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.adapters.embedded.store import SqliteStore
+from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.ports import Blobs, Bus, Clock, Jobs, Queue, Store
 from auteryn.schema.record import Record
+from auteryn.testing.emulators.servers import FIRESTORE, host_of
 
 P = TypeVar("P")
 
@@ -150,7 +156,34 @@ def _damage_folder(place: Path, sha256: str) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"?")
 
 
-STORES: list[Backend[Store]] = [Backend("sqlite", _sqlite_store, _damage_sqlite)]
+# ---- Google Cloud: the vendor's emulators; a place is a project of its own
+
+
+def _project(place: Path) -> str:
+    return f"test-{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"
+
+
+@asynccontextmanager
+async def _firestore_store(place: Path) -> AsyncGenerator[Store]:
+    os.environ["FIRESTORE_EMULATOR_HOST"] = host_of(FIRESTORE)
+    store = FirestoreStore.open(_project(place), FolderBlobs(place / "blobs"))
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def _damage_firestore(place: Path, run: str) -> None:
+    with contextlib.closing(firestore.Client(project=_project(place))) as client:
+        summary = client.document("runs", run)
+        for document in (summary, *summary.collection("journal").list_documents()):
+            document.update({"body": "{"})
+
+
+STORES: list[Backend[Store]] = [
+    Backend("sqlite", _sqlite_store, _damage_sqlite),
+    Backend("firestore", _firestore_store, _damage_firestore),
+]
 QUEUES: list[Backend[Timed[Queue]]] = [Backend("sqlite", _sqlite_queue)]
 BUSES: list[Backend[Bus]] = [Backend("local", _local_bus)]
 JOBS: list[Backend[Bounded]] = [Backend("tasks", _task_jobs)]

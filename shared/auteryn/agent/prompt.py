@@ -122,8 +122,14 @@ NUDGE = (
     "You have made the same call with the same outcome {count} times. Repeating it will not change the outcome: "
     "use what you have, try something different, or give the result now and say what is missing."
 )
-DEADLINE = "The time for this task is over. Conclude now: start nothing new, and give the result with what you have; say what is missing."
-WRAP_UP = "This is your last turn ({why}). Without calling tools, give the result with what you have, and say plainly what is missing."
+DEADLINE = (
+    "The time for this task is over. Conclude now: start nothing new, "
+    "and give the result with what you have; say what is missing."
+)
+WRAP_UP = (
+    "This is your last turn ({why}). Without calling tools, "
+    "give the result with what you have, and say plainly what is missing."
+)
 UNREADABLE = "Your last answer could not be used ({why}). Answer again: valid calls of the declared tools, or text."
 CUT_OFF = "Your answer was cut off at the output limit. Go on from where it stopped, in smaller pieces."
 MISSING_DELIVERABLES = (

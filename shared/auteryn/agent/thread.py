@@ -6,7 +6,7 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.schema import event as e
@@ -180,16 +180,17 @@ class Thread:
         call = self.calls[event.call]
         call.state, call.output, call.error, call.wait = "answered", event.output, event.error, None
         self.outcomes.append((call.name, _short_hash(call.args), _short_hash(event.output)))
-        if (
-            event.tool in ("plan_create", "plan_update")
-            and isinstance(event.output, dict)
-            and event.output.get("status") == "over"
-        ):
-            self.reported.add(event.output["plan_id"])
-        if event.tool == "tool_search" and isinstance(event.output, dict):
-            self.found += [one["name"] for one in event.output.get("tools", []) if one["name"] not in self.found]
+        if isinstance(event.output, dict):
+            self._learned(event.tool, cast("dict[str, Any]", event.output))
         if not self.open_calls:
             self._close_turn()
+
+    def _learned(self, tool: str, output: dict[str, Any]) -> None:
+        """What the engine itself reads out of some tools' answers."""
+        if tool in ("plan_create", "plan_update") and output.get("status") == "over":
+            self.reported.add(output["plan_id"])
+        if tool == "tool_search":
+            self.found += [one["name"] for one in output.get("tools", []) if one["name"] not in self.found]
 
     def _close_turn(self) -> None:
         """All calls have their answers: they go back in one content, in the order of the calls."""

@@ -46,7 +46,9 @@ async def _list(common: Common, run_id: str | None) -> None:
 @artifacts.command()
 @click.argument("run_id", metavar="[RUN]", required=False)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where to put them: auteryn-out/RUN.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where to put them: auteryn-out/RUN."
+)
 @common
 @click.pass_obj
 def get(common: Common, run_id: str | None, paths: tuple[str, ...], out: Path | None) -> None:

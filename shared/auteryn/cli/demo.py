@@ -13,7 +13,12 @@ from auteryn.cli.root import Common, common
 
 @click.command()
 @click.option("--no-kill", is_flag=True, help="Do without the crash in the middle.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the files go that the run made: auteryn-out/RUN.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the files go that the run made: auteryn-out/RUN.",
+)
 @common
 @click.pass_obj
 def demo(common: Common, no_kill: bool, out: Path | None) -> int:

@@ -39,7 +39,9 @@ class Finding(Record):
 
 
 @click.command()
-@click.option("--online", is_flag=True, help="Also ask the model something, to see that the key works. Costs a fraction of a cent.")
+@click.option(
+    "--online", is_flag=True, help="Also ask the model something, to see that the key works. Costs a fraction of a cent."
+)
 @common
 @click.pass_obj
 def doctor(common: Common, online: bool) -> int:
@@ -74,7 +76,9 @@ async def _examined(common: Common, online: bool) -> list[Finding]:
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
     fit = sys.version_info >= (3, 11)
-    return Finding(name="python", state="ok" if fit else "bad", detail=version if fit else f"{version} is too old: 3.11 or newer")
+    return Finding(
+        name="python", state="ok" if fit else "bad", detail=version if fit else f"{version} is too old: 3.11 or newer"
+    )
 
 
 def _disk(home: Path) -> Finding:
@@ -88,13 +92,25 @@ def _disk(home: Path) -> Finding:
 async def _home(settings: Settings, host: Host) -> list[Finding]:
     there = await condition(host)
     state: State = "ok" if there.journal_mode == "wal" else "bad"
-    wal = "write-ahead log" if state == "ok" else f"journal mode is {there.journal_mode!r}, not wal: is the home on a network drive?"
+    wal = (
+        "write-ahead log"
+        if state == "ok"
+        else f"journal mode is {there.journal_mode!r}, not wal: is the home on a network drive?"
+    )
     found = [
         Finding(name="home", state="ok", detail=f"{settings.home} is writable"),
-        Finding(name="sqlite", state=state, detail=f"{there.sqlite}, {wal}, {there.size_bytes / 1e6:.1f} MB, synchronous={settings.synchronous}"),
+        Finding(
+            name="sqlite",
+            state=state,
+            detail=f"{there.sqlite}, {wal}, {there.size_bytes / 1e6:.1f} MB, synchronous={settings.synchronous}",
+        ),
     ]
     found += [Finding(name="unreadable", state="bad", detail=message) for message in there.unreadable]
-    waiting = f"{there.due} of {there.runs} want to go on: `auteryn watch` a run, and all of them do" if there.due else f"{there.runs}, none is left behind"
+    waiting = (
+        f"{there.due} of {there.runs} want to go on: `auteryn watch` a run, and all of them do"
+        if there.due
+        else f"{there.runs}, none is left behind"
+    )
     return [*found, Finding(name="runs", state="note" if there.due else "ok", detail=waiting)]
 
 
@@ -108,7 +124,9 @@ def _tools(host: Host) -> Iterator[Finding]:
 async def _model(host: Host, online: bool) -> Finding:
     access = model_access(os.environ)
     if not access:
-        return Finding(name="model", state="note", detail="no key: set GEMINI_API_KEY (aistudio.google.com/apikey), or use `auteryn demo`")
+        return Finding(
+            name="model", state="note", detail="no key: set GEMINI_API_KEY (aistudio.google.com/apikey), or use `auteryn demo`"
+        )
     if not online:
         return Finding(name="model", state="ok", detail=f"{access}; not tried (--online does)")
     asked = ModelRequest(

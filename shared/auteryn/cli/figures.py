@@ -14,7 +14,9 @@ from auteryn.service.logs import LogLine
 
 @click.command()
 @click.argument("run_id", metavar="[RUN]", required=False)
-@click.option("--level", default="info", show_default=True, metavar="LEVEL", help="debug, info, warning or error, and all above it.")
+@click.option(
+    "--level", default="info", show_default=True, metavar="LEVEL", help="debug, info, warning or error, and all above it."
+)
 @common
 @click.pass_obj
 def logs(common: Common, run_id: str | None, level: str) -> None:
@@ -24,16 +26,16 @@ def logs(common: Common, run_id: str | None, level: str) -> None:
 
 async def _logs(common: Common, run_id: str | None, level: str) -> None:
     async with opened(common) as home:
-        for line in await _tree_logs(home, await home.named(run_id), level):
-            output.json_line(line) if common.json else output.text(clean(str(line)))
+        for whose, line in await _tree_logs(home, await home.named(run_id), level):
+            output.json_line(line) if common.json else output.text(clean(f"{str(line)[:28]}{whose}{str(line)[28:]}"))
 
 
-async def _tree_logs(home: Home, run: str, level: str) -> list[LogLine]:
-    """The lines of the run and everything below it, in the order of time."""
-    lines = await home.desk.logs(run, level=level)
+async def _tree_logs(home: Home, run: str, level: str, whose: str = "") -> list[tuple[str, LogLine]]:
+    """The lines of the run and everything below it in the order of time, each with the step or tick it belongs to."""
+    lines = [(whose, line) for line in await home.desk.logs(run, level=level)]
     for child in (await home.desk.children(run)).runs:
-        lines += await _tree_logs(home, child.id, level)
-    return sorted(lines, key=lambda line: line.at)
+        lines += await _tree_logs(home, child.id, level, f"[{child.parent.kind} {child.parent.key}] " if child.parent else "")
+    return sorted(lines, key=lambda pair: pair[1].at)
 
 
 @click.command()

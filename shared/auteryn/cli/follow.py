@@ -18,7 +18,7 @@ from auteryn.cli.artifacts import FOLDER, copied
 from auteryn.cli.home import Home
 from auteryn.cli.prompt import can_prompt, prompted, whoever
 from auteryn.cli.root import Common
-from auteryn.cli.screen import Screen, clean, clean_text
+from auteryn.cli.screen import Screen, clean
 from auteryn.cli.stalled import needs_person
 from auteryn.cli.view import View
 from auteryn.policy.durations import shown
@@ -43,6 +43,7 @@ class Follow:
     out: Path | None = None
     background: bool = False
     """Nobody watches: no files are copied, no progress is shown."""
+    screen: Screen | None = None
     seen: Callable[[StreamEvent], None] | None = None
     """Called with every event."""
     answers: Callable[[Ask], Awaitable[Any]] | None = None
@@ -52,7 +53,7 @@ class Follow:
 async def follow(common: Common, home: Home, run_id: str, how: Follow) -> int:
     """Work on the run here until it has ended, or until only a person who is not here can move it; gives the exit code."""
     run = await home.desk.get(run_id)
-    screen = Screen(quiet=common.quiet or common.json or how.background)
+    screen = how.screen or Screen(quiet=common.quiet or common.json or how.background)
     following = _Following(common, home, run.root, how, screen)
     try:
         if not run.terminal:
@@ -60,7 +61,9 @@ async def follow(common: Common, home: Home, run_id: str, how: Follow) -> int:
         return await following.to_the_end()
     except asyncio.CancelledError:
         screen.close()
-        click.echo(f"Detached from {run.root}. It goes on when its home is opened again: {home.command} watch {run.root}", err=True)
+        click.echo(
+            f"Detached from {run.root}. It goes on when its home is opened again: {home.command} watch {run.root}", err=True
+        )
         return exits.DETACHED
     finally:
         screen.close()
@@ -180,7 +183,7 @@ class _Following:
     def _result(self, run: Run) -> None:
         self.screen.line()
         if run.result:
-            output.text(clean_text(run.result) if self.screen.live else run.result)
+            output.result(run.result)
             self.screen.line()
 
     async def _files(self, run: Run) -> None:
@@ -194,8 +197,8 @@ class _Following:
         worked = timedelta(milliseconds=usage.active_ms)
         waited = max(timedelta(), span - worked)
         free = f" ({shown(waited)} of it waiting, free)" if waited >= TICK else ""
-        calls = f"{_many(usage.llm_calls, 'model call')}  ·  {_many(usage.tool_calls, 'tool call')}"
-        self.screen.line(f"{shown(span)}{free}  ·  {calls}  ·  {usage.credits.total / 1000:.1f} credits", "dim")
+        calls = f"{_many(usage.llm_calls, 'model call')} · {_many(usage.tool_calls, 'tool call')}"
+        self.screen.line(f"{_span(span)}{free} · {calls} · {usage.credits.total / 1000:.1f} credits", "dim")
 
 
 async def _ticking(stream: Any) -> AsyncGenerator[StreamEvent | None]:
@@ -236,6 +239,10 @@ def _deliverables(home: Home, run: Run, out: Path | None) -> list[Path]:
                 shutil.copyfileobj(source, copy)
             placed.append(target)
     return placed
+
+
+def _span(span: timedelta) -> str:
+    return f"{span.total_seconds():.1f}s" if span < timedelta(seconds=10) else shown(span)
 
 
 def _many(count: int, what: str) -> str:

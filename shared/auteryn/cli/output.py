@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +22,17 @@ def text(value: str) -> None:
     """Text as it is, with one end of line."""
     sys.stdout.write(value if value.endswith("\n") else value + "\n")
     sys.stdout.flush()
+
+
+def result(value: str) -> None:
+    """A run's result: for a person wrapped at words and made safe to show, for a program as it is."""
+    if not sys.stdout.isatty():
+        text(value)
+        return
+    width = max(40, min(shutil.get_terminal_size().columns, 120)) - 1
+    for line in value.splitlines():
+        pieces = textwrap.wrap(clean(line), width, break_long_words=False, break_on_hyphens=False, drop_whitespace=True)
+        text("\n".join(pieces))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:

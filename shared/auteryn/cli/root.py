@@ -53,9 +53,11 @@ SECTIONS: dict[str, dict[str, str]] = {
 """What `--help` shows; the help texts stand here so that no command has to be imported for them."""
 
 HIDDEN = ("slice",)
-MODULES = {"ls": "runs", "status": "runs", "result": "runs", "watch": "watch"} | dict.fromkeys(
-    ("logs", "metrics", "credits"), "figures"
-) | dict.fromkeys(("send", "pause", "resume", "cancel", "retry"), "steer")
+MODULES = (
+    {"ls": "runs", "status": "runs", "result": "runs", "watch": "watch"}
+    | dict.fromkeys(("logs", "metrics", "credits"), "figures")
+    | dict.fromkeys(("send", "pause", "resume", "cancel", "retry"), "steer")
+)
 """Where a command is, if its module is not named like it."""
 
 
@@ -108,8 +110,12 @@ def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
 
 
 _OPTIONS = (
-    click.option("--home", metavar="DIR", expose_value=False, callback=_keep, help="Where runs live: $AUTERYN_HOME, else ~/.auteryn."),
-    click.option("--json", "as_json", is_flag=True, expose_value=False, callback=_keep, help="Machine-readable: JSON lines on stdout."),
+    click.option(
+        "--home", metavar="DIR", expose_value=False, callback=_keep, help="Where runs live: $AUTERYN_HOME, else ~/.auteryn."
+    ),
+    click.option(
+        "--json", "as_json", is_flag=True, expose_value=False, callback=_keep, help="Machine-readable: JSON lines on stdout."
+    ),
     click.option("--quiet", "-q", is_flag=True, expose_value=False, callback=_keep, help="Only the result and errors."),
 )
 

@@ -42,7 +42,12 @@ async def _route(common: Common, asked: Iterator[dict[str, Any]], *, classifier:
             decision = await decide(one["prompt"], "auto", model)
             kept = {"id": one["id"]} if "id" in one else {}
             if common.json:
-                shown = {"mode": decision.mode, "stage": decision.stage, "confidence": decision.confidence, "sure": decision.sure}
+                shown = {
+                    "mode": decision.mode,
+                    "stage": decision.stage,
+                    "confidence": decision.confidence,
+                    "sure": decision.sure,
+                }
                 output.json_line({**kept, "prompt": one["prompt"], **shown, "reason": decision.reason})
             else:
                 sure = "sure" if decision.sure else "not sure"

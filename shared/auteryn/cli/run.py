@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 import msgspec
@@ -21,19 +21,51 @@ from auteryn.service.new import Budget, NewRun, drafts
 
 @click.command()
 @click.argument("text", required=False, default="")
-@click.option("--file", "files", multiple=True, type=click.Path(path_type=Path), metavar="F", help="Put a file into the run's workspace, under its own name. Repeatable.")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="Put a file into the run's workspace, under its own name. Repeatable.",
+)
 @click.option("--mode", default="auto", metavar="MODE", help="fast, deep or auto (the default: decided by the task).")
-@click.option("--steps", type=click.Path(path_type=Path), metavar="PLAN.json", help="Carry out this plan: a list of {description, depends_on}, or {goal, steps}.")
-@click.option("--max-duration", default="1w", metavar="SPAN", help="How long the run may live, such as 30m, 6h, 1w (the default, and the most).")
-@click.option("--budget", type=float, metavar="CREDITS", help="Most credits the run may use, its steps included (1 credit = 0.1 US cent).")
-@click.option("--deliverable", "deliverables", multiple=True, metavar="PATH", help="A file the run must have made before it counts as done. Repeatable.")
+@click.option(
+    "--steps",
+    type=click.Path(path_type=Path),
+    metavar="PLAN.json",
+    help="Carry out this plan: a list of {description, depends_on}, or {goal, steps}.",
+)
+@click.option(
+    "--max-duration",
+    default="1w",
+    metavar="SPAN",
+    help="How long the run may live, such as 30m, 6h, 1w (the default, and the most).",
+)
+@click.option(
+    "--budget", type=float, metavar="CREDITS", help="Most credits the run may use, its steps included (1 credit = 0.1 US cent)."
+)
+@click.option(
+    "--deliverable",
+    "deliverables",
+    multiple=True,
+    metavar="PATH",
+    help="A file the run must have made before it counts as done. Repeatable.",
+)
 @click.option("--thoughts", is_flag=True, help="Show what the model thinks.")
 @click.option("--detach", is_flag=True, help="Start it in the background and return at once.")
 @click.option("--isolate", is_flag=True, help="Every slice in a process of its own.")
-@click.option("--approve", default="ask", metavar="ask|auto", help="auto opens the gates before tool calls by itself; the log says so.")
+@click.option(
+    "--approve", default="ask", metavar="ask|auto", help="auto opens the gates before tool calls by itself; the log says so."
+)
 @click.option("--key", metavar="KEY", help="Idempotency key: the same key is the same run.")
 @click.option("--title", default="", help="What the run is called in lists.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where the files go that the run made: auteryn-out/RUN.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the files go that the run made: auteryn-out/RUN.",
+)
 @common
 @click.pass_obj
 def run(common: Common, detach: bool, isolate: bool, out: Path | None, thoughts: bool, **given: Any) -> int:
@@ -108,11 +140,11 @@ def _plan(path: Path) -> tuple[str, list[Any]]:
         raise Invalid("--steps", str(path), f"cannot be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
         raise Invalid("--steps", str(path), f"is no JSON: {error}") from error
-    goal = str(found.get("goal", "")) if isinstance(found, dict) else ""
-    steps = found.get("steps") if isinstance(found, dict) else found
+    whole = cast("dict[str, Any]", found) if isinstance(found, dict) else {"steps": found}
+    steps = whole.get("steps")
     if not isinstance(steps, list) or not steps:
         raise Invalid("--steps", str(path), "must hold a list of steps, or an object with `steps`")
-    return goal, steps
+    return str(whole.get("goal", "")), cast("list[Any]", steps)
 
 
 def _in_background(common: Common, created: Run, isolate: bool) -> int:
@@ -120,7 +152,17 @@ def _in_background(common: Common, created: Run, isolate: bool) -> int:
     home = settings_of(common).home
     log = home / "background" / f"{created.id}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    argv = [sys.executable, "-m", "auteryn", "--home", str(home), "watch", created.id, "--background", *(["--isolate"] if isolate else [])]
+    argv = [
+        sys.executable,
+        "-m",
+        "auteryn",
+        "--home",
+        str(home),
+        "watch",
+        created.id,
+        "--background",
+        *(["--isolate"] if isolate else []),
+    ]
     with log.open("ab") as sink:
         subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, start_new_session=True)
     if common.json:

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 import click
 
 from auteryn.cli import exits, output
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
-from auteryn.cli.screen import Screen, clean, clean_text, fitted
-from auteryn.errors import WrongState
+from auteryn.cli.screen import clean, fitted
+from auteryn.errors import Invalid, WrongState
 from auteryn.policy.durations import shown
-from auteryn.schema.run import Run
+from auteryn.schema.run import Run, Status
 
 
 @click.command()
-@click.option("--status", "statuses", multiple=True, metavar="STATUS", help="Only these: running, waiting, paused, completed, failed, cancelled …")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many, newest first.")
+@click.option(
+    "--status",
+    "statuses",
+    multiple=True,
+    metavar="STATUS",
+    help="Only these: running, waiting, paused, completed, failed, cancelled …",
+)
+@click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many, newest first.")
 @common
 @click.pass_obj
 def ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
@@ -24,8 +32,10 @@ def ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
 
 
 async def _ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
+    if unknown := [one for one in statuses if one not in get_args(Status)]:
+        raise Invalid("--status", unknown[0], f"is none of {', '.join(get_args(Status))}")
     async with opened(common) as home:
-        page = await home.desk.runs(status=statuses or None, limit=limit)
+        page = await home.desk.runs(status=cast("tuple[Status, ...]", statuses) or None, limit=limit)
         runs = [await home.desk.get(run.id) for run in page.runs]
         if common.json:
             for run in runs:
@@ -34,9 +44,14 @@ async def _ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
             for run in runs:
                 output.text(run.id)
         elif not runs:
-            click.echo(f"There is no run in {home.settings.home}. Begin one: auteryn run \"…\"  ·  or see it work: auteryn demo", err=True)
+            click.echo(
+                f'There is no run in {home.settings.home}. Begin one: auteryn run "…"  ·  or see it work: auteryn demo',
+                err=True,
+            )
         else:
-            output.table(("RUN", "STATUS", "MODE", "STEPS", "AGE", "CREDITS", "TITLE"), [_row(home, run) for run in runs], right=(5,))
+            output.table(
+                ("RUN", "STATUS", "MODE", "STEPS", "AGE", "CREDITS", "TITLE"), [_row(home, run) for run in runs], right=(5,)
+            )
             if page.next:
                 click.echo(f"More with --limit {limit * 2}.", err=True)
 
@@ -63,7 +78,9 @@ async def _status(common: Common, run_id: str | None) -> None:
         run = await desk.get(name)
         if common.json:
             line, why = await desk.status_line(name), await desk.why_waiting(name)
-            output.json_line({"run": name, "status": run.outer_status, "state": run.status, "detail": line, "why": why, "title": run.title})
+            output.json_line(
+                {"run": name, "status": run.outer_status, "state": run.status, "detail": line, "why": why, "title": run.title}
+            )
             return
         output.text(f"{run.outer_status} - {await desk.status_line(name)}")
         output.text(clean(await desk.why_waiting(name)))
@@ -93,9 +110,18 @@ async def _result(common: Common, run_id: str | None) -> int:
         click.echo(f"auteryn: {run.id} waits for a person: auteryn status {run.id}", err=True)
         return waits
     if common.json:
-        output.json_line({"run": run.id, "status": run.status, "result": run.result, "failure": run.failure, "verdicts": run.verdicts, "artifacts": run.artifacts})
+        output.json_line(
+            {
+                "run": run.id,
+                "status": run.status,
+                "result": run.result,
+                "failure": run.failure,
+                "verdicts": run.verdicts,
+                "artifacts": run.artifacts,
+            }
+        )
     elif run.result:
-        output.text(clean_text(run.result) if Screen().live else run.result)
+        output.result(run.result)
     if run.failure and not common.json:
         click.echo(f"auteryn: {run.id} failed ({run.failure.reason}): {run.failure.message}", err=True)
     return exits.of_run(run.status, run.failure.reason if run.failure else None)

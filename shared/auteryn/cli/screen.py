@@ -60,7 +60,7 @@ class Screen:
             out.append(self.ink(text, *styles))
             if left <= 0:
                 break
-        self._append("".join(out))
+        self._append("".join(out).rstrip())
 
     def paragraph(self, text: str, *styles: str, indent: str = "  ") -> None:
         """Append text, wrapped to the width, indented."""
@@ -118,13 +118,10 @@ def clean(text: str) -> str:
     """Text from a model, a page or a file name, safe to print: control and direction characters are shown as `�`."""
     if text.isascii() and text.isprintable():
         return text
-    kept = (" " if char in "\t\n\r" else "�" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") else char for char in text)
+    kept = (
+        " " if char in "\t\n\r" else "�" if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co") else char for char in text
+    )
     return "".join(kept)
-
-
-def clean_text(text: str) -> str:
-    """`clean`, line by line: for a result that has lines of its own."""
-    return "\n".join(clean(line).rstrip() for line in text.splitlines())
 
 
 def columns(text: str) -> int:

@@ -6,7 +6,7 @@ import logging
 
 import click
 
-from auteryn.cli.home import Home, going, opened
+from auteryn.cli.home import going, opened
 from auteryn.cli.root import Common, common
 from auteryn.runtime.slice import run_slice
 
@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 @common
 @click.pass_obj
 def slice(common: Common, run_id: str) -> None:
-    """Work on a run until its slice is over. Starts nothing else: what becomes due is left to the process that hosts the home."""
+    """Work on a run until its slice is over; what becomes due is left to the process that hosts the home."""
     try:
         going(_sat(common, run_id))
     except Exception as error:
@@ -27,19 +27,17 @@ def slice(common: Common, run_id: str) -> None:
 
 
 async def _sat(common: Common, run_id: str) -> None:
+    """The host of this home hears at once of what is due, instead of finding it when it sweeps."""
     async with opened(common) as home:
         services = home.host.engine.services
 
+        told = set[str]()
+
         async def tell(run: str) -> None:
+            told.add(run)
             await services.queue.enqueue(run, services.clock.now())
 
         services.bus.on_step(tell)
         await run_slice(home.host.engine, run_id)
-        await _leave_word(home)
-
-
-async def _leave_word(home: Home) -> None:
-    """Enqueue what is due now: the host of this home hears of it at once instead of finding it when it sweeps."""
-    services = home.host.engine.services
-    for run in await services.store.due(services.clock.now()):
-        await services.queue.enqueue(run, services.clock.now())
+        for run in set(await services.store.due(services.clock.now())) - told:
+            await tell(run)

@@ -125,4 +125,7 @@ async def _said(common: Common, home: Home, name: str, word: str) -> None:
     if common.json:
         output.json_line({"run": name, "status": run.status})
     elif not common.quiet:
-        click.echo(f"{name} {run.status if run.terminal or run.status == word else word}. {await home.desk.why_waiting(name)}", err=True)
+        click.echo(
+            f"{name} {run.status if run.terminal or run.status == word else word}. {await home.desk.why_waiting(name)}",
+            err=True,
+        )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -60,7 +62,8 @@ def show(common: Common, name: str) -> None:
         output.json_line(_contract(one))
         return
     output.text(f"{one.name}  ({one.group})\n\n{one.description}\n")
-    output.text(f"effect: {one.effect}   permission: {one.permission}   time-out: {one.timeout.total_seconds():g} s   {one.cost / 1000:g} credits a call\n")
+    output.text(f"effect: {one.effect}   permission: {one.permission}")
+    output.text(f"time-out: {one.timeout.total_seconds():g} s   {one.cost / 1000:g} credits a call\n")
     required = one.parameters.get("required", [])
     for argument, schema in one.parameters.get("properties", {}).items():
         kind = schema.get("type") or "/".join(str(option.get("type", "?")) for option in schema.get("anyOf", ()))
@@ -72,8 +75,12 @@ def show(common: Common, name: str) -> None:
 
 @tools.command(name="try")
 @click.argument("name")
-@click.option("--arg", "given", multiple=True, metavar="K=V", help="An argument; V is JSON where the tool wants more than text.")
-@click.option("--file", "files", multiple=True, type=click.Path(path_type=Path), help="A file the tool may use, by its own name.")
+@click.option(
+    "--arg", "given", multiple=True, metavar="K=V", help="An argument; V is JSON where the tool wants more than text."
+)
+@click.option(
+    "--file", "files", multiple=True, type=click.Path(path_type=Path), help="A file the tool may use, by its own name."
+)
 @click.option("--yes", is_flag=True, help="Allow a call that would otherwise ask a person.")
 @common
 @click.pass_obj
@@ -108,9 +115,6 @@ async def _called(settings: Settings, one: Tool, args: dict[str, Any], files: Se
             shutil.copyfile(path, target)
         if one.needs(args, context.files) != "auto" and not yes:
             raise click.UsageError(f"{label(one.name, args)} would ask a person first: allow it with --yes")
-        import asyncio
-        import inspect
-
         full = {"ctx": context, **args} if one.takes_context else args
         async with asyncio.timeout(one.timeout.total_seconds()):
             return await one.fn(**full) if inspect.iscoroutinefunction(one.fn) else await asyncio.to_thread(one.fn, **full)

@@ -20,7 +20,19 @@ SILENT = frozenset({"artifact_publish", "ask_approval", "ask_input", "notify", "
 STEP_MARKS = {"completed": ("✓", "green"), "failed": ("✗", "red"), "cancelled": ("✗", "yellow"), "skipped": ("-", "yellow")}
 LEVEL_STYLES = {"info": "dim", "warning": "yellow", "error": "red"}
 WORTH_TELLING_MS = 100
-TOLD = frozenset({"told", "model_failed", "compacted", "ticks_started", "tick_ended", "schedule_created", "schedule_ended", "logged", "step_retried"})
+TOLD = frozenset(
+    {
+        "told",
+        "model_failed",
+        "compacted",
+        "ticks_started",
+        "tick_ended",
+        "schedule_created",
+        "schedule_ended",
+        "logged",
+        "step_retried",
+    }
+)
 """Facts that are worth a line as the log has them."""
 
 
@@ -85,14 +97,18 @@ class View:
         """The plan in its real waves: what stands in one wave runs side by side."""
         groups = waves(plan)
         many = f"{len(plan.steps)} steps in {len(groups)} wave{'s' if len(groups) != 1 else ''}"
-        self.screen.parts(("Plan", "bold"), f"  {many}", *(((f", revision {plan.revision}", "dim"),) if plan.revision > 1 else ()))
+        self.screen.parts(
+            ("Plan", "bold"), f"  {many}", *(((f", revision {plan.revision}", "dim"),) if plan.revision > 1 else ())
+        )
         for group in groups:
             for place, number in enumerate(group):
                 step = plan.step(number)
                 bracket = "─" if len(group) == 1 else "┌" if place == 0 else "└" if place == len(group) - 1 else "│"
                 after = f"  after {', '.join(map(str, step.depends_on))}" if step.depends_on else ""
                 room = self.screen.width - 9 - columns(after)
-                self.screen.parts((f"  {bracket} ", "dim"), (f"{number:>2}", "cyan"), f"  {fitted(step.description, room)}", (after, "dim"))
+                self.screen.parts(
+                    (f"  {bracket} ", "dim"), (f"{number:>2}", "cyan"), f"  {fitted(step.description, room)}", (after, "dim")
+                )
 
     def question(self, ask: dict[str, Any]) -> None:
         """An open question: what is asked, about what exactly, and what may be answered."""
@@ -158,7 +174,13 @@ class View:
         kind, level, message = data["kind"], data["level"], data["message"]
         if kind == "artifact_published":
             artifact = data["artifact"]
-            self.screen.parts(("  ▪ ", "green"), (_tag(run), "cyan"), (artifact["path"], "bold"), f"  {artifact['title']}", (f"  {artifact['size_bytes']:,} bytes", "dim"))
+            self.screen.parts(
+                ("  ▪ ", "green"),
+                (_tag(run), "cyan"),
+                (artifact["path"], "bold"),
+                f"  {artifact['title']}",
+                (f"  {artifact['size_bytes']:,} bytes", "dim"),
+            )
         elif kind == "notified":
             self.screen.parts(("  ✉ ", "blue"), (_tag(run), "cyan"), message.removeprefix("to the owner: "))
         elif kind in TOLD and level != "debug":

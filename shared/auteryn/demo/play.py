@@ -15,14 +15,14 @@ from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, opened
 from auteryn.cli.root import Common
 from auteryn.cli.screen import Screen
-from auteryn.compose import Settings, pid_of
+from auteryn.compose import Settings, pids_of
 from auteryn.demo.counts import FILE
 from auteryn.demo.marker import Marker, mark
 from auteryn.demo.script import CHART, PUBLISH, SUMMARY, TASK, WORKBOOK
 from auteryn.demo.site import served
-from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane
+from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
 from auteryn.schema.human import Ask
-from auteryn.schema.run import FileCheck, Run
+from auteryn.schema.run import FileCheck
 from auteryn.service.new import NewRun
 from auteryn.service.stream import StreamEvent
 
@@ -31,10 +31,10 @@ VICTIM = 2
 SELF_ANSWER_SECONDS = 3.0
 """How long the question stays open where nobody sits: long enough to see that nothing runs meanwhile."""
 
-HEAD = """\
-The model in this demo is a script: no key, no network, and nothing it says was thought.
-All else is real: the engine, its database, the tools, the files, one process for every
-slice of work, and the kill -9 in the middle."""
+HEAD = (
+    "The model in this demo is a script: no key, no network, and nothing it says was thought. All else is real: the engine, "
+    "its database, the tools, the files, a process for every slice of work, and the kill -9 in the middle."
+)
 
 
 async def play(common: Common, home: Path, *, kill: bool, out: Path | None) -> int:
@@ -47,7 +47,7 @@ async def play(common: Common, home: Path, *, kill: bool, out: Path | None) -> i
         async with opened(common, isolate=True) as there:
             run = await there.desk.create(_task())
             plug = _Plug(there, screen) if kill else None
-            how = Follow(thoughts=True, out=out, seen=plug.seen if plug else None, answers=_answerer(screen))
+            how = Follow(thoughts=True, out=out, screen=screen, seen=plug.seen if plug else None, answers=_answerer(screen))
             try:
                 code = await follow(common, there, run.id, how)
             finally:
@@ -64,13 +64,12 @@ def _task() -> NewRun:
         mode="deep",
         include_thoughts=True,
         files={FILE.name: FILE},
-        #deliverables=tuple(FileCheck(path=path) for path in (SUMMARY, WORKBOOK, CHART)),
+        deliverables=tuple(FileCheck(path=path) for path in (SUMMARY, WORKBOOK, CHART)),
     )
 
 
 def _say_what_it_is(screen: Screen, home: Path) -> None:
-    for line in HEAD.splitlines():
-        screen.line(line)
+    screen.paragraph(HEAD, indent="")
     screen.line()
     screen.paragraph(f"Task: {TASK}", indent="  ")
     screen.line()
@@ -109,11 +108,13 @@ class _Plug:
             await asyncio.gather(self._pulling)
 
     async def _pull(self) -> None:
-        pid = pid_of(self._home.host, self._victim)
-        if pid is None:
-            return
-        os.kill(pid, signal.SIGKILL)
-        self._screen.parts(("✕ ", "red"), (f"kill -9 {pid}", "bold"), f"  the process of step {VICTIM}, in the middle of a call")
+        pids = pids_of(self._home.host, self._victim)
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        if pids:
+            self._screen.parts(
+                ("✕ ", "red"), (f"kill -9 {pids[0]}", "bold"), f"  the process of step {VICTIM}, in the middle of a call"
+            )
 
 
 async def _show_what_happened(screen: Screen, home: Home, run_id: str) -> None:
@@ -126,12 +127,21 @@ async def _show_what_happened(screen: Screen, home: Home, run_id: str) -> None:
     screen.line()
     for line in drawn(lanes, screen.width - 1):
         screen.line(line)
-    screen.line(f"{WORK} a process is at work   {WAIT} waiting: no process, no cost   {KILL} killed", "dim")
+    screen.line(f"{WORK} a process is at work   {WAIT} it waits   {KILL} killed", "dim")
+    waited = waited_for_person(await store.journal(root.id)).total_seconds()
+    screen.paragraph(
+        f"For {waited:.1f} s it waited for an answer, and there was no process at all. A week of that costs the same: nothing.",
+        indent="",
+    )
+    cents = root.usage.credits.total / 10_000
+    screen.paragraph(
+        f"A real model would have cost up to {cents:.0f} US cents for these tokens; the script was free.", "dim", indent=""
+    )
     screen.line()
-    _say_what_next(screen, home, root)
-
-
-def _say_what_next(screen: Screen, home: Home, run: Run) -> None:
     screen.line("Look closer:")
-    for command, what in (("logs", "every fact"), ("metrics", "time, calls, tokens"), ("watch", "the same once more, from the journal")):
-        screen.parts(f"  {home.command} {command} {run.id}", (f"   {what}", "dim"))
+    for command, what in (
+        ("logs", "every fact"),
+        ("metrics", "time, calls, tokens"),
+        ("watch", "the same again, from the journal"),
+    ):
+        screen.parts(f"  {home.command} {command}", (f"   {what}", "dim"))

@@ -94,7 +94,7 @@ def _planner(ask: Ask) -> Say:
             calls=(call("ask_approval", message=_question(results), options=[PUBLISH, KEEP]),),
         )
     if asked.get("answer") != PUBLISH:
-        return Say(text=f"{_report(results)}\n\nNothing was published; {WORKBOOK}, {CHART} and {SUMMARY} are drafts in the run's files.")
+        return Say(text=f"{_report(results)}\n\nNothing was published; {WORKBOOK}, {CHART} and {SUMMARY} stay drafts.")
     if not published:
         return Say(
             calls=(
@@ -108,7 +108,8 @@ def _planner(ask: Ask) -> Say:
 
 def _steps() -> list[dict[str, Any]]:
     read = [
-        {"description": f"Read {one.page} and work out from {FILE.name} how many riders {one.name} has on a day."} for one in COUNTERS
+        {"description": f"Read {one.page} and work out from {FILE.name} how many riders {one.name} has on a day."}
+        for one in COUNTERS
     ]
     return [
         *read,
@@ -189,10 +190,21 @@ def _workbook(ask: Ask) -> Say:
             "rows": [list(row.values()) for row in by_month],
             "table": True,
         }
-        drawn = call("chart_create", path=CHART, kind="line", data=by_month, x="month", y="riders", color="counter", title="Riders by month")
+        drawn = call(
+            "chart_create",
+            path=CHART,
+            kind="line",
+            data=by_month,
+            x="month",
+            y="riders",
+            color="counter",
+            title="Riders by month",
+        )
         return Say(calls=(call("sheet_create", path=WORKBOOK, sheets=[table, monthly]), drawn))
     _last(ask, "chart_create")
-    return Say(text=f"{WORKBOOK} holds {len(figures)} counters with a chart and {len(_rows(months))} monthly sums; {CHART} shows the months.")
+    return Say(
+        text=f"{WORKBOOK} has {len(figures)} counters with a chart and {len(_rows(months))} monthly sums; {CHART} shows the months."
+    )
 
 
 def _summary(ask: Ask) -> Say:

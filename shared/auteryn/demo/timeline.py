@@ -28,10 +28,6 @@ class Lane:
     label: str
     sittings: list[Sitting] = field(default_factory=list[Sitting])
 
-    @property
-    def worked(self) -> timedelta:
-        return sum((one.end - one.begin for one in self.sittings), timedelta())
-
 
 def lane(label: str, entries: Sequence[e.Entry]) -> Lane:
     """The sittings of one run. A slice that is followed by another without having left was killed."""
@@ -64,6 +60,21 @@ def drawn(lanes: Sequence[Lane], width: int) -> list[str]:
 
     lines = [f"{one.label:<{names}}  {_row(one, room, at)}" for one in lanes]
     return [*lines, f"{'':<{names}}  {_scale(span, room)}"]
+
+
+def waited_for_person(entries: Sequence[e.Entry]) -> timedelta:
+    """How long questions of this run stood open while it had no slice: from its leaving until the answer was given."""
+    left, waited = None, timedelta()
+    for entry in entries:
+        for event in entry.events:
+            match event:
+                case e.Left():
+                    left = entry.at
+                case e.AskAnswered() if left:
+                    waited += max(timedelta(), event.answer.at - left)
+                case _:
+                    pass
+    return waited
 
 
 def _row(one: Lane, room: int, at: Callable[[datetime], int]) -> str:

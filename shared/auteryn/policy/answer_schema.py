@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ _RULES = frozenset(
     {
         "type", "enum", "const", "properties", "required", "additionalProperties", "items", "anyOf",
         "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems",
+        "pattern",
     }
 )  # fmt: skip
 DEEPEST = 8
@@ -39,6 +41,8 @@ def check_schema(schema: Any, at: str = "json_schema", depth: int = 0) -> None:
     for kind in _types(words):
         if kind not in _TYPES:
             raise Invalid(f"{at}.type", kind, f"is none of {', '.join(_TYPES)}")
+    if "pattern" in words:
+        compiled(words["pattern"], f"{at}.pattern")
     for name, part in words.get("properties", {}).items():
         check_schema(part, f"{at}.properties.{name}", depth + 1)
     for number, part in enumerate(words.get("anyOf", ())):
@@ -56,6 +60,8 @@ def matches(value: Any, schema: Schema, at: str = "") -> str | None:
         return _said(at, f"must be one of {schema['enum']!r}")
     if "const" in schema and value != schema["const"]:
         return _said(at, f"must be {schema['const']!r}")
+    if "pattern" in schema and isinstance(value, str) and not compiled(schema["pattern"]).search(value):
+        return _said(at, f"must match the pattern {schema['pattern']!r}")
     if options := schema.get("anyOf"):
         reasons = [matches(value, one, at) for one in options]
         if all(reasons):
@@ -112,6 +118,19 @@ def _fields(value: dict[str, Any], schema: Schema, at: str) -> str | None:
         if isinstance(part, Mapping) and (reason := matches(one, cast("Schema", part), f"{dot}{name}")):
             return reason
     return None
+
+
+def compiled(pattern: str, field: str = "validation") -> re.Pattern[str]:
+    """RE2: no pattern, however hostile, takes longer than linear time."""
+    import re2  # pyright: ignore[reportMissingTypeStubs]
+
+    engine = cast("Any", re2)
+    options = engine.Options()
+    options.log_errors = False
+    try:
+        return engine.compile(pattern, options)
+    except engine.error as error:
+        raise Invalid(field, pattern, f"is no pattern RE2 understands: {error}") from error
 
 
 def _types(schema: Schema) -> tuple[str, ...]:

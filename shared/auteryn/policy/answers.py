@@ -10,7 +10,7 @@ from typing import Any, assert_never, cast, get_args
 from urllib.parse import urlsplit
 
 from auteryn.errors import Invalid
-from auteryn.policy.answer_schema import check_schema, matches
+from auteryn.policy.answer_schema import check_schema, compiled, matches
 from auteryn.policy.gates import ALLOW_FOR_RUN
 from auteryn.schema.human import Ask, InputType
 
@@ -134,7 +134,7 @@ def _matching(rule: str, text: str) -> str:
             _date(text)
         case _:
             pattern = rule.removeprefix("regex:")
-            if not _compiled(pattern).fullmatch(text):
+            if not compiled(pattern).fullmatch(text):
                 raise Invalid("answer", text, f"must match the pattern {pattern!r}")
     return text
 
@@ -147,19 +147,6 @@ def _is_url(text: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         return False
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """RE2: no pattern, however hostile, takes longer than linear time."""
-    import re2  # pyright: ignore[reportMissingTypeStubs]
-
-    engine = cast("Any", re2)
-    options = engine.Options()
-    options.log_errors = False
-    try:
-        return engine.compile(pattern, options)
-    except engine.error as error:
-        raise Invalid("validation", f"regex:{pattern}", f"is no pattern RE2 understands: {error}") from error
 
 
 # ---- questions -----------------------------------------------------------------------------------------------
@@ -182,6 +169,6 @@ def _check_options(ask: Ask) -> None:
 
 def _check_rule(rule: str) -> None:
     if rule.startswith("regex:"):
-        _compiled(rule.removeprefix("regex:"))
+        compiled(rule.removeprefix("regex:"))
     elif rule not in _NAMED_RULES:
         raise Invalid("validation", rule, f"is none of {', '.join(_NAMED_RULES)} or 'regex:PATTERN'")

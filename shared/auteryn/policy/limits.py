@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 OUTPUT_CAP = 8_000
-"""Characters of a tool's output the model sees; the whole goes to a file (users' complaint 1.3: big results fill the context)."""
+"""Characters of a tool's output the model sees; the whole goes to a file (big results fill the context)."""
 OUTPUT_HEAD = 5_000
 OUTPUT_TAIL = 2_000
 

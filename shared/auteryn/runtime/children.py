@@ -34,7 +34,7 @@ def born(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:
 
 
 def advance(run: Run, goal: str, now: datetime) -> Births:
-    """Everything that may start now: ready steps (blocked ones are skipped first) and due ticks. Both empty when nothing may."""
+    """Everything that may start now: ready steps (blocked ones are skipped first) and due ticks; both may be empty."""
     events, children = list[e.AnyEvent](), list[Newborn]()
     if run.plan and run.status != "paused":
         if blocked(run.plan):
@@ -115,7 +115,8 @@ def _tick(run: Run, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent]
         reason=f"{skipped} earlier ticks were missed" if skipped else "",
     )
     parent = Parent(run=run.id, root=run.root, kind="tick", key=index, of=schedule.id)
-    context = f"This is tick {index + 1} of {schedule.ticks} of the schedule {schedule.name!r}, due {schedule.at(index):%Y-%m-%d %H:%M} UTC."
+    due_at = f"{schedule.at(index):%Y-%m-%d %H:%M} UTC"
+    context = f"This is tick {index + 1} of {schedule.ticks} of the schedule {schedule.name!r}, due {due_at}."
     if schedule.last_result:
         context += f"\nResult of the tick before: {schedule.last_result}"
     task = Input(text=schedule.instruction, context=context)

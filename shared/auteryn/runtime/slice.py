@@ -143,7 +143,7 @@ class Slice:
     # ---- the inbox
 
     async def look(self) -> None:
-        """Called by the keeper while something is under way: a cancel, pause or steering message does not wait for it to end."""
+        """Called by the keeper while something is under way: a cancel or pause does not wait for it to end."""
         if self.busy is None or self.interrupt:
             return
         messages = await self.services.store.inbox(self.run.id)

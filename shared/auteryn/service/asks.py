@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import hashlib
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -16,13 +17,14 @@ from auteryn.schema import event as e
 from auteryn.schema.change import Doc
 from auteryn.schema.human import Answer, Ask, InputType
 from auteryn.schema.inbox import Answered, answer_message_id
-from auteryn.schema.record import derived_id, new_id
+from auteryn.schema.record import canonical_json, derived_id, new_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import ForPerson, Input, Limits, Run
 from auteryn.service.access import ENDED, Access
-from auteryn.service.create import store_new
+from auteryn.service.create import refuse_another, store_new
 from auteryn.service.new import lifetime
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUESTION = "question"
 """Label `kind` of a run that is only a question."""
 
@@ -97,10 +99,12 @@ async def ask(
     run = _question_run(access, asked, span)
     line = Doc(kind="ask", id=asked.id, scope=access.owner, body={"run": run.id, "open": True}, at=now)
     await access.services.store.put(line)  # before the run: a line too many is passed over, one too few would hide a question
-    newborn = born(run, Input(text=message), now, e.AskOpened(ask=asked))
+    task = Input(text=message, extra={"request": _fingerprint(asked)} if key is not None else {})
+    newborn = born(run, task, now, e.AskOpened(ask=asked))
     made = await store_new(access, replace(newborn, wake_at=wake_at(newborn.run)), key=key)
     if made.id != run.id:
         await access.services.store.drop("ask", asked.id)
+        await refuse_another(access, made, key, task)
     return made
 
 
@@ -126,6 +130,11 @@ def _question_run(access: Access, asked: Ask, span: timedelta) -> Run:
         waits=(ForPerson(ask=asked.id, until=asked.expires_at),),
         labels={"kind": QUESTION},
     )
+
+
+def _fingerprint(asked: Ask) -> str:
+    """Equal for the same question asked again."""
+    return hashlib.sha256(canonical_json(replace(asked, id="", run="", opened_at=EPOCH, expires_at=None))).hexdigest()
 
 
 async def _run_of(access: Access, doc: Doc) -> Run | None:

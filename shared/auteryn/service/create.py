@@ -17,7 +17,7 @@ from auteryn.schema.change import Newborn
 from auteryn.schema.plan import Plan, Step
 from auteryn.schema.record import derived_id, new_id
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import Limits, Run
+from auteryn.schema.run import Input, Limits, Run
 from auteryn.service.access import Access
 from auteryn.service.new import NewRun, Request, checked_request, run_of
 from auteryn.tools.workspace import Workspace
@@ -36,7 +36,7 @@ async def create(access: Access, new: NewRun) -> Run:
     if made.id != run.id:
         if new.files:
             shutil.rmtree(access.engine.files_of(run.id).root, ignore_errors=True)
-        await _refuse_another_request(access, made, request)
+        await refuse_another(access, made, new.key, request.task)
     return made
 
 
@@ -81,13 +81,12 @@ async def _decided(access: Access, request: Request) -> Decision:
     return await route(request.task.text, new.mode, access.services.model)
 
 
-async def _refuse_another_request(access: Access, made: Run, request: Request) -> None:
-    first = (await access.services.store.journal(made.id, limit=1))[0]
-    created = first.events[0]
-    same = isinstance(created, e.RunCreated) and created.input.extra.get("request") == request.task.extra["request"]
-    if not same:
+async def refuse_another(access: Access, made: Run, key: str | None, task: Input) -> None:
+    """Raises `WrongState` if the key's run was asked for with something else than this."""
+    first = (await access.services.store.journal(made.id, limit=1))[0].events[0]
+    if not isinstance(first, e.RunCreated) or first.input.extra.get("request") != task.extra.get("request"):
         raise WrongState(
-            f"idempotency key {request.new.key!r} belongs to run {made.id!r}, which was asked for with something else: "
+            f"idempotency key {key!r} belongs to run {made.id!r}, which was asked for with something else: "
             "send the same request, or use a new key"
         )
 

@@ -43,9 +43,9 @@ async def ended(access: Access, run_id: str, timeout: timedelta | None = None) -
             if run.terminal:
                 return run
             left = SELDOM if give_up_at is None else give_up_at - access.now()
-            if left <= timedelta():
+            if timeout is not None and left <= timedelta():
                 why = why_waiting(run, access.now())
-                raise TimeoutError(f"run {run_id!r} has not ended within the {timeout} waited for, and goes on. {why}")
+                raise TimeoutError(f"run {run_id!r} has not ended within {timeout.total_seconds():g} s, and goes on. {why}")
             await patience.wait(watch, left)
 
 

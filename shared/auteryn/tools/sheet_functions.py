@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from statistics import median
 from typing import Any
 
 LEVELS = {"=": 1, "<>": 1, "<": 1, ">": 1, "<=": 1, ">=": 1, "&": 2, "+": 3, "-": 3, "*": 4, "/": 4, "^": 5}
@@ -209,6 +208,13 @@ def _mean(numbers: list[Any]) -> Any:
     return whole(_sum(numbers) / len(numbers)) if numbers else DIV0
 
 
+def _middle(numbers: list[Any]) -> Any:
+    ranked, half = sorted(numbers), len(numbers) // 2
+    if not ranked:
+        return NUM
+    return ranked[half] if len(ranked) % 2 else whole((ranked[half - 1] + ranked[half]) / 2)
+
+
 def _count(given: list[Any]) -> int:
     areas = sum(_is_number(value) for one in given if isinstance(one, Area) for value in one)
     return areas + sum(
@@ -286,7 +292,7 @@ FUNCTIONS: dict[str, Callable[[list[Any]], Any]] = {
     "AVERAGE": _over(_numbers, _mean),
     "MIN": _over(_numbers, lambda numbers: min(numbers, default=0)),
     "MAX": _over(_numbers, lambda numbers: max(numbers, default=0)),
-    "MEDIAN": _over(_numbers, lambda numbers: whole(float(median(numbers))) if numbers else NUM),
+    "MEDIAN": _over(_numbers, _middle),
     "PRODUCT": _over(_numbers, lambda numbers: math.prod(numbers) if numbers else 0),
     "COUNT": _count,
     "COUNTA": _count_filled,

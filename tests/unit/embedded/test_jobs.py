@@ -160,12 +160,12 @@ def test_a_run_whose_child_was_killed_is_told_of_at_once() -> None:
             await board.next()
             await jobs.start("run_a")
             caller = await board.next()
-            assert jobs.pid_of("run_a") == caller.pid
+            assert jobs.pids_of("run_a") == [caller.pid]
 
             os.kill(caller.pid, signal.SIGKILL)
 
             assert await asyncio.wait_for(dead.get(), HANG) == "run_a"
-            assert jobs.pid_of("run_a") is None
+            assert jobs.pids_of("run_a") == []
             await jobs.start("run_b")
             await board.next()
             await jobs.stop("run_b")

@@ -76,6 +76,7 @@ def test_a_good_answer_is_stored_as_what_was_asked_for(asked: Ask, value: Any, s
         (ask(input_type="json", json_schema=SCHEMA), {"city": "Bonn", "beds": 9}, "beds must be at most 4"),
         (ask(input_type="json", json_schema=SCHEMA), {"city": "Bonn", "cats": 1}, "cats is not known"),
         (ask(input_type="json", json_schema={"type": "array", "items": {"enum": [1, 2]}}), [1, 3], r"\[1\] must be one of"),
+        (ask(input_type="json", json_schema={"items": {"pattern": "^[A-Z]"}}), ["Bonn", "ulm"], "must match the pattern"),
         (ask(input_type="json", json_schema={"anyOf": [{"type": "null"}, {"const": 5}]}), 6, "must be null"),
     ],
 )
@@ -97,6 +98,7 @@ def test_a_bad_answer_is_refused_with_the_rule(asked: Ask, value: Any, rule: str
         (ask(input_type="colour"), "input_type"),
         (ask(validation="phone"), "validation"),
         (ask(validation="regex:("), "validation"),
+        (ask(input_type="json", json_schema={"pattern": "("}), "json_schema.pattern"),
         (ask(input_type="json", json_schema={"$ref": "#/a"}), "json_schema"),
         (ask(input_type="json", json_schema={"properties": {"a": {"type": "text"}}}), "json_schema.properties.a.type"),
     ],

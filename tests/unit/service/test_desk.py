@@ -272,12 +272,29 @@ def test_of_many_answers_exactly_one_wins_and_the_others_are_told_who(opened):
     skipping(main())
 
 
+@pytest.mark.proves("L15")
+def test_a_question_asked_twice_with_one_key_is_one_question(opened):
+    async def main():
+        async with opened() as desk:
+            first = await desk.ask("Which?", options=("A", "B"), key="k")
+            assert (await desk.ask("Which?", options=("A", "B"), key="k")).id == first.id
+            with pytest.raises(WrongState, match="'k' belongs"):
+                await desk.ask("Which one?", options=("A", "B"), key="k")
+            with pytest.raises(Invalid, match="options"):
+                await desk.ask("Which?")
+            assert [ask.run for ask in await desk.asks()] == [first.id]
+
+    skipping(main())
+
+
 def test_a_question_nobody_answers_ends_with_its_time(opened):
     async def main():
         async with opened() as desk:
             run = await desk.ask("Anybody?", options=("Yes",), max_duration="2d")
             end = await desk.result(run.id)
             assert (end.status, end.failure.reason) == ("failed", "timeout")
+            with pytest.raises(WrongState, match="ask it anew"):
+                await desk.retry(run.id)
             assert end.ended_at - end.created_at < timedelta(days=2, hours=1)
 
     skipping(main())

@@ -72,9 +72,17 @@ class Database:
             self._flush_in(0)
         return await done
 
-    def post(self, apply: Apply[Any]) -> None:
-        """Run `apply` with whoever writes next, at most `LAZY_SECONDS` later. For what may be lost: nobody waits for it."""
-        self._enlist(apply).add_done_callback(lambda done: done.cancelled() or done.exception())
+    def post(self, apply: Apply[Any], *, then: Callable[[], None] | None = None) -> None:
+        """Run `apply` with whoever writes next, at most `LAZY_SECONDS` later, and `then` once it is stored.
+
+        For what may be lost: nobody waits for it.
+        """
+
+        def stored(done: asyncio.Future[Any]) -> None:
+            if not done.cancelled() and done.exception() is None and then:
+                then()
+
+        self._enlist(apply).add_done_callback(stored)
         if not self._timer:
             self._flush_in(LAZY_SECONDS)
 

@@ -115,11 +115,11 @@ class ProcessJobs(_BoundedJobs):
     ) -> None:
         super().__init__(cap=cap, grace=grace, max_slices=max_slices)
         self._argv, self._on_death = argv, on_death
-        self._pids: dict[str, int] = {}
+        self._pids: dict[int, str] = {}
 
-    def pid_of(self, run: str) -> int | None:
-        """The process that sits on this run now, if one does."""
-        return self._pids.get(run)
+    def pids_of(self, run: str) -> list[int]:
+        """The processes that sit on this run now, oldest first: a start that came twice leaves a second one for a moment."""
+        return [pid for pid, sat_on in self._pids.items() if sat_on == run]
 
     async def _sit(self, run: str, stop: asyncio.Event) -> None:
         child = await asyncio.create_subprocess_exec(
@@ -130,7 +130,7 @@ class ProcessJobs(_BoundedJobs):
             start_new_session=True,
             preexec_fn=_die_with(os.getpid()),
         )
-        self._pids[run] = child.pid
+        self._pids[child.pid] = run
         ended = asyncio.ensure_future(child.wait())
         try:
             await self._until_over(ended, stop)
@@ -138,7 +138,7 @@ class ProcessJobs(_BoundedJobs):
                 _signal_group(child.pid, signal.SIGTERM)
                 await asyncio.wait([ended], timeout=self._grace.total_seconds())
         finally:
-            self._pids.pop(run, None)
+            self._pids.pop(child.pid, None)
             _signal_group(child.pid, signal.SIGKILL)  # also what the child may have left behind
         code = await ended
         if code != 0 and not stop.is_set():

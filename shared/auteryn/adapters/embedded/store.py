@@ -77,8 +77,9 @@ class SqliteStore:
 
     async def commit(self, change: Change) -> None:
         entry, run, n = change.entry, change.run, self._number(change.run.id)
-        body = settled(packed(to_json(entry)) if change.leave else to_json(entry))
-        summary = packed(to_json(run)) if change.summary else None
+        parked = change.leave and not run.terminal  # what may lie for days is kept small; elsewhere the microseconds count
+        body = settled(packed(to_json(entry)) if parked else to_json(entry))
+        summary = (packed(to_json(run)) if parked else to_json(run)) if change.summary else None
         wake_at = None if change.wake_at is None or run.terminal else micros(change.wake_at)
         children = [_born_row(child) for child in change.children]
         sends = [(send.run, send.message.id, to_json(send.message)) for send in change.sends]

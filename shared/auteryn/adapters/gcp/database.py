@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition, GoogleAPICallError, NotFound
 
-from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google, persist
+from auteryn.adapters.gcp.faults import CALL_SECONDS, PATIENCE, from_google, persist
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1 import AsyncClient
@@ -29,8 +30,8 @@ class Database:
     A client belongs to the event loop it was made in; another loop gets another one. None is made at import or before a fork.
     """
 
-    def __init__(self, project: str, database: str = "(default)") -> None:
-        self.project, self.name = project, database
+    def __init__(self, project: str, database: str = "(default)", *, patience: timedelta = PATIENCE) -> None:
+        self.project, self.name, self._patience = project, database, patience
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: AsyncClient | None = None
 
@@ -87,7 +88,7 @@ class Database:
 
     async def calling(self, call: Callable[[], Awaitable[T]], *, raw: tuple[type[Exception], ...] = ()) -> T:
         try:
-            return await persist(call)
+            return await persist(call, self._patience)
         except raw:
             raise
         except GoogleAPICallError as error:
@@ -98,3 +99,9 @@ class Database:
         if client is not None and self._loop is asyncio.get_running_loop():
             await client._firestore_api.transport.close()  # its own `close` leaves the channel open
 
+
+def where(query: Any, field: str, relation: str, value: Any) -> Any:
+    """The query, narrowed."""
+    from google.cloud.firestore_v1.base_query import FieldFilter
+
+    return query.where(filter=FieldFilter(field, relation, value))

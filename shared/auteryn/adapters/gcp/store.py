@@ -17,16 +17,16 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from google.api_core.exceptions import AlreadyExists, FailedPrecondition
+from google.api_core.exceptions import AlreadyExists
 from google.api_core.exceptions import NotFound as Missing
 
-from auteryn.adapters.gcp.database import Database, Fields
+from auteryn.adapters.gcp.database import Database, Fields, where
 from auteryn.adapters.gcp.leases import Leases, newborn_lease, parted_lease
-from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, position_of
+from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, plain, position_of
 from auteryn.adapters.gcp.unread import HEARD, UNREAD, due_runs
-from auteryn.adapters.gcp.writing import First, Writing, read_body
+from auteryn.adapters.gcp.writing import AtLeast, First, Writing, read_body
 from auteryn.errors import Conflict, Corrupt, NotFound
 from auteryn.ports.blobs import Blobs
 from auteryn.ports.store import Lease, Page
@@ -34,11 +34,9 @@ from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
 from auteryn.schema.inbox import AnyMessage
-from auteryn.schema.record import from_json, new_id, to_json, utc
+from auteryn.schema.record import from_json, new_id, to_json
 from auteryn.schema.run import Run, Status
 from auteryn.schema.versions import read_entry, read_run
-
-T = TypeVar("T")
 
 RUNS_KNOWN = 50_000
 """Runs remembered to exist, so that a message to one of them is one request."""
@@ -70,7 +68,7 @@ class FirestoreStore:
             await writing.send()
         except AlreadyExists as error:
             known = await self._made_with(run.owner, key)
-            if known is not None and known != run.id:
+            if known is not None:
                 return await self.get(known)
             if not await self._is_repeat(run.id, newborn.entry):
                 raise Conflict(f"run {run.id!r} exists already") from error
@@ -84,10 +82,10 @@ class FirestoreStore:
         if change.summary or leaving:
             writing.update("runs", name_of(run.id), fields=_summary(writing, run))
         for message in change.consumed:
-            writing.merge(*_inbox(run.id, message), fields={"state": HEARD, "bodies": []})
+            writing.merge(*_inbox(run.id, message), fields={"state": AtLeast(HEARD), "bodies": []})
         for place, send in enumerate(change.sends):
             body = First(writing.body(to_json(send.message)))
-            writing.merge(*_inbox(send.run, send.message.id), fields={"state": UNREAD, "place": place, "bodies": body})
+            writing.merge(*_inbox(send.run, send.message.id), fields={"state": AtLeast(UNREAD), "place": place, "bodies": body})
         for child in change.children:
             self._give_birth(writing, child)
         for doc in change.docs:
@@ -127,11 +125,11 @@ class FirestoreStore:
         runs = self.database.client.collection("runs")
         query = runs.order_by("created_at", direction="DESCENDING").order_by("__name__", direction="DESCENDING")
         if owner is not None:
-            query = _where(query, "owner", "==", owner)
+            query = where(query, "owner", "==", owner)
         if status is not None:
-            query = _where(query, "status", "in", list(status))
+            query = where(query, "status", "in", list(status))
         if parent is not None or roots_only:
-            query = _where(query, "parent", "==", parent)
+            query = where(query, "parent", "==", parent)
         if cursor is not None:
             created_at, name = position_of(cursor)
             query = query.start_after({"created_at": created_at, "__name__": runs.document(name)})
@@ -153,7 +151,7 @@ class FirestoreStore:
 
     async def inbox(self, run: str) -> Sequence[AnyMessage]:
         messages = self.database.client.collection("runs", name_of(run), "inbox")
-        found = await self.database.find(_where(messages, "state", "==", UNREAD))
+        found = await self.database.find(where(messages, "state", "==", UNREAD))
         found.sort(key=lambda document: (document.create_time, document.get("place")))
         return await asyncio.gather(*(self._message(document, run) for document in found))
 
@@ -191,7 +189,7 @@ class FirestoreStore:
         return await self._doc(found.to_dict()) if found.exists else None
 
     async def docs(self, kind: str, scope: str, *, limit: int | None = None) -> Sequence[Doc]:
-        query = _where(_where(self.database.client.collection("docs"), "kind", "==", kind), "scope", "==", scope)
+        query = where(where(self.database.client.collection("docs"), "kind", "==", kind), "scope", "==", scope)
         pages = self.database.pages(query.order_by("at").order_by("written"), limit)
         found = [document.to_dict() async for page in pages for document in page]
         return await asyncio.gather(*map(self._doc, found))
@@ -265,12 +263,12 @@ class FirestoreStore:
     # ---- reading
 
     async def _entry(self, document: Any, run: str) -> Entry:
-        where = self._where(f"journal entry {int(document.id)} of run {run!r}")
-        return read_entry(await read_body(document.to_dict().get("body"), self._blobs, where), where=where)
+        place = self._where(f"journal entry {int(document.id)} of run {run!r}")
+        return read_entry(await read_body(document.to_dict().get("body"), self._blobs, place), where=place)
 
     async def _summary_of(self, fields: Mapping[str, Any], run: str) -> Run:
-        where = self._where(f"the summary of run {run!r}")
-        return read_run(await read_body(fields.get("body"), self._blobs, where), where=where)
+        place = self._where(f"the summary of run {run!r}")
+        return read_run(await read_body(fields.get("body"), self._blobs, place), where=place)
 
     async def _summary_or_none(self, document: Any) -> Run | None:
         try:
@@ -279,17 +277,16 @@ class FirestoreStore:
             return None
 
     async def _message(self, document: Any, run: str) -> AnyMessage:
-        where = self._where(f"message {document.id!r} of run {run!r}")
         bodies = document.to_dict().get("bodies") or [None]
-        return await self._read(bodies[0], AnyMessage, where)
+        return await self._read(bodies[0], AnyMessage, self._where(f"message {document.id!r} of run {run!r}"))
 
     async def _doc(self, fields: Mapping[str, Any]) -> Doc:
         kind, doc_id = fields["kind"], fields["id"]
         body = await self._read(fields.get("body"), Any, self._where(f"document {doc_id!r} of kind {kind!r}"))
-        return Doc(kind=kind, id=doc_id, scope=fields["scope"], at=_plain(fields["at"]), body=body)
+        return Doc(kind=kind, id=doc_id, scope=fields["scope"], at=plain(fields["at"]), body=body)
 
-    async def _read(self, stored: Any, shape: Any, where: str) -> Any:
-        return from_json(await read_body(stored, self._blobs, where), shape, where=where)
+    async def _read(self, stored: Any, shape: Any, place: str) -> Any:
+        return from_json(await read_body(stored, self._blobs, place), shape, where=place)
 
     def _where(self, what: str) -> str:
         return f"{what} in Firestore database {self.database.name!r} of project {self.database.project!r}"
@@ -329,14 +326,3 @@ def _doc_name(kind: str, doc_id: str) -> str:
 
 def _key(owner: str, key: str) -> str:
     return hashlib.sha256(to_json([owner, key])).hexdigest()
-
-
-def _where(query: Any, field: str, relation: str, value: Any) -> Any:
-    from google.cloud.firestore_v1.base_query import FieldFilter
-
-    return query.where(filter=FieldFilter(field, relation, value))
-
-
-def _plain(moment: datetime) -> datetime:
-    """Without the nanoseconds that Firestore's own kind of time carries."""
-    return utc(datetime.fromtimestamp(0, moment.tzinfo)) + (moment - datetime.fromtimestamp(0, moment.tzinfo))

@@ -40,6 +40,20 @@ class Body:
         return {"blob": self.blob} if self.blob else self.json.decode()
 
 
+class First:
+    """A list that keeps the first body ever put into it in front; the same body put again changes nothing."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+
+
+class AtLeast:
+    """A number that never falls."""
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+
 class Writing:
     """Writes that become true together. `send` may be called once."""
 
@@ -123,17 +137,15 @@ def _largest_last(bodies: Iterable[Body]) -> Iterator[Body]:
 
 
 def _value(value: Any) -> Any:
-    from google.cloud.firestore_v1 import ArrayUnion
+    """As Firestore's client takes it. Both transforms may be sent twice: the second time they change nothing."""
+    from google.cloud.firestore_v1 import ArrayUnion, Maximum
 
-    if isinstance(value, Body):
-        return value.value()
-    if isinstance(value, First):
-        return ArrayUnion([value.body.value()])
-    return value
-
-
-class First:
-    """A list that keeps the first body ever put into it in front; the same body put again changes nothing."""
-
-    def __init__(self, body: Body) -> None:
-        self.body = body
+    match value:
+        case Body():
+            return value.value()
+        case First():
+            return ArrayUnion([value.body.value()])
+        case AtLeast():
+            return Maximum(value.value)
+        case _:
+            return value

@@ -1,0 +1,108 @@
+"""A network between a client and a gRPC server that can be told to fail: replies are lost, calls never arrive.
+
+async with Proxy(host) as proxy:
+    proxy.lose("Commit")      # the next commit is applied, and its client hears UNAVAILABLE
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import grpc
+import grpc.aio
+
+Fault = Literal["lose", "refuse"]
+"""`lose`: the server has done it, the client is told UNAVAILABLE. `refuse`: the server never hears of it."""
+
+_LARGEST_MESSAGE = 64 * 1024 * 1024
+_OWN = ("grpc-", "content-type", "user-agent", "te")
+"""Metadata that each connection makes for itself."""
+
+
+@dataclass
+class _Planned:
+    method: str
+    fault: Fault
+    times: int
+    after: int = 0
+
+
+class Proxy:
+    """Forwards every call, of whatever service, and counts them by method."""
+
+    def __init__(self, to: str) -> None:
+        self._to = to
+        self._plan: list[_Planned] = []
+        self.calls: Counter[str] = Counter()
+        """How often each method was called, the failed ones included: `{"Commit": 2, …}`."""
+
+    def lose(self, method: str, times: int = 1, *, after: int = 0) -> None:
+        """So many replies, once `after` calls of this method have passed."""
+        self._plan.append(_Planned(method, "lose", times, after))
+
+    def refuse(self, method: str, times: int = 1, *, after: int = 0) -> None:
+        self._plan.append(_Planned(method, "refuse", times, after))
+
+    def heal(self) -> None:
+        """Nothing more that was planned goes wrong."""
+        self._plan.clear()
+
+    async def __aenter__(self) -> Proxy:
+        limits = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
+        self._channel = grpc.aio.insecure_channel(self._to, options=limits)
+        self._server = grpc.aio.server(options=limits)
+        self._server.add_generic_rpc_handlers([_Everything(self)])
+        port = self._server.add_insecure_port("127.0.0.1:0")
+        await self._server.start()
+        self.host = f"127.0.0.1:{port}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.stop(None)
+        await self._channel.close()
+
+    async def forward(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+        """One call from its first message to its last."""
+        name = method.rpartition("/")[2]
+        self.calls[name] += 1
+        fault = self._next_fault(name)
+        if fault == "refuse":
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"{name} was not delivered")
+        call = self._channel.stream_stream(method)(requests, metadata=_passed_on(context.invocation_metadata()))
+        try:
+            async for reply in call:
+                if fault != "lose":
+                    yield reply
+        except grpc.aio.AioRpcError as error:
+            await context.abort(error.code(), error.details() or "", error.trailing_metadata() or ())
+        if fault == "lose":
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"the reply of {name} was lost")
+
+    def _next_fault(self, method: str) -> Fault | None:
+        for planned in self._plan:
+            if planned.method == method and planned.after:
+                planned.after -= 1
+            elif planned.method == method:
+                planned.times -= 1
+                if planned.times == 0:
+                    self._plan.remove(planned)
+                return planned.fault
+        return None
+
+
+class _Everything(grpc.GenericRpcHandler):
+    """A call with one message is, on the wire, a stream of one."""
+
+    def __init__(self, proxy: Proxy) -> None:
+        self._proxy = proxy
+
+    def service(self, handler_call_details: Any) -> Any:
+        method: str = handler_call_details.method
+        return grpc.stream_stream_rpc_method_handler(lambda requests, context: self._proxy.forward(method, requests, context))
+
+
+def _passed_on(metadata: Any) -> Sequence[tuple[str, Any]]:
+    return [(key, value) for key, value in metadata or () if not key.startswith(_OWN)]

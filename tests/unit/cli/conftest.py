@@ -1,0 +1,44 @@
+"""The command line in this process, with a home of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auteryn.cli.root import run
+
+
+@dataclass
+class Done:
+    """One command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Auteryn = Callable[..., Done]
+
+
+@pytest.fixture
+def auteryn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Auteryn:
+    """`auteryn("ls", "--json")`: what it printed and its exit code."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUTERYN_HOME", str(tmp_path / "home"))
+
+    def call(*args: str) -> Done:
+        capfd.readouterr()
+        code = run(args)
+        out, err = capfd.readouterr()
+        return Done(code, out, err)
+
+    return call

@@ -1,0 +1,98 @@
+"""Nonsense gives one line that helps, the usage exit code, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+NONSENSE = {
+    "no task": ((), "say what to do"),
+    "only spaces": (("   ",), "say what to do"),
+    "unknown mode": (("x", "--mode", "turbo"), "mode: 'turbo' is none of 'auto', 'fast', 'deep'"),
+    "missing file": (("x", "--file", "nothing.csv"), "--file: 'nothing.csv' is no file that can be read"),
+    "a folder for a file": (("x", "--file", "folder"), "--file: 'folder' is no file that can be read"),
+    "two files of one name": (("x", "--file", "a.txt", "--file", "folder/a.txt"), "the same name as a.txt"),
+    "no span": (("x", "--max-duration", "soon"), "max_duration: 'soon' must be a span"),
+    "too long": (("x", "--max-duration", "8d"), "max_duration: '8d' is longer than a run can live"),
+    "no budget": (("x", "--budget", "-1"), "budget.credits"),
+    "budget in words": (("x", "--budget", "much"), "'much' is not a valid float"),
+    "unknown approval": (("x", "--approve", "maybe"), "approve: 'maybe' is none of"),
+    "missing plan": (("x", "--steps", "plan.json"), "--steps: 'plan.json' cannot be read"),
+    "a plan that is none": (("x", "--steps", "a.txt"), "--steps: 'a.txt' is no JSON"),
+    "a plan in a circle": (("x", "--steps", "circle.json"), "depends_on"),
+    "unknown option": (("x", "--fsat",), "No such option"),
+}
+
+
+@pytest.mark.parametrize("args, words", NONSENSE.values(), ids=NONSENSE)
+def test_a_run_that_cannot_be_is_refused_before_anything_is_written(auteryn, tmp_path: Path, args, words: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.txt").write_text("not json")
+    (tmp_path / "folder" / "a.txt").write_text("b")
+    (tmp_path / "circle.json").write_text(json.dumps([{"description": "a", "depends_on": [2]}, {"description": "b", "depends_on": [1]}]))
+
+    done = auteryn("run", *args)
+
+    assert done.code == 2
+    assert words in done.err
+    assert done.err.count("\n") == 1
+    assert "Traceback" not in done.err
+    assert auteryn("ls", "--quiet").out == ""
+
+
+def test_a_file_name_that_is_no_text_is_refused(auteryn, tmp_path: Path) -> None:
+    with open(os.fsencode(tmp_path) + b"/\xff\x00.csv".replace(b"\x00", b"\x01"), "wb") as file:
+        file.write(b"a\n")
+    name = os.fsdecode(b"\xff\x01.csv")
+
+    done = auteryn("run", "look at it", "--file", name)
+
+    assert done.code == 2
+    assert "is no name a file of a run can have" in done.err
+
+
+@pytest.mark.parametrize(
+    "args",
+    [("status",), ("watch",), ("result",), ("logs",), ("metrics",), ("credits",), ("artifacts", "list"), ("artifacts", "get")]
+    + [("pause",), ("resume",), ("cancel",), ("retry",), ("send",)],
+    ids=" ".join,
+)
+def test_an_unknown_run_is_named_with_where_to_look(auteryn, args: tuple[str, ...]) -> None:
+    done = auteryn(*args, "run_0000000000000000", *(["text"] if args == ("send",) else []))
+
+    assert done.code == 2
+    assert "there is no run 'run_0000000000000000'" in done.err
+    assert "auteryn ls" in done.err
+
+
+def test_an_unknown_question_is_named_with_where_to_look(auteryn) -> None:
+    done = auteryn("answer", "ask_0", "yes")
+
+    assert (done.code, done.out) == (2, "")
+    assert "there is no question 'ask_0'" in done.err
+
+
+def test_an_unknown_status_lists_what_there_is(auteryn) -> None:
+    done = auteryn("ls", "--status", "sleeping")
+
+    assert done.code == 2
+    assert "is none of pending, running" in done.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("show", "no_tool"), "`auteryn tools list`"),
+        (("try", "calculate", "--arg", "1+1"), "must be name=value"),
+        (("try", "calculate"), "does not fit calculate"),
+        (("try", "file_read", "--arg", "path=x", "--file", "nothing"), "is no file that can be read"),
+    ],
+)
+def test_a_tool_that_cannot_be_tried_says_why(auteryn, args: tuple[str, ...], words: str) -> None:
+    done = auteryn("tools", *args)
+
+    assert done.code == 2
+    assert words in done.err

@@ -1,0 +1,367 @@
+"""Firestore's own promises: one request a commit, lost replies change nothing, nothing is too big."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auteryn.adapters.embedded.blobs import FolderBlobs
+from auteryn.adapters.gcp.store import FirestoreStore
+from auteryn.errors import Conflict, Invalid, NotFound, Unavailable
+from auteryn.schema import event as e
+from auteryn.schema.change import Doc, Send
+from auteryn.schema.inbox import Poke
+from auteryn.testing.emulators.servers import FIRESTORE, host_of
+from conformance.samples import MINUTE, NOON, change, completed, message, newborn
+from unit.gcp.rooms import Room, in_a_room, room
+
+SOON = NOON + 10 * MINUTE
+LATER = NOON + 20 * MINUTE
+
+
+def a_poke(number: int = 1) -> Poke:
+    return Poke(id=f"poke_{number}", sent_at=NOON)
+
+
+def a_doc(body: Any = "one") -> Doc:
+    return Doc(kind="note", id="n", scope="s", body=body, at=NOON)
+
+
+async def taken(room: Room, run: str, holder: str = "one"):
+    lease = await room.store.take_lease(run, holder=holder, now=NOON, until=SOON)
+    assert lease
+    return lease
+
+
+# ---- what it costs
+
+
+@pytest.mark.proves("L1", "L8")
+@in_a_room
+async def test_a_commit_is_one_request_and_reads_nothing(room: Room) -> None:
+    """However much changes with it."""
+    run, other = await room.store.create(newborn()), await room.store.create(newborn())
+    await room.store.send(run.id, a_poke())
+    await taken(room, run.id)
+    room.network.calls.clear()
+
+    await room.store.commit(small := change(run, summary=False))
+    assert room.network.calls == {"Commit": 1}
+    await room.store.commit(
+        change(
+            small.run,
+            consumed=("poke_1",),
+            sends=(Send(run=other.id, message=message()),),
+            children=tuple(newborn(parent=run) for _ in range(250)),
+            docs=(a_doc(),),
+            leave=True,
+        )
+    )
+
+    assert room.network.calls == {"Commit": 2}
+
+
+@pytest.mark.proves("L4")
+@in_a_room
+async def test_what_a_slice_does_most_is_one_request(room: Room) -> None:
+    """Heartbeats, looks into the inbox, the second message to a run, giving back what a commit has ended already."""
+    run = await room.store.create(newborn())
+    await room.store.send(run.id, a_poke(1))
+    calls = room.network.calls
+
+    async def cost(work: Awaitable[Any]) -> dict[str, int]:
+        calls.clear()
+        await work
+        return dict(calls)
+
+    lease = await taken(room, run.id)
+    assert await cost(room.store.renew(lease, until=LATER)) == {"Commit": 1}
+    assert await cost(room.store.inbox(run.id)) == {"RunQuery": 1}
+    assert await cost(room.store.send(run.id, a_poke(2))) == {"Commit": 1}
+    assert await cost(room.store.due(NOON)) == {"RunQuery": 2, "BatchGetDocuments": 1}
+    assert await cost(room.store.get(run.id)) == {"BatchGetDocuments": 1, "RunQuery": 1}
+    assert await cost(room.store.commit(change(run, leave=True))) == {"Commit": 1}
+    assert await cost(room.store.give_back(lease)) == {}
+    assert await cost(taken(room, run.id, "two")) == {"BatchGetDocuments": 1, "Commit": 1}
+
+
+# ---- lost replies
+
+
+Act = Callable[[Room], Awaitable[Any]]
+
+
+async def create(room: Room) -> Any:
+    born = newborn(run_id="run_a")
+    return await room.store.create(born) == born.run, len((await room.store.runs()).runs)
+
+
+async def create_with_key(room: Room) -> Any:
+    made = [await room.store.create(newborn(text, run_id=f"run_{text}"), key="k") for text in ("a", "b")]
+    return [run.id for run in made], len((await room.store.runs()).runs)
+
+
+async def commit(room: Room) -> Any:
+    run = await room.store.create(newborn())
+    await room.store.commit(first := change(run, summary=False))
+    await room.store.commit(change(first.run, summary=False))
+    return (await room.store.get(run.id)).seq, len(await room.store.journal(run.id))
+
+
+async def commit_everything(room: Room) -> Any:
+    run, other = await room.store.create(newborn()), await room.store.create(newborn())
+    await room.store.send(run.id, a_poke(1))
+    await room.store.send(run.id, a_poke(2))
+    lease = await taken(room, run.id)
+    await room.store.commit(
+        change(
+            run,
+            consumed=("poke_1",),
+            sends=(Send(run=other.id, message=a_poke(3)),),
+            children=(newborn(run_id="run_child", parent=run),),
+            docs=(a_doc(),),
+            leave=True,
+            wake_at=LATER,
+        )
+    )
+    await room.store.give_back(lease)
+    inboxes = [[said.id for said in await room.store.inbox(one.id)] for one in (run, other)]
+    child = await room.store.get("run_child")
+    return inboxes, child.seq, await room.store.doc("note", "n") == a_doc(), await room.store.lease(run.id)
+
+
+async def send(room: Room) -> Any:
+    run = await room.store.create(newborn())
+    new = [await room.store.send(run.id, message(text, message_id="answer-ask_1")) for text in ("yes", "no")]
+    return new, [said.text for said in await room.store.inbox(run.id)]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+async def leases(room: Room) -> Any:
+    run = await room.store.create(newborn())
+    first = await taken(room, run.id)
+    renewed = await room.store.renew(first, until=LATER)
+    refused = await room.store.take_lease(run.id, holder="two", now=NOON, until=SOON)
+    await room.store.give_back(renewed)
+    second = await taken(room, run.id, "three")
+    return first.number, renewed.until, refused, second.number
+
+
+async def documents(room: Room) -> Any:
+    kept = [await room.store.put(a_doc(body), if_absent=True) for body in ("first", "second")]
+    read = await room.store.doc("note", "n")
+    await room.store.put(a_doc("third"))
+    third = await room.store.doc("note", "n")
+    await room.store.drop("note", "n")
+    return kept, read and read.body, third and third.body, await room.store.doc("note", "n")
+
+
+ACTS: list[Act] = [create, create_with_key, commit, commit_everything, send, leases, documents]
+
+
+@pytest.mark.proves("F13", "L1")
+@pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
+def test_a_lost_reply_is_the_same_as_none_lost(act: Act, tmp_path: Path) -> None:
+    """Whichever commit's reply it is, lost once or twice: everybody is told the same, and the same is stored."""
+
+    async def outcome(commit: int, times: int) -> tuple[Any, int]:
+        """With this commit (from 1) applied and its reply lost so often; and how many commits there were."""
+        async with room(tmp_path / f"{commit}-{times}") as opened:
+            opened.network.lose("Commit", times, after=commit - 1)
+            return await act(opened), opened.network.calls["Commit"]
+
+    async def main() -> None:
+        usual, commits = await outcome(commit=1_000, times=1)
+        for number in range(1, commits + 1):
+            for times in (1, 2):
+                told, sent = await outcome(number, times)
+                assert told == usual, f"the reply of commit {number} was lost {times} times"
+                assert sent >= commits + times
+
+    asyncio.run(main())
+
+
+@pytest.mark.proves("F13", "F32")
+@in_a_room
+async def test_a_request_that_does_not_arrive_is_sent_again(room: Room) -> None:
+    """Reads and writes, as long as patience lasts."""
+    run = await room.store.create(newborn())
+    for method in ("Commit", "BatchGetDocuments", "RunQuery"):
+        room.network.refuse(method, times=3)
+
+    await room.store.commit(commit := change(run))
+
+    assert await room.store.get(run.id) == commit.run
+    assert room.network.calls["Commit"] == 1 + 4
+
+
+@pytest.mark.proves("F13", "F10")
+@in_a_room
+async def test_another_writer_s_commit_is_told_from_one_s_own_lost_one(room: Room) -> None:
+    """A reply was lost, and the entry that is found is not ours."""
+    run = await room.store.create(newborn())
+    await room.store.commit(first := change(run))
+    room.network.refuse("Commit")
+
+    with pytest.raises(Conflict, match="another slice was first"):
+        await room.store.commit(change(run))
+
+    assert await room.store.get(run.id) == first.run
+
+
+@pytest.mark.proves("F32")
+def test_a_store_that_cannot_be_reached_is_unavailable_and_then_goes_on(tmp_path: Path) -> None:
+    """Nothing is half done; the same store works again once it can be reached."""
+
+    async def main() -> None:
+        async with room(tmp_path, patience=timedelta(milliseconds=300)) as opened:
+            run = await opened.store.create(newborn())
+            opened.network.refuse("Commit", times=1_000)
+            with pytest.raises(Unavailable, match="Firestore") as caught:
+                await opened.store.commit(change(run))
+            assert caught.value.__cause__ is not None
+            opened.network.heal()
+            await opened.store.commit(commit := change(run))
+            assert await opened.store.get(run.id) == commit.run
+
+    asyncio.run(main())
+
+
+# ---- size
+
+
+@pytest.mark.proves("F14", "L8")
+@in_a_room
+async def test_a_body_over_32_kb_is_kept_in_a_blob(room: Room) -> None:
+    """Entries, summaries, messages and documents of some megabytes are read back as they were."""
+    huge = "x" * 3_000_000
+    run = await room.store.create(newborn(huge))
+    said = message(huge)
+    await room.store.send(run.id, said)
+    await room.store.put(a_doc(huge))
+    commit = change(
+        run, e.RunCompleted(result=huge), sends=(Send(run=run.id, message=message(huge, message_id="m2")),), leave=True
+    )
+    await room.store.commit(commit)
+
+    assert await room.store.get(run.id) == commit.run
+    assert [entry.seq for entry in await room.store.journal(run.id)] == [1, 2]
+    assert [one.id for one in await room.store.inbox(run.id)] == [said.id, "m2"]
+    assert await room.store.doc("note", "n") == a_doc(huge)
+    assert (await room.store.runs()).runs == (commit.run,)
+    assert any(room.blobs.folder.rglob("*"))
+
+
+@pytest.mark.proves("F14")
+@in_a_room
+async def test_a_commit_of_many_middling_bodies_fits_too(room: Room) -> None:
+    """Two hundred children with thirty kilobytes each are 12 MB: still one batch."""
+    run = await room.store.create(newborn())
+    children = tuple(newborn("y" * 30_000, parent=run) for _ in range(200))
+    room.network.calls.clear()
+
+    await room.store.commit(change(run, children=children))
+
+    assert room.network.calls == {"Commit": 1}
+    assert await room.store.get(children[199].run.id) == children[199].run
+
+
+@pytest.mark.proves("F30")
+@in_a_room
+async def test_a_refused_commit_leaves_a_blob_that_nobody_names(room: Room) -> None:
+    run = await room.store.create(newborn())
+    await room.store.commit(first := change(run))
+
+    with pytest.raises(Conflict):
+        await room.store.commit(change(run, e.Logged(level="info", message="z" * 50_000)))
+
+    assert await room.store.get(run.id) == first.run
+
+
+# ---- messages
+
+
+@pytest.mark.proves("L5", "F19")
+@in_a_room
+async def test_of_two_messages_of_one_id_in_two_commits_the_first_one_s_words_stay(room: Room) -> None:
+    """And the second commit holds all the same: a repeated message is a no-op."""
+    run, one, two = [await room.store.create(newborn()) for _ in range(3)]
+
+    for author, text in ((one, "first"), (two, "second")):
+        said = message(text, message_id="msg_1")
+        await room.store.commit(change(author, sends=(Send(run=run.id, message=said),)))
+
+    assert [said.text for said in await room.store.inbox(run.id)] == ["first"]  # pyright: ignore[reportAttributeAccessIssue]
+    assert await room.store.send(run.id, message("third", message_id="msg_1")) is False
+
+
+@pytest.mark.proves("L10")
+@in_a_room
+async def test_messages_to_the_ended_do_not_keep_the_sweeper_busy(room: Room) -> None:
+    """They are looked at once, and however many there are, the living are found."""
+    over = await room.store.create(newborn())
+    await room.store.commit(change(over, completed(), leave=True))
+    for number in range(20):
+        await room.store.send(over.id, a_poke(number))
+    living = await room.store.create(newborn(wake_at=None))
+    await room.store.send(living.id, a_poke())
+
+    assert list(await room.store.due(NOON, limit=5)) == [living.id]
+    room.network.calls.clear()
+    assert list(await room.store.due(NOON, limit=5)) == [living.id]
+    assert room.network.calls == {"RunQuery": 2, "BatchGetDocuments": 1}
+
+
+# ---- the door
+
+
+@pytest.mark.proves("L15")
+@in_a_room
+async def test_odd_names_lead_nowhere_else(room: Room) -> None:
+    """Slashes, dots and emptiness in ids are names like any other."""
+    run = await room.store.create(newborn())
+    for name in ("", ".", "..", "__x__", f"{run.id}/journal/00000001", "a/b", "é" * 2_000):
+        with pytest.raises(NotFound):
+            await room.store.get(name)
+        with pytest.raises(NotFound):
+            await room.store.send(name, a_poke())
+        said, doc = message(message_id=name), Doc(kind="note", id=name, scope=name, body=name, at=NOON)
+        assert await room.store.send(run.id, said) is True
+        assert await room.store.send(run.id, said) is False
+        assert await room.store.put(doc)
+        assert await room.store.doc("note", name) == doc
+    for cursor in ("x", "!!", "W10", "WzEsIiJd"):
+        with pytest.raises(Invalid, match="cursor"):
+            await room.store.runs(cursor=cursor)
+
+
+def test_one_store_works_in_one_event_loop_after_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: str) -> None:
+    """Clients are made where they are used."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", host_of(FIRESTORE))
+    store = FirestoreStore.open(project, FolderBlobs(tmp_path))
+
+    run = asyncio.run(store.create(newborn()))
+
+    assert asyncio.run(store.get(run.id)) == run
+
+
+def test_no_client_is_made_at_import_nor_by_making_a_store(tmp_path: Path) -> None:
+    """A server that forks after the import must not take a connection with it."""
+    program = """
+import sys
+import auteryn.adapters.gcp.store as module
+from auteryn.adapters.embedded.blobs import FolderBlobs
+from pathlib import Path
+module.FirestoreStore.open("p", FolderBlobs(Path(sys.argv[1])))
+import grpc, gc
+print(sum(isinstance(one, (grpc.Channel, grpc.aio.Channel)) for one in gc.get_objects()))
+"""
+    ran = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.strip() == "0"
