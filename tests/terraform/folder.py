@@ -73,7 +73,9 @@ class Folder:
         return done.stdout
 
     def attempt(self, *arguments: str, variables: Mapping[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
-        given = [f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in (variables or {}).items()]
+        given = [
+            f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in (variables or {}).items()
+        ]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
         environ |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", **self.environ}
         command, *rest = arguments
@@ -90,15 +92,15 @@ class Folder:
     def init(self) -> None:
         self.run("init", "-backend=false", "-input=false")
 
-    def apply(self, variables: Mapping[str, Any]) -> World:
-        """What stands after an apply."""
-        self.run("apply", "-auto-approve", "-input=false", "-parallelism=50", variables=variables)
-        return self.world()
+    def plan(self, *arguments: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """The plan as JSON; it lies in the file `planned` too."""
+        self.run("plan", *arguments, "-input=false", "-out=planned", "-parallelism=50", variables=variables)
+        return json.loads(self.run("show", "-json", "planned"))
 
-    def plan(self, variables: Mapping[str, Any], *, file: str = "planned") -> dict[str, Any]:
-        """The plan as JSON."""
-        self.run("plan", "-input=false", f"-out={file}", "-parallelism=50", variables=variables)
-        return json.loads(self.run("show", "-json", file))
+    def apply(self, *arguments: str, variables: Mapping[str, Any]) -> World:
+        """What stands after an apply."""
+        self.run("apply", *arguments, "-auto-approve", "-input=false", "-parallelism=50", variables=variables)
+        return self.world()
 
     def world(self) -> World:
         return world_of(json.loads(self.run("show", "-json"))["values"])

@@ -95,7 +95,9 @@ class Provider(grpc.GenericRpcHandler):
 
     def applied(self, asked: Any) -> Any:
         value = read(asked.planned)
-        return MESSAGES["State"](state=write(settled(value, self.schema["resource"][asked.type], asked.type) if value else None))
+        return MESSAGES["State"](
+            state=write(settled(value, self.schema["resource"][asked.type], asked.type) if value else None)
+        )
 
     def looked_up(self, asked: Any) -> Any:
         block = self.schema["data"][asked.type]

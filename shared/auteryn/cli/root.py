@@ -122,13 +122,17 @@ _OPTIONS = (
 
 @click.group(
     cls=LazyGroup,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 failed, 2 usage, 3 waiting for a person, 4 cancelled, 5 budget used up; 130 detached.",
 )
 @common
 @click.version_option(package_name="auteryn", message="auteryn %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Agents that work for days: they plan, wait for free, survive crashes and ask before they act."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def run(args: Sequence[str] | None = None) -> int:

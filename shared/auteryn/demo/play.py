@@ -26,8 +26,6 @@ from auteryn.schema.run import FileCheck
 from auteryn.service.new import NewRun
 from auteryn.service.stream import StreamEvent
 
-VICTIM = 2
-"""The step whose process is killed: it is under way beside two others."""
 SELF_ANSWER_SECONDS = 3.0
 """How long the question stays open where nobody sits: long enough to see that nothing runs meanwhile."""
 
@@ -48,10 +46,7 @@ async def play(common: Common, home: Path, *, kill: bool, out: Path | None) -> i
             run = await there.desk.create(_task())
             plug = _Plug(there, screen) if kill else None
             how = Follow(thoughts=True, out=out, screen=screen, seen=plug.seen if plug else None, answers=_answerer(screen))
-            try:
-                code = await follow(common, there, run.id, how)
-            finally:
-                await plug.close() if plug else None
+            code = await follow(common, there, run.id, how)
             if code == exits.DONE and not common.json:
                 await _show_what_happened(screen, there, run.id)
     return code
@@ -90,31 +85,27 @@ def _answerer(screen: Screen) -> Callable[[Ask], Awaitable[Any]] | None:
 
 
 class _Plug:
-    """Kills the process that works on one step, in the middle of a call, once."""
+    """Kills, once, the process of a step that is at work on a page, while two others go on beside it."""
 
     def __init__(self, home: Home, screen: Screen) -> None:
         self._home, self._screen = home, screen
-        self._victim = ""
-        self._pulling: asyncio.Task[None] | None = None
+        self._steps: dict[str, int] = {}
+        self._pulled = False
 
     def seen(self, event: StreamEvent) -> None:
-        if event.kind == "step" and event.data["id"] == VICTIM and event.data["status"] == "in_progress":
-            self._victim = event.data["run"]
-        if event.kind == "tool_call" and event.run == self._victim and event.data["tool"] == "site_read" and not self._pulling:
-            self._pulling = asyncio.create_task(self._pull())
+        if event.kind == "step":
+            self._steps[event.data["run"]] = event.data["id"]
+        if event.kind == "tool_call" and event.data["tool"] == "site_read" and not self._pulled:
+            self._pull(event.run)
 
-    async def close(self) -> None:
-        if self._pulling:
-            await asyncio.gather(self._pulling)
-
-    async def _pull(self) -> None:
-        pids = pids_of(self._home.host, self._victim)
+    def _pull(self, run: str) -> None:
+        pids = pids_of(self._home.host, run)
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
         if pids:
-            self._screen.parts(
-                ("✕ ", "red"), (f"kill -9 {pids[0]}", "bold"), f"  the process of step {VICTIM}, in the middle of a call"
-            )
+            self._pulled = True
+            said = f"  the process of step {self._steps[run]}, in the middle of its work"
+            self._screen.parts(("✕ ", "red"), (f"kill -9 {pids[0]}", "bold"), said)
 
 
 async def _show_what_happened(screen: Screen, home: Home, run_id: str) -> None:

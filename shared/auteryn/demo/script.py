@@ -203,7 +203,7 @@ def _workbook(ask: Ask) -> Say:
         return Say(calls=(call("sheet_create", path=WORKBOOK, sheets=[table, monthly]), drawn))
     _last(ask, "chart_create")
     return Say(
-        text=f"{WORKBOOK} has {len(figures)} counters with a chart and {len(_rows(months))} monthly sums; {CHART} shows the months."
+        text=f"{WORKBOOK} has {len(figures)} counters with a chart and {len(_rows(months))} monthly sums; {CHART} is drawn."
     )
 
 

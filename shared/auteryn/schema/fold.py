@@ -221,7 +221,7 @@ class _Draft:
         ask = next((a for a in self.now("asks") if a.id == event.answer.ask), None)
         self.fields["asks"] = tuple(a for a in self.now("asks") if a.id != event.answer.ask)
         self.waits(lambda wait: not (isinstance(wait, ForPerson) and wait.ask == event.answer.ask))
-        if ask and ask.subject and event.answer.remember:
+        if ask and ask.subject and event.answer.remember and event.answer.how == "answered":
             self.fields["grants"] = (*self.now("grants"), f"{ask.subject.tool} {ask.subject.target}")
 
     def steps(self, changes: dict[int, dict[str, Any]]) -> None:

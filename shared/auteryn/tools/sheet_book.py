@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -140,5 +141,5 @@ def _insert(book: Any, sheet: Any, plan: Planned, chart: PlannedChart, number: i
 
 
 def _plain(text: str) -> str:
-    """A title; one that begins with "=" would be taken for a reference."""
-    return text.lstrip("= ")
+    """A title as text: xlsxwriter takes what looks like a reference for one."""
+    return re.sub(r"!(?=\$?[A-Z]+\$?\d)", "! ", text.lstrip("= "))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from auteryn.cli.root import run
+from auteryn.cli.home import opened
+from auteryn.cli.root import Common, run
+from auteryn.service.new import NewRun
 
 
 @dataclass
@@ -42,3 +45,14 @@ def auteryn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
         return Done(code, out, err)
 
     return call
+
+
+@pytest.fixture
+def created(auteryn: Auteryn, tmp_path: Path) -> Callable[[str], str]:
+    """`created("Compare the prices")`: a run that is stored and that no process works on; gives its id."""
+
+    async def store(text: str) -> str:
+        async with opened(Common()) as home:
+            return (await home.desk.create(NewRun(input=text, mode="deep"))).id
+
+    return lambda text: asyncio.run(store(text))

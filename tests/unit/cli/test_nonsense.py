@@ -23,7 +23,13 @@ NONSENSE = {
     "missing plan": (("x", "--steps", "plan.json"), "--steps: 'plan.json' cannot be read"),
     "a plan that is none": (("x", "--steps", "a.txt"), "--steps: 'a.txt' is no JSON"),
     "a plan in a circle": (("x", "--steps", "circle.json"), "depends_on"),
-    "unknown option": (("x", "--fsat",), "No such option"),
+    "unknown option": (
+        (
+            "x",
+            "--fsat",
+        ),
+        "No such option",
+    ),
 }
 
 
@@ -32,7 +38,9 @@ def test_a_run_that_cannot_be_is_refused_before_anything_is_written(auteryn, tmp
     (tmp_path / "folder").mkdir()
     (tmp_path / "a.txt").write_text("not json")
     (tmp_path / "folder" / "a.txt").write_text("b")
-    (tmp_path / "circle.json").write_text(json.dumps([{"description": "a", "depends_on": [2]}, {"description": "b", "depends_on": [1]}]))
+    (tmp_path / "circle.json").write_text(
+        json.dumps([{"description": "a", "depends_on": [2]}, {"description": "b", "depends_on": [1]}])
+    )
 
     done = auteryn("run", *args)
 
@@ -44,9 +52,8 @@ def test_a_run_that_cannot_be_is_refused_before_anything_is_written(auteryn, tmp
 
 
 def test_a_file_name_that_is_no_text_is_refused(auteryn, tmp_path: Path) -> None:
-    with open(os.fsencode(tmp_path) + b"/\xff\x00.csv".replace(b"\x00", b"\x01"), "wb") as file:
-        file.write(b"a\n")
     name = os.fsdecode(b"\xff\x01.csv")
+    (tmp_path / name).write_text("a")
 
     done = auteryn("run", "look at it", "--file", name)
 
@@ -54,14 +61,15 @@ def test_a_file_name_that_is_no_text_is_refused(auteryn, tmp_path: Path) -> None
     assert "is no name a file of a run can have" in done.err
 
 
-@pytest.mark.parametrize(
-    "args",
-    [("status",), ("watch",), ("result",), ("logs",), ("metrics",), ("credits",), ("artifacts", "list"), ("artifacts", "get")]
-    + [("pause",), ("resume",), ("cancel",), ("retry",), ("send",)],
-    ids=" ".join,
+NAMING_A_RUN = (
+    *("status", "watch", "result", "logs", "metrics", "credits", "artifacts list", "artifacts get"),
+    *("pause", "resume", "cancel", "retry", "send"),
 )
-def test_an_unknown_run_is_named_with_where_to_look(auteryn, args: tuple[str, ...]) -> None:
-    done = auteryn(*args, "run_0000000000000000", *(["text"] if args == ("send",) else []))
+
+
+@pytest.mark.parametrize("command", NAMING_A_RUN)
+def test_an_unknown_run_is_named_with_where_to_look(auteryn, command: str) -> None:
+    done = auteryn(*command.split(), "run_0000000000000000", *(["text"] if command == "send" else []))
 
     assert done.code == 2
     assert "there is no run 'run_0000000000000000'" in done.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -110,10 +109,8 @@ def test_a_question_nobody_could_answer_is_refused_when_it_is_asked(asked: Ask, 
 
 
 def test_a_hostile_pattern_costs_nothing():
-    began = time.process_time()
-    with pytest.raises(Invalid):
+    with pytest.raises(Invalid):  # a backtracking engine would never come back
         checked(ask(validation="regex:(a+)+$"), "a" * 5_000 + "!")
-    assert time.process_time() - began < 5  # a backtracking engine would need longer than the universe has
 
 
 def test_a_gate_is_opened_for_the_run_only_by_the_words_that_say_so():

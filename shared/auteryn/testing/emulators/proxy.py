@@ -77,6 +77,8 @@ class Proxy:
                 if fault != "lose":
                     yield reply
         except grpc.aio.AioRpcError as error:
+            if fault == "lose":
+                await context.abort(grpc.StatusCode.UNAVAILABLE, f"the refusal of {name} was lost")
             await context.abort(error.code(), error.details() or "", error.trailing_metadata() or ())
         if fault == "lose":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"the reply of {name} was lost")
@@ -101,7 +103,12 @@ class _Everything(grpc.GenericRpcHandler):
 
     def service(self, handler_call_details: Any) -> Any:
         method: str = handler_call_details.method
-        return grpc.stream_stream_rpc_method_handler(lambda requests, context: self._proxy.forward(method, requests, context))
+
+        async def forward(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            async for reply in self._proxy.forward(method, requests, context):
+                yield reply
+
+        return grpc.stream_stream_rpc_method_handler(forward)
 
 
 def _passed_on(metadata: Any) -> Sequence[tuple[str, Any]]:

@@ -1,0 +1,39 @@
+"""One stand-in provider and one applied copy of each deployment, for all tests of the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from terraform.deployments import DEPLOYMENTS, applied
+from terraform.folder import Folder, World, copied
+from terraform.standin import standin
+
+
+@pytest.fixture(scope="session")
+def environ() -> Iterator[dict[str, str]]:
+    with standin() as environ:
+        yield environ
+
+
+@pytest.fixture(scope="session")
+def standing(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Folder, World]]:
+    """The deployment of this name, applied once: its folder with its state, and what stands."""
+
+    @cache
+    def made(name: str) -> tuple[Folder, World]:
+        folder = copied(tmp_path_factory.mktemp(name) / "infra", environ)
+        folder.init()
+        return folder, applied(folder, DEPLOYMENTS[name])
+
+    return made
+
+
+@pytest.fixture
+def folder(environ: dict[str, str], tmp_path: Path) -> Folder:
+    """A copy of the folder, initialised, nothing applied."""
+    folder = copied(tmp_path / "infra", environ)
+    folder.init()
+    return folder

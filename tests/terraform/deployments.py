@@ -1,0 +1,51 @@
+"""The deployments the rules are checked on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from terraform.folder import DIGEST, PROJECT, Folder, World
+from terraform.rules import Given
+
+
+@dataclass(frozen=True)
+class Deployment:
+    given: Given
+    variables: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Passed with `-var`."""
+    file: str | None = None
+    """Passed with `-var-file`."""
+
+
+FIRST = Deployment(Given(PROJECT), {"project_id": PROJECT})
+"""What a newcomer types."""
+DEV = Deployment(
+    Given(PROJECT, image=DIGEST, protected=False),
+    {"project_id": PROJECT, "image": DIGEST},
+    "environments/dev.tfvars",
+)
+WHOLE = Deployment(
+    Given(PROJECT, image=DIGEST, key_version="3", egress=True, models={"fast": "gemini-flash-latest"}),
+    {
+        "project_id": PROJECT,
+        "image": DIGEST,
+        "alert_emails": ["team@example.com"],
+        "budget": {"amount": 500, "billing_account": "01AB23-CD45EF-678901"},
+        "kms_key": "projects/keys/locations/us-central1/keyRings/ring/cryptoKeys/key",
+        "model_key_version": "3",
+        "models": {"fast": "gemini-flash-latest"},
+    },
+    "environments/prod.tfvars",
+)
+"""Every option at once, on the production example."""
+
+DEPLOYMENTS = {"first": FIRST, "dev": DEV, "whole": WHOLE}
+
+
+def applied(folder: Folder, deployment: Deployment, *arguments: str) -> World:
+    return folder.apply(*arguments, *files(deployment), variables=deployment.variables)
+
+
+def files(deployment: Deployment) -> list[str]:
+    return [f"-var-file={deployment.file}"] if deployment.file else []

@@ -1,0 +1,55 @@
+"""Every rule holds for every deployment."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from terraform.deployments import DEPLOYMENTS
+from terraform.folder import Folder, World
+from terraform.rules import RULES, Rule
+
+from auteryn.policy import cloud
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_rule_holds(name: str, rule: Rule, standing: Callable[[str], tuple[Folder, World]]) -> None:
+    _, world = standing(name)
+
+    assert list(rule(world, DEPLOYMENTS[name].given)) == []
+
+
+VARIABLE = re.compile(r"(AUTERYN|CLOUD_RUN|FIRESTORE|FUNCTION|GEMINI|GOOGLE|K|PUBSUB|STORAGE)_[A-Z_]+")
+
+
+def test_every_variable_the_deployed_code_reads_is_accounted_for() -> None:
+    """Read in the cloud: set by Terraform, by the platform or by dispatch; else named as not deployed, with its reason."""
+    known = {
+        *cloud.ENVIRONMENT,
+        *cloud.BY_KEY,
+        *cloud.BY_VERTEX,
+        *cloud.ON_REQUEST,
+        *cloud.NOT_DEPLOYED,
+        *cloud.PLATFORM,
+        cloud.RUN_VARIABLE,
+    }
+    read = {name: str(file.relative_to(ROOT)) for file in deployed() for name in variables(file)}
+
+    assert {name: where for name, where in read.items() if name not in known} == {}
+
+
+def deployed() -> list[Path]:
+    package = ROOT / "shared" / "auteryn"
+    return [*(ROOT / "functions").rglob("*.py"), *(package / "adapters" / "gcp").rglob("*.py"), package / "compose.py"]
+
+
+def variables(file: Path) -> set[str]:
+    """String literals that are names of environment variables."""
+    literals = [one.value for one in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(one, ast.Constant)]
+    return {text for text in literals if isinstance(text, str) and VARIABLE.fullmatch(text)}
