@@ -43,11 +43,9 @@ def test_an_effect_without_its_intent_is_found(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.proves("L3")
 def test_a_join_that_can_be_lost_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with Examination(SCENARIOS["plan"]) as examination:
-        with_sends = slices.sends_of
         monkeypatch.setattr(slices, "sends_of", lambda before, run, events, now: ())
-        with pytest.raises(AssertionError):
-            examination.kill_everywhere(step=50)
-        monkeypatch.setattr(slices, "sends_of", with_sends)
+        examination.kill_everywhere(step=50)
+        assert any("failure is 'deadline', not None" in what for what in examination.report.broken)
 
 
 @pytest.mark.proves("L3")

@@ -244,10 +244,8 @@ def test_a_run_killed_in_the_middle_is_finished_by_watch(tmp_path: Path) -> None
     with strict("long", n=40) as gemini:
         terminal = Terminal(tmp_path, gemini.url)
         with terminal.start("run", "--mode", "deep", "Go through all pieces") as process:
-            assert process.stderr is not None
-            done = 0
-            while done < 12:
-                done += "read long.txt" in process.stderr.readline()
+            for _ in range(12):
+                until(process, "read long.txt")
             process.send_signal(signal.SIGKILL)
             process.communicate()
         assert process.returncode == -signal.SIGKILL
@@ -259,6 +257,62 @@ def test_a_run_killed_in_the_middle_is_finished_by_watch(tmp_path: Path) -> None
         assert out == "All 40 turns are done.\n"
         assert gemini.world.summary()["requests"] < 40 + 5
         gemini.was_kept()
+
+
+@pytest.mark.proves("P95")
+def test_a_run_is_cancelled_from_another_terminal(tmp_path: Path) -> None:
+    with strict("week", ticks=28, every="1h", via="wait") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+        with terminal.start("run", "--mode", "deep", "Check every hour and report") as process:
+            run = until(process, r"run_\w+")
+            until(process, "tick 1 of 28")
+
+            _, said = terminal.auteryn("cancel", run)
+            _, err = process.communicate(timeout=PATIENCE_SECONDS)
+
+        assert "cancelled by owner" in said
+        assert (process.returncode, "was cancelled" in err) == (4, True)
+        terminal.auteryn("cancel", run)
+        gemini.was_kept()
+
+
+def test_ctrl_c_leaves_the_run_to_whoever_opens_the_home_next(tmp_path: Path) -> None:
+    with strict("week", ticks=3, every="2s", via="wait") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+        with terminal.start("run", "--mode", "deep", "Check every second and report") as process:
+            run = until(process, r"run_\w+")
+            until(process, "tick 1 of 3")
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=PATIENCE_SECONDS)
+
+        assert process.returncode == 130
+        assert f"auteryn watch {run}" in err
+        out, _ = terminal.auteryn("watch", run, "--json")
+        events = [json.loads(line) for line in out.splitlines()]
+        assert events[-1]["kind"] == "status"
+        assert events[-1]["data"]["result"] == "All 3 ticks are done."
+        gemini.was_kept()
+
+
+def test_a_detached_run_works_in_the_background(tmp_path: Path) -> None:
+    with strict("plan") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+
+        out, err = terminal.auteryn("run", "--detach", "--mode", "deep", "Work out the three parts and report them")
+        assert f"auteryn watch {out.strip()}" in err
+        result, _ = terminal.auteryn("watch", out.strip())
+
+        assert result == "Report: A = 51, B = 42, C = 144\n"
+        gemini.was_kept()
+
+
+def until(process: subprocess.Popen[str], pattern: str) -> str:
+    """Read the progress up to where it says this; gives what was found."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if found := re.search(pattern, line):
+            return found[0]
+    raise AssertionError(f"the run ended without {pattern!r}")
 
 
 def test_the_budget_ends_a_run_with_its_own_exit_code_and_what_there_is(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from terraform.deployments import DEPLOYMENTS, applied
-from terraform.folder import Folder, World, copied
+
+from terraform.deployments import DEPLOYMENTS, Standing, stand
+from terraform.folder import Folder, copied
 from terraform.standin import standin
 
 
@@ -19,14 +20,14 @@ def environ() -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def standing(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[Folder, World]]:
-    """The deployment of this name, applied once: its folder with its state, and what stands."""
+def standing(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Standing]:
+    """The deployment of this name, applied once."""
 
     @cache
-    def made(name: str) -> tuple[Folder, World]:
+    def made(name: str) -> Standing:
         folder = copied(tmp_path_factory.mktemp(name) / "infra", environ)
         folder.init()
-        return folder, applied(folder, DEPLOYMENTS[name])
+        return stand(folder, DEPLOYMENTS[name])
 
     return made
 

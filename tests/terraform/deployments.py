@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from terraform.folder import DIGEST, PROJECT, Folder, World
+from terraform.folder import DIGEST, PROJECT, Folder, Plan
 from terraform.rules import Given
 
 
@@ -43,8 +43,21 @@ WHOLE = Deployment(
 DEPLOYMENTS = {"first": FIRST, "dev": DEV, "whole": WHOLE}
 
 
-def applied(folder: Folder, deployment: Deployment, *arguments: str) -> World:
-    return folder.apply(*arguments, *files(deployment), variables=deployment.variables)
+@dataclass(frozen=True)
+class Standing:
+    """A deployment that was applied, and the plan after it."""
+
+    folder: Folder
+    plan: Plan
+
+
+def stand(folder: Folder, deployment: Deployment) -> Standing:
+    apply(folder, deployment)
+    return Standing(folder, folder.plan(*files(deployment), variables=deployment.variables))
+
+
+def apply(folder: Folder, deployment: Deployment, *arguments: str) -> None:
+    folder.apply(*arguments, *files(deployment), variables=deployment.variables)
 
 
 def files(deployment: Deployment) -> list[str]:

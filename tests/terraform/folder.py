@@ -62,6 +62,14 @@ class World:
 
 
 @dataclass(frozen=True)
+class Plan:
+    world: World
+    """As it would be; what is not known before the apply is left out."""
+    changes: dict[str, list[str]]
+    """Address → what would be done to it: `no-op`, `create`, `update`, `delete`."""
+
+
+@dataclass(frozen=True)
 class Folder:
     path: Path
     environ: Mapping[str, str]
@@ -77,7 +85,8 @@ class Folder:
             f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in (variables or {}).items()
         ]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-        environ |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", **self.environ}
+        # Collecting garbage is a quarter of so short a command.
+        environ |= {"CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "GOGC": "800", **self.environ}
         command, *rest = arguments
         return subprocess.run(
             [terraform(), command, *(["-no-color"] if command not in ("fmt", "version") else []), *given, *rest],
@@ -92,17 +101,17 @@ class Folder:
     def init(self) -> None:
         self.run("init", "-backend=false", "-input=false")
 
-    def plan(self, *arguments: str, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """The plan as JSON; it lies in the file `planned` too."""
+    def plan(self, *arguments: str, variables: Mapping[str, Any]) -> Plan:
         self.run("plan", *arguments, "-input=false", "-out=planned", "-parallelism=50", variables=variables)
-        return json.loads(self.run("show", "-json", "planned"))
+        said = json.loads(self.run("show", "-json", "planned"))
+        changed = {one["address"]: one["change"] for one in said["resource_changes"]} | said["output_changes"]
+        return Plan(world_of(said["planned_values"]), {name: one["actions"] for name, one in changed.items()})
 
-    def apply(self, *arguments: str, variables: Mapping[str, Any]) -> World:
-        """What stands after an apply."""
+    def apply(self, *arguments: str, variables: Mapping[str, Any]) -> None:
         self.run("apply", *arguments, "-auto-approve", "-input=false", "-parallelism=50", variables=variables)
-        return self.world()
 
     def world(self) -> World:
+        """What stands."""
         return world_of(json.loads(self.run("show", "-json"))["values"])
 
 

@@ -12,9 +12,11 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import grpc
+
 from terraform.protocol import MESSAGES, SERVICE, UNKNOWN, read, write
 from terraform.schema import Block, load
 
@@ -49,7 +51,7 @@ class Provider(grpc.GenericRpcHandler):
     def __init__(self, schema: dict[str, dict[str, Block]]) -> None:
         self.schema = schema
         self.methods: dict[str, tuple[str, Callable[[Any], Any]]] = {
-            "GetSchema": ("Nothing", self.schemas),
+            "GetSchema": ("Nothing", lambda asked: self.schemas),
             "PrepareProviderConfig": ("Prepare", lambda asked: MESSAGES["Prepared"](config=asked.config)),
             "Configure": ("Nothing", lambda asked: MESSAGES["Diagnostics"]()),
             "ValidateResourceTypeConfig": ("Config", lambda asked: self.validated("resource", asked)),
@@ -73,7 +75,8 @@ class Provider(grpc.GenericRpcHandler):
             response_serializer=lambda reply: reply.SerializeToString(),
         )
 
-    def schemas(self, asked: Any) -> Any:
+    @cached_property
+    def schemas(self) -> Any:
         reply = MESSAGES["Schemas"]()
         for name in ("project", "region", "billing_project"):
             reply.provider.block.attributes.add(name=name, type=b'"string"', optional=True)
@@ -163,7 +166,7 @@ def opened(value: dict[str, Any], block: Block, *, top: bool = True) -> dict[str
 
 def settled(value: dict[str, Any], block: Block, kind: str) -> dict[str, Any]:
     """The value as applied: what was unknown is known."""
-    types = block.get("computed", {}) | {name: "string" for name in OPTIONAL_AND_COMPUTED}
+    types = block.get("computed", {}) | dict.fromkeys(OPTIONAL_AND_COMPUTED, "string")
     for name, given in value.items():
         if given == UNKNOWN:
             value[name] = likely(value, kind, name) if types.get(name) == "string" else empty(types.get(name, "string"))

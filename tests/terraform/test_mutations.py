@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from terraform import rules
-from terraform.deployments import WHOLE, applied
-from terraform.folder import Folder, World
+from terraform.deployments import WHOLE, Standing, apply
+from terraform.folder import Folder
 from terraform.rules import RULES, Rule
 
 
@@ -131,17 +132,16 @@ PLANTED = {
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_a_planted_error_is_caught(
-    name: str, standing: Callable[[str], tuple[Folder, World]], environ: dict[str, str], tmp_path: Path
+    name: str, standing: Callable[[str], Standing], environ: dict[str, str], tmp_path: Path
 ) -> None:
     planted = PLANTED[name]
-    whole, _ = standing("whole")
     folder = Folder(tmp_path / "infra", environ)
-    shutil.copytree(whole.path, folder.path)
+    shutil.copytree(standing("whole").folder.path, folder.path)
     plant(folder.path / planted.file, planted.old, planted.new)
 
-    world = applied(folder, WHOLE, "-refresh=false")
+    apply(folder, WHOLE, "-refresh=false")
 
-    assert list(planted.rule(world, WHOLE.given)) != []
+    assert list(planted.rule(folder.world(), WHOLE.given)) != []
 
 
 def test_every_rule_has_been_seen_to_speak() -> None:

@@ -8,19 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from terraform.deployments import DEPLOYMENTS
-from terraform.folder import Folder, World
-from terraform.rules import RULES, Rule
 
 from auteryn.policy import cloud
+from terraform.deployments import DEPLOYMENTS, Standing
+from terraform.rules import RULES, Rule
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_a_rule_holds(name: str, rule: Rule, standing: Callable[[str], tuple[Folder, World]]) -> None:
-    _, world = standing(name)
+def test_a_rule_holds(name: str, rule: Rule, standing: Callable[[str], Standing]) -> None:
+    world = standing(name).plan.world
 
     assert list(rule(world, DEPLOYMENTS[name].given)) == []
 

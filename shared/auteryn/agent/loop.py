@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator
 from auteryn.agent.calls import answer_calls
 from auteryn.agent.conclude import conclude
 from auteryn.agent.mind import Facts, Mind
-from auteryn.agent.turn import next_turn
+from auteryn.agent.turn import next_turn, out_of_time
 from auteryn.plan.scheduler import over
+from auteryn.policy.limits import last_moment
 
 
 async def think(mind: Mind) -> AsyncGenerator[Facts, None]:
@@ -17,7 +18,9 @@ async def think(mind: Mind) -> AsyncGenerator[Facts, None]:
     What it waits for is said by its open calls and by `mind.wait_for`.
     """
     while not mind.run.terminal:
-        if mind.thread.open_calls:
+        if mind.now() >= last_moment(mind.run):
+            yield await out_of_time(mind)
+        elif mind.thread.open_calls:
             async for facts in answer_calls(mind):
                 yield facts
             if mind.thread.open_calls:

@@ -13,7 +13,7 @@ from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, 
 from auteryn.agent.speak import answered, ask_model
 from auteryn.agent.stuck import circling
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
-from auteryn.policy.limits import CONCLUDE, OUTAGE_WAITS, UNREADABLE_ANSWERS, conclude_window
+from auteryn.policy.limits import CONCLUDE, OUTAGE_WAITS, UNREADABLE_ANSWERS
 from auteryn.policy.modes import MODES
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema import event as e
@@ -51,6 +51,13 @@ async def next_turn(mind: Mind) -> Facts:
     if thread.tokens() > mind.settings.compact_at_tokens and len(thread.turns) > 1:
         return await _guarded(mind, "compaction")
     return await _guarded(mind, "turn")
+
+
+async def out_of_time(mind: Mind) -> Facts:
+    """The run ends here, whatever is open in it; with a last turn where one is still possible."""
+    if mind.thread.open_calls or mind.run.labels.get("kind") == "question":
+        return _ended(mind, "deadline", LIMIT_WORDS["deadline"])
+    return await _wrapped_up(mind, "deadline")
 
 
 async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
@@ -132,8 +139,6 @@ def _limit(mind: Mind) -> FailReason | None:
     run = mind.run
     if run.mode == "fast" and not run.parent and mind.now() >= mind.stop_at:
         return "timeout"
-    if mind.now() >= run.deadline_at + conclude_window(run.deadline_at - run.created_at):
-        return "deadline"
     if mind.calls_left <= 1 and (not run.parent or mind.thread.share_refused):
         return "llm_call_limit"
     if run.limits.credits is not None and _spent(mind) >= run.limits.credits:

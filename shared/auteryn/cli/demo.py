@@ -27,7 +27,7 @@ def demo(common: Common, no_kill: bool, out: Path | None) -> int:
     Only the model is a script. Engine, store, tools, files, processes and the crash are real. Uses a new home in the
     temporary folder; with --home, that one.
     """
-    from auteryn.demo.play import play
+    from auteryn.cli.play import play
 
     home = common.home or tempfile.mkdtemp(prefix="auteryn-demo-")
     return going(play(common, Path(home), kill=not no_kill, out=out))

@@ -154,6 +154,8 @@ def run(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `auteryn logs | head`: the reader has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes stdout as it exits
         return exits.DONE
+    except OSError as error:  # a file or folder the person named
+        return _refused(f"{error.filename!r}: {error.strerror}" if error.filename else str(error), exits.FAILED)
 
 
 def _refused(message: str, code: int) -> int:

@@ -14,9 +14,11 @@ from auteryn.cli import exits, output
 from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import going, opened, settings_of
 from auteryn.cli.root import Common, common
+from auteryn.compose import model_access
+from auteryn.demo.marker import demo_tools
 from auteryn.errors import Invalid
 from auteryn.schema.run import FileCheck, Run
-from auteryn.service.new import Budget, NewRun, drafts
+from auteryn.service.new import Budget, NewRun, checked_request, drafts
 
 
 @click.command()
@@ -80,14 +82,24 @@ def run(common: Common, detach: bool, isolate: bool, out: Path | None, thoughts:
 
 
 async def _run(common: Common, new: NewRun, how: Follow, *, isolate: bool) -> int:
+    _refuse_without_model(common, new)
     async with opened(common, isolate=isolate) as home:
         created = await home.desk.create(new)
         return await follow(common, home, created.id, how)
 
 
 async def _created(common: Common, new: NewRun) -> Run:
+    _refuse_without_model(common, new)
     async with opened(common) as home:
         return await home.desk.create(new)
+
+
+def _refuse_without_model(common: Common, new: NewRun) -> None:
+    """What is wrong with the request comes first; a key nobody set is found before a run is made that must fail."""
+    checked_request(new)
+    if not model_access() and not demo_tools(settings_of(common)):
+        how = "get one at https://aistudio.google.com/apikey, or see Auteryn work without one: auteryn demo"
+        raise Invalid("GEMINI_API_KEY", "", f"is not set: {how}")
 
 
 def _new_run(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from datetime import timedelta
+
 import click
 
 from auteryn.cli import exits, output
@@ -9,6 +12,9 @@ from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
 from auteryn.runtime.slice import run_slice
+
+STOPPED_WITHIN = timedelta(seconds=10)
+"""How long a cancel is waited for: the engine promises five seconds."""
 
 _WATCH = click.option("--detach", is_flag=True, help="Say it and return at once; the run goes on when somebody opens the home.")
 
@@ -97,7 +103,9 @@ async def _cancel(common: Common, run_id: str) -> int:
         name = await home.named(run_id)
         await home.desk.cancel(name)
         await _settled(home, name)
-        await _said(common, home, name, "cancelled")
+        with contextlib.suppress(TimeoutError):
+            await home.desk.result(name, timeout=STOPPED_WITHIN)
+        await _said(common, home, name, "told to stop")
         return exits.DONE
 
 
@@ -124,8 +132,8 @@ async def _said(common: Common, home: Home, name: str, word: str) -> None:
     run = await home.desk.get(name)
     if common.json:
         output.json_line({"run": name, "status": run.status})
+    elif run.terminal and not common.quiet:
+        click.echo(f"{name}: {(await home.desk.logs(name, level='warning'))[-1].message}", err=True)
     elif not common.quiet:
-        click.echo(
-            f"{name} {run.status if run.terminal or run.status == word else word}. {await home.desk.why_waiting(name)}",
-            err=True,
-        )
+        said = run.status if run.status == word else word
+        click.echo(f"{name} {said}. {await home.desk.why_waiting(name)}", err=True)

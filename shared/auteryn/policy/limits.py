@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from auteryn.schema.run import Run
 
 OUTPUT_CAP = 8_000
 """Characters of a tool's output the model sees; the whole goes to a file (big results fill the context)."""
@@ -50,3 +52,8 @@ KEPT_FOR_CONCLUSION = 2
 def conclude_window(lifetime: timedelta) -> timedelta:
     """How long a run of this `max_duration` may conclude after its deadline."""
     return min(CONCLUDE, lifetime / 10)
+
+
+def last_moment(run: Run) -> datetime:
+    """From then on a run does nothing but end, whatever it waits for."""
+    return run.deadline_at + conclude_window(run.deadline_at - run.created_at)

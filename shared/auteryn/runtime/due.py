@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from auteryn.policy.limits import conclude_window
+from auteryn.policy.limits import last_moment
 from auteryn.ports.store import Lease
 from auteryn.schema.fold import time_of
 from auteryn.schema.record import Record
@@ -46,10 +46,10 @@ def wake_at(run: Run) -> datetime | None:
         return None
     if run.status in ("pending", "running"):
         return run.created_at
-    end = run.deadline_at + conclude_window(run.deadline_at - run.created_at)
+    end = last_moment(run)
     if run.status == "paused":
         return end
     moments = [moment for wait in run.waits if (moment := time_of(wait))]
     moments += [ask.expires_at for ask in run.asks if ask.expires_at and ask.on_timeout != "wait"]
-    moments += [s.at(s.next_index) for s in run.schedules if s.next_index < s.ticks and not (s.running and s.overlap == "skip")]
+    moments += [s.at(s.next_index) for s in run.schedules if s.next_index < s.ticks and not s.running]
     return min([*moments, end if run.over_time else run.deadline_at])

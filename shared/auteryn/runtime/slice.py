@@ -16,7 +16,7 @@ from auteryn.agent.loop import think
 from auteryn.agent.mind import Mind
 from auteryn.agent.thread import Thread
 from auteryn.errors import Conflict
-from auteryn.policy.limits import INBOX_LOOK, LEASE, MOST_STARTS_WITHOUT_PROGRESS, RESERVE_CHUNK, RESERVE_LOW
+from auteryn.policy.limits import INBOX_LOOK, LEASE, MOST_STARTS_WITHOUT_PROGRESS, RESERVE_CHUNK, RESERVE_LOW, last_moment
 from auteryn.policy.modes import MODES
 from auteryn.ports.store import Lease
 from auteryn.runtime.children import advance
@@ -135,7 +135,7 @@ class Slice:
                             return
 
     def _paused(self) -> bool:
-        return self.run.status == "paused"
+        return self.run.status == "paused" and self.engine.now() < last_moment(self.run)
 
     def _time_is_up(self) -> bool:
         return self.run.mode == "deep" and self.engine.now() >= self.stop_at

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from auteryn.errors import Invalid
+from auteryn.ports import Services
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.crash import MESSAGES, Fate, Fault, Story
 from auteryn.testing.laws import broken_laws, mails, state_of, stranded, unknowns
@@ -133,16 +134,15 @@ class Examination:
 
 def undisturbed(scenario: Scenario, folder: Path) -> Undisturbed:
     """The scenario as it goes by itself; raises `AssertionError` if a law is broken even so."""
-    fate, story = Fate(), Story(scenario, folder)
+    fate, story, lost = Fate(), Story(scenario, folder), dict[str, None]()
 
-    async def watch(services: Any) -> None:
-        if lost := await stranded(services):
-            raise AssertionError(f"{scenario.name}: {lost}")
+    async def watch(services: Services) -> None:
+        lost.update(dict.fromkeys(await stranded(services)))
 
     fate.watch = watch
     story.live(fate)
     state, broken, _ = _seen(story)
-    if broken:
+    if broken := [*lost, *broken]:
         raise AssertionError(f"{scenario.name}, undisturbed: {broken}")
     return Undisturbed(state, tuple(fate.points), dict(fate.sent))
 

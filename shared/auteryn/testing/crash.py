@@ -12,6 +12,7 @@ import dataclasses
 import functools
 import inspect
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from typing import Any, Literal, cast
 from msgspec.structs import replace
 
 from auteryn.errors import Conflict
-from auteryn.ports import Services
+from auteryn.ports import Clock, Services
 from auteryn.testing.clock import SkippingClock, SkippingLoop
 from auteryn.testing.scenarios import Scenario
 from auteryn.testing.world import World
@@ -61,7 +62,9 @@ class Fate:
     freeze_at: int | None = None
     """Number of the point at which it freezes until `meanwhile` is over."""
     meanwhile: Callable[[], timedelta] | None = None
-    """What others do while it is frozen; how long that took."""
+    """What happens while it is frozen; how long that took."""
+    pace_seconds: float = 0.0
+    """Real time each point takes, for those who want to hit one."""
     faults: Callable[[str, int], Fault] = lambda kind, number: ""
     """What becomes of the n-th message of a kind (`MESSAGES`)."""
     watch: Callable[[Services], Awaitable[None]] | None = None
@@ -78,13 +81,15 @@ class Fate:
     sent: dict[str, int] = field(default_factory=dict[str, int])
     last_words: Callable[[bool], None] = lambda flush: None
     """Called at death: lets go of the folder, with what was pending or without."""
-    clock: SkippingClock | None = None
+    clock: Clock | None = None
 
     def point(self, name: str) -> None:
         """A point is passed, or the process ends here."""
         self.check()
         number = len(self.points)
         self.points.append(name)
+        if self.pace_seconds:
+            time.sleep(self.pace_seconds)
         if number == self.die_at:
             self.dead = True
             self.last_words(name.startswith("after"))
@@ -92,7 +97,7 @@ class Fate:
         if number == self.freeze_at and self.meanwhile:
             self.frozen = True
             passed = self.meanwhile()
-            if self.clock:
+            if isinstance(self.clock, SkippingClock):
                 self.clock.jump(passed)
 
     def check(self) -> None:
@@ -120,7 +125,7 @@ def mortal(fate: Fate) -> Callable[[Services], Services]:
 
     def around(services: Services) -> Services:
         fate.last_words = _grip_of(services)
-        fate.clock = cast(SkippingClock, services.clock)
+        fate.clock = services.clock
         parts = {room: cast(Any, _Mortal(room, getattr(services, room), fate, services)) for room in EFFECTS}
         return replace(services, **parts)
 
@@ -252,6 +257,14 @@ def _later(services: Services, found: Callable[..., Awaitable[Any]], *args: Any)
     task.add_done_callback(_stragglers.discard)
 
 
+async def played(scenario: Scenario, home: Path, fate: Fate, **world: Any) -> str:
+    """The scenario's run, at its end: one process with this fate, from open to close."""
+    _FATE.set(fate)
+    tools = [mortal_tool(tool) for tool in scenario.tools]
+    async with World(home, **{"model": scenario.model(), "tools": tools, "around": mortal(fate), **scenario.settings, **world}) as here:
+        return await scenario.play(here)
+
+
 # ---- lives ----------------------------------------------------------------------------------------------------
 
 
@@ -309,20 +322,7 @@ class Story:
         return self
 
     async def _play(self, fate: Fate, clock: SkippingClock) -> None:
-        _FATE.set(fate)
-        scenario = self.scenario
-        world = World(
-            self.home,
-            model=self.model,
-            tools=[mortal_tool(tool) for tool in scenario.tools],
-            clock=clock,
-            around=mortal(fate),
-            sweep_every=SWEEP_EVERY,
-            **scenario.settings,
-        )
-        await world.open()
-        self.run = await scenario.play(world)
-        await world.close()
+        self.run = await played(self.scenario, self.home, fate, model=self.model, clock=clock, sweep_every=SWEEP_EVERY)
 
 
 def _bury(loop: SkippingLoop, fate: Fate) -> None:

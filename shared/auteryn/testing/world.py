@@ -20,7 +20,7 @@ from typing import Any
 from auteryn.compose import Settings, embedded
 from auteryn.errors import WrongState
 from auteryn.policy.modes import LONGEST_RUN, MODES
-from auteryn.ports import Services
+from auteryn.ports import Clock, Services
 from auteryn.ports.model import Model
 from auteryn.runtime.children import born, title_of
 from auteryn.runtime.host import SWEEP_EVERY, Host
@@ -53,13 +53,15 @@ class World:
         tools: Iterable[Tool] = (),
         builtin: bool = False,
         clock: SkippingClock | None = None,
+        real_time: bool = False,
         around: Around = lambda services: services,
         sweep_every: timedelta = SWEEP_EVERY,
         **settings: Any,
     ) -> None:
         """`sweep_every`: rarer sweeps make days of waiting cheaper to play; a lost message is then found later."""
         self.home, self.tools, self.builtin, self.around = home, tuple(tools), builtin, around
-        self.clock = clock or SkippingClock()
+        self.clock: Clock = clock or SkippingClock()
+        self._real_time = real_time
         self.model: Model = ScriptedModel(model) if callable(model) or isinstance(model, Sequence) else model
         self.settings = Settings(home, **{"synchronous": "off", **settings})
         self._sweep_every = sweep_every
@@ -76,8 +78,14 @@ class World:
     async def open(self, *, hosting: bool = True) -> World:
         """A process hosts the folder: whatever is due in it is worked on. Not hosting, it only looks."""
         self._host = embedded(
-            self.settings, model=self.model, clock=self.clock, tools=self.tools, builtin=self.builtin, around=self.around
+            self.settings,
+            model=self.model,
+            clock=None if self._real_time else self.clock,
+            tools=self.tools,
+            builtin=self.builtin,
+            around=self.around,
         )
+        self.clock = self._host.engine.services.clock
         self._host.sweep_every = self._sweep_every
         if hosting:
             await self._host.start()
@@ -91,7 +99,8 @@ class World:
     async def reopen(self, after: timedelta = timedelta()) -> World:
         """The process ends in order and, `after` that long, another one hosts the folder."""
         await self.close()
-        self.clock.jump(after)
+        if isinstance(self.clock, SkippingClock):
+            self.clock.jump(after)
         return await self.open()
 
     @property

@@ -9,10 +9,13 @@ import resource
 import sys
 
 CPU_SECONDS = 60
+DATA_BYTES = 1 << 30
+"""Memory it may write to. (Its address space cannot be bounded: it reserves far more than it uses.)"""
 
 
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_DATA, (DATA_BYTES, DATA_BYTES))
     import vl_convert
 
     order = json.load(sys.stdin.buffer)

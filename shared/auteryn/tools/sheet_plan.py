@@ -219,7 +219,7 @@ def _cell(value: Any) -> Any:
             short = value.is_finite() and len(value.normalize().as_tuple().digits) <= _DIGITS
             return (int(value) if value == value.to_integral_value() else float(value)) if short else str(value)
         case str():
-            return value
+            return value or None
         case time():
             return value.isoformat()
         case dict() | list() | tuple():

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -67,8 +68,13 @@ class Workspace:
     ) -> None:
         self.root = root
         self.file_bytes, self.tree_bytes = file_bytes, tree_bytes
-        self._jail = Jail(root, kernel=kernel)
+        self._kernel = kernel
         self._used, self._counted_at, self._ready = 0, -_RECOUNT, False
+
+    @cached_property
+    def _jail(self) -> Jail:
+        """Made with its folder on first use: a run that touches no file has none, and holds no descriptor."""
+        return Jail(self.root, kernel=self._kernel)
 
     # ---- looking
 

@@ -51,6 +51,15 @@ def test_a_run_that_cannot_be_is_refused_before_anything_is_written(auteryn, tmp
     assert auteryn("ls", "--quiet").out == ""
 
 
+def test_without_a_key_no_run_is_made_and_the_demo_is_named(auteryn) -> None:
+    done = auteryn("run", "What is the capital of Australia?")
+
+    assert done.code == 2
+    assert "GEMINI_API_KEY: '' is not set" in done.err
+    assert "auteryn demo" in done.err
+    assert auteryn("ls", "--quiet").out == ""
+
+
 def test_a_file_name_that_is_no_text_is_refused(auteryn, tmp_path: Path) -> None:
     name = os.fsdecode(b"\xff\x01.csv")
     (tmp_path / name).write_text("a")

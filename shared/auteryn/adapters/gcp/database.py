@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from google.api_core.exceptions import AlreadyExists, FailedPrecondition, GoogleAPICallError, NotFound
 
+from auteryn.adapters.gcp.clients import PerLoop
 from auteryn.adapters.gcp.faults import CALL_SECONDS, PATIENCE, from_google, persist
 
 if TYPE_CHECKING:
@@ -25,30 +25,21 @@ PAGE = 300
 
 
 class Database:
-    """One database of one project. `FIRESTORE_EMULATOR_HOST` leads its client to an emulator.
-
-    A client belongs to the event loop it was made in; another loop gets another one. None is made at import or before a fork.
-    """
+    """One database of one project. `FIRESTORE_EMULATOR_HOST` leads its client to an emulator."""
 
     def __init__(self, project: str, database: str = "(default)", *, patience: timedelta = PATIENCE) -> None:
         self.project, self.name, self._patience = project, database, patience
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._client: AsyncClient | None = None
+        self._clients: PerLoop[AsyncClient] = PerLoop(self._connect, _disconnect)
 
     @property
     def client(self) -> AsyncClient:
-        loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            from google.cloud.firestore_v1 import AsyncClient
-
-            self._loop, self._client = loop, AsyncClient(project=self.project, database=self.name)
-        return self._client
+        return self._clients.get()
 
     def ref(self, *path: str) -> Any:
         """The document at `collection, id, collection, id …`."""
         return self.client.document(*path)
 
-    async def commit(self, fill: Callable[[Any], None]) -> Sequence[Any]:
+    async def commit(self, fill: Callable[[Any], object]) -> Sequence[Any]:
         """Send one batch, again if its reply is lost; raises Google's own errors for preconditions that do not hold.
 
         After a lost reply the repeat meets its own traces: the caller tells them from another writer's.
@@ -95,9 +86,17 @@ class Database:
             raise from_google(error, f"Firestore database {self.name!r} of project {self.project!r}") from error
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None and self._loop is asyncio.get_running_loop():
-            await client._firestore_api.transport.close()  # its own `close` leaves the channel open
+        await self._clients.close()
+
+    def _connect(self) -> AsyncClient:
+        from google.cloud.firestore_v1 import AsyncClient
+
+        return AsyncClient(project=self.project, database=self.name)
+
+
+async def _disconnect(client: AsyncClient) -> None:
+    api: Any = client._firestore_api  # pyright: ignore[reportPrivateUsage] - its own `close` leaves the channel open
+    await api.transport.close()
 
 
 def where(query: Any, field: str, relation: str, value: Any) -> Any:

@@ -6,7 +6,7 @@ A body is stored as its JSON text, or as `{"blob": sha256}`. A commit that is re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from auteryn.adapters.gcp.database import Database, Fields
@@ -59,7 +59,7 @@ class Writing:
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self._database, self._blobs = database, blobs
-        self._writes: list[tuple[Callable[..., None], tuple[str, ...], Fields]] = []
+        self._writes: list[tuple[Callable[[Any, Any, Fields], None], tuple[str, ...], Fields]] = []
         self._bodies: list[Body] = []
 
     def body(self, json: bytes) -> Body:
@@ -69,23 +69,19 @@ class Writing:
 
     def create(self, *path: str, fields: Fields) -> None:
         """The document must not exist."""
-        self._writes.append((lambda batch, ref, data: batch.create(ref, data), path, fields))
+        self._writes.append((_create, path, fields))
 
-    def update(self, *path: str, fields: Fields, at: Any = None) -> None:
-        """The document must exist, unchanged since `at` if that is given; other fields stay."""
-
-        def write(batch: Any, ref: Any, data: Fields) -> None:
-            batch.update(ref, data, None if at is None else self._database.client.write_option(last_update_time=at))
-
-        self._writes.append((write, path, fields))
+    def update(self, *path: str, fields: Fields) -> None:
+        """The document must exist; other fields stay."""
+        self._writes.append((_update, path, fields))
 
     def merge(self, *path: str, fields: Fields) -> None:
         """Whether or not the document exists; other fields stay."""
-        self._writes.append((lambda batch, ref, data: batch.set(ref, data, merge=True), path, fields))
+        self._writes.append((_merge, path, fields))
 
     def put(self, *path: str, fields: Fields) -> None:
         """The document is this and nothing else."""
-        self._writes.append((lambda batch, ref, data: batch.set(ref, data), path, fields))
+        self._writes.append((_put, path, fields))
 
     async def send(self) -> Sequence[Any]:
         """Everything is written, or nothing and one of `database.PRECONDITIONS` is raised. One result a write."""
@@ -120,20 +116,32 @@ async def read_body(stored: Any, blobs: Blobs, where: str) -> bytes:
             raise Corrupt(f"{where} cannot be read: it has no body")
 
 
+def _create(batch: Any, ref: Any, data: Fields) -> None:
+    batch.create(ref, data)
+
+
+def _update(batch: Any, ref: Any, data: Fields) -> None:
+    batch.update(ref, data)
+
+
+def _merge(batch: Any, ref: Any, data: Fields) -> None:
+    batch.set(ref, data, merge=True)
+
+
+def _put(batch: Any, ref: Any, data: Fields) -> None:
+    batch.set(ref, data)
+
+
 def _too_big(bodies: Iterable[Body], writes: int) -> list[Body]:
     """Which bodies to put aside: the large ones, and the largest of the others until the batch fits."""
     aside, left = list[Body](), writes * WRITE_BYTES
-    for body in _largest_last(bodies):
+    for body in sorted(bodies, key=lambda body: len(body.json)):
         fits = len(body.json) <= INLINE_BYTES and left + len(body.json) <= COMMIT_BYTES
         if fits or len(body.json) <= SMALL_BYTES:
             left += len(body.json)
         else:
             aside.append(body)
     return aside
-
-
-def _largest_last(bodies: Iterable[Body]) -> Iterator[Body]:
-    return iter(sorted(bodies, key=lambda body: len(body.json)))
 
 
 def _value(value: Any) -> Any:

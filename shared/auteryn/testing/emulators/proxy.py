@@ -71,7 +71,7 @@ class Proxy:
         fault = self._next_fault(name)
         if fault == "refuse":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{name} was not delivered")
-        call = self._channel.stream_stream(method)(requests, metadata=_passed_on(context.invocation_metadata()))
+        call: Any = self._channel.stream_stream(method)(requests, metadata=_passed_on(context.invocation_metadata()))
         try:
             async for reply in call:
                 if fault != "lose":
@@ -108,7 +108,8 @@ class _Everything(grpc.GenericRpcHandler):
             async for reply in self._proxy.forward(method, requests, context):
                 yield reply
 
-        return grpc.stream_stream_rpc_method_handler(forward)
+        handler: Any = grpc.stream_stream_rpc_method_handler(forward)
+        return handler
 
 
 def _passed_on(metadata: Any) -> Sequence[tuple[str, Any]]:

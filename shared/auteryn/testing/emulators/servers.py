@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import importlib
 import os
 import shutil
 import signal
@@ -182,10 +183,10 @@ def _sdk_folders() -> list[Path]:
 
 def _container(kind: Kind) -> Running | None:
     try:
-        from testcontainers.core.container import DockerContainer  # pyright: ignore[reportMissingImports]
+        containers: Any = importlib.import_module("testcontainers.core.container")
     except ImportError:
         return None
-    return _Container(kind, DockerContainer(IMAGE))
+    return _Container(kind, containers.DockerContainer(IMAGE))
 
 
 class _Container:

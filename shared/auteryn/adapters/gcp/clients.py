@@ -1,0 +1,41 @@
+"""Clients that are made where they are first used: never at import, never before a fork, one for each event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+
+C = TypeVar("C")
+
+
+class PerLoop(Generic[C]):
+    """The running event loop's client. A client of a loop that has ended cannot be used or closed, and is dropped."""
+
+    def __init__(self, make: Callable[[], C], close: Callable[[C], Awaitable[None]]) -> None:
+        self._make, self._close = make, close
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client: C | None = None
+
+    def get(self) -> C:
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            self._loop, self._client = loop, self._make()
+        return self._client
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None and self._loop is asyncio.get_running_loop():
+            await self._close(client)
+
+
+def local_channel(host: str) -> Any:
+    """To a stand-in on this machine, without encryption."""
+    import grpc.aio
+
+    return grpc.aio.insecure_channel(host)
+
+
+async def close_transport(client: Any) -> None:
+    """What Google's generated clients have for `close`."""
+    await client.transport.close()

@@ -1,0 +1,111 @@
+"""Real processes: killed by SIGKILL, stopped and continued as zombies, two on one folder."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auteryn.testing.chaos import Undisturbed, differences, undisturbed
+from auteryn.testing.clock import skipping
+from auteryn.testing.laws import broken_laws, state_of
+from auteryn.testing.scenarios import SCENARIOS
+from auteryn.testing.world import World
+
+PATIENCE_SECONDS = 60
+
+
+def process(folder: Path, scenario: str, *more: str) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-m", "auteryn.testing.process", str(folder), scenario, *more]
+    child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert child.stdout and child.stdout.readline() == "ready\n"
+    return child
+
+
+def ended(child: subprocess.Popen[str]) -> str:
+    """The run's id, from a process that came to its end."""
+    said, _ = child.communicate(timeout=PATIENCE_SECONDS)
+    assert child.returncode == 0
+    return said.split()[0]
+
+
+def came_to(folder: Path, run: str) -> tuple[dict[str, Any], list[str]]:
+    async def look() -> tuple[dict[str, Any], list[str]]:
+        world = await World(folder / "home").open(hosting=False)
+        try:
+            return await state_of(world, run), await broken_laws(world, run)
+        finally:
+            await world.services.store.close()
+
+    return skipping(look())
+
+
+def same(folder: Path, run: str, usual: Undisturbed) -> None:
+    state, broken = came_to(folder, run)
+    assert [*broken, *differences(usual.state, state)] == []
+
+
+@pytest.fixture(params=["once", "plan"])
+def scenario(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def usual(scenario: str, tmp_path: Path) -> Undisturbed:
+    return undisturbed(SCENARIOS[scenario], tmp_path / "usual")
+
+
+@pytest.mark.proves("P31", "L2", "L6", "F9")
+def test_sigkill_at_a_point_and_another_process_finishes(scenario: str, usual: Undisturbed, tmp_path: Path) -> None:
+    for at in range(3, len(usual.points), len(usual.points) // 9):
+        folder = tmp_path / str(at)
+        child = process(folder, scenario, "--kill-at", str(at))
+        child.communicate(timeout=PATIENCE_SECONDS)
+        assert child.returncode == -signal.SIGKILL
+        same(folder, ended(process(folder, scenario)), usual)
+
+
+@pytest.mark.proves("P31", "L4", "F9")
+def test_sigkill_at_any_moment_and_another_process_finishes(scenario: str, usual: Undisturbed, tmp_path: Path) -> None:
+    dice = random.Random(scenario)
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        for _ in range(2):
+            child = process(folder, scenario, "--pace", "0.005")
+            try:
+                child.wait(timeout=dice.uniform(0.1, 0.005 * len(usual.points)))
+            except subprocess.TimeoutExpired:
+                child.kill()
+            child.communicate(timeout=PATIENCE_SECONDS)
+        same(folder, ended(process(folder, scenario)), usual)
+
+
+@pytest.mark.proves("L1", "L6", "F10", "F27")
+def test_a_stopped_process_that_goes_on_after_the_takeover_changes_nothing(
+    scenario: str, usual: Undisturbed, tmp_path: Path
+) -> None:
+    for at in range(8, len(usual.points), len(usual.points) // 6):
+        folder = tmp_path / str(at)
+        zombie = process(folder, scenario, "--stop-at", str(at))
+        _, status = os.waitpid(zombie.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        run = ended(process(folder, scenario, "--ahead", "120"))
+        zombie.send_signal(signal.SIGCONT)
+        assert ended(zombie) == run
+        same(folder, run, usual)
+
+
+@pytest.mark.proves("P7", "L1", "L5", "F3")
+def test_two_processes_in_one_folder_do_the_work_once(scenario: str, usual: Undisturbed, tmp_path: Path) -> None:
+    for attempt in range(2):
+        folder = tmp_path / str(attempt)
+        both = [process(folder, scenario, "--real-time", "--pace", "0.001") for _ in range(2)]
+        assert len({ended(child) for child in both}) == 1
+        state, broken = came_to(folder, next(iter(usual.state["runs"])))
+        assert [*broken, *differences(usual.state, state)] == []
