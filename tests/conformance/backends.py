@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import hashlib
 import os
 import sqlite3
@@ -28,10 +29,12 @@ from auteryn.adapters.embedded.database import Database
 from auteryn.adapters.embedded.jobs import TaskJobs
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.adapters.embedded.store import SqliteStore
+from auteryn.adapters.gcp.blobs import CloudBlobs
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.ports import Blobs, Bus, Clock, Jobs, Queue, Store
 from auteryn.schema.record import Record
 from auteryn.testing.emulators.servers import FIRESTORE, host_of
+from auteryn.testing.emulators.storage import Storage
 
 P = TypeVar("P")
 
@@ -180,6 +183,25 @@ def _damage_firestore(place: Path, run: str) -> None:
             document.update({"body": "{"})
 
 
+@functools.cache
+def _storage() -> Storage:
+    return Storage()
+
+
+@asynccontextmanager
+async def _cloud_blobs(place: Path) -> AsyncGenerator[Blobs]:
+    blobs = CloudBlobs(_project(place), endpoint=_storage().endpoint)
+    try:
+        yield blobs
+    finally:
+        await blobs.close()
+
+
+def _damage_object(place: Path, sha256: str) -> None:
+    stored = _storage().objects[_project(place), f"blobs/{sha256}"]
+    stored.body = stored.body[:-1] + b"?"
+
+
 STORES: list[Backend[Store]] = [
     Backend("sqlite", _sqlite_store, _damage_sqlite),
     Backend("firestore", _firestore_store, _damage_firestore),
@@ -187,4 +209,7 @@ STORES: list[Backend[Store]] = [
 QUEUES: list[Backend[Timed[Queue]]] = [Backend("sqlite", _sqlite_queue)]
 BUSES: list[Backend[Bus]] = [Backend("local", _local_bus)]
 JOBS: list[Backend[Bounded]] = [Backend("tasks", _task_jobs)]
-BLOBS: list[Backend[Blobs]] = [Backend("folder", _folder_blobs, _damage_folder)]
+BLOBS: list[Backend[Blobs]] = [
+    Backend("folder", _folder_blobs, _damage_folder),
+    Backend("cloud storage", _cloud_blobs, _damage_object),
+]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -117,10 +118,11 @@ def test_a_question_is_answered_at_once_by_one_request(tmp_path: Path) -> None:
         gemini.was_kept()
 
 
-@pytest.mark.parametrize("scenario", ["dataset", "storm"])
-def test_a_data_set_becomes_a_workbook_whose_figures_are_right(tmp_path: Path, scenario: str) -> None:
+@pytest.mark.proves("P45", "P46")
+@pytest.mark.parametrize("weather", [{}, {"p": 1, "max": 2}], ids=["calm", "storm"])
+def test_a_data_set_becomes_a_workbook_whose_figures_are_right(tmp_path: Path, weather: dict[str, Any]) -> None:
     totals = sales(tmp_path)
-    with strict(scenario) as gemini:
+    with strict("storm" if weather else "dataset", **weather) as gemini:
         terminal = Terminal(tmp_path, gemini.url)
 
         out, err = terminal.auteryn(
@@ -141,7 +143,7 @@ def test_a_data_set_becomes_a_workbook_whose_figures_are_right(tmp_path: Path, s
         assert rows == pytest.approx(totals)
         assert len(sheet._charts) == 1
         gemini.was_kept()
-        assert scenario != "storm" or gemini.world.summary()["faults"] > 0
+        assert bool(weather) == (gemini.world.summary()["faults"] > 0)
 
 
 def test_three_steps_run_side_by_side_and_are_joined(tmp_path: Path) -> None:
@@ -193,6 +195,43 @@ def test_records_are_shown_first_and_then_nothing_is_deleted(tmp_path: Path) -> 
 
         assert out.startswith("Stopped: nothing was deleted")
         gemini.was_kept()
+
+
+def test_a_person_at_the_terminal_is_asked_inline_until_the_answer_is_one(tmp_path: Path) -> None:
+    with strict("approval") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+        screen, typed = pty.openpty()
+        command = [sys.executable, "-m", "auteryn", "run", "--mode", "deep", "Delete the old records"]
+        with subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            env={**terminal.env, "TERM": "xterm"},
+            stdin=typed,
+            stderr=typed,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            os.close(typed)
+            shown(screen, "a number or the text > ")
+            os.write(screen, b"7\n")
+            again = shown(screen, "a number or the text > ")
+            os.write(screen, b"yes, PROCEED\n")
+            shown(screen, "credits")
+            out, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        os.close(screen)
+
+        assert "'7' is none of the options" in again
+        assert (process.returncode, out) == (0, "Done: 3 records deleted after your approval.\n")
+        assert "\x1b[?1049h" not in again, "another screen was opened"
+        gemini.was_kept()
+
+
+def shown(screen: int, words: str) -> str:
+    """Read the terminal up to where it shows these words."""
+    text = ""
+    while words not in text:
+        text += os.read(screen, 4096).decode("utf-8", "replace")
+    return text
 
 
 def test_a_run_that_waits_for_time_stays_attached_until_it_is_done(tmp_path: Path) -> None:

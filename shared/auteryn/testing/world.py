@@ -39,6 +39,9 @@ from auteryn.tools.tool import Tool
 PATIENCE = timedelta(days=30)
 """Virtual time after which something that was waited for counts as never."""
 
+CIRCLES = 60
+"""Slices of one run at one moment that nobody can have meant."""
+
 Around = Callable[[Services], Services]
 
 
@@ -213,10 +216,15 @@ class World:
     async def until(self, run: str, condition: Callable[[Run], bool], patience: timedelta = PATIENCE) -> Run:
         """The run as soon as the condition holds; raises `AssertionError` when virtual patience is over."""
         give_up_at = self.now() + patience
+        still_since, slices = self.now(), (await self.run(run)).slice
         root = (await self.run(run)).root
         watch = self.services.bus.watch(root)
         try:
             while not condition(found := await self.run(run)):
+                if self.now() != still_since:
+                    still_since, slices = self.now(), found.slice
+                if found.slice > slices + CIRCLES:
+                    raise AssertionError(f"{run} goes in circles: {CIRCLES} slices and no time has passed ({found.waits})")
                 if self.now() >= give_up_at:
                     raise AssertionError(f"{run} is {found.status} ({found.waits}) after {patience}")
                 await watch.next(min(give_up_at - self.now(), timedelta(minutes=10)))

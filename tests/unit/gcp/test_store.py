@@ -226,7 +226,7 @@ def test_a_store_that_cannot_be_reached_is_unavailable_and_then_goes_on(tmp_path
             with pytest.raises(Unavailable, match="Firestore") as caught:
                 await opened.store.commit(change(run))
             assert caught.value.__cause__ is not None
-            opened.network.heal()
+            opened.network.faults.heal()
             await opened.store.commit(commit := change(run))
             assert await opened.store.get(run.id) == commit.run
 

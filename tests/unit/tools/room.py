@@ -31,6 +31,7 @@ class Room:
 
     def __init__(self, folder: Path) -> None:
         self.clock = SkippingClock()
+        (folder / "files").mkdir(parents=True, exist_ok=True)
         self.files = Workspace(folder / "files")
         self.store = SqliteStore.open(folder, synchronous="off")
         self.blobs = FolderBlobs(folder / "blobs")

@@ -20,6 +20,7 @@ from auteryn.tools.workspace import HIDDEN, TRASH, Workspace
 def files(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     """Both ways of opening: by the kernel where it can, and folder by folder."""
     (tmp_path / "secret").write_text("secret")
+    (tmp_path / "files").mkdir()
     return Workspace(tmp_path / "files", kernel=request.param)
 
 

@@ -22,7 +22,7 @@ from google.api_core.exceptions import NotFound as Missing
 from auteryn.adapters.embedded.bus import LocalWatch
 from auteryn.adapters.gcp.clients import PerLoop, close_transport, local_channel
 from auteryn.adapters.gcp.faults import CALL_SECONDS, TRANSIENT, from_google, persist
-from auteryn.errors import Invalid
+from auteryn.errors import AuterynError, Invalid
 from auteryn.schema.message import Delta
 from auteryn.schema.record import Record, new_id, to_json
 
@@ -188,7 +188,7 @@ class PubSubBus:
         while True:
             try:
                 await self._pull()
-            except (Missing, *TRANSIENT) as error:
+            except GoogleAPICallError as error:
                 _log.warning("the feed %s is broken, watches poll meanwhile: %s", self._feed, error)
                 self._wake_everybody()
                 await asyncio.sleep(POLL_SECONDS)
@@ -196,7 +196,7 @@ class PubSubBus:
                     await self._reopen_feed()
 
     async def _reopen_feed(self) -> None:
-        with contextlib.suppress(Exception):  # the next pull says what is wrong
+        with contextlib.suppress(AuterynError):  # the next pull says what is wrong
             await self._open_feed()
 
     async def _pull(self) -> None:

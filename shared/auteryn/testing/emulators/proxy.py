@@ -8,26 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import grpc
 import grpc.aio
 
-Fault = Literal["lose", "refuse"]
-"""`lose`: the server has done it, the client is told UNAVAILABLE. `refuse`: the server never hears of it."""
+from auteryn.testing.emulators.faults import Faults
 
 _LARGEST_MESSAGE = 64 * 1024 * 1024
 _OWN = ("grpc-", "content-type", "user-agent", "te")
 """Metadata that each connection makes for itself."""
-
-
-@dataclass
-class _Planned:
-    method: str
-    fault: Fault
-    times: int
-    after: int = 0
 
 
 class Proxy:
@@ -35,20 +25,17 @@ class Proxy:
 
     def __init__(self, to: str) -> None:
         self._to = to
-        self._plan: list[_Planned] = []
+        self.faults = Faults()
         self.calls: Counter[str] = Counter()
         """How often each method was called, the failed ones included: `{"Commit": 2, …}`."""
 
     def lose(self, method: str, times: int = 1, *, after: int = 0) -> None:
-        """So many replies, once `after` calls of this method have passed."""
-        self._plan.append(_Planned(method, "lose", times, after))
+        """So many replies, once `after` calls of this method have passed: it was done, and the client hears UNAVAILABLE."""
+        self.faults.plan(method, "lose", times=times, after=after)
 
     def refuse(self, method: str, times: int = 1, *, after: int = 0) -> None:
-        self._plan.append(_Planned(method, "refuse", times, after))
-
-    def heal(self) -> None:
-        """Nothing more that was planned goes wrong."""
-        self._plan.clear()
+        """So many calls: the server never hears of them."""
+        self.faults.plan(method, "refuse", times=times, after=after)
 
     async def __aenter__(self) -> Proxy:
         limits = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
@@ -68,7 +55,8 @@ class Proxy:
         """One call from its first message to its last."""
         name = method.rpartition("/")[2]
         self.calls[name] += 1
-        fault = self._next_fault(name)
+        planned = self.faults.next(name)
+        fault = planned and planned.kind
         if fault == "refuse":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{name} was not delivered")
         call: Any = self._channel.stream_stream(method)(requests, metadata=_passed_on(context.invocation_metadata()))
@@ -82,17 +70,6 @@ class Proxy:
             await context.abort(error.code(), error.details() or "", error.trailing_metadata() or ())
         if fault == "lose":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"the reply of {name} was lost")
-
-    def _next_fault(self, method: str) -> Fault | None:
-        for planned in self._plan:
-            if planned.method == method and planned.after:
-                planned.after -= 1
-            elif planned.method == method:
-                planned.times -= 1
-                if planned.times == 0:
-                    self._plan.remove(planned)
-                return planned.fault
-        return None
 
 
 class _Everything(grpc.GenericRpcHandler):

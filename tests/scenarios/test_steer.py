@@ -1,0 +1,117 @@
+"""Speaking to a run while it works or waits: nothing said is lost, nothing is heard twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from auteryn.schema import event as e
+from auteryn.testing.clock import START, skipping
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.human import ask_input
+from auteryn.tools.time import wait
+
+HOUR = timedelta(hours=1)
+
+
+def heard(ask: Ask, words: str) -> bool:
+    return words in str(ask.request.contents)
+
+
+@pytest.mark.proves("L5")
+def test_a_steering_message_ends_a_wait_and_is_seen_in_the_next_turn(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "in blue" if heard(ask, "make it blue") else call("wait", until="6h") if ask.turn == 0 else "in red"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[wait]) as world:
+            run = await world.start("Paint")
+            await world.waiting(run)
+            assert await world.say(run, "make it blue")
+            assert not await world.say(run, "make it blue")
+            assert (await world.ended(run)).result == "in blue"
+            assert world.now() - START < timedelta(seconds=5)
+            told = [event for event in await world.events(run) if isinstance(event, e.Told)]
+            assert len(told) == 1 and told[0].message
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5")
+def test_a_queued_message_does_not_end_a_wait_and_is_heard_before_the_end(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "in blue" if heard(ask, "make it blue") else call("wait", until="6h") if ask.turn == 0 else "in red"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[wait]) as world:
+            run = await world.start("Paint")
+            waiting = await world.waiting(run)
+            await world.say(run, "make it blue", queue=True)
+            await world.after(5 * HOUR)
+            assert (await world.run(run)).slice <= waiting.slice + 1
+            ended = await world.ended(run)
+            assert (ended.result, world.now()) == ("in blue", START + 6 * HOUR)
+            said = [event.content["parts"][0].get("text") for event in await world.events(run) if isinstance(event, e.ModelAnswered)]
+            assert said[1:] == ["in red", "in blue"]
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5")
+def test_queued_messages_are_heard_one_by_one_and_survive_a_restart(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return call("wait", until="6h") if ask.turn == 0 else f"said {ask.turn}"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[wait]) as world:
+            run = await world.start("Talk")
+            await world.waiting(run)
+            await world.say(run, "first", queue=True)
+            await world.say(run, "second", queue=True)
+            await world.reopen(after=HOUR)
+            assert (await world.ended(run)).result == "said 3"
+            told = [event.text for event in await world.events(run) if isinstance(event, e.Told)]
+            assert ["first" in told[0], "second" in told[1]] == [True, True] and len(told) == 2
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5")
+def test_a_message_to_a_run_with_an_open_question_withdraws_the_question(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "never mind" if heard(ask, "just decide") else call("ask_input", message="Which colour?")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[ask_input]) as world:
+            run = await world.start("Paint")
+            ask = (await world.asked(run)).asks[0]
+            await world.say(run, "just decide")
+            assert (await world.ended(run)).result == "never mind"
+            doc = await world.services.store.doc("ask", ask.id)
+            assert doc and doc.body["open"] is False
+            answers = [event.answer.how for event in await world.events(run) if isinstance(event, e.AskAnswered)]
+            assert answers == ["withdrawn"]
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5")
+def test_a_message_that_arrives_as_the_run_ends_is_answered_first(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=["done", "done, and blue"]) as world:
+            generate = world.model.generate
+
+            async def slow(*args: object, **given: object) -> object:
+                reply = await generate(*args, **given)  # type: ignore[arg-type]
+                if (await world.run(run)).turns == 0:
+                    await world.say(run, "and blue")
+                return reply
+
+            world.model.generate = slow  # type: ignore[method-assign, assignment]
+            run = await world.start("Paint")
+            assert (await world.ended(run)).result == "done, and blue"
+
+    skipping(story())

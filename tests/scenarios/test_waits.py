@@ -1,0 +1,161 @@
+"""While a run waits it has no process, and what it waits for wakes it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from auteryn.errors import RateLimited, Unavailable
+from auteryn.schema import event as e
+from auteryn.schema.plan import StepDraft
+from auteryn.schema.run import ForPerson, ForRateLimit, ForSteps, Options, UntilTime
+from auteryn.testing.clock import START, skipping
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.human import ask_approval, ask_input
+from auteryn.tools.time import wait
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.proves("P42", "P65", "L4")
+def test_a_timer_wakes_the_run_and_no_slice_runs_meanwhile(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[call("wait", until="6h"), "rested"], tools=[wait]) as world:
+            run = await world.start("Rest")
+            waiting = await world.waiting(run)
+            assert [type(one) for one in waiting.waits] == [UntilTime]
+            assert await world.services.store.lease(run) is None and not world.host.engine.live
+            ended = await world.ended(run)
+            assert (ended.result, world.now()) == ("rested", START + 6 * HOUR)
+            assert ended.slice == 2 and ended.usage.active_ms == 0
+
+    skipping(story())
+
+
+@pytest.mark.proves("P42", "P1")
+def test_waits_survive_that_nobody_hosts_the_folder_when_they_end(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[call("wait", until="6h"), "rested"], tools=[wait]) as world:
+            run = await world.start("Rest")
+            await world.waiting(run)
+            await world.reopen(after=2 * 24 * HOUR)
+            assert (await world.ended(run)).result == "rested"
+            assert world.now() - START < 2 * 24 * HOUR + timedelta(minutes=1)
+
+    skipping(story())
+
+
+@pytest.mark.proves("P60", "P65")
+def test_three_days_for_an_answer_are_no_slice_and_the_answer_wakes_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        question = call("ask_input", message="Which colour?")
+        async with World(tmp_path, model=[question, "blue it is"], tools=[ask_input]) as world:
+            run = await world.start("Ask")
+            asked = await world.asked(run)
+            assert [type(one) for one in asked.waits] == [ForPerson]
+            await world.after(3 * 24 * HOUR)
+            assert (await world.run(run)).slice == asked.slice
+            assert await world.answer(run, "blue")
+            before = world.now()
+            assert (await world.ended(run)).result == "blue it is"
+            assert world.now() - before <= timedelta(seconds=5)
+
+    skipping(story())
+
+
+@pytest.mark.proves("P51")
+def test_a_run_that_waits_for_its_steps_has_no_slice(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "done" if ask.turn or not ask.task.startswith("long") else call("wait", until="3h")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[wait]) as world:
+            run = await world.start("Plan", plan=["long a", "long b"])
+            parent = await world.waiting(run)
+            assert [type(one) for one in parent.waits] == [ForSteps]
+            ended = await world.ended(run)
+            assert ended.status == "completed" and ended.slice <= 3 and world.now() == START + 3 * HOUR
+
+    skipping(story())
+
+
+@pytest.mark.proves("P45", "F31")
+def test_a_429_of_an_hour_is_slept_through_without_a_slice(tmp_path: Path) -> None:
+    async def story() -> None:
+        slow_down = RateLimited("quota", retry_after=HOUR)
+        async with World(tmp_path, model=[slow_down, "at last"]) as world:
+            run = await world.start("Hurry")
+            waiting = await world.waiting(run)
+            assert [type(one) for one in waiting.waits] == [ForRateLimit]
+            await world.after(HOUR - timedelta(minutes=1))
+            assert (await world.run(run)).slice == 1
+            ended = await world.ended(run)
+            assert (ended.result, ended.slice, world.now()) == ("at last", 2, START + HOUR)
+            assert ended.usage.llm_calls == 2
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5", "F31")
+def test_outages_are_waited_out_longer_each_time(tmp_path: Path) -> None:
+    async def story() -> None:
+        down = [Unavailable("503") for _ in range(15)]
+        async with World(tmp_path, model=[*down, "up again"]) as world:
+            run = await world.start("Hello")
+            ended = await world.ended(run)
+            assert ended.result == "up again"
+            assert ended.usage.llm_calls == 16
+            waits = [event.waits[0] for event in await world.events(run) if isinstance(event, e.Left)]
+            spans = [one.at for one in waits if isinstance(one, ForRateLimit)]
+            assert len(spans) == 3 and spans[2] - spans[1] > spans[1] - spans[0]
+
+    skipping(story())
+
+
+@pytest.mark.proves("P48")
+def test_without_auto_retry_the_first_outage_ends_the_run(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[Unavailable("503"), "up again"]) as world:
+            run = await world.start("Hello", options=Options(auto_retry=False))
+            ended = await world.ended(run)
+            assert ended.status == "failed" and ended.failure and ended.failure.reason == "error"
+            assert ended.usage.llm_calls == 1
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11", "P51")
+def test_a_step_waits_for_budget_and_goes_on_with_what_it_is_given(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        if ask.task.startswith("long"):
+            return "long done" if ask.turn >= 5 else call("wait", until="1m")
+        return "done"
+
+    async def story() -> None:
+        plan = [StepDraft(description="long"), StepDraft(description="short", depends_on=(1,))]
+        async with World(tmp_path, model=script, tools=[wait]) as world:
+            run = await world.start("Plan", plan=plan, llm_calls=10)
+            ended = await world.ended(run)
+            assert ended.status == "completed" and ended.usage.llm_calls == 8
+            step = (await world.tree(run))[1]
+            assert "BudgetAsked" in await world.outline(step.id)
+
+    skipping(story())
+
+
+@pytest.mark.proves("P65")
+def test_silence_is_an_answer_only_when_its_time_is_over(tmp_path: Path) -> None:
+    async def story() -> None:
+        question = call("ask_approval", message="Go?", options=["Yes", "No"], timeout="24h", on_timeout="default", default="No")
+        async with World(tmp_path, model=[question, "nobody was there"], tools=[ask_approval]) as world:
+            run = await world.start("Ask")
+            await world.asked(run)
+            ended = await world.ended(run)
+            assert ended.result == "nobody was there" and world.now() == START + 24 * HOUR
+            answers = [event.answer for event in await world.events(run) if isinstance(event, e.AskAnswered)]
+            assert [(one.how, one.value) for one in answers] == [("expired", "No")]
+
+    skipping(story())

@@ -1,0 +1,116 @@
+"""What the terminal shows: safe text, widths, calls in few words, the time line."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from auteryn.cli.labels import LABELS, label
+from auteryn.cli.screen import Screen, clean, columns, fitted
+from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
+from auteryn.schema import event as e
+from auteryn.schema.human import Answer
+from auteryn.tools.builtin import builtin_tools
+
+START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize(
+    "hostile",
+    ["\x1b[2J\x1b[31mred", "a\rb", "back\bspace", "\u202eevil.exe", "\x9b31m", "nul\x00", "\u2066x\u2069", "surrogate \udcff"],
+)
+def test_text_from_outside_cannot_steer_the_terminal(hostile: str) -> None:
+    out = io.StringIO()
+
+    Screen(out).line(hostile)
+
+    assert out.getvalue().endswith("\n")
+    assert all(char.isprintable() for char in out.getvalue().rstrip("\n"))
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "shown"),
+    [
+        ("short", 10, "short"),
+        ("exactly ten", 11, "exactly ten"),
+        ("too long for it", 8, "too lon…"),
+        ("日本語テキスト", 7, "日本語…"),
+    ],
+)
+def test_text_is_cut_by_columns_not_characters(text: str, width: int, shown: str) -> None:
+    assert fitted(text, width) == shown
+    assert columns(fitted(text, width)) <= width
+
+
+def test_off_a_terminal_lines_are_whole_and_without_colour_or_status() -> None:
+    out = io.StringIO()
+    screen = Screen(out)
+
+    screen.parts(("✓ ", "green"), "x" * 300)
+    screen.status("1s")
+
+    assert out.getvalue() == f"✓ {'x' * 300}\n"
+
+
+def test_a_quiet_screen_says_nothing() -> None:
+    out = io.StringIO()
+    screen = Screen(out, quiet=True)
+
+    screen.line("a")
+    screen.parts("b")
+    screen.paragraph("c")
+
+    assert out.getvalue() == ""
+
+
+def test_emoji_and_accents_survive_cleaning() -> None:
+    assert clean("Größe 日本 🚲 naïve") == "Größe 日本 🚲 naïve"
+
+
+def test_a_known_call_reads_like_a_sentence_and_any_other_like_a_call() -> None:
+    assert label("data_query", {"sql": "SELECT  1\nFROM t"}) == "query SELECT 1 FROM t"
+    assert label("note_read", {}) == "read notes"
+    assert label("my_tool", {"city": "Ulm", "days": 3}) == "my_tool(city=Ulm, days=3)"
+    assert label("file_write", {"path": "{x}"}) == "write {x}"
+
+
+def test_labels_use_arguments_the_tools_have() -> None:
+    for one in builtin_tools():
+        if wording := LABELS.get(one.name):
+            wanted = {part.split("}")[0] for part in wording.split("{")[1:]}
+            assert wanted <= one.parameters["properties"].keys(), one.name
+
+
+def test_the_time_line_shows_work_waiting_and_the_kill() -> None:
+    entries = [
+        entry(1, 0, e.SliceStarted(slice=1)),
+        entry(2, 10, e.Logged(level="info", message="at work")),
+        entry(3, 20, e.SliceStarted(slice=2)),
+        entry(4, 30, e.Left(why="waiting")),
+        entry(5, 90, e.AskAnswered(answer=Answer(ask="ask_1", value="Yes", by="Anna", at=START + timedelta(seconds=90)))),
+        entry(6, 91, e.SliceStarted(slice=3)),
+        entry(7, 100, e.RunCompleted(result="done")),
+    ]
+
+    found = lane("run", entries)
+    picture = drawn([found], 56)
+
+    assert [sitting.killed for sitting in found.sittings] == [True, False, False]
+    row = picture[0].removeprefix("run  ")
+    assert row.startswith(WORK)
+    assert row.endswith(WORK)
+    assert row.count(KILL) == 1
+    assert row.index(KILL) < row.index(WAIT)
+    assert picture[1].split() == ["0", "s", "100", "s"]
+    assert waited_for_person(entries) == timedelta(seconds=60)
+
+
+def test_nothing_to_draw_is_nothing() -> None:
+    assert drawn([lane("run", [])], 80) == []
+
+
+def entry(seq: int, second: float, *events: e.AnyEvent) -> e.Entry:
+    return e.Entry(seq=seq, at=START + timedelta(seconds=second), slice=0, commit=f"c_{seq}", events=events)
