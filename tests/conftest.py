@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for mark in item.iter_markers("proves"):
             for name in mark.args:
                 if name not in known:
-                    raise pytest.UsageError(f"{item.nodeid} proves {name!r}, which is no promise, law or failure of {ENTRIES.name}")
+                    raise pytest.UsageError(f"{item.nodeid} proves {name!r}: no promise, law or failure of {ENTRIES.name}")
                 proven.setdefault(name, set()).add(item.nodeid.split("[")[0])
     if config.getoption("--proofs"):
         PROOFS.write_text(table(proven), encoding="utf-8")

@@ -155,9 +155,7 @@ def gemini(settings: Settings, clock: Clock | None = None) -> Model:
     from auteryn.policy.models import chains, thinking_config
 
     models = chains(settings.models)
-    return GeminiModel.from_environment(
-        resolve=models.__getitem__, thinking=thinking_config, clock=clock
-    )
+    return GeminiModel.from_environment(resolve=models.__getitem__, thinking=thinking_config, clock=clock)
 
 
 def _jobs(settings: Settings, queue: Queue, clock: Clock) -> Jobs:

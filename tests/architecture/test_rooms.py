@@ -43,7 +43,7 @@ def test_the_heart_stays_short_enough_to_recite() -> None:
     ("imported", "never"),
     [
         ("auteryn", ("msgspec", "sqlite3", "google.genai", "pydantic", "asyncio")),
-        ("auteryn.compose", ("google.genai", "google.cloud", "pydantic", "duckdb", "xlsxwriter", "click", "httpx2")),
+        ("auteryn.compose", ("google.genai", "google.cloud.firestore_v1", "pydantic", "duckdb", "xlsxwriter", "click", "httpx2")),
         ("auteryn.tools.builtin", ("google.genai", "pydantic", "duckdb", "xlsxwriter", "python_calamine", "vl_convert")),
         ("auteryn.cli.root", ("sqlite3", "google.genai", "msgspec", "auteryn.runtime")),
     ],

@@ -19,7 +19,7 @@ from auteryn import compose
 from auteryn.ports.model import ModelRequest
 from auteryn.runtime.children import born
 from auteryn.schema.event import PlanCreated
-from auteryn.schema.human import Ask, Answer
+from auteryn.schema.human import Answer
 from auteryn.schema.inbox import Answered, answer_message_id
 from auteryn.schema.message import Call, Reply, Tokens
 from auteryn.schema.plan import Plan, Step
@@ -59,7 +59,9 @@ class Fake:
 def said(text: str = "", calls: list | None = None) -> Reply:
     parts = ([{"text": text}] if text else []) + [{"functionCall": {"name": n, "args": a}} for n, a in calls or []]
     found = tuple(Call(name=n, args=a) for n, a in calls or [])
-    return Reply(model="fake", content={"role": "model", "parts": parts}, finish="stop", text=text, calls=found, tokens=Tokens(prompt=9))
+    return Reply(
+        model="fake", content={"role": "model", "parts": parts}, finish="stop", text=text, calls=found, tokens=Tokens(prompt=9)
+    )
 
 
 @tool(effect="idempotent")
@@ -71,8 +73,16 @@ async def work(ctx: ToolContext, q: str, i: int) -> str:
 
 def new_run(name: str, now, **fields) -> Run:
     routing = Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason="bench")
-    return Run(id=name, title="bench", mode="deep", routing=routing, created_at=now, deadline_at=now + timedelta(days=7),
-               limits=Limits(llm_calls=100_000), **fields)
+    return Run(
+        id=name,
+        title="bench",
+        mode="deep",
+        routing=routing,
+        created_at=now,
+        deadline_at=now + timedelta(days=7),
+        limits=Limits(llm_calls=100_000),
+        **fields,
+    )
 
 
 async def ended(host, name: str, until=lambda run: run.terminal) -> Run:
@@ -118,7 +128,9 @@ async def main() -> None:
             run = await services.store.get(name)
             C.mark("wake")
             answer = Answer(ask=run.asks[0].id, value="yes", by="bench", at=host.engine.now())
-            await services.store.send(name, Answered(id=answer_message_id(run.asks[0].id), sent_at=host.engine.now(), answer=answer))
+            await services.store.send(
+                name, Answered(id=answer_message_id(run.asks[0].id), sent_at=host.engine.now(), answer=answer)
+            )
             await services.queue.enqueue(name, host.engine.now())
             await ended(host, name)
     await host.close()

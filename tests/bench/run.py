@@ -2,8 +2,9 @@
 
     python tests/bench/run.py [w1 long w2 w3 w4 w6]          # tables on standard output
 
-Reads the peers' harness where it lies (`AUTERYN_SHARED`, else `../shared`). `BENCH_ROOT` holds the peers' environments; they are
-made on first use. `PEERS` picks some by name, `REPS` the repetitions. Reported, never asserted: a busy machine proves nothing.
+Reads the peers' harness where it lies (`AUTERYN_SHARED`, else `../shared`). `BENCH_ROOT` holds the peers' environments; they
+are made on first use. `PEERS` picks some by name, `REPS` the repetitions. Reported, never asserted: a busy machine proves
+nothing.
 """
 
 from __future__ import annotations
@@ -85,8 +86,15 @@ def waiting(bench) -> None:
             elif kind == "model" and began:
                 took.append((at - began) / 1e6)
                 began = None
-        bench.emit(w="w6", peer=label, runs=count, create_s=round(result.get("wall", 0), 1), db_mb=round(bench.du(folder) / 2**20, 1),
-                   wake_ms=bench.med(took), rss_mb=result.get("rss_mb"))
+        bench.emit(
+            w="w6",
+            peer=label,
+            runs=count,
+            create_s=round(result.get("wall", 0), 1),
+            db_mb=round(bench.du(folder) / 2**20, 1),
+            wake_ms=bench.med(took),
+            rss_mb=result.get("rss_mb"),
+        )
 
 
 if __name__ == "__main__":

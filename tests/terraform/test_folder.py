@@ -11,7 +11,7 @@ import pytest
 from auteryn.policy import cloud
 from auteryn.policy.modes import DEEP, FAST
 from terraform.deployments import DEPLOYMENTS, Standing
-from terraform.folder import PROJECT, SOURCE, Folder
+from terraform.folder import PROJECT, SOURCE, Folder, terraform
 from terraform.schema import DECLARED, load
 
 Stand = Callable[[str], Standing]
@@ -19,6 +19,13 @@ Stand = Callable[[str], Standing]
 
 def test_the_folder_is_formatted(environ: dict[str, str]) -> None:
     Folder(SOURCE, environ).run("fmt", "-check", "-recursive", "-diff")
+
+
+def test_without_the_cli_the_tests_fail_and_say_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(pytest.fail.Exception, match="no `terraform` on PATH"):
+        terraform()
 
 
 def test_the_folder_is_valid_without_a_warning(folder: Folder) -> None:

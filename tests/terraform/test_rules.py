@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from auteryn.policy import cloud
+from auteryn.policy.modes import DEEP
 from terraform.deployments import DEPLOYMENTS, Standing
-from terraform.rules import RULES, Rule
+from terraform.rules import RULES, Rule, seconds
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,6 +23,13 @@ def test_a_rule_holds(name: str, rule: Rule, standing: Callable[[str], Standing]
     world = standing(name).plan.world
 
     assert list(rule(world, DEPLOYMENTS[name].given)) == []
+
+
+@pytest.mark.proves("P19")
+def test_an_execution_of_the_job_has_deeps_two_hours_and_no_second_try(standing: Callable[[str], Standing]) -> None:
+    jobs = [job["template"][0]["template"][0] for job in standing("first").plan.world.of("cloud_run_v2_job")]
+
+    assert [(job["timeout"], job["max_retries"]) for job in jobs] == [(seconds(DEEP.slice_time), 0)] * 2
 
 
 VARIABLE = re.compile(r"(AUTERYN|CLOUD_RUN|FIRESTORE|FUNCTION|GEMINI|GOOGLE|K|PUBSUB|STORAGE)_[A-Z_]+")

@@ -18,8 +18,8 @@ async def conclude(mind: Mind) -> Facts:
     Empty while children are at work: then `mind.wait_for` says so.
     """
     run, thread = mind.run, mind.thread
-    if mind.queued:
-        message = mind.queued.pop(0)
+    if run.queued:
+        message = run.queued[0]
         return (e.Told(text=message.text, why="message", message=message.id, by=message.by),)
     if not _children_over(run):
         if run.plan and (review := needs_review(run.plan)) and not running(run.plan):
@@ -42,7 +42,7 @@ def nothing_left(mind: Mind) -> bool:
     """A final text would end the run at once: nobody is waiting to speak, nothing is at work, nothing is to be verified."""
     run = mind.run
     return not (
-        mind.queued or run.options.deliverables or run.schedules or (run.plan and (not over(run.plan) or _unreported(mind)))
+        run.queued or run.options.deliverables or run.schedules or (run.plan and (not over(run.plan) or _unreported(mind)))
     )
 
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from auteryn.agent.thread import Thread
 from auteryn.ports import Services
 from auteryn.schema.event import AnyEvent
-from auteryn.schema.inbox import UserMessage
 from auteryn.schema.message import Delta, Tokens
 from auteryn.schema.run import Run, Wait
 from auteryn.tools.registry import Registry
@@ -44,8 +43,6 @@ class Mind:
     """When this slice has to be over."""
     anchor: datetime
     """What relative waits count from: the timer that just rang, else the moment the run or slice began."""
-    queued: list[UserMessage] = field(default_factory=list[UserMessage])
-    """Messages that are applied when the run would otherwise end."""
     notes: list[tuple[str, str]] | None = None
     """Sections `constraints` and `decisions`, read again after a note was written."""
     wait_for: list[Wait] = field(default_factory=list[Wait])

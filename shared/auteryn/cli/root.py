@@ -5,11 +5,9 @@ Nothing heavy may be imported here: `auteryn --help` reads this file and click, 
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -61,13 +59,13 @@ MODULES = (
 """Where a command is, if its module is not named like it."""
 
 
-@dataclass(slots=True)
 class Common:
     """The options every command has, before or after its name."""
 
-    home: str | None = None
-    json: bool = False
-    quiet: bool = False
+    __slots__ = ("home", "json", "quiet")
+
+    def __init__(self, home: str | None = None, *, json: bool = False, quiet: bool = False) -> None:
+        self.home, self.json, self.quiet = home, json, quiet
 
 
 class LazyGroup(click.Group):
@@ -84,6 +82,8 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            import difflib
+
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
             hint = f"did you mean `auteryn {near[0]}`?" if near else "`auteryn --help` lists the commands"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)

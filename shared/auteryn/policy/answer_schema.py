@@ -130,7 +130,9 @@ def compiled(pattern: str, field: str = "validation") -> re.Pattern[str]:
     try:
         return engine.compile(pattern, options)
     except engine.error as error:
-        raise Invalid(field, pattern, f"is no pattern RE2 understands (no lookaround nor back-references): {error.args[0].decode()}") from error
+        raise Invalid(
+            field, pattern, f"is no pattern RE2 understands (no lookaround nor back-references): {error.args[0].decode()}"
+        ) from error
 
 
 def _types(schema: Schema) -> tuple[str, ...]:

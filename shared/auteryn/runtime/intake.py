@@ -15,7 +15,7 @@ from auteryn.schema import inbox as m
 from auteryn.schema.change import Send
 from auteryn.schema.human import Answer
 from auteryn.schema.record import derived_id
-from auteryn.schema.run import ForPerson, Run
+from auteryn.schema.run import ForPerson, Queued, Run
 
 
 @dataclass(slots=True)
@@ -25,7 +25,6 @@ class Intake:
     events: list[e.AnyEvent] = field(default_factory=list[e.AnyEvent])
     consumed: list[str] = field(default_factory=list[str])
     sends: list[Send] = field(default_factory=list[Send])
-    queued: list[m.UserMessage] = field(default_factory=list[m.UserMessage])
     cancel: m.Cancel | None = None
     halted: e.RunFailed | None = None
     closed: set[str] = field(default_factory=set[str])
@@ -41,8 +40,7 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
             case m.Cancel():
                 out.cancel = out.cancel or message
             case m.UserMessage(mode="queue"):
-                out.consumed.pop()
-                out.queued.append(message)
+                out.events.append(e.MessageQueued(message=Queued(id=message.id, text=message.text, by=message.by)))
             case m.UserMessage():
                 out.events += _interrupted(thread, out, "interrupted by a message from the owner", message.sent_at)
                 text = f"Message from the owner: {message.text}"

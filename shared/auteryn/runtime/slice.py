@@ -170,7 +170,6 @@ class Slice:
             await self.services.store.send(self.run.id, silence)
         messages = await self.services.store.inbox(self.run.id)
         intake = take_in(self.run, self.mind.thread, messages, now)
-        self.mind.queued = intake.queued
         if intake.cancel:
             await self._cancel(intake)
         elif intake.halted:
@@ -221,7 +220,7 @@ class Slice:
         change = Change(
             run=run,
             entry=entry,
-            consumed=(*consumed, *(fact.message for fact in facts if isinstance(fact, e.Told) and fact.message)),
+            consumed=consumed,
             sends=sends,
             children=children,
             docs=asks_index(self.run, run, events, now),

@@ -13,7 +13,7 @@ from auteryn.schema.human import Answer, Ask
 from auteryn.schema.message import Content, Tokens
 from auteryn.schema.plan import Plan, StepChange
 from auteryn.schema.record import Record
-from auteryn.schema.run import Artifact, FailReason, Input, Run, Schedule, Share, Usage, Verdict, Wait
+from auteryn.schema.run import Artifact, FailReason, Input, Queued, Run, Schedule, Share, Usage, Verdict, Wait
 
 
 class Event(Record, tag_field="kind"):
@@ -136,6 +136,12 @@ class Told(Event, tag="told"):
     message: str | None = None
     """Id of the inbox message it came from."""
     by: str = ""
+
+
+class MessageQueued(Event, tag="message_queued"):
+    """Said for later: the model hears of it when the run would otherwise end."""
+
+    message: Queued
 
 
 class Compacted(Event, tag="compacted"):
@@ -343,6 +349,7 @@ AnyEvent = (
     | ModelAnswered
     | ModelFailed
     | Told
+    | MessageQueued
     | Compacted
     | CallStarted
     | CallAnswered

@@ -178,7 +178,10 @@ class _Draft:
                 kept = tuple(a for a in self.now("artifacts") if a.path != event.artifact.path)
                 put["artifacts"] = (*kept, event.artifact)
                 self.used(storage=event.credits)
+            case e.MessageQueued():
+                put["queued"] = (*self.now("queued"), event.message)
             case e.Told():
+                put["queued"] = tuple(said for said in self.now("queued") if said.id != event.message)
                 put["over_time"] = self.now("over_time") or event.why == "deadline"
             case e.CallStarted() | e.Notified() | e.BudgetAsked() | e.Logged():
                 pass

@@ -198,6 +198,15 @@ class Schedule(Record):
         return self.next_index >= self.ticks and not self.running
 
 
+class Queued(Record):
+    """What somebody said to a run for when it would otherwise end or wait for good."""
+
+    id: str
+    """Of the message."""
+    text: str
+    by: str
+
+
 class Failure(Record):
     reason: FailReason
     message: str
@@ -230,6 +239,8 @@ class Run(Record):
     waits: tuple[Wait, ...] = ()
     asks: tuple[Ask, ...] = ()
     """Open ones."""
+    queued: tuple[Queued, ...] = ()
+    """Not yet heard, in order."""
     plan: Plan | None = None
     schedules: tuple[Schedule, ...] = ()
     shares: dict[str, Share] = {}

@@ -84,6 +84,8 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
             return "warning", f"the model did not answer ({event.reason}): {_short(event.message)}"
         case e.Told():
             return "info", f"told ({event.why}): {_short(event.text)}"
+        case e.MessageQueued():
+            return "info", f"{event.message.by} says for later: {_short(event.message.text)}"
         case e.Compacted():
             return "info", f"conversation summarised at {event.prompt_tokens:,} tokens"
         case e.CallStarted():

@@ -213,7 +213,5 @@ def certificate(reports: Iterable[Report]) -> str:
         f"{r.states_compared:>9}{r.effects_doubled:>9}{r.unknowns_told:>10}  {'holds' if r.holds else 'BROKEN'}"
         for r in reports
     ]
-    head = (
-        f"{'scenario':<12}{'points':>7}{'kills':>7}{'doubles':>9}{'mail':>8}{'zombies':>9}{'states':>9}{'twice':>9}{'unknown':>10}"
-    )
+    head = f"{'scenario':<12}{'points':>7}{'kills':>7}{'doubles':>9}{'mail':>8}{'zombies':>9}{'states':>9}{'twice':>9}{'unknown':>10}"
     return "\n".join([head, *rows])

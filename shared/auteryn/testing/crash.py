@@ -188,7 +188,9 @@ class _Mortal:
 
         async def call(*args: Any, **given: Any) -> Any:
             fate.point(f"before {label}")
-            done = await (self._handed_over(label, found, *args) if label in MESSAGES else self._done(label, found, *args, **given))
+            done = await (
+                self._handed_over(label, found, *args) if label in MESSAGES else self._done(label, found, *args, **given)
+            )
             fate.check()
             if fate.watch and self._room == "store":
                 await fate.watch(self._services)
@@ -261,7 +263,9 @@ async def played(scenario: Scenario, home: Path, fate: Fate, **world: Any) -> st
     """The scenario's run, at its end: one process with this fate, from open to close."""
     _FATE.set(fate)
     tools = [mortal_tool(tool) for tool in scenario.tools]
-    async with World(home, **{"model": scenario.model(), "tools": tools, "around": mortal(fate), **scenario.settings, **world}) as here:
+    async with World(
+        home, **{"model": scenario.model(), "tools": tools, "around": mortal(fate), **scenario.settings, **world}
+    ) as here:
         return await scenario.play(here)
 
 

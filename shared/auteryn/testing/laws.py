@@ -24,7 +24,10 @@ ENDS = (e.RunCompleted, e.RunFailed, e.RunCancelled)
 async def state_of(world: World, root: str) -> dict[str, Any]:
     """What a tree has come to. Counters and times that honestly differ after a crash are left out."""
     notes = folded(await world.services.store.docs("note", root))
-    return {"runs": {run.id: _came_to(run) for run in await world.tree(root)}, "notes": {k: sorted(v) for k, v in notes.items()}}
+    return {
+        "runs": {run.id: _came_to(run) for run in await world.tree(root)},
+        "notes": {k: sorted(v) for k, v in notes.items()},
+    }
 
 
 def _came_to(run: Run) -> dict[str, Any]:
@@ -139,7 +142,9 @@ async def stranded(services: Services) -> list[str]:
     """Runs that nobody works on and nobody would ever come back to (L4)."""
     store, now = services.store, services.clock.now()
     coming = set(await store.due(now + FAR, limit=1_000_000))
-    return [f"{run} is stranded" for run in await _unfinished(store) if run not in coming and not await _is_held(store, run, now)]
+    return [
+        f"{run} is stranded" for run in await _unfinished(store) if run not in coming and not await _is_held(store, run, now)
+    ]
 
 
 async def _is_held(store: Store, run: str, now: Any) -> bool:

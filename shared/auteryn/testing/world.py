@@ -160,7 +160,9 @@ class World:
 
     async def say(self, run: str, text: str, *, queue: bool = False, id: str | None = None) -> bool:
         mode = "queue" if queue else "steer"
-        return await self.tell(run, m.UserMessage(id=id or derived_id("said", run, text), sent_at=self.now(), text=text, mode=mode))
+        return await self.tell(
+            run, m.UserMessage(id=id or derived_id("said", run, text), sent_at=self.now(), text=text, mode=mode)
+        )
 
     async def cancel(self, run: str, *, id: str = "cancel") -> bool:
         return await self.tell(run, m.Cancel(id=id, sent_at=self.now()))

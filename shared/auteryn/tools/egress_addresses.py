@@ -37,7 +37,9 @@ _ISATAP = (0x5EFE, 0x0200_5EFE)
 
 _METADATA = frozenset({"169.254.169.254", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"})
 _METADATA_NETS = (IPv4Network("169.254.0.0/16"), IPv6Network("fe80::/10"))
-_METADATA_HOSTS = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"})
+_METADATA_HOSTS = frozenset(
+    {"metadata", "metadata.google.internal", "metadata.goog", "instance-data", "instance-data.ec2.internal"}
+)
 
 _NETS_V4 = [(IPv4Network(net), why) for why, nets in _V4.items() for net in nets]
 _NETS_V6 = [(IPv6Network(net), why) for why, nets in _V6.items() for net in nets]

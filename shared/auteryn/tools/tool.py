@@ -22,6 +22,7 @@ from auteryn.ports.model import Declaration
 from auteryn.schema.event import AnyEvent
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run, Wait
+from auteryn.tools.egress import Egress
 
 if TYPE_CHECKING:
     from auteryn.tools.registry import Registry
@@ -70,6 +71,8 @@ class ToolContext:
     registry: Registry
     shown: set[str] = field(default_factory=set[str])
     """Names of tools declared to the model so far; `tool_search` adds to it."""
+    egress: Egress = field(default_factory=Egress)
+    """The way out: what a tool sends anywhere goes through it."""
     anchor: datetime | None = None
     """Where the run's rhythm stands: the last wait's own time, or the run's start. None = now."""
     logged: list[tuple[Level, str]] = field(default_factory=list[tuple[Level, str]])

@@ -21,7 +21,7 @@ from google.api_core.exceptions import NotFound as Missing
 
 from auteryn.adapters.embedded.faults import from_os
 from auteryn.adapters.gcp.faults import PATIENCE, from_google
-from auteryn.errors import Corrupt, NotFound, Unavailable
+from auteryn.errors import AuterynError, Corrupt, NotFound, Unavailable
 
 LOOK_FIRST_BYTES = 1 << 20
 """From here on a look whether the object exists costs less than sending it for nothing."""
@@ -41,9 +41,16 @@ class CloudBlobs:
     """
 
     def __init__(
-        self, bucket: str, *, prefix: str = "blobs/", endpoint: str | None = None, renew_after: timedelta | None = None
+        self,
+        bucket: str,
+        *,
+        prefix: str = "blobs/",
+        endpoint: str | None = None,
+        renew_after: timedelta | None = None,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self.bucket, self._prefix, self._endpoint, self._renew_after = bucket, prefix, endpoint, renew_after
+        self._patience_s = patience.total_seconds()
         self._made: Any = None
         self._making = threading.Lock()
 
@@ -153,11 +160,10 @@ class CloudBlobs:
                     self._made = storage.Client("local", credentials=AnonymousCredentials(), client_options=options)
             return self._made
 
-    @staticmethod
-    def _patience() -> dict[str, Any]:
+    def _patience(self) -> dict[str, Any]:
         from google.cloud.storage.retry import DEFAULT_RETRY
 
-        return {"timeout": CALL_SECONDS, "retry": DEFAULT_RETRY.with_timeout(PATIENCE.total_seconds())}
+        return {"timeout": CALL_SECONDS, "retry": DEFAULT_RETRY.with_timeout(self._patience_s)}
 
 
 def _digests(body: bytes | Path) -> tuple[str, str, int]:
@@ -193,9 +199,25 @@ def _translated(bucket: str, file: str = "") -> Generator[None]:
         raise
     except GoogleAPICallError as error:
         raise from_google(error, bucket) from error
-    except (RetryError, requests.exceptions.RequestException) as error:
+    except RetryError as error:
+        raise _given_up(error, bucket) from error
+    except requests.exceptions.RequestException as error:
         raise Unavailable(f"{bucket} did not answer: {error}") from error
     except FileNotFoundError as error:
         raise NotFound(f"no file {error.filename!r}") from error
     except OSError as error:
         raise from_os(error, Path(file or error.filename or ".")) from error
+
+
+def _given_up(error: RetryError, bucket: str) -> AuterynError:
+    """What the last of many tries met."""
+    from google.api_core import exceptions as known
+
+    exceptions: Any = known
+    last: Any = error.cause
+    status = getattr(getattr(last, "response", None), "status_code", None)
+    if status is not None:
+        last = exceptions.from_http_status(status, str(last))
+    return (
+        from_google(last, bucket) if isinstance(last, GoogleAPICallError) else Unavailable(f"{bucket} did not answer: {last}")
+    )

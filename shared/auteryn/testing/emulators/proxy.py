@@ -39,7 +39,7 @@ class Proxy:
 
     async def __aenter__(self) -> Proxy:
         limits = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
-        self._channel = grpc.aio.insecure_channel(self._to, options=limits)
+        self._channel: Any = grpc.aio.insecure_channel(self._to, options=limits)
         self._server = grpc.aio.server(options=limits)
         self._server.add_generic_rpc_handlers([_Everything(self)])
         port = self._server.add_insecure_port("127.0.0.1:0")
@@ -59,7 +59,7 @@ class Proxy:
         fault = planned and planned.kind
         if fault == "refuse":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{name} was not delivered")
-        call: Any = self._channel.stream_stream(method)(requests, metadata=_passed_on(context.invocation_metadata()))
+        call = self._channel.stream_stream(method)(requests, metadata=_passed_on(context.invocation_metadata()))
         try:
             async for reply in call:
                 if fault != "lose":
@@ -85,8 +85,8 @@ class _Everything(grpc.GenericRpcHandler):
             async for reply in self._proxy.forward(method, requests, context):
                 yield reply
 
-        handler: Any = grpc.stream_stream_rpc_method_handler(forward)
-        return handler
+        handlers: Any = grpc
+        return handlers.stream_stream_rpc_method_handler(forward)
 
 
 def _passed_on(metadata: Any) -> Sequence[tuple[str, Any]]:

@@ -41,6 +41,8 @@ class Storage:
         self.objects: dict[Key, Stored] = {}
         self.faults = Faults()
         self.requests = 0
+        self.always: int | None = None
+        """A status that answers everything."""
         self._generation = 0
         self._lock = threading.Lock()
         self._uploads: dict[str, _Upload] = {}
@@ -129,16 +131,18 @@ def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
             split = urlsplit(self.path)
             self.place, self.query = split.path, {name: values[0] for name, values in parse_qs(split.query).items()}
             self.body = self._read()
+            self._say(self._answer(act))
+
+        def _answer(self, act: Callable[[], _Answer]) -> _Answer:
             fault = storage.faults.next(self._point())
+            kind = fault and fault.kind
+            if storage.always or kind in ("refuse", "busy"):
+                return _Answer(storage.always or (429 if kind == "busy" else 503), "as planned")
             try:
-                answer = _Answer(503, "refused") if fault and fault.kind == "refuse" else act()
+                answer = act()
             except _Answer as refusal:
                 answer = refusal
-            if fault and fault.kind == "busy":
-                answer = _Answer(429, "busy")
-            if fault and fault.kind == "lose":
-                answer = _Answer(503, "the reply was lost")
-            self._say(answer)
+            return _Answer(503, "the reply was lost") if kind == "lose" else answer
 
         def _point(self) -> str:
             return "upload" if "/upload/" in self.place else "download" if self.query.get("alt") == "media" else "look"
@@ -169,7 +173,10 @@ def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
             stored = storage.find(key)
             if self.query.get("alt") != "media":
                 return _Answer(200, body=_described(key, stored), headers={"Content-Type": "application/json"})
-            headers = {"Content-Type": stored.content_type, "X-Goog-Hash": f"crc32c={_crc32c(stored.body)},md5={_md5(stored.body)}"}
+            headers = {
+                "Content-Type": stored.content_type,
+                "X-Goog-Hash": f"crc32c={_crc32c(stored.body)},md5={_md5(stored.body)}",
+            }
             headers["X-Goog-Generation"] = str(stored.generation)
             wanted = _RANGE.match(self.headers.get("Range", ""))
             if not wanted or not stored.body:
