@@ -14,8 +14,9 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -30,11 +31,14 @@ from auteryn.adapters.embedded.jobs import TaskJobs
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.adapters.gcp.blobs import CloudBlobs
+from auteryn.adapters.gcp.queue import CloudTasksQueue
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.ports import Blobs, Bus, Clock, Jobs, Queue, Store
 from auteryn.schema.record import Record
 from auteryn.testing.emulators.servers import FIRESTORE, host_of
 from auteryn.testing.emulators.storage import Storage
+from auteryn.testing.emulators.target import Request, Target
+from auteryn.testing.emulators.tasks import CloudTasks
 
 P = TypeVar("P")
 
@@ -65,6 +69,10 @@ class Place(Generic[P]):
         self.backend.damage(self.folder, what)
 
 
+_around: ContextVar[contextlib.AsyncExitStack] = ContextVar("around")
+"""What stands around one test: services that outlive the processes opened in it."""
+
+
 def on_every(backends: list[Backend[Any]]) -> Callable[[Callable[[Place[Any]], Awaitable[None]]], Callable[..., None]]:
     """Turn `async def test(place)` into one test for each backend."""
 
@@ -72,7 +80,9 @@ def on_every(backends: list[Backend[Any]]) -> Callable[[Callable[[Place[Any]], A
         @pytest.mark.parametrize("backend", backends, ids=lambda backend: backend.name)
         def run(backend: Backend[Any], tmp_path: Path) -> None:
             async def main() -> None:
-                await asyncio.wait_for(test(Place(backend, tmp_path / "place")), HANG)
+                async with contextlib.AsyncExitStack() as around:
+                    _around.set(around)
+                    await asyncio.wait_for(test(Place(backend, tmp_path / "place")), HANG)
 
             asyncio.run(main())
 
@@ -202,11 +212,56 @@ def _damage_object(place: Path, sha256: str) -> None:
     stored.body = stored.body[:-1] + b"?"
 
 
+@dataclass
+class _Delivered:
+    """A queue whose tasks arrive by HTTP while it has started: what the function `dispatch` does."""
+
+    queue: CloudTasksQueue
+    target: Target
+
+    async def enqueue(self, run: str, at: datetime) -> None:
+        await self.queue.enqueue(run, at)
+
+    def on_wake(self, handler: Callable[[str], Awaitable[None]]) -> None:
+        self.queue.on_wake(handler)
+
+    async def start(self) -> None:
+        async def handle(request: Request) -> int:
+            await self.queue.receive(request.body)
+            return 204
+
+        self.target.handler = handle
+
+    async def close(self) -> None:
+        self.target.handler = None
+        await self.target.drop()
+        await self.queue.close()
+
+
+_tasks: dict[Path, tuple[CloudTasks, Target]] = {}
+
+
+@asynccontextmanager
+async def _cloud_tasks(place: Path) -> AsyncGenerator[Timed[Queue]]:
+    name, clock = f"projects/{_project(place)}/locations/here/queues/wakes", SystemClock()
+    if place not in _tasks:
+        tasks, target = await _around.get().enter_async_context(CloudTasks(clock)), Target()
+        tasks.add_queue(name)
+        _tasks[place] = tasks, await _around.get().enter_async_context(target)
+        _around.get().callback(_tasks.pop, place)
+    tasks, target = _tasks[place]
+    queue = _Delivered(CloudTasksQueue(name, clock, url=f"{target.url}/wake", host=tasks.host), target)
+    try:
+        yield Timed[Queue](port=queue, clock=clock)
+    finally:
+        await queue.close()
+
+
 STORES: list[Backend[Store]] = [
     Backend("sqlite", _sqlite_store, _damage_sqlite),
     Backend("firestore", _firestore_store, _damage_firestore),
 ]
-QUEUES: list[Backend[Timed[Queue]]] = [Backend("sqlite", _sqlite_queue)]
+QUEUES: list[Backend[Timed[Queue]]] = [Backend("sqlite", _sqlite_queue), Backend("cloud tasks", _cloud_tasks)]
 BUSES: list[Backend[Bus]] = [Backend("local", _local_bus)]
 JOBS: list[Backend[Bounded]] = [Backend("tasks", _task_jobs)]
 BLOBS: list[Backend[Blobs]] = [

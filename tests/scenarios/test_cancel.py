@@ -11,8 +11,9 @@ import pytest
 
 from auteryn.schema import event as e
 from auteryn.testing.clock import START, skipping
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scripted import Ask, Line, call, safety
 from auteryn.testing.world import World
+from auteryn.tools.plan import plan_create
 from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 
@@ -113,15 +114,19 @@ def test_a_cancelled_run_hears_nothing_more(tmp_path: Path) -> None:
 @pytest.mark.proves("L10")
 def test_a_run_that_fails_takes_its_steps_along(tmp_path: Path) -> None:
     def script(ask: Ask) -> Line:
-        return call("wait", until="2d") if ask.turn == 0 else "late"
+        if not ask.task.startswith("Plan"):
+            return call("wait", until="1d")
+        return safety() if ask.turn else call("plan_create", goal="Rest", steps=[{"description": "a"}, {"description": "b"}])
 
     async def story() -> None:
-        async with World(tmp_path, model=script, tools=[wait]) as world:
-            run = await world.start("Plan", plan=["a", "b"], max_duration=HOUR)
+        async with World(tmp_path, model=script, tools=[wait, plan_create]) as world:
+            run = await world.start("Plan")
+            await world.waiting(run)
+            await world.say(run, "what now?")
             ended = await world.ended(run)
-            assert ended.status == "failed" or ended.over_time
-            await world.after(HOUR)
-            assert all(one.terminal for one in await world.tree(run))
+            assert ended.failure and ended.failure.reason == "model_refused"
+            steps = [await world.ended(one.id, timedelta(minutes=1)) for one in await world.tree(run)]
+            assert [one.status for one in steps] == ["failed", "cancelled", "cancelled"]
 
     skipping(story())
 

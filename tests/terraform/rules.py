@@ -291,25 +291,31 @@ def _token(target: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def indexes_equal_the_codes(world: World, given: Given) -> Iterator[str]:
-    indexes = {
-        (one["collection"], tuple((f["field_path"], f["order"]) for f in one["fields"]), one["query_scope"])
-        for one in world.of("firestore_index")
+    fields = list(world.of("firestore_field"))
+    scopes = {_place(one): {index["query_scope"] for index in one["index_config"][0]["indexes"]} for one in fields}
+    found = {
+        "indexes": {
+            (one["collection"], tuple((field["field_path"], field["order"]) for field in one["fields"]), one["query_scope"])
+            for one in world.of("firestore_index")
+        },
+        "indexed fields": {place: own for place, own in scopes.items() if own},
+        "unindexed": {_place(one) for one in fields if not one["ttl_config"] and not scopes[_place(one)]},
+        "expiring": {_place(one) for one in fields if one["ttl_config"]},
     }
-    unindexed = {(one["collection"], one["field"]) for one in world.of("firestore_field") if not one["ttl_config"]}
-    expiring = {(one["collection"], one["field"]) for one in world.of("firestore_field") if one["ttl_config"]}
-    found = {"indexes": indexes, "unindexed": unindexed, "expiring": expiring}
     wanted = {
-        "indexes": {(one.collection, one.fields, one.scope) for one in cloud.INDEXES},
+        "indexes": {(one.collection, one.fields, "COLLECTION") for one in cloud.INDEXES},
+        "indexed fields": {(one.collection, one.field): set(one.scopes) for one in cloud.FIELD_INDEXES},
         "unindexed": set(cloud.UNINDEXED),
         "expiring": {(collection, cloud.EXPIRES_FIELD) for collection in cloud.EXPIRING},
     }
     yield from differences(found, wanted)
-    for one in world.of("firestore_field"):
-        if [config["indexes"] for config in one["index_config"]] != [[]]:
-            yield f"{one.address} is indexed"
     for one in world.of("firestore_field", "firestore_index"):
         if one["database"] != cloud.DATABASE:
             yield f"{one.address} is in the database {one['database']}"
+
+
+def _place(one: Resource) -> tuple[str, str]:
+    return one["collection"], one["field"]
 
 
 def one_image_starts_three_ways(world: World, given: Given) -> Iterator[str]:

@@ -104,7 +104,10 @@ PLANTED = {
         '["status", "ASCENDING"], ["created_at", "ASCENDING"]',
         rules.indexes_equal_the_codes,
     ),
-    "a body in the index": Planted("store.tf", '"journal/body", ', "", rules.indexes_equal_the_codes),
+    "an index within one run only": Planted(
+        "store.tf", '["COLLECTION", "COLLECTION_GROUP"]', '["COLLECTION"]', rules.indexes_equal_the_codes
+    ),
+    "a body in the index": Planted("store.tf", '    "journal/body",\n', "", rules.indexes_equal_the_codes),
     "a function the framework cannot find": Planted(
         "locals.tf", "--target=dispatch", "--target=main", rules.one_image_starts_three_ways
     ),

@@ -166,7 +166,7 @@ def _plan_said(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
     if over(plan):
         return [_answered(call, plan_report(plan))]
     if review and not running(plan):
-        return [_answered(call, plan_report(plan)), e.PlanReviewed(steps=review)]
+        return [_answered(call, plan_report(plan))]  # reviewed when the planner has answered it, not before
     return []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from auteryn.agent.mind import Facts, Mind
-from auteryn.agent.prompt import MISSING_DELIVERABLES, children_report
+from auteryn.agent.prompt import MISSING_DELIVERABLES, children_report, review_request
 from auteryn.plan.scheduler import needs_review, over, running
 from auteryn.policy.limits import DELIVERABLE_REMINDERS
 from auteryn.schema import event as e
@@ -23,7 +23,9 @@ async def conclude(mind: Mind) -> Facts:
         return (e.Told(text=message.text, why="message", message=message.id, by=message.by),)
     if not _children_over(run):
         if run.plan and (review := needs_review(run.plan)) and not running(run.plan):
-            return (e.Told(text=children_report(run), why="report"), e.PlanReviewed(steps=review))
+            if thread.review_shown:
+                return (e.PlanReviewed(steps=review),)
+            return (e.Told(text=review_request(run.plan), why="review"),)
         mind.wait_for.append(ForSteps())
         return ()
     if _unreported(mind):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -91,8 +92,6 @@ def plan_report(plan: Plan) -> dict[str, object]:
 
 def children_report(run: Run) -> str:
     """What the model is told when steps or schedules ended while no call was waiting for them."""
-    import json
-
     parts = list[str]()
     if run.plan:
         parts.append("The plan has ended:\n" + json.dumps(plan_report(run.plan), ensure_ascii=False, indent=1))
@@ -104,6 +103,12 @@ def children_report(run: Run) -> str:
             f"Last result: {schedule.last_result or 'none'}"
         )
     return "\n\n".join(parts) + "\n\nGive the final result of the task now."
+
+
+def review_request(plan: Plan) -> str:
+    """What the planner is told when a step it wanted to see has ended and the plan is not over."""
+    report = json.dumps(plan_report(plan), ensure_ascii=False, indent=1)
+    return f"The plan so far:\n{report}\n\nLook at the results; change what has not started if need be. The plan then goes on."
 
 
 def step_context(goal: str, step: Step, plan: Plan) -> str:

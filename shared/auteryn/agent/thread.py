@@ -72,6 +72,8 @@ class Thread:
     """How often missing deliverables were pointed out."""
     reported: set[str] = field(default_factory=set[str])
     """Ids of ended plans the model was told of; `*` when it was told of everything that has ended."""
+    review_shown: bool = False
+    """The planner has been shown the results it wanted to see and has not answered yet."""
     gates: dict[str, str] = field(default_factory=dict[str, str])
     """Open gates: ask id → hash of what was shown."""
     stuck_ask: str | None = None
@@ -144,6 +146,8 @@ class Thread:
                     self.stuck_ask = event.ask.id
             case e.PlanCreated() | e.PlanRevised() | e.ScheduleCreated() | e.StepRetried():
                 self.reported.clear()
+            case e.PlanReviewed():
+                self.review_shown = False
             case e.ModeRaised():
                 self.raised = True
             case e.ShareChanged():
@@ -187,6 +191,8 @@ class Thread:
 
     def _learned(self, tool: str, output: dict[str, Any]) -> None:
         """What the engine itself reads out of some tools' answers."""
+        if tool in ("plan_create", "plan_update"):
+            self.review_shown |= output.get("status") == "needs_you"
         if tool in ("plan_create", "plan_update") and output.get("status") == "over":
             self.reported.add(output["plan_id"])
         if tool == "tool_search":
@@ -206,6 +212,7 @@ class Thread:
         self.final = self.stuck_ask = None
         if event.why == "report":
             self.reported.add("*")
+        self.review_shown |= event.why == "review"
         self.nudges += event.why == "nudge"
         self.unreadable += event.why == "format"
         self.reminders += event.why == "deliverables"

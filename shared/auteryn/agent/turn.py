@@ -22,6 +22,7 @@ from auteryn.schema.message import Content, Reply, Tokens
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
 from auteryn.tools.notes import ledger_notes
+from auteryn.tools.profiles import for_files
 
 STOP, GO_ON = "Stop here", "Go on"
 NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep")
@@ -117,7 +118,7 @@ def request(mind: Mind, *, notice: str = "", tools: bool = True) -> ModelRequest
 def declared(mind: Mind) -> tuple[Declaration, ...]:
     run = mind.run
     kept_out = NOT_FOR_STEPS if run.parent else ("go_deep",) if run.mode == "deep" else ()
-    return mind.registry.declared(run.mode, mind.thread.found, kept_out)
+    return mind.registry.declared(run.mode, [*for_files(mind.thread.task.files), *mind.thread.found], kept_out)
 
 
 def _with_tail(mind: Mind, notice: str) -> list[Content]:

@@ -28,7 +28,7 @@ LARGEST_PAGE = 100_000
 @contextmanager
 def served(port: int = 0) -> Generator[str]:
     """The site, on a thread, as long as the block lasts; gives its address."""
-    server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Pages, directory=str(FOLDER)))
+    server = _Server(("127.0.0.1", port), partial(_Pages, directory=str(FOLDER)))
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True, name="demo site").start()
     try:
@@ -52,6 +52,11 @@ def site_read(base: str) -> Tool:
         return {"page": page, "text": _text_of(_fetched(f"{base}/{page}"))}
 
     return read
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A reader that was killed in the middle of a page is part of the play."""
 
 
 class _Pages(SimpleHTTPRequestHandler):

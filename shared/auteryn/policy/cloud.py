@@ -62,15 +62,9 @@ DISPATCH_TIMEOUT = timedelta(seconds=600)
 """As long as a push may take."""
 DISPATCH_DEADLINE = timedelta(seconds=600)
 """Cloud Tasks stops listening then and repeats; 15 s to 30 min are allowed."""
-LONGEST_SCHEDULE = timedelta(days=30)
-"""Cloud Tasks accepts no later `schedule_time`: later wakes are chained."""
 SWEEP_EVERY = timedelta(minutes=1)
 SWEEP_DEADLINE = timedelta(seconds=180)
 """Cloud Scheduler stops listening then."""
-FEED_EXPIRES = timedelta(days=1)
-"""Pub/Sub's least: a feed whose instance died without deleting it goes away."""
-FEED_RETENTION = timedelta(minutes=10)
-"""Pub/Sub's least; gaps are filled from the store."""
 BLOBS_KEPT = timedelta(days=90)
 """The bucket deletes older objects: orphans of refused commits, and what nobody reads any more."""
 BLOBS_RENEWED = timedelta(days=30)
@@ -103,39 +97,57 @@ Direction = Literal["ASCENDING", "DESCENDING"]
 
 
 class Index(Record):
-    """A composite index. Production refuses a query without its index; the emulator does not."""
+    """A composite index of one collection. Production refuses a query without its index; the emulator does not."""
 
     collection: str
     fields: tuple[tuple[str, Direction], ...]
-    scope: Literal["COLLECTION", "COLLECTION_GROUP"] = "COLLECTION"
 
 
 INDEXES = (
-    Index(collection="runs", fields=(("owner", "ASCENDING"), ("created_at", "DESCENDING"))),
-    Index(collection="runs", fields=(("owner", "ASCENDING"), ("status", "ASCENDING"), ("created_at", "DESCENDING"))),
-    Index(collection="runs", fields=(("status", "ASCENDING"), ("wake_at", "ASCENDING"))),
-    Index(collection="runs", fields=(("status", "ASCENDING"), ("lease_until", "ASCENDING"))),
-    Index(collection="runs", fields=(("parent", "ASCENDING"), ("created_at", "ASCENDING"))),
-    Index(collection="docs", fields=(("kind", "ASCENDING"), ("scope", "ASCENDING"), ("at", "ASCENDING"))),
     Index(
-        collection="inbox",
-        fields=(("consumed", "ASCENDING"), ("sent_at", "ASCENDING")),
-        scope="COLLECTION_GROUP",
+        collection="docs",
+        fields=(("kind", "ASCENDING"), ("scope", "ASCENDING"), ("at", "ASCENDING"), ("written", "ASCENDING")),
     ),
+    Index(collection="runs", fields=(("owner", "ASCENDING"), ("created_at", "DESCENDING"))),
+    Index(collection="runs", fields=(("owner", "ASCENDING"), ("parent", "ASCENDING"), ("created_at", "DESCENDING"))),
+    Index(collection="runs", fields=(("parent", "ASCENDING"), ("created_at", "DESCENDING"))),
+    Index(collection="runs", fields=(("status", "ASCENDING"), ("created_at", "DESCENDING"))),
 )
+"""Firestore joins indexes of equal order for several equalities: `status` goes with any of the others."""
+
+
+class FieldIndex(Record):
+    """A single field's ascending index, in these scopes. By itself a field is indexed within one collection only."""
+
+    collection: str
+    field: str
+    scopes: tuple[Literal["COLLECTION", "COLLECTION_GROUP"], ...]
+
+
+FIELD_INDEXES = (
+    FieldIndex(collection="inbox", field="state", scopes=("COLLECTION", "COLLECTION_GROUP")),
+    FieldIndex(collection="lease", field="due_at", scopes=("COLLECTION_GROUP",)),
+)
+"""What `Store.due` looks through, over all runs."""
 
 UNINDEXED = (
     ("docs", "body"),
-    ("inbox", "body"),
+    ("docs", "by"),
+    ("inbox", "bodies"),
+    ("inbox", "by"),
+    ("inbox", "place"),
     ("journal", "body"),
-    ("journal", "events"),
+    ("journal", "commit"),
+    ("lease", "by"),
+    ("lease", "until"),
+    ("lease", "wake_at"),
     ("runs", "body"),
-    ("runs", "summary"),
 )
-"""(collection, field): long values nobody queries. Each indexed value costs a write and counts to 40,000 entries a document."""
+"""(collection, field): what nobody queries by. An indexed value costs a write each time it changes; one that only rises, like
+a lease's end, caps its collection at 500 writes a second."""
 
 EXPIRES_FIELD = "expires_at"
-EXPIRING = ("docs", "inbox", "journal", "keys", "runs")
+EXPIRING = ("docs", "inbox", "journal", "keys", "lease", "runs")
 """Collections whose documents go some time after `EXPIRES_FIELD`, where they carry it ("typically within 24 h": readers check
 the time as well)."""
 

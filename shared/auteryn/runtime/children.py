@@ -33,7 +33,7 @@ def born(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:
     return Newborn(run=folded(entry), entry=entry, wake_at=at)
 
 
-def advance(run: Run, goal: str, now: datetime) -> Births:
+def advance(run: Run, task: Input, now: datetime) -> Births:
     """Everything that may start now: ready steps (blocked ones are skipped first) and due ticks; both may be empty."""
     events, children = list[e.AnyEvent](), list[Newborn]()
     if run.plan and run.status != "paused":
@@ -44,7 +44,7 @@ def advance(run: Run, goal: str, now: datetime) -> Births:
             run = replace(run, plan=plan)
         steps = ready(run.plan)[:CHILDREN_PER_COMMIT] if run.plan and not run.over_time else ()
         if steps:
-            started, children = _start_steps(run, goal, steps, now)
+            started, children = _start_steps(run, task, steps, now)
             events.append(started)
     for schedule in run.schedules if run.status != "paused" else ():
         facts, newborn = _tick(run, schedule, now)
@@ -68,7 +68,7 @@ def fair_share(run: Run, waiting: int) -> Share:
     return Share(llm_calls=calls, credits=max(0, left // (max(1, waiting) + 1)))
 
 
-def _start_steps(run: Run, goal: str, steps: tuple[Step, ...], now: datetime) -> tuple[e.StepsStarted, list[Newborn]]:
+def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime) -> tuple[e.StepsStarted, list[Newborn]]:
     plan = run.plan
     assert plan is not None
     waiting = sum(step.status == "pending" for step in plan.steps)
@@ -79,7 +79,8 @@ def _start_steps(run: Run, goal: str, steps: tuple[Step, ...], now: datetime) ->
         child = derived_id("run", run.id, plan.id, step.id, attempt)
         starts.append(e.StepStart(step=step.id, run=child, attempt=attempt, share=share))
         parent = Parent(run=run.id, root=run.root, kind="step", key=step.id, of=plan.id, attempt=attempt)
-        task = Input(text=step.description, context=step_context(goal or plan.goal, step, plan))
+        context = step_context(whole.text or plan.goal, step, plan)
+        task = Input(text=step.description, context=context, files=whole.files)
         children.append(born(_child(run, child, parent, share, step.description, now), task, now))
     return e.StepsStarted(steps=tuple(starts)), children
 

@@ -189,7 +189,7 @@ class Slice:
     async def _advance(self) -> None:
         """Create the runs of everything that may start now; one commit for as many as fit into one."""
         while not self.left and not self.run.terminal:
-            events, children = advance(self.run, self.mind.thread.task.text, self.engine.now())
+            events, children = advance(self.run, self.mind.thread.task, self.engine.now())
             if not events:
                 return
             await self._commit(events, children=children)

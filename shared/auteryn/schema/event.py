@@ -132,7 +132,7 @@ class Told(Event, tag="told"):
     """Text that enters the conversation as the user's side: a steering message, a nudge, results that arrived late."""
 
     text: str
-    why: Literal["message", "nudge", "report", "deliverables", "deadline", "format", "answer"]
+    why: Literal["message", "nudge", "report", "review", "deliverables", "deadline", "format", "answer"]
     message: str | None = None
     """Id of the inbox message it came from."""
     by: str = ""

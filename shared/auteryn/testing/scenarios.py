@@ -6,7 +6,7 @@ each `play` says only what may be said twice.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -83,6 +83,11 @@ async def delete(ctx: ToolContext, table: Annotated[str, "What to empty"]) -> st
 
 
 TOOLS = (lookup, mail, delete)
+
+
+def given(ask: Ask) -> str:
+    """The task in its own words, without what it came with."""
+    return ask.request.contents[0]["parts"][0]["text"]
 
 
 # ---- a plan with parallel steps and a join ---------------------------------------------------------------------

@@ -19,6 +19,7 @@ from typing import Any
 
 from auteryn.compose import Settings, embedded
 from auteryn.errors import WrongState
+from auteryn.plan.graph import checked
 from auteryn.policy.modes import LONGEST_RUN, MODES
 from auteryn.ports import Clock, Services
 from auteryn.ports.model import Model
@@ -31,7 +32,6 @@ from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import derived_id, new_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Input, Limits, ModeName, Options, Run
-from auteryn.plan.graph import checked
 from auteryn.testing.clock import SkippingClock
 from auteryn.testing.scripted import Script, ScriptedModel
 from auteryn.tools.tool import Tool

@@ -36,7 +36,7 @@ LONGEST_URL = 8_000
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _OURS = frozenset(
-    "accept-encoding connection content-length expect host keep-alive te trailer transfer-encoding upgrade".split()
+    ["accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]
 )
 """Headers that say how bytes travel: the client's own, two opinions would be request smuggling."""
 _METADATA = ("metadata", "x-google-metadata", "x-aws-ec2-metadata", "proxy-")

@@ -159,7 +159,7 @@ def _fields(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     return out
 
 
-class _named_errors:  # noqa: N801 - used as a word in a with statement
+class _named_errors:
     """The client library's errors as ours: whether the request can have arrived is what counts."""
 
     def __init__(self, host: str) -> None:

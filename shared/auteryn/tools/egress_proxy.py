@@ -100,7 +100,7 @@ async def proxy(guard: Egress, *, socket: Path | None = None) -> AsyncGenerator[
     running = Proxy(guard)
     if socket is None:
         server = await asyncio.start_server(running.serve, "127.0.0.1", 0, limit=HEAD_BYTES)
-        running.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+        running.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     else:
         server = await asyncio.start_unix_server(running.serve, socket, limit=HEAD_BYTES)
     try:

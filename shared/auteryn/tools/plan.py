@@ -9,8 +9,8 @@ from msgspec import Meta
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.plan.graph import checked, revised
-from auteryn.plan.scheduler import over
-from auteryn.schema.event import PlanCreated, PlanRevised
+from auteryn.plan.scheduler import needs_review, over
+from auteryn.schema.event import PlanCreated, PlanReviewed, PlanRevised
 from auteryn.schema.plan import Join, Plan, StepDraft
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import ForSteps, Run
@@ -77,13 +77,19 @@ async def plan_update(
         raise ToolFailed("not_found", "this run has no plan: make one with plan_create")
     wait = ForSteps(call=ctx.call)
     if not (updates or add or drop):
-        return Result(output=_stand(old)) if over(old) else Pause(wait=wait)
+        return Result(output=_stand(old)) if over(old) else Pause(wait=wait, events=_reviewed(old))
     try:
         new, diff = revised(old, [_change(old, one) for one in updates], [_draft(one) for one in add], drop)
     except Invalid as error:
         raise ToolFailed("invalid", str(error)) from error
     fact = PlanRevised(plan=new, diff=diff, note=note)
-    return Result(output=_stand(new), events=(fact,)) if over(new) else Pause(wait=wait, events=(fact,))
+    return Result(output=_stand(new), events=(fact,)) if over(new) else Pause(wait=wait, events=(fact, *_reviewed(new)))
+
+
+def _reviewed(plan: Plan) -> tuple[PlanReviewed, ...]:
+    """The planner has answered what it wanted to see: later steps may start."""
+    seen = needs_review(plan)
+    return (PlanReviewed(steps=seen),) if seen else ()
 
 
 def _refuse_in_step(run: Run) -> None:

@@ -28,8 +28,8 @@ _log = logging.getLogger(__name__)
 class SqliteQueue:
     """One row a run: `at` is the earliest wake outstanding, `claimed_until` covers the one a handler has in hand.
 
-    Nobody waits for a row to be safe: it joins the next commit, at most a moment later. What a power cut takes of it, `due` finds
-    again in the store. A wake for now goes to the handler at once, claimed by the row that says so.
+    Nobody waits for a row to be safe: it joins the next commit, at most a moment later. What a power cut takes of it, `due`
+    finds again in the store. A wake for now goes to the handler at once, claimed by the row that says so.
     """
 
     def __init__(self, database: Database, clock: Clock) -> None:
@@ -90,7 +90,8 @@ class SqliteQueue:
         while True:
             self._news.clear()
             for run, claim in await self._claim_due():
-                self._deliver(run, claim)
+                if run not in self._in_flight:  # a wake for now may have come meanwhile: it stands for both
+                    self._deliver(run, claim)
             await self._news_or(self._next_at())
 
     async def _claim_due(self) -> list[tuple[str, int]]:

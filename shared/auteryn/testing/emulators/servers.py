@@ -132,7 +132,7 @@ class _Process:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=_die_with(os.getpid()),
+                    preexec_fn=die_with(os.getpid()),
                     env={name: value for name, value in os.environ.items() if name != kind.env},
                 )
             if self._answers_in_time():
@@ -228,7 +228,7 @@ _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def die_with(parent: int) -> Callable[[], None]:
     """Run in the child before its program: the kernel kills it when its parent is gone."""
 
     def bind() -> None:

@@ -1,0 +1,133 @@
+"""What may be sent in: bodies and query parameters, by use case."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from auteryn.schema.human import InputType
+from auteryn.schema.plan import StepDraft
+from auteryn.schema.record import Record
+from auteryn.schema.run import FileCheck, Status
+from auteryn.service.logs import Level
+from auteryn.service.new import Budget, NewRun
+
+LONGEST_WAIT_SECONDS = 60
+"""One request waits no longer for a result: proxies give up at their own times. Ask again."""
+
+
+class Empty(Record):
+    """Nothing."""
+
+
+# ---- bodies --------------------------------------------------------------------------------------------------
+
+
+class NewRunBody(Record):
+    """A task. Everything but `input` may be left out; a run with `steps` may do without words."""
+
+    input: str = ""
+    mode: Literal["auto", "fast", "deep"] = "auto"
+    steps: tuple[StepDraft, ...] = ()
+    goal: str = ""
+    """Of the steps; the input, if it is empty."""
+    files: dict[str, bytes] = {}
+    """Put into the run's files before it starts: name → content in base64."""
+    include_thoughts: bool = False
+    auto_retry: bool = True
+    max_duration: str = "1w"
+    budget: Budget = Budget()
+    deliverables: tuple[str | FileCheck, ...] = ()
+    """Files that must be there before the run counts as completed."""
+    approve: Literal["ask", "auto"] = "ask"
+    title: str = ""
+    labels: dict[str, str] = {}
+
+    def request(self, key: str | None) -> NewRun:
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        checks = tuple(FileCheck(path=one) if isinstance(one, str) else one for one in self.deliverables)
+        return NewRun(**{**fields, "deliverables": checks, "key": key})
+
+
+class MessageBody(Record):
+    text: str
+    mode: Literal["steer", "queue"] = "steer"
+    """`steer`: before the next model call; `queue`: when the run would otherwise end."""
+
+
+class RetryBody(Record):
+    step: int | None = None
+    """Of a live run: only this failed step."""
+
+
+class AnswerBody(Record):
+    value: Any
+    """An option word for word, or what the question's type asks for."""
+    remember: bool = False
+    """For a gate that was opened: allow the same tool and target for the rest of the run."""
+
+
+class AskBody(Record):
+    """A question that is a run of its own; its result is the answer."""
+
+    message: str
+    kind: Literal["approval", "input"] = "approval"
+    options: tuple[str, ...] = ()
+    input_type: InputType = "text"
+    validation: str | None = None
+    json_schema: dict[str, Any] | None = None
+    context: str = ""
+    max_duration: str = "1w"
+
+
+class LoginBody(Record):
+    key: str
+    """An API key."""
+
+
+# ---- queries -------------------------------------------------------------------------------------------------
+
+
+class PageQuery(Record):
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: str | None = None
+    """`next` of the page before."""
+
+
+class RunsQuery(PageQuery):
+    status: tuple[Status, ...] = ()
+    """May stand several times."""
+
+
+class ResultQuery(Record):
+    wait: Annotated[float, Meta(ge=0, le=LONGEST_WAIT_SECONDS)] = 0
+    """Seconds to wait for the end."""
+
+
+class EventsQuery(Record):
+    after: str | None = None
+    """An event's id; the header `Last-Event-ID` comes first."""
+    ticket: str | None = None
+
+
+class LogsQuery(Record):
+    level: Level = "info"
+    after: Annotated[int, Meta(ge=0, le=1_000_000_000)] = 0
+    """Lines of journal entries after this one; with `Accept: text/event-stream`, what the header `Last-Event-ID` says."""
+    limit: Annotated[int, Meta(ge=1, le=5000)] = 500
+    """Journal entries' worth of lines."""
+
+
+class AsksQuery(Record):
+    open: bool = True
+    """False: answered and expired ones, too."""
+
+
+class FileQuery(Record):
+    inline: bool = False
+    """Show it in the browser, sandboxed, instead of saving it."""
+
+
+class LoginQuery(Record):
+    token: str

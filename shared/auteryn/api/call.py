@@ -1,0 +1,64 @@
+"""One request, as its handler sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from starlette.requests import Request
+
+from auteryn.api.auth import Auth, Caller
+from auteryn.api.limits import Quota
+from auteryn.api.problems import Unauthenticated
+from auteryn.runtime.engine import Engine
+from auteryn.service.desk import Desk
+
+Q = TypeVar("Q")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """Checked: the caller may do this, query and body have their shapes."""
+
+    request: Request
+    engine: Engine
+    auth: Auth
+    quota: Quota
+    path: dict[str, str]
+    query: Q
+    body: B
+    known: Caller | None
+    """None only where nobody need be known."""
+
+    @property
+    def caller(self) -> Caller:
+        if self.known is None:
+            raise Unauthenticated("nobody is signed in")
+        return self.known
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(self.engine, self.caller.owner)
+
+    @property
+    def now(self) -> datetime:
+        return self.engine.now()
+
+    @property
+    def idempotency_key(self) -> str | None:
+        return self.request.headers.get("idempotency-key")
+
+    @property
+    def wants_stream(self) -> bool:
+        return "text/event-stream" in self.request.headers.get("accept", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A value with another status than the route's first, or with headers."""
+
+    value: Any
+    status: int
+    headers: dict[str, str] = field(default_factory=dict[str, str])

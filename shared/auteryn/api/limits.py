@@ -1,0 +1,65 @@
+"""How much one owner may ask for: numbers as data, and who is over them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+from auteryn.errors import RateLimited
+from auteryn.runtime.engine import Engine
+from auteryn.schema.event import RunCreated
+from auteryn.schema.record import Record
+from auteryn.schema.run import Status
+from auteryn.service.desk import Desk
+from auteryn.service.new import NewRun, fingerprint
+
+MOST_OWNERS = 10_000
+"""Remembered at a time; who was idle longest is forgotten first, and begins with a full burst."""
+UNDER_WAY: tuple[Status, ...] = ("pending", "running", "waiting", "paused")
+
+
+class Quota(Record):
+    """Of one owner."""
+
+    requests_per_minute: int = 1_200
+    """In one instance of the function; a console page asks for about 10 when it opens."""
+    burst: int = 300
+    runs: int = 200
+    """Under way at a time, waiting ones included."""
+
+
+class Rate:
+    """One bucket an owner: full it holds the burst, and it fills at the rate."""
+
+    def __init__(self, quota: Quota) -> None:
+        self._quota = quota
+        self._buckets: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
+
+    def take(self, owner: str, now: datetime) -> None:
+        """One request more; raises `RateLimited` with the time of the next that will be taken."""
+        per_second = self._quota.requests_per_minute / 60
+        left, at = self._buckets.pop(owner, (float(self._quota.burst), now))
+        left = min(float(self._quota.burst), left + max(0.0, (now - at).total_seconds()) * per_second)
+        self._buckets[owner] = (max(left - 1, 0.0) if left >= 1 else left, now)
+        if len(self._buckets) > MOST_OWNERS:
+            self._buckets.popitem(last=False)
+        if left < 1:
+            wait = timedelta(seconds=(1 - left) / per_second)
+            raise RateLimited(f"{owner!r} sends more than {self._quota.requests_per_minute} requests a minute", retry_after=wait)
+
+
+async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | None = None) -> None:
+    """Raises `RateLimited` if the owner has as many runs under way as may be; not for the repeat of a request that made one."""
+    found = (await desk.runs(status=UNDER_WAY, limit=quota.runs)).runs
+    if len(found) < quota.runs:
+        return
+    if new and new.key is not None:
+        wanted = fingerprint(new)
+        for run in found:
+            first = (await engine.services.store.journal(run.id, limit=1))[0].events[0]
+            if isinstance(first, RunCreated) and first.input.extra.get("request") == wanted:
+                return
+    raise RateLimited(
+        f"{quota.runs} runs are under way, as many as one owner may have: wait for one to end, or cancel one",
+        retry_after=timedelta(minutes=1),
+    )

@@ -1,0 +1,84 @@
+"""What was sent, as typed records: unknown names, wrong types and too many bytes are refused with field, value and rule."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar, get_origin
+
+import msgspec
+from starlette.requests import Request
+
+from auteryn.api.problems import TooLarge, WrongMedia
+from auteryn.errors import Invalid
+
+T = TypeVar("T")
+
+_PLACE = re.compile(r"(?P<rule>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
+_NAMED = re.compile(r"Object (?P<how>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
+_RULES = {"contains unknown": "is not known here", "missing required": "must be given"}
+
+
+async def body_of(request: Request, shape: type[T], most: int) -> T:
+    """The JSON body; an empty one is an empty object. Raises `Invalid`, `TooLarge`, `WrongMedia`."""
+    raw = await _raw(request, most)
+    media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    if raw and media != "application/json" and not media.endswith("+json"):
+        raise WrongMedia(f"Content-Type {media!r} is not read here: send application/json")
+    try:
+        return msgspec.json.decode(raw or b"{}", type=shape)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), msgspec.json.decode(raw or b"{}")) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid("body", raw[:200].decode(errors="replace"), f"is no JSON: {error}") from error
+
+
+def query_of(request: Request, shape: type[T]) -> T:
+    """The query's parameters. One that takes a single value may stand there once."""
+    several = {field.name for field in msgspec.structs.fields(shape) if get_origin(field.type) is tuple}
+    given: dict[str, Any] = {}
+    for name, value in request.query_params.multi_items():
+        if name in several:
+            given.setdefault(name, []).append(value)
+        elif name in given:
+            raise Invalid(name, value, "may stand in the query only once")
+        else:
+            given[name] = value
+    try:
+        return msgspec.convert(given, shape, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), given) from error
+
+
+async def _raw(request: Request, most: int) -> bytes:
+    """The body, read no further than the cap."""
+    declared = request.headers.get("content-length", "0")
+    found = bytearray()
+    if not declared.isdecimal() or int(declared) <= most:
+        async for chunk in request.stream():
+            found += chunk
+            if len(found) > most:
+                break
+        else:
+            return bytes(found)
+    raise TooLarge(f"the body has more than the {most:,} bytes that are taken here")
+
+
+def _invalid(message: str, given: Any) -> Invalid:
+    """msgspec's complaint, as field, value and rule."""
+    found = _PLACE.fullmatch(message)
+    assert found
+    rule, path = found["rule"], (found["path"] or "").lstrip(".")
+    if named := _NAMED.fullmatch(rule):
+        path = f"{path}.{named['name']}" if path else named["name"]
+        rule = _RULES[named["how"]]
+    return Invalid(path or "body", _at(given, path), rule[0].lower() + rule[1:])
+
+
+def _at(given: Any, path: str) -> Any:
+    """What stands at `steps[1].depends_on[0]`; what is not there, or has no exact place, is None."""
+    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
+        try:
+            given = given[name] if name else given[int(index)]
+        except (KeyError, IndexError, TypeError, ValueError):
+            return None
+    return given

@@ -1,0 +1,136 @@
+"""Server-sent events (L12). The journal is the queue: an event is read from it when the client has taken the one before, so a
+slow client costs one socket buffer, and whoever was cut off comes back with `Last-Event-ID`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from auteryn.errors import AuterynError
+from auteryn.schema.record import to_json
+from auteryn.service.logs import LogLine
+from auteryn.service.stream import StreamEvent
+
+RETRY = b"retry: 2000\n\n"
+BEAT = b": still here\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Of one stream."""
+
+    beat: timedelta = timedelta(seconds=15)
+    """Between two signs of life: proxies drop what is silent."""
+    rotation: timedelta = timedelta(minutes=10)
+    most_bytes: int = 8_000_000
+    """Below the 10 MB a function may stream."""
+    patience: timedelta = timedelta(seconds=30)
+    """For a client that does not read; then it is cut off, and resumes."""
+
+
+class EventStream(Response):
+    """The frames, until they end, it is time to rotate, or the client is gone or too slow. Ending it ends nothing else."""
+
+    def __init__(self, frames: AsyncGenerator[bytes], status: int = 200, headers: dict[str, str] | None = None, *, pace: Pace) -> None:
+        super().__init__(None, status, {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})})
+        self.headers["content-type"] = "text/event-stream; charset=utf-8"
+        del self.headers["content-length"]
+        self._frames, self._pace = frames, pace
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        work = [asyncio.create_task(self._send(send)), asyncio.create_task(_gone(receive))]
+        try:
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in work:
+                task.cancel()
+            sent, _ = await asyncio.gather(*work, return_exceptions=True)
+            await self._frames.aclose()
+        if isinstance(sent, Exception) and not isinstance(sent, OSError | TimeoutError):
+            raise sent
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for chunk in _paced(self._frames, self._pace):
+            async with asyncio.timeout(self._pace.patience.total_seconds()):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _paced(frames: AsyncGenerator[bytes], pace: Pace) -> AsyncIterator[bytes]:
+    """The frames and the beats between them, as long and as much as one stream may."""
+    loop = asyncio.get_running_loop()
+    end_at, sent = loop.time() + pace.rotation.total_seconds(), 0
+    following: asyncio.Future[bytes | None] | None = None
+    yield RETRY
+    try:
+        while sent < pace.most_bytes and (left := end_at - loop.time()) > 0:
+            following = following or asyncio.ensure_future(anext(frames, None))
+            done, _ = await asyncio.wait({following}, timeout=min(left, pace.beat.total_seconds()))
+            if not done:
+                yield BEAT
+                continue
+            frame, following = following.result(), None
+            if frame is None:
+                return
+            sent += len(frame)
+            yield frame
+    finally:
+        if following:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+# ---- frames --------------------------------------------------------------------------------------------------
+
+
+async def event_frames(events: AsyncIterator[StreamEvent]) -> AsyncGenerator[bytes]:
+    """One frame an event. Its data are the event's own fields, and after them `run_id`, `at` and `delta`."""
+    try:
+        async for event in events:
+            more = {"run_id": event.run, "at": event.at, "delta": event.delta}
+            yield frame(event.id, event.kind, {**event.data, **more})
+    except AuterynError as error:  # the status line is long out: the client comes back and is told properly
+        yield b": " + type(error).code.encode() + b"\n\n"
+    finally:
+        await _closed(events)
+
+
+async def log_frames(lines: AsyncIterator[LogLine], after: int, skip: int) -> AsyncGenerator[bytes]:
+    """One frame a line. The id says the entry and how many of its lines were sent: `skip` were, of the first one."""
+    seq, index = after + 1, 0
+    try:
+        async for line in lines:
+            seq, index = line.seq, (index + 1 if line.seq == seq else 1)
+            if seq > after + 1 or index > skip:
+                yield frame(f"{seq}.{index}", "log", msgspec.to_builtins(line))
+    finally:
+        await _closed(lines)
+
+
+def log_cursor(text: str) -> tuple[int, int] | None:
+    """(entries that were sent whole, lines of the next that were sent), or None for what is no id of a line."""
+    seq, _, index = text.partition(".")
+    if not (seq.isdecimal() and index.isdecimal() and seq.isascii() and index.isascii() and len(text) < 24 and int(seq)):
+        return None
+    return int(seq) - 1, int(index)
+
+
+def frame(event_id: str, kind: str, data: object) -> bytes:
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), kind.encode(), to_json(data))
+
+
+async def _closed(found: AsyncIterator[object]) -> None:
+    if isinstance(found, AsyncGenerator):
+        await found.aclose()

@@ -1,0 +1,214 @@
+"""What is sent out: the public shapes of runs. Every field is always there, also where it has its default."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, cast
+
+import msgspec
+
+from auteryn.schema.human import Answer, Ask
+from auteryn.schema.plan import Plan
+from auteryn.schema.record import Record
+from auteryn.schema.run import (
+    Artifact,
+    Failure,
+    Limits,
+    ModeName,
+    Options,
+    Parent,
+    Run,
+    Schedule,
+    Status,
+    Usage,
+    Verdict,
+    Wait,
+)  # fmt: skip
+from auteryn.service.logs import LogLine
+from auteryn.service.progress import standing
+
+OuterStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
+
+
+class RunLine(Record):
+    """A run in a list."""
+
+    id: str
+    title: str
+    mode: ModeName
+    owner: str
+    status: OuterStatus
+    state: Status
+    """The engine's own word: beside the outer ones, waiting and paused."""
+    detail: str
+    """Such as "Day 2 of 7, Step 3/6 complete"."""
+    why: str
+    """One sentence: why nothing happens now, or that something does."""
+    day: int
+    days: int
+    step: int
+    """Completed steps."""
+    steps: int
+    open_asks: int
+    credits: float
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    deadline_at: datetime
+    parent: Parent | None
+    labels: dict[str, str]
+
+
+class RunView(RunLine):
+    """A run, whole."""
+
+    reason: str
+    """Why it has its mode."""
+    result: str | None
+    """Of a run that failed or was cancelled: what there was."""
+    failure: Failure | None
+    verdicts: tuple[Verdict, ...]
+    artifacts: tuple[Artifact, ...]
+    asks: tuple[Ask, ...]
+    plan: Plan | None
+    waits: tuple[Wait, ...]
+    schedules: tuple[Schedule, ...]
+    children: tuple[str, ...]
+    """Runs of steps and ticks that are under way."""
+    usage: Usage
+    limits: Limits
+    options: Options
+
+
+class RunPage(Record):
+    """Runs, newest first; `next` is the cursor of the next page."""
+
+    runs: tuple[RunLine, ...]
+    next: str | None
+
+
+class LogPage(Record):
+    """Log lines in order; `next` is the `after` of the next page."""
+
+    lines: tuple[LogLine, ...]
+    next: int | None
+
+
+class Asks(Record):
+    asks: tuple[Ask, ...]
+
+
+class Artifacts(Record):
+    artifacts: tuple[Artifact, ...]
+
+
+class ProgressStep(Record):
+    id: int
+    status: str
+    result: str | None
+
+
+class Progress(Record):
+    plan_id: str | None
+    status: str
+    current_step: int
+    total_steps: int
+    steps: tuple[ProgressStep, ...]
+
+
+class Metrics(Record):
+    duration: str
+    llm_calls: int
+    tool_calls: int
+    tokens_used: int
+    credits_consumed: int
+
+
+class CreditBreakdown(Record):
+    llm_calls: int
+    tool_calls: int
+    storage: int
+
+
+class CreditUsage(Record):
+    total_credits: int
+    breakdown: CreditBreakdown
+
+
+class Tools(Record):
+    tools: tuple[dict[str, Any], ...]
+
+
+class Health(Record):
+    status: Literal["ok"]
+
+
+class Session(Record):
+    """Who is signed in. `csrf` goes into the header `X-CSRF-Token` of every request that changes something."""
+
+    owner: str
+    role: str
+    csrf: str | None
+    until: datetime | None
+
+
+class Ticket(Record):
+    """Opens the event stream of one run, in the query of its address: for clients that can send no headers."""
+
+    ticket: str
+    url: str
+    until: datetime
+
+
+Answered = Answer
+
+
+def line(run: Run, now: datetime) -> RunLine:
+    return RunLine(**_line(run, now))
+
+
+def view(run: Run, now: datetime) -> RunView:
+    return RunView(
+        **_line(run, now),
+        reason=run.routing.reason,
+        result=run.result,
+        failure=run.failure,
+        verdicts=run.verdicts,
+        artifacts=run.artifacts,
+        asks=run.asks,
+        plan=run.plan,
+        waits=run.waits,
+        schedules=run.schedules,
+        children=tuple(run.shares),
+        usage=run.usage,
+        limits=run.limits,
+        options=run.options,
+    )
+
+
+def full(value: Any) -> Any:
+    """As JSON-ready builtins with every field: records leave defaults out only where they are stored."""
+    match value:
+        case msgspec.Struct():
+            config = value.__struct_config__
+            tagged = {config.tag_field: config.tag} if config.tag_field else {}
+            return {**tagged, **{name: full(getattr(value, name)) for name in value.__struct_fields__}}
+        case dict():
+            return {str(name): full(one) for name, one in cast("dict[Any, Any]", value).items()}
+        case list() | tuple():
+            return [full(one) for one in cast("list[Any]", value)]
+        case _:
+            return msgspec.to_builtins(value)
+
+
+def _line(run: Run, now: datetime) -> dict[str, Any]:
+    where = standing(run, now)
+    return {
+        **{name: getattr(run, name) for name in _SAME},
+        **{name: getattr(where, name) for name in where.__struct_fields__},
+        "open_asks": len(run.asks),
+        "credits": run.usage.credits.total / 1000,
+    }
+
+
+_SAME = ("id", "title", "mode", "owner", "created_at", "started_at", "ended_at", "deadline_at", "parent", "labels")
