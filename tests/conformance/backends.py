@@ -31,11 +31,13 @@ from auteryn.adapters.embedded.jobs import TaskJobs
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.adapters.gcp.blobs import CloudBlobs
+from auteryn.adapters.gcp.bus import PubSubBus
 from auteryn.adapters.gcp.queue import CloudTasksQueue
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.ports import Blobs, Bus, Clock, Jobs, Queue, Store
-from auteryn.schema.record import Record
-from auteryn.testing.emulators.servers import FIRESTORE, host_of
+from auteryn.schema.record import Record, new_id
+from auteryn.testing.emulators.pubsub import lay_out
+from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, host_of
 from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.emulators.target import Request, Target
 from auteryn.testing.emulators.tasks import CloudTasks
@@ -257,12 +259,41 @@ async def _cloud_tasks(place: Path) -> AsyncGenerator[Timed[Queue]]:
         await queue.close()
 
 
+_targets: dict[Path, Target] = {}
+
+
+@asynccontextmanager
+async def _pubsub_bus(place: Path) -> AsyncGenerator[Bus]:
+    project, host = f"projects/{_project(place)}", host_of(PUBSUB)
+    if place not in _targets:
+        target = _targets[place] = await _around.get().enter_async_context(Target())
+        _around.get().callback(_targets.pop, place)
+        await lay_out(host, project, push_to=f"{target.url}/steps")
+    bus = PubSubBus(
+        steps=f"{project}/topics/steps",
+        events=f"{project}/topics/events",
+        feed=f"{project}/subscriptions/feed-{new_id('i')}",
+        host=host,
+    )
+
+    async def handle(request: Request) -> int:
+        await bus.receive_step(request.body)
+        return 204
+
+    _targets[place].handler = handle
+    await bus.start()
+    try:
+        yield bus
+    finally:
+        await bus.close()
+
+
 STORES: list[Backend[Store]] = [
     Backend("sqlite", _sqlite_store, _damage_sqlite),
     Backend("firestore", _firestore_store, _damage_firestore),
 ]
 QUEUES: list[Backend[Timed[Queue]]] = [Backend("sqlite", _sqlite_queue), Backend("cloud tasks", _cloud_tasks)]
-BUSES: list[Backend[Bus]] = [Backend("local", _local_bus)]
+BUSES: list[Backend[Bus]] = [Backend("local", _local_bus), Backend("pubsub", _pubsub_bus)]
 JOBS: list[Backend[Bounded]] = [Backend("tasks", _task_jobs)]
 BLOBS: list[Backend[Blobs]] = [
     Backend("folder", _folder_blobs, _damage_folder),

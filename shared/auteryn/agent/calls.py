@@ -308,7 +308,7 @@ def _context(mind: Mind, call: OpenCall) -> ToolContext:
         blobs=mind.services.blobs,
         clock=mind.services.clock,
         registry=mind.registry,
-        anchor=mind.anchor,
+        anchor=mind.run.anchor_at,
         shown=set(mind.thread.found),
     )
 

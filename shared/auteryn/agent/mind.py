@@ -41,8 +41,6 @@ class Mind:
     on_delta: Callable[[Delta], None]
     stop_at: datetime
     """When this slice has to be over."""
-    anchor: datetime
-    """What relative waits count from: the timer that just rang, else the moment the run or slice began."""
     notes: list[tuple[str, str]] | None = None
     """Sections `constraints` and `decisions`, read again after a note was written."""
     wait_for: list[Wait] = field(default_factory=list[Wait])

@@ -64,6 +64,8 @@ class Thread:
     outcomes: deque[tuple[str, str, str]] = field(default_factory=lambda: deque[tuple[str, str, str]](maxlen=40))
     """(tool, hash of arguments, hash of outcome) of the last calls, for the stuck detector."""
     nudges: int = 0
+    cut_offs: int = 0
+    """Answers in a row that ended at the output limit."""
     unreadable: int = 0
     """Answers in a row that could not be used."""
     outages: int = 0
@@ -170,6 +172,7 @@ class Thread:
         self.chars += size
         self.prompt_tokens, self.prompt_chars = event.tokens.prompt + event.tokens.output, self.chars
         self.unreadable = self.outages = 0
+        self.cut_offs = self.cut_offs + 1 if event.finish in ("max_tokens", "continuation") else 0
         parts: list[dict[str, Any]] = event.content["parts"]
         text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
         self.last_text = text.strip() or self.last_text
@@ -214,7 +217,6 @@ class Thread:
             self.reported.add("*")
         self.review_shown |= event.why == "review"
         self.nudges += event.why == "nudge"
-        self.unreadable += event.why == "format"
         self.reminders += event.why == "deliverables"
         if event.why == "message":
             self.nudges, self.outcomes = 0, deque(maxlen=40)
@@ -224,8 +226,8 @@ class Thread:
             self._say([{"text": event.text}])
 
     def _failed(self, event: e.ModelFailed) -> None:
-        if event.reason in ("unavailable", "rate_limited"):
-            self.outages += 1
+        self.outages += event.reason in ("unavailable", "rate_limited")
+        self.unreadable += event.reason in ("malformed_call", "empty", "max_tokens", "continuation", "other", "stop")
 
     def _compacted(self, event: e.Compacted, seq: int) -> None:
         """Task, summary, then the kept turns as they were."""

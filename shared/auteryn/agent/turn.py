@@ -13,7 +13,7 @@ from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, 
 from auteryn.agent.speak import answered, ask_model
 from auteryn.agent.stuck import circling
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
-from auteryn.policy.limits import CONCLUDE, OUTAGE_WAITS, UNREADABLE_ANSWERS
+from auteryn.policy.limits import CONCLUDE, CUT_OFFS, OUTAGE_WAITS, UNREADABLE_ANSWERS
 from auteryn.policy.modes import MODES
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema import event as e
@@ -85,10 +85,9 @@ async def _spoken(mind: Mind) -> Facts:
         case "stop" | "unexpected_call" if reply.calls or reply.text.strip():
             done = not reply.calls and nothing_left(mind)
             return (fact, e.RunCompleted(result=reply.text)) if done else (fact,)
-        case "max_tokens" if reply.calls or reply.text.strip():
-            return (fact, e.Told(text=CUT_OFF, why="format")) if not reply.calls else (fact,)
-        case "continuation":
-            return (fact, e.Told(text="Go on.", why="format")) if not reply.calls else (fact,)
+        case "max_tokens" | "continuation" if reply.calls or reply.text.strip():
+            goes_on = not reply.calls and mind.thread.cut_offs < CUT_OFFS
+            return (fact, e.Told(text=CUT_OFF, why="format")) if goes_on else (fact,)
         case "safety":
             failed = e.ModelFailed(attempts=reply.attempts, reason="safety", message=reply.finish_detail)
             why = f"the model declined to answer ({reply.finish_detail or 'safety'})"
@@ -207,10 +206,12 @@ def _outage(mind: Mind, reason: str, message: str, retry_after: timedelta | None
 
 
 def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
+    """First the same request once more, as it was; then the model is told; then the run ends."""
     failed = e.ModelFailed(attempts=reply.attempts, reason=reply.finish, message=why)
-    if mind.thread.unreadable + 1 >= UNREADABLE_ANSWERS:
+    before = mind.thread.unreadable
+    if before + 1 >= UNREADABLE_ANSWERS:
         return (failed, *_ended(mind, "model_refused", f"the model gave {UNREADABLE_ANSWERS} unusable answers in a row: {why}"))
-    return (failed, e.Told(text=UNREADABLE.format(why=why), why="format"))
+    return (failed,) if before == 0 else (failed, e.Told(text=UNREADABLE.format(why=why), why="format"))
 
 
 def _going_in_circles(mind: Mind, count: int) -> Facts:

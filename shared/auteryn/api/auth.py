@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from auteryn.api.keys import ROLES, Key, Role, key_of, known
 from auteryn.api.problems import Unauthenticated
-from auteryn.api.seal import Seal
+from auteryn.api.seal import Purpose, Seal
 from auteryn.errors import Invalid, NotAllowed
 from auteryn.ports import Store
 from auteryn.schema.record import Record
@@ -92,9 +92,9 @@ class Auth:
         role = next((role for pattern, role in self.members if fnmatchcase(email.lower(), pattern)), None) if email else None
         return Caller(owner=email.lower(), role=role, name=email) if email and role else None
 
-    async def signed(self, purpose: str, text: str, now: datetime) -> Caller | None:
+    async def signed(self, purpose: Purpose, text: str, now: datetime) -> Caller | None:
         """Who holds what was signed here, while it holds, and while the key it was got with does."""
-        found = await self.seal.read(purpose, text, Caller)  # type: ignore[arg-type]
+        found = await self.seal.read(purpose, text, Caller)
         if found is None or found.until is None or now >= found.until:
             return None
         if found.key:

@@ -45,9 +45,9 @@ class NewRunBody(Record):
     labels: dict[str, str] = {}
 
     def request(self, key: str | None) -> NewRun:
-        fields = {name: getattr(self, name) for name in self.__struct_fields__}
-        checks = tuple(FileCheck(path=one) if isinstance(one, str) else one for one in self.deliverables)
-        return NewRun(**{**fields, "deliverables": checks, "key": key})
+        fields: dict[str, Any] = {name: getattr(self, name) for name in self.__struct_fields__}
+        fields["deliverables"] = tuple(FileCheck(path=one) if isinstance(one, str) else one for one in self.deliverables)
+        return NewRun(**fields, key=key)
 
 
 class MessageBody(Record):

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from auteryn.api.auth import Auth, Caller
 from auteryn.api.limits import Quota
 from auteryn.api.problems import Unauthenticated
+from auteryn.api.stream import Pace
 from auteryn.runtime.engine import Engine
 from auteryn.service.desk import Desk
 
@@ -26,6 +27,7 @@ class Call(Generic[Q, B]):
     engine: Engine
     auth: Auth
     quota: Quota
+    pace: Pace
     path: dict[str, str]
     query: Q
     body: B

@@ -45,7 +45,9 @@ class Rate:
             self._buckets.popitem(last=False)
         if left < 1:
             wait = timedelta(seconds=(1 - left) / per_second)
-            raise RateLimited(f"{owner!r} sends more than {self._quota.requests_per_minute} requests a minute", retry_after=wait)
+            raise RateLimited(
+                f"{owner!r} sends more than {self._quota.requests_per_minute} requests a minute", retry_after=wait
+            )
 
 
 async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | None = None) -> None:

@@ -10,8 +10,9 @@ from starlette.requests import Request
 
 from auteryn.api.problems import TooLarge, WrongMedia
 from auteryn.errors import Invalid
+from auteryn.schema.record import Record
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Record)
 
 _PLACE = re.compile(r"(?P<rule>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
 _NAMED = re.compile(r"Object (?P<how>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)

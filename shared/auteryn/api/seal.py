@@ -1,4 +1,4 @@
-"""Signed words: what this door gave out and takes back unchanged. Its secret lies in the store, so it outlives every process."""
+"""Signed words: what this door gave out and takes back unchanged. Its secret lies in the store and outlives every process."""
 
 from __future__ import annotations
 

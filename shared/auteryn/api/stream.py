@@ -37,7 +37,9 @@ class Pace:
 class EventStream(Response):
     """The frames, until they end, it is time to rotate, or the client is gone or too slow. Ending it ends nothing else."""
 
-    def __init__(self, frames: AsyncGenerator[bytes], status: int = 200, headers: dict[str, str] | None = None, *, pace: Pace) -> None:
+    def __init__(
+        self, frames: AsyncGenerator[bytes], status: int = 200, headers: dict[str, str] | None = None, *, pace: Pace
+    ) -> None:
         super().__init__(None, status, {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})})
         self.headers["content-type"] = "text/event-stream; charset=utf-8"
         del self.headers["content-length"]

@@ -35,8 +35,10 @@ CONCLUDE = timedelta(minutes=15)
 """After the deadline a run may still conclude this long; then it is ended with what it has."""
 
 TOOL_RETRIES = 3
-UNREADABLE_ANSWERS = 3
-"""Malformed, empty or cut-off answers in a row before the run ends."""
+UNREADABLE_ANSWERS = 4
+"""Malformed or empty answers in a row before the run ends."""
+CUT_OFFS = 20
+"""Answers in a row that ended at the output limit, before the text so far counts as the answer."""
 
 OUTAGE_WAITS = (timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=10))
 """How long a run sleeps after the n-th time in a row that the model could not be reached."""

@@ -90,12 +90,10 @@ def _tick(run: Run, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent]
     index = schedule.next_index
     if index >= schedule.ticks or now < schedule.at(index) or run.over_time:
         return [], []
-    if schedule.running and schedule.overlap == "skip":
-        if schedule.next_index < schedule.ticks and now >= schedule.at(index):
-            return [e.TicksStarted(schedule=schedule.id, index=index, skipped=1, reason="the tick before is still running")], []
-        return [], []
-    if schedule.running and schedule.overlap == "queue":
-        return [], []
+    if schedule.running:
+        overlapped = schedule.overlap == "skip" and schedule.started_at is not None and schedule.at(index) > schedule.started_at
+        skip = e.TicksStarted(schedule=schedule.id, index=index, skipped=1, reason="the tick before is still running")
+        return ([skip] if overlapped else []), []
     newest = min(schedule.ticks - 1, int((now - schedule.start) / schedule.every))
     missed = newest - index
     if schedule.catch_up != "all" and missed:

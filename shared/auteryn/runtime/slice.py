@@ -31,7 +31,7 @@ from auteryn.schema.change import SUMMARY_EVERY, Change, Newborn, Send
 from auteryn.schema.fold import after
 from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id
-from auteryn.schema.run import Run, UntilTime
+from auteryn.schema.run import Run
 
 
 async def run_slice(engine: Engine, run_id: str) -> None:
@@ -292,7 +292,6 @@ class Slice:
             entries = [*entries, *await store.journal(run.id, after=min(keep, run.context_seq) - 1)]
         else:
             entries = await store.journal(run.id)
-        rang = [wait.at for wait in run.waits if isinstance(wait, UntilTime) and wait.at <= self.began]
         return Mind(
             run=run,
             thread=Thread(run=run.id).extend(entries),
@@ -302,7 +301,6 @@ class Slice:
             settings=self.engine.settings,
             on_delta=self._delta,
             stop_at=self.stop_at,
-            anchor=max(rang, default=run.created_at if run.slice == 0 else self.began),
         )
 
     def _delta(self, delta: Delta) -> None:

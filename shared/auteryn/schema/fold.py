@@ -100,6 +100,7 @@ class _Draft:
             case e.RunCreated():
                 raise Corrupt(f"run {self.run.id!r} is created twice")
             case e.SliceStarted():
+                put["anchor_at"] = self.anchor()
                 put["slice"], put["stalls"] = event.slice, self.now("stalls") + 1
                 put["status"] = "paused" if self.now("status") == "paused" else "running"
                 put["started_at"] = self.now("started_at") or self.entry.at
@@ -108,6 +109,7 @@ class _Draft:
                 put["reserved_calls"] = event.total
             case e.Left():
                 self.used(active_ms=event.active_ms)
+                put["anchor_at"] = None
                 put["waits"] = (*self.now("waits"), *event.waits)
                 put["status"] = {"waiting": "waiting", "handed_over": "pending", "paused": "paused"}[event.why]
                 if event.why != "paused":  # what the slice reserved and did not use comes back: it ended in order
@@ -190,6 +192,11 @@ class _Draft:
 
     # ---- pieces
 
+    def anchor(self) -> datetime:
+        """The timer that has just rung; after a crash what the cut-off slice had; else now, or the run's own start."""
+        rang = [wait.at for wait in self.now("waits") if isinstance(wait, UntilTime) and wait.at <= self.entry.at]
+        return max(rang, default=self.now("anchor_at") or (self.entry.at if self.now("slice") else self.run.created_at))
+
     def calls_made(self) -> int:
         return self.now("usage").llm_calls
 
@@ -268,7 +275,10 @@ class _Draft:
     def tick_started(self, event: e.TicksStarted) -> None:
         def change(s: Schedule) -> Schedule:
             running = (*s.running, event.run) if event.run else s.running
-            return replace(s, next_index=event.index + 1, running=running, skipped=s.skipped + event.skipped)
+            started_at = self.entry.at if event.run else s.started_at
+            return replace(
+                s, next_index=event.index + 1, running=running, skipped=s.skipped + event.skipped, started_at=started_at
+            )
 
         self.schedule(event.schedule, change)
         if event.run and event.share:

@@ -184,6 +184,8 @@ class Schedule(Record):
     failed: int = 0
     skipped: int = 0
     last_result: str = ""
+    started_at: datetime | None = None
+    """When the newest tick was started; what was due before then was missed, not overlapped."""
 
     def at(self, index: int) -> datetime:
         return self.start + index * self.every
@@ -262,6 +264,8 @@ class Run(Record):
     """Of the last commit."""
     slice: int = 0
     """Number of the last slice that committed."""
+    anchor_at: datetime | None = None
+    """Where the run's rhythm stands while a slice is at work, or was cut off: the timer that rang, else the slice's start."""
     stalls: int = 0
     """Slices in a row that began and did nothing more: what they met may have killed them (F29)."""
     turns: int = 0

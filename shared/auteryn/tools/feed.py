@@ -84,7 +84,7 @@ def _joined(url: str, to: str) -> str:
 def _parsed(found: Page) -> _Feed:
     import feedparser
 
-    headers = {"content-type": f"{found.media_type}; charset=utf-8", "content-location": found.url}
+    headers = {"content-type": "application/xml; charset=utf-8", "content-location": found.url}  # it was decoded by us
     read: Any = feedparser.parse(io.BytesIO(found.text.encode("utf-8", "replace")), response_headers=headers)
     if not read.get("version") and not read.entries:
         raise ToolFailed("unsupported", f"{found.url!r} is no RSS or Atom feed")

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 
 from auteryn.adapters.gcp.clients import PerLoop, close_transport, local_channel
-from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google, persist
+from auteryn.adapters.gcp.faults import CALL_SECONDS, PATIENCE, from_google, persist
+from auteryn.errors import Corrupt, Invalid
 from auteryn.ports.clock import Clock
 from auteryn.schema.record import Record, from_json, to_json
 
@@ -48,9 +49,10 @@ class CloudTasksQueue:
         audience: str = "",
         deadline: timedelta = timedelta(minutes=10),
         host: str | None = None,
+        patience: timedelta = PATIENCE,
     ) -> None:
         self._queue, self._clock, self._url, self._host = queue, clock, url, host
-        self._caller, self._audience, self._deadline = caller, audience or url, deadline
+        self._caller, self._audience, self._deadline, self._patience = caller, audience or url, deadline, patience
         self._handler: Callable[[str], Awaitable[None]] | None = None
         self._clients: PerLoop[CloudTasksAsyncClient] = PerLoop(self._connect, close_transport)
 
@@ -67,7 +69,7 @@ class CloudTasksQueue:
     async def receive(self, body: bytes) -> None:
         """The handler has seen the wake, or it comes again later. What the handler raises is raised: answer 5xx then."""
         assert self._handler, "on_wake comes before the first task"
-        wake, now = from_json(body, Wake, where="the body of a task"), self._clock.now()
+        wake, now = _wake_of(body), self._clock.now()
         if wake.at > now:  # one link of a long way, or a clock that is behind
             await self._create(wake, min(wake.at, now + LONGEST), secrets.token_hex(16))
             return
@@ -85,7 +87,8 @@ class CloudTasksQueue:
 
         request = CreateTaskRequest(parent=self._queue, task=self._task(wake, at, name))
         try:
-            await persist(lambda: self._clients.get().create_task(request, retry=None, timeout=CALL_SECONDS))
+            create = self._clients.get().create_task
+            await persist(lambda: create(request, retry=None, timeout=CALL_SECONDS), self._patience)
         except AlreadyExists:
             return
         except GoogleAPICallError as error:
@@ -113,6 +116,13 @@ class CloudTasksQueue:
         if self._host is None:
             return CloudTasksAsyncClient()
         return CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=local_channel(self._host)))
+
+
+def _wake_of(body: bytes) -> Wake:
+    try:
+        return from_json(body, Wake)
+    except Corrupt as error:
+        raise Invalid("body", body[:100], "must be a wake") from error
 
 
 def _derived_name(run: str, at: datetime, task_at: datetime) -> str:

@@ -23,7 +23,7 @@ from google.protobuf import any_pb2
 
 from auteryn.ports.clock import Clock
 from auteryn.testing.emulators.faults import Faults
-from auteryn.testing.emulators.servers import die_with
+from auteryn.testing.emulators.servers import leashed
 from auteryn.testing.emulators.wire import Refusal, method, serve
 
 GRACE = timedelta(seconds=10)
@@ -201,11 +201,10 @@ class CloudRunJobs:
 
     async def _run(self, execution: Execution, told: asyncio.Task[Any]) -> None:
         child = await asyncio.create_subprocess_exec(
-            *execution.command,
+            *leashed(execution.command),
             stdin=asyncio.subprocess.DEVNULL,
             env={**os.environ, **execution.env, **_platform_env(execution)},
             start_new_session=True,
-            preexec_fn=die_with(os.getpid()),
         )
         execution.pid, execution.state = child.pid, "running"
         ended = asyncio.create_task(child.wait())
@@ -272,7 +271,9 @@ def _described(execution: Execution) -> Any:
 
 def _operation(metadata: Any, *, done: bool) -> Any:
     packed = any_pb2.Any()
-    packed.Pack(type(metadata).pb(metadata))
+    kinds: Any = run_v2
+    message = kinds.Job if isinstance(metadata, kinds.Job) else kinds.Execution
+    packed.Pack(message.pb(metadata))
     operation = operations_pb2.Operation(name=f"operations/{metadata.name.rpartition('/')[2]}", done=done, metadata=packed)
     if done:
         operation.response.CopyFrom(packed)

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import ctypes
 import importlib
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -127,12 +125,11 @@ class _Process:
             self.host = f"127.0.0.1:{port}"
             with self._log.open("wb") as log:
                 self._child = subprocess.Popen(
-                    command("127.0.0.1", port),
+                    leashed(command("127.0.0.1", port)),
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    preexec_fn=die_with(os.getpid()),
                     env={name: value for name, value in os.environ.items() if name != kind.env},
                 )
             if self._answers_in_time():
@@ -224,17 +221,10 @@ def _answers(host: str) -> bool:
         return False
 
 
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+def leashed(command: Sequence[str]) -> list[str]:
+    """The command as a child that is killed when this process dies, where the system can do that.
 
-
-def die_with(parent: int) -> Callable[[], None]:
-    """Run in the child before its program: the kernel kills it when its parent is gone."""
-
-    def bind() -> None:
-        if _libc is not None:
-            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != parent:
-                os._exit(1)
-
-    return bind
+    Not by `preexec_fn`: that forks, and a fork beside gRPC's threads may hang.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else list(command)

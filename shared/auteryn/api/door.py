@@ -1,0 +1,115 @@
+"""The door: one request in, one response out. An ASGI application, and what `functions/api` hands its requests to."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from auteryn.api.auth import Auth, Caller, IdTokens, may
+from auteryn.api.call import Call, Reply
+from auteryn.api.keys import Role
+from auteryn.api.limits import Quota, Rate
+from auteryn.api.openapi import document
+from auteryn.api.problems import problem, unexpected
+from auteryn.api.reading import body_of, query_of
+from auteryn.api.routes import Route, route_of
+from auteryn.api.runs import stream_events
+from auteryn.api.seal import Seal
+from auteryn.api.stream import Pace
+from auteryn.api.views import full
+from auteryn.errors import AuterynError, NotAllowed
+from auteryn.runtime.engine import Engine
+
+GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+
+QUOTA, PACE = Quota(), Pace()
+
+_log = logging.getLogger(__name__)
+
+
+class Door:
+    """One engine's HTTP face. It keeps nothing but who asked how often: any other instance may answer the next request."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        quota: Quota = QUOTA,
+        pace: Pace = PACE,
+        id_tokens: IdTokens | None = None,
+        members: Sequence[tuple[str, Role]] = (),
+        secure: bool = True,
+    ) -> None:
+        self.engine, self.quota, self.pace = engine, quota, pace
+        store = engine.services.store
+        self.auth = Auth(store, Seal(store), id_tokens, members, secure)
+        self._rate = Rate(quota)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert scope["type"] == "http", "websockets and lifespans are none of this door's business"
+        response = await self.respond(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    async def respond(self, request: Request) -> Response:
+        """The answer, whatever comes: what was refused, and what went wrong here, are problem documents."""
+        try:
+            response = await self._respond(request)
+        except AuterynError as error:
+            if error.http_status >= 500:
+                _log.warning("%s %s: %s", request.method, request.url.path, error)
+            response = problem(error)
+        except Exception:  # noqa: BLE001 - the outermost place there is: a fault must not look like a broken connection
+            _log.exception("%s %s failed", request.method, request.url.path)
+            response = unexpected()
+        for name, value in GUARDS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    async def _respond(self, request: Request) -> Response:
+        if request.url.path == "/openapi.json" and request.method in ("GET", "HEAD"):
+            return _json(request, document(), 200)
+        route, path = route_of(request.method, request.url.path)
+        caller = await self._caller(request, route, path)
+        call = Call[Any, Any](
+            request=request,
+            engine=self.engine,
+            auth=self.auth,
+            quota=self.quota,
+            pace=self.pace,
+            path=path,
+            query=query_of(request, route.query),
+            body=await body_of(request, route.body, route.largest) if route.body else None,
+            known=caller,
+        )
+        found = await route.handler(call)
+        if isinstance(found, Response):
+            return found
+        reply = found if isinstance(found, Reply) else Reply(found, route.statuses[0])
+        return _json(request, msgspec.json.encode(full(reply.value)), reply.status, reply.headers)
+
+    async def _caller(self, request: Request, route: Route, path: dict[str, str]) -> Caller | None:
+        """Who it is, who may this, and not too often."""
+        if route.role is None:
+            return None
+        streamed = path["run"] if route.handler is stream_events else None
+        caller = await self.auth.caller(request, streamed, self.engine.now())
+        self._rate.take(caller.owner, self.engine.now())
+        if not may(caller, route.role):
+            raise NotAllowed(f"this needs the role {route.role}; {caller.name!r} is {caller.role}")
+        return caller
+
+
+def _json(request: Request, body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:
+    """JSON with its hash: a reader who has it already is told so, in no bytes."""
+    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    common = {"ETag": etag, "Cache-Control": "private, no-cache", **(headers or {})}
+    if status == 200 and request.method in ("GET", "HEAD") and etag in request.headers.get("if-none-match", ""):
+        return Response(None, 304, common)
+    return Response(body, status, common, media_type="application/json")

@@ -1,0 +1,132 @@
+"""`/openapi.json`: OpenAPI 3.1, made from the table of routes and the very types that are read and written."""
+
+from __future__ import annotations
+
+import functools
+import re
+from importlib.metadata import version
+from typing import Any, cast
+
+import msgspec
+
+from auteryn.api.auth import COOKIE, CSRF
+from auteryn.api.bodies import Empty
+from auteryn.api.problems import Problem
+from auteryn.api.routes import JSON, ROUTES, Route
+
+REFUSALS = {
+    400: "the request cannot be read",
+    401: "nobody we know",
+    403: "known, and not allowed",
+    404: "not there, or not yours",
+    405: "no such method here",
+    409: "the state does not allow it",
+    413: "too many bytes",
+    415: "the body is not JSON",
+    416: "no such bytes",
+    422: "a value breaks a rule: `field`, `value`, `rule`",
+    429: "too much at once: see `Retry-After`",
+    500: "a fault of ours",
+    503: "not now: see `Retry-After`",
+    507: "no space is left",
+}
+OK = {
+    200: "as asked",
+    201: "created",
+    202: "not ended yet",
+    204: "nothing to say",
+    206: "a part",
+    303: "goes on there",
+    304: "same",
+}
+
+
+@functools.cache
+def document() -> bytes:
+    """The whole description, encoded."""
+    shapes = [Problem, *(route.body for route in ROUTES if route.body), *(route.reply for route in ROUTES if route.reply)]
+    schemas, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
+    of = dict(zip(map(str, shapes), schemas, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for route in ROUTES:
+        paths.setdefault(_path(route), {})[route.method.lower()] = _operation(route, of)
+    return msgspec.json.encode(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "Auteryn", "version": version("auteryn"), "description": "Agents that work for days."},
+            "paths": paths,
+            "components": {
+                "schemas": components,
+                "securitySchemes": {
+                    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a Google ID token."},
+                    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": f"Changes need {CSRF}, too."},
+                },
+            },
+        }
+    )
+
+
+def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
+    summary = " ".join((route.handler.__doc__ or "").split())
+    more: dict[str, Any] = {}
+    if route.body:
+        required = bool(_required(route.body))
+        more["requestBody"] = {"required": required, "content": {"application/json": {"schema": of[str(route.body)]}}}
+    return {
+        "operationId": route.name if route.path != "/healthz" else f"{route.name}_z",
+        "summary": summary.partition(". ")[0].rstrip("."),
+        "description": summary,
+        "security": [] if route.role is None else [{"bearer": []}, {"cookie": []}],
+        "parameters": [*_in_path(route), *_in_query(route), *_in_headers(route)],
+        "responses": {**_answers(route, of), **_refusals(of)},
+        **more,
+    }
+
+
+def _path(route: Route) -> str:
+    return route.path.replace(":path}", "}")
+
+
+def _in_path(route: Route) -> list[dict[str, Any]]:
+    names = cast("list[str]", re.findall(r"\{(\w+)", route.path))
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}} for name in names]
+
+
+def _in_query(route: Route) -> list[dict[str, Any]]:
+    if route.query is Empty:
+        return []
+    found = msgspec.json.schema_components([route.query])[1][route.query.__name__]
+    required, known = found["required"], found["properties"].items()
+    return [{"name": name, "in": "query", "required": name in required, "schema": schema} for name, schema in known]
+
+
+def _in_headers(route: Route) -> list[dict[str, Any]]:
+    key = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
+    headers = [("Idempotency-Key", key)] if route.idempotent else []
+    headers += [("Last-Event-ID", {"type": "string"})] if route.resumes else []
+    return [{"name": name, "in": "header", "required": False, "schema": schema} for name, schema in headers]
+
+
+def _answers(route: Route, of: dict[str, Any]) -> dict[str, Any]:
+    said = route.media if route.reply or route.media != (JSON,) else ()
+    content = {"content": {media: {"schema": _schema(route, media, of)} for media in said}} if said else {}
+    return {str(status): {"description": OK[status], **(content if status not in BARE else {})} for status in route.statuses}
+
+
+def _schema(route: Route, media: str, of: dict[str, Any]) -> Any:
+    match media:
+        case "application/json":
+            return of[str(route.reply)]
+        case "text/event-stream":
+            return {"type": "string", "description": "Server-sent events; each one's data is a JSON object."}
+        case _:
+            return {}
+
+
+def _refusals(of: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": of[str(Problem)]}}
+    return {str(status): {"description": why, "content": content} for status, why in REFUSALS.items()}
+
+
+def _required(shape: type[Any]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(shape) if field.required]

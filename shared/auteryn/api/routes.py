@@ -1,0 +1,101 @@
+"""The table of addresses: what is behind each, who may, what goes in and comes out. `/openapi.json` is made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.routing import compile_path
+
+from auteryn.api import bodies as b
+from auteryn.api import people, runs
+from auteryn.api import views as v
+from auteryn.api.call import Call
+from auteryn.api.keys import Role
+from auteryn.api.problems import NoSuchMethod
+from auteryn.errors import NotFound
+from auteryn.policy.cloud import HEALTH_PATH
+from auteryn.schema.human import Answer
+
+KB, MB = 1_000, 1_000_000
+JSON, STREAM, FILE = "application/json", "text/event-stream", "application/octet-stream"
+BOTH = (JSON, STREAM)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str
+    handler: Callable[[Call[Any, Any]], Awaitable[Any]]
+    role: Role | None = "viewer"
+    """Who may, at least; None: nobody need be known."""
+    query: type[Any] = b.Empty
+    body: type[Any] | None = None
+    reply: Any = None
+    """Of the JSON answer."""
+    statuses: tuple[int, ...] = (200,)
+    media: tuple[str, ...] = (JSON,)
+    largest: int = 256 * KB
+    idempotent: bool = False
+    """Takes an `Idempotency-Key`."""
+    resumes: bool = False
+    """Takes a `Last-Event-ID`."""
+
+    @property
+    def name(self) -> str:
+        return getattr(self.handler, "__name__", "")
+
+
+R = Route
+RUN = "/v1/runs/{run}"
+MADE = (201,)
+
+ROUTES: tuple[Route, ...] = (
+    R("POST", "/v1/runs", runs.create_run, "operator", b.Empty, b.NewRunBody, v.RunView, MADE, BOTH, 32 * MB, idempotent=True),
+    R("GET", "/v1/runs", runs.list_runs, query=b.RunsQuery, reply=v.RunPage),
+    R("GET", RUN, runs.get_run, reply=v.RunView),
+    R("GET", RUN + "/result", runs.get_result, query=b.ResultQuery, reply=v.RunView, statuses=(200, 202)),
+    R("GET", RUN + "/progress", runs.get_progress, reply=v.Progress),
+    R("GET", RUN + "/events", runs.stream_events, query=b.EventsQuery, media=(STREAM,), statuses=(200, 204), resumes=True),
+    R("GET", RUN + "/logs", runs.get_logs, query=b.LogsQuery, reply=v.LogPage, media=BOTH, resumes=True),
+    R("GET", RUN + "/metrics", runs.get_metrics, reply=v.Metrics),
+    R("GET", RUN + "/credits", runs.get_credits, reply=v.CreditUsage),
+    R("GET", RUN + "/artifacts", runs.list_artifacts, reply=v.Artifacts),
+    R("GET", RUN + "/artifacts/{path:path}", runs.get_artifact, query=b.FileQuery, media=(FILE,), statuses=(200, 206, 304)),
+    R("GET", RUN + "/scratchpad", runs.get_scratchpad, reply=dict[str, list[str]]),
+    R("GET", RUN + "/asks", people.list_run_asks, query=b.AsksQuery, reply=v.Asks),
+    R("GET", RUN + "/answer", people.get_answer, reply=Answer),
+    R("GET", RUN + "/children", runs.list_children, query=b.PageQuery, reply=v.RunPage),
+    R("POST", RUN + "/cancel", runs.cancel_run, "operator", body=b.Empty, reply=v.RunView),
+    R("POST", RUN + "/pause", runs.pause_run, "operator", body=b.Empty, reply=v.RunView),
+    R("POST", RUN + "/resume", runs.resume_run, "operator", body=b.Empty, reply=v.RunView),
+    R("POST", RUN + "/messages", runs.send_message, "operator", body=b.MessageBody, reply=v.RunView, idempotent=True),
+    R("POST", RUN + "/retry", runs.retry_run, "operator", body=b.RetryBody, reply=v.RunView, statuses=(200, 201)),
+    R("POST", RUN + "/ticket", runs.make_ticket, body=b.Empty, reply=v.Ticket, statuses=MADE),
+    R("GET", "/v1/asks", people.list_asks, query=b.AsksQuery, reply=v.Asks),
+    R("POST", "/v1/asks", people.create_ask, "operator", body=b.AskBody, reply=v.RunView, statuses=MADE, idempotent=True),
+    R("POST", "/v1/asks/{ask}/answer", people.answer_ask, "operator", body=b.AnswerBody, reply=Answer),
+    R("GET", "/v1/plans/{plan}", runs.run_of_plan, reply=v.RunView),
+    R("GET", "/v1/tools", runs.list_tools, reply=v.Tools),
+    R("GET", "/v1/session", people.get_session, reply=v.Session),
+    R("POST", "/v1/session", people.sign_in, None, body=b.LoginBody, statuses=(204,)),
+    R("DELETE", "/v1/session", people.sign_out, statuses=(204,)),
+    R("GET", "/login", people.follow_link, None, query=b.LoginQuery, statuses=(303,)),
+    R("GET", HEALTH_PATH, people.get_health, None, reply=v.Health),
+    R("GET", "/healthz", people.get_health, None, reply=v.Health),
+)
+
+_COMPILED = tuple((compile_path(route.path)[0], route) for route in ROUTES)
+
+
+def route_of(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """The route and what its path holds. Raises `NotFound`, or `NoSuchMethod` naming those that are there."""
+    found = [(match, route) for pattern, route in _COMPILED if (match := pattern.match(path))]
+    for match, route in found:
+        if method == route.method or (method == "HEAD" and route.method == "GET" and STREAM not in route.media):
+            return route, match.groupdict()
+    if not found:
+        raise NotFound(f"there is nothing at {path!r}; /openapi.json lists what there is")
+    allow = ", ".join(sorted({route.method for _, route in found}))
+    raise NoSuchMethod(f"{path!r} knows no {method[:20]}; it knows {allow}", allow)

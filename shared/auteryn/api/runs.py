@@ -1,0 +1,194 @@
+"""Routes of runs: start them, look at them, steer them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from auteryn.api import bodies as b
+from auteryn.api import views as v
+from auteryn.api.auth import TICKET, Caller
+from auteryn.api.call import Call, Reply
+from auteryn.api.download import download
+from auteryn.api.limits import check_room
+from auteryn.api.stream import EventStream, event_frames, log_cursor, log_frames
+from auteryn.errors import Invalid, NotFound
+from auteryn.schema.record import derived_id
+from auteryn.schema.run import Run
+
+# ---- start and look ------------------------------------------------------------------------------------------
+
+
+async def create_run(call: Call[b.Empty, b.NewRunBody]) -> Reply | Response:
+    """Start a run. With `Accept: text/event-stream` the answer is its event stream; hanging up does not stop the run."""
+    new = call.body.request(call.idempotency_key)
+    await check_room(call.engine, call.desk, call.quota, new)
+    run = await call.desk.create(new)
+    where = {"Location": f"/v1/runs/{run.id}"}
+    if call.wants_stream:
+        return EventStream(event_frames(call.desk.events(run.id)), 201, where, pace=call.pace)
+    return Reply(v.view(run, call.now), 201, where)
+
+
+async def list_runs(call: Call[b.RunsQuery, None]) -> v.RunPage:
+    """The owner's runs, newest first. Figures of a run that is at work right now may be a second old."""
+    query = call.query
+    page = await call.desk.runs(status=query.status or None, limit=query.limit, cursor=query.cursor)
+    return v.RunPage(runs=tuple(v.line(run, call.now) for run in page.runs), next=page.next)
+
+
+async def get_run(call: Call[b.Empty, None]) -> v.RunView:
+    """One run, whole."""
+    return await _view(call)
+
+
+async def list_children(call: Call[b.PageQuery, None]) -> v.RunPage:
+    """The runs of a run's steps and ticks, newest first."""
+    page = await call.desk.children(call.path["run"], limit=call.query.limit, cursor=call.query.cursor)
+    return v.RunPage(runs=tuple(v.line(run, call.now) for run in page.runs), next=page.next)
+
+
+async def run_of_plan(call: Call[b.Empty, None]) -> v.RunView:
+    """The run that carries out a plan."""
+    return v.view(await call.desk.run_of_plan(call.path["plan"]), call.now)
+
+
+async def get_result(call: Call[b.ResultQuery, None]) -> Reply | v.RunView:
+    """The run once it has ended: 200. If it has not within `wait` seconds, as it is: 202."""
+    try:
+        return v.view(await call.desk.result(call.path["run"], timedelta(seconds=call.query.wait)), call.now)
+    except TimeoutError:
+        return Reply(await _view(call), 202, {"Retry-After": "1"})
+
+
+async def get_progress(call: Call[b.Empty, None]) -> dict[str, Any]:
+    """How far the plan is: plan_id, status, current_step, total_steps, steps."""
+    return await call.desk.progress(call.path["run"])
+
+
+async def get_metrics(call: Call[b.Empty, None]) -> dict[str, Any]:
+    """Duration, calls, tokens and credits, over all slices, steps and retries."""
+    return await call.desk.metrics(call.path["run"])
+
+
+async def get_credits(call: Call[b.Empty, None]) -> dict[str, Any]:
+    """What the run has cost, and for what."""
+    return await call.desk.credits(call.path["run"])
+
+
+async def get_scratchpad(call: Call[b.Empty, None]) -> dict[str, list[str]]:
+    """What the agent noted, by section."""
+    return await call.desk.scratchpad(call.path["run"])
+
+
+async def list_tools(call: Call[b.Empty, None]) -> v.Tools:
+    """Every tool, and for those that cannot work here, why."""
+    return v.Tools(tools=tuple(await call.desk.tools()))
+
+
+# ---- follow --------------------------------------------------------------------------------------------------
+
+
+async def stream_events(call: Call[b.EventsQuery, None]) -> Response:
+    """What happened to the run and its children after `Last-Event-ID`, then what happens: `task_progress`, `thought`,
+    `message`, `tool_call`, `tool_result`, `ask`, `log`, `status`, `step`, `reset`. 204 when there is nothing more to come:
+    an `EventSource` then stops coming back."""
+    after = call.request.headers.get("last-event-id") or call.query.after
+    run = await call.desk.get(call.path["run"])
+    if run.terminal and after is not None:
+        rest = call.desk.events(run.id, after)
+        if await anext(rest, None) is None:
+            return Response(status_code=204)
+    return EventStream(event_frames(call.desk.events(run.id, after)), pace=call.pace)
+
+
+async def make_ticket(call: Call[b.Empty, b.Empty]) -> Reply:
+    """An address of the run's event stream that needs no header."""
+    run, caller = await call.desk.get(call.path["run"]), call.caller
+    until = call.now + TICKET
+    claims = Caller(owner=caller.owner, role="viewer", name=caller.name, key=caller.key, run=run.id, until=until)
+    ticket = await call.auth.seal.sign("stream", claims)
+    return Reply(v.Ticket(ticket=ticket, url=f"/v1/runs/{run.id}/events?ticket={ticket}", until=until), 201)
+
+
+async def get_logs(call: Call[b.LogsQuery, None]) -> v.LogPage | Response:
+    """Log lines of this level and above. With `Accept: text/event-stream`: and then every new line, until the run has ended."""
+    run, query = await call.desk.get(call.path["run"]), call.query
+    if call.wants_stream:
+        return _log_stream(call, run)
+    lines = await call.desk.logs(run.id, query.level, query.after, query.limit)
+    read = query.after + query.limit
+    return v.LogPage(lines=tuple(lines), next=read if read < run.seq else None)
+
+
+def _log_stream(call: Call[b.LogsQuery, None], run: Run) -> Response:
+    cursor = call.query.after, 0
+    if last := call.request.headers.get("last-event-id"):
+        found = log_cursor(last)
+        if found is None:
+            raise Invalid("Last-Event-ID", last, "is no id of a log line; leave it out to begin at the beginning")
+        cursor = found
+    return EventStream(log_frames(call.desk.log_tail(run.id, call.query.level, cursor[0]), *cursor), pace=call.pace)
+
+
+# ---- files ---------------------------------------------------------------------------------------------------
+
+
+async def list_artifacts(call: Call[b.Empty, None]) -> v.Artifacts:
+    """Published files, those of steps under way included."""
+    return v.Artifacts(artifacts=await call.desk.artifacts(call.path["run"]))
+
+
+async def get_artifact(call: Call[b.FileQuery, None]) -> Response:
+    """A published file, by path or id, as it was published; one `Range` is served."""
+    run, name = call.path["run"], call.path["path"]
+    published = await call.desk.artifacts(run)
+    found = next((one for one in published if name in (one.id, one.path)), None)
+    if found is None:
+        raise NotFound(f"run {run!r} has published no {name!r}; GET /v1/runs/{run}/artifacts lists what it has")
+    return download(call.request, found, await call.desk.artifact(run, found.id), inline=call.query.inline)
+
+
+# ---- steer ---------------------------------------------------------------------------------------------------
+
+
+async def cancel_run(call: Call[b.Empty, b.Empty]) -> v.RunView:
+    """Stop the run and its steps; what it has so far stays."""
+    return v.view(await call.desk.cancel(call.path["run"], call.caller.name), call.now)
+
+
+async def pause_run(call: Call[b.Empty, b.Empty]) -> v.RunView:
+    """No new slice, call or step starts until the run is resumed."""
+    return v.view(await call.desk.pause(call.path["run"], call.caller.name), call.now)
+
+
+async def resume_run(call: Call[b.Empty, b.Empty]) -> v.RunView:
+    """Let a paused run go on."""
+    return v.view(await call.desk.resume(call.path["run"], call.caller.name), call.now)
+
+
+async def send_message(call: Call[b.Empty, b.MessageBody]) -> v.RunView:
+    """Say something to the agent while it works. Repeated with the same `Idempotency-Key`, it is said once."""
+    key, caller = call.idempotency_key, call.caller
+    message_id = derived_id("m", caller.owner, key) if key is not None else None
+    run = await call.desk.send(
+        call.path["run"], call.body.text, call.body.mode, by=caller.name, message_id=message_id
+    )  # fmt: skip
+    return v.view(run, call.now)
+
+
+async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
+    """A live run does its failed steps again: 200. Of one that failed or was cancelled, a new run takes over: 201."""
+    old = await call.desk.get(call.path["run"])
+    if old.terminal:
+        await check_room(call.engine, call.desk, call.quota)
+    run = await call.desk.retry(old.id, call.body.step, call.caller.name)
+    if run.id == old.id:
+        return v.view(run, call.now)
+    return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+
+
+async def _view(call: Call[Any, Any]) -> v.RunView:
+    return v.view(await call.desk.get(call.path["run"]), call.now)

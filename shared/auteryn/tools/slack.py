@@ -1,0 +1,194 @@
+"""Posting to Slack: a few calls of its Web API through the guard.
+
+A post carries the call's key as message metadata. When a try was cut off, the channel is read first: what has the key is
+there already and is not posted again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, cast
+from urllib.parse import urlencode
+
+from msgspec import Meta
+
+from auteryn.errors import ToolFailed
+from auteryn.policy.quotas import READ_BYTES
+from auteryn.tools.egress import AnswerLost
+from auteryn.tools.refusals import refusal
+from auteryn.tools.sending import first_time, not_sent
+from auteryn.tools.tool import ToolContext, tool
+
+TOKEN = "SLACK_BOT_TOKEN"
+API = "https://slack.com/api/"
+EVENT = "auteryn_call"
+"""Type of the metadata."""
+LOOKED_AT = 200
+"""Messages read when a try was cut off; a busy channel has a few a minute."""
+ANSWER_BYTES = 4 << 20
+
+_BROADCAST = re.compile(r"<!(?=channel|here|everyone|subteam)", re.IGNORECASE)
+_KINDS = {
+    "not_found": "channel_not_found message_not_found thread_not_found user_not_found",
+    "auth": "invalid_auth not_authed token_revoked token_expired account_inactive missing_scope no_permission org_login_required",
+    "denied": "not_in_channel is_archived restricted_action cannot_reply_to_message ekm_access_denied access_denied",
+    "too_large": "msg_too_long msg_blocks_too_long metadata_too_large file_upload_size_restricted",
+    "rate_limited": "ratelimited rate_limited",
+    "unavailable": "internal_error fatal_error service_unavailable request_timeout team_added_to_org",
+}
+_KIND = {code: kind for kind, codes in _KINDS.items() for code in codes.split()}
+
+
+def no_slack() -> str | None:
+    """Why nothing can be posted."""
+    return None if os.environ.get(TOKEN) else f"it needs a Slack bot token: set {TOKEN} (scopes chat:write, files:write, channels:history)"
+
+
+@tool(
+    effect="keyed",
+    permission="ask1",
+    group="communicate",
+    missing=no_slack,
+    sends=True,
+    timeout=timedelta(seconds=180),
+    target=lambda args: str(args["channel"]),
+    serial=lambda args: str(args["channel"]),
+)
+async def slack_post(
+    ctx: ToolContext,
+    channel: Annotated[str, "Channel name (`#alerts`) or id", Meta(min_length=1)],
+    text: Annotated[str, "The message; *bold*, _italic_, <https://…|link>", Meta(min_length=1, max_length=12_000)],
+    thread: Annotated[str | None, "`ts` of the message to answer to"] = None,
+    files: Annotated[list[str], "Files to attach", Meta(max_length=10)] = [],  # noqa: B006 - never changed
+) -> dict[str, Any]:
+    """Post a message to a Slack channel, with files if wanted. Nobody is woken by @channel or @here."""
+    bodies = {path: ctx.files.read(path, most=READ_BYTES) for path in files}
+    repeat = not await first_time(ctx)
+    posted = await _found(ctx, channel, thread) if repeat else None
+    if posted is None:
+        posted = await _posted(ctx, channel, text, thread)
+    attached = await _attached(ctx, posted, thread) if repeat and files else set[str]()
+    for path, body in bodies.items():
+        if Path(path).name not in attached:
+            await _attach(ctx, posted, thread, Path(path).name, body)
+    return {"posted": True, "channel": posted["channel"], "ts": posted["ts"]} | ({"files": list(files)} if files else {})
+
+
+# ---- posting -----------------------------------------------------------------------------------------------------
+
+
+async def _posted(ctx: ToolContext, channel: str, text: str, thread: str | None) -> dict[str, str]:
+    body: dict[str, Any] = {
+        "channel": channel,
+        "text": _BROADCAST.sub("<\u200b!", text),
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "client_msg_id": str(uuid.uuid5(uuid.NAMESPACE_URL, ctx.key)),
+        "metadata": {"event_type": EVENT, "event_payload": {"key": ctx.key}},
+    } | ({"thread_ts": thread} if thread else {})
+    try:
+        said = await _call(ctx, "chat.postMessage", body)
+    except AnswerLost as error:
+        raise AnswerLost("ambiguous", f"the message may be posted: Slack's answer did not come ({error}); look before repeating") from error
+    except ToolFailed as error:
+        if error.kind != "unavailable" or "cannot be reached" in str(error):
+            await not_sent(ctx)
+        raise
+    return {"channel": str(said["channel"]), "ts": str(said["ts"])}
+
+
+async def _found(ctx: ToolContext, channel: str, thread: str | None) -> dict[str, str] | None:
+    """The message an earlier try of this call has posted."""
+    room = await _room(ctx, channel)
+    asked: dict[str, Any] = {"channel": room, "limit": LOOKED_AT, "include_all_metadata": True}
+    try:
+        said = await _call(ctx, *(("conversations.replies", asked | {"ts": thread}) if thread else ("conversations.history", asked)))
+    except ToolFailed as error:
+        if error.retryable:
+            raise
+        raise ToolFailed("ambiguous", f"an earlier try may have posted it, and the channel cannot be read to see: {error}") from error
+    for message in said.get("messages", []):
+        if _key(message) == ctx.key:
+            return {"channel": room, "ts": str(message["ts"])}
+    return None
+
+
+def _key(message: Mapping[str, Any]) -> str:
+    metadata = message.get("metadata") or {}
+    return str(metadata.get("event_payload", {}).get("key", "")) if metadata.get("event_type") == EVENT else ""
+
+
+async def _room(ctx: ToolContext, channel: str) -> str:
+    """The id of a channel: what reads messages takes no names."""
+    if re.fullmatch(r"[CGD][A-Z0-9]{6,}", channel):
+        return channel
+    cursor = ""
+    for _ in range(20):
+        said = await _call(ctx, "conversations.list", {"limit": 1_000, "exclude_archived": True, "cursor": cursor})
+        for one in said.get("channels", []):
+            if one.get("name") == channel.removeprefix("#"):
+                return str(one["id"])
+        cursor = str((said.get("response_metadata") or {}).get("next_cursor") or "")
+        if not cursor:
+            break
+    raise ToolFailed("not_found", f"there is no channel {channel!r}, or the bot does not see it")
+
+
+# ---- files -------------------------------------------------------------------------------------------------------
+
+
+async def _attached(ctx: ToolContext, posted: Mapping[str, str], thread: str | None) -> set[str]:
+    asked = {"channel": posted["channel"], "ts": thread or posted["ts"], "limit": LOOKED_AT}
+    said = await _call(ctx, "conversations.replies", asked)
+    later = [one for one in said.get("messages", []) if float(one.get("ts", 0)) >= float(posted["ts"])]
+    return {str(file.get("name", "")) for one in later for file in one.get("files", [])}
+
+
+async def _attach(ctx: ToolContext, posted: Mapping[str, str], thread: str | None, name: str, body: bytes) -> None:
+    """Slack's three steps: an address to upload to, the upload, the share into the message's thread."""
+    place = await _call(ctx, "files.getUploadURLExternal", {"filename": name, "length": len(body)})
+    async with ctx.egress.open("POST", str(place["upload_url"]), body=body, total=timedelta(seconds=90)) as answer:
+        if failed := refusal(answer.status, answer.headers, "Slack's upload", ctx.clock.now()):
+            raise failed
+    shared = {"files": [{"id": place["file_id"], "title": name}], "channel_id": posted["channel"], "thread_ts": thread or posted["ts"]}
+    await _call(ctx, "files.completeUploadExternal", shared)
+
+
+# ---- the Web API -------------------------------------------------------------------------------------------------
+
+
+_AS_FORM = ("conversations.history", "conversations.replies", "conversations.list", "files.getUploadURLExternal")
+"""Methods that take no JSON."""
+
+
+async def _call(ctx: ToolContext, method: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer of a method; raises `ToolFailed` for what Slack refuses."""
+    headers = {"authorization": f"Bearer {os.environ.get(TOKEN, '')}"}
+    if method in _AS_FORM:
+        plain = {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items() if value != ""}
+        headers["content-type"], body = "application/x-www-form-urlencoded", urlencode(plain).encode()
+    else:
+        headers["content-type"], body = "application/json; charset=utf-8", json.dumps(fields).encode()
+    async with ctx.egress.open("POST", API + method, headers=headers, body=body, most_bytes=ANSWER_BYTES) as answer:
+        if failed := refusal(answer.status, answer.headers, f"Slack's {method}", ctx.clock.now()):
+            raise failed
+        raw = await answer.body()
+    try:
+        said = cast("dict[str, Any]", json.loads(raw))
+        ok, code = bool(said["ok"]), str(said.get("error", ""))
+    except (ValueError, KeyError, TypeError) as error:
+        raise AnswerLost("unavailable", f"Slack's {method} answered what cannot be read") from error
+    if ok:
+        return said
+    kind = _KIND.get(code, "invalid")
+    needed = f" (needs {said['needed']})" if said.get("needed") else ""
+    message = f"Slack refused {method}: {code}{needed}"
+    if kind == "unavailable":  # "some aspect of the operation may have succeeded", says Slack
+        raise AnswerLost(kind, message)
+    raise ToolFailed(kind, message, retryable=kind == "rate_limited")

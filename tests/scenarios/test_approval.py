@@ -1,0 +1,111 @@
+"""People decide: before a call, and when the model asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from auteryn.policy.gates import ALLOW, DENY
+from auteryn.schema import event as e
+from auteryn.schema.run import Options
+from auteryn.testing.clock import skipping
+from auteryn.testing.laws import mails
+from auteryn.testing.scenarios import NO, SHOW, YES, delete, lookup
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.human import ask_approval, ask_input
+
+QUESTION = call("ask_approval", message="About to delete 1,000 records. Proceed?", options=[YES, NO, SHOW])
+
+
+@pytest.mark.proves("P60", "P61")
+@pytest.mark.parametrize(("answers", "result"), [([YES], "deleted"), ([NO], "left alone"), ([SHOW, YES], "deleted")])
+def test_the_chosen_option_comes_back_verbatim(tmp_path: Path, answers: Sequence[str], result: str) -> None:
+    def script(ask: Ask) -> Line:
+        if ask.turn == 0:
+            return QUESTION
+        said = str(ask.request.contents[-1])
+        if SHOW in said:
+            return call("lookup", what="records")
+        if "facts about records" in said:
+            return QUESTION
+        return "deleted" if YES in said else "left alone"
+
+    async def story() -> None:
+        async with World(tmp_path / "home", model=script, tools=[ask_approval, lookup]) as world:
+            run = await world.start("Clean up")
+            for value in answers:
+                asked = await world.asked(run)
+                assert asked.asks[0].options == (YES, NO, SHOW)
+                await world.answer(run, value)
+                await world.until(run, lambda now, seq=asked.seq: now.seq > seq)
+            assert (await world.ended(run)).result == result
+
+    skipping(story())
+
+
+@pytest.mark.proves("P65")
+def test_several_questions_are_open_at_once_and_answered_in_any_order(tmp_path: Path) -> None:
+    async def story() -> None:
+        questions = [call("ask_input", message=name) for name in ("first", "second", "third")]
+        async with World(tmp_path, model=[questions, "thank you"], tools=[ask_input]) as world:
+            run = await world.start("Ask three things")
+            asks = {ask.message: ask.id for ask in (await world.asked(run)).asks}
+            assert list(asks) == ["first", "second", "third"]
+            for name in ("third", "first", "second"):
+                assert await world.answer(run, f"to {name}", ask=asks[name])
+                assert not await world.answer(run, "again", ask=asks[name])
+                await world.after(timedelta(hours=1))
+            await world.ended(run)
+            answers = [event for event in await world.events(run) if isinstance(event, e.CallAnswered)]
+            assert [event.output["answer"] for event in answers] == ["to third", "to first", "to second"]
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize(("answer", "left"), [(ALLOW, 1), (DENY, 0)])
+def test_a_gated_call_runs_only_if_it_was_allowed(tmp_path: Path, answer: str, left: int) -> None:
+    async def story() -> None:
+        async with World(tmp_path / "home", model=[call("delete", table="old"), "over"], tools=[delete]) as world:
+            run = await world.start("Clean up")
+            asked = await world.asked(run)
+            assert asked.asks[0].subject and asked.asks[0].subject.args == {"table": "old"}
+            assert mails(world.home) == []
+            await world.answer(run, answer)
+            assert (await world.ended(run)).status == "completed"
+            assert len(mails(world.home)) == left
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+def test_an_approval_is_used_once_and_a_grant_covers_one_target(tmp_path: Path) -> None:
+    async def story() -> None:
+        calls = [call("delete", table="old"), call("delete", table="old"), call("delete", table="new"), "over"]
+        async with World(tmp_path / "home", model=calls, tools=[delete]) as world:
+            run = await world.start("Clean up")
+            asked = list[str]()
+            while not (now := await world.asked(run)).terminal:
+                assert now.asks[0].subject
+                asked.append(now.asks[0].subject.target)
+                await world.answer(run, ALLOW)
+                await world.until(run, lambda found, seq=now.seq: found.terminal or found.seq > seq)
+            assert asked == ["old", "old", "new"]
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+def test_an_owner_who_allows_everything_beforehand_is_not_asked(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path / "home", model=[call("delete", table="old"), "over"], tools=[delete]) as world:
+            ended = await world.ended(await world.start("Clean up", options=Options(approve="auto")))
+            assert ended.status == "completed" and len(mails(world.home)) == 1
+
+    skipping(story())
+
+
