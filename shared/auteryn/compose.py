@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from auteryn.agent.mind import Settings as AgentSettings
-from auteryn.errors import Invalid
+from auteryn.errors import Invalid, Refused
 from auteryn.policy.limits import COMPACT_AT_TOKENS, KEEP_TOKENS
 from auteryn.ports import Clock, Jobs, Model, Queue, Services
 from auteryn.ports.model import Role
@@ -25,6 +25,7 @@ from auteryn.tools.workspace import Workspace
 
 if TYPE_CHECKING:
     from auteryn.adapters.embedded.condition import Condition
+    from auteryn.adapters.gcp.id_tokens import GoogleIdTokens
 
 
 @dataclass(slots=True)
@@ -55,6 +56,25 @@ class Settings:
         }
         where = Path(home or environ.get("AUTERYN_HOME") or Path.home() / ".auteryn").expanduser()
         return cls(home=where, synchronous=synchronous, models=models)
+
+
+def composed(environ: Mapping[str, str] = os.environ) -> Host:
+    """The world `AUTERYN_BACKEND` names, as the environment sets it up; nothing is started."""
+    backend = environ.get("AUTERYN_BACKEND", "embedded")
+    match backend:
+        case "embedded":
+            return embedded(Settings.from_environment(environ))
+        case "gcp":
+            raise Refused("AUTERYN_BACKEND: 'gcp' is not in this release yet; leave it out, or set 'embedded'")
+        case _:
+            raise Invalid("AUTERYN_BACKEND", backend, "is none of 'embedded', 'gcp'")
+
+
+def id_tokens(audience: str) -> GoogleIdTokens:
+    """Who has a Google ID token for this audience."""
+    from auteryn.adapters.gcp.id_tokens import GoogleIdTokens
+
+    return GoogleIdTokens(audience)
 
 
 def embedded(

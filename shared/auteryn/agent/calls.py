@@ -302,7 +302,6 @@ def _context(mind: Mind, call: OpenCall) -> ToolContext:
     return ToolContext(
         run=mind.run,
         call=call.id,
-        key=derived_id("key", mind.run.id, call.id),
         files=mind.files,
         store=mind.services.store,
         blobs=mind.services.blobs,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from auteryn.agent.thread import Thread
 from auteryn.ports import Services
+from auteryn.ports.model import Declaration
 from auteryn.schema.event import AnyEvent
 from auteryn.schema.message import Delta, Tokens
 from auteryn.schema.run import Run, Wait
@@ -45,6 +46,8 @@ class Mind:
     """Sections `constraints` and `decisions`, read again after a note was written."""
     wait_for: list[Wait] = field(default_factory=list[Wait])
     """What the run itself will wait for when the loop returns."""
+    shown: tuple[tuple[str, int], tuple[Declaration, ...]] | None = None
+    """The tools last declared, and for which mode and how many found ones."""
     sent: int = 0
     """Model calls sent in this slice and not yet committed."""
 

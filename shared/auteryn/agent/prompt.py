@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache
+from datetime import datetime
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from auteryn.plan.scheduler import over
@@ -23,8 +24,12 @@ def text(name: str) -> str:
 
 def system_prompt(run: Run) -> str:
     """By mode and place in the tree; the same bytes for the whole life of the run, so that the prompt's prefix stays cached."""
-    name = "step" if run.parent else run.mode
-    return f"{text(name)}\n\nThe run started on {run.created_at:%A, %Y-%m-%d %H:%M} UTC."
+    return _system_prompt("step" if run.parent else run.mode, run.created_at)
+
+
+@lru_cache(maxsize=256)
+def _system_prompt(name: str, created_at: datetime) -> str:
+    return f"{text(name)}\n\nThe run started on {created_at:%A, %Y-%m-%d %H:%M} UTC."
 
 
 def ledger(run: Run, notes: Sequence[tuple[str, str]]) -> str:

@@ -100,8 +100,8 @@ class Thread:
 
     @property
     def started(self) -> bool:
-        """The model has spoken in what is kept of the conversation."""
-        return bool(self.turns)
+        """The model has spoken."""
+        return self.compacted or bool(self.turns)
 
     def tokens(self) -> int:
         """What the next prompt will about hold: the last count plus what was added since."""

@@ -115,6 +115,15 @@ def request(mind: Mind, *, notice: str = "", tools: bool = True) -> ModelRequest
 
 
 def declared(mind: Mind) -> tuple[Declaration, ...]:
+    """The tools of this request; made anew only when a search has found more, or the mode was raised."""
+    run = mind.run
+    state = (run.mode, len(mind.thread.found))
+    if mind.shown is None or mind.shown[0] != state:
+        mind.shown = (state, _declared(mind))
+    return mind.shown[1]
+
+
+def _declared(mind: Mind) -> tuple[Declaration, ...]:
     run = mind.run
     kept_out = NOT_FOR_STEPS if run.parent else ("go_deep",) if run.mode == "deep" else ()
     return mind.registry.declared(run.mode, [*for_files(mind.thread.task.files), *mind.thread.found], kept_out)

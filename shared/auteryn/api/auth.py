@@ -89,8 +89,13 @@ class Auth:
         if key := await key_of(self.store, self.seal, credential, now):
             return of_key(key)
         email = await self.id_tokens.email_of(credential) if self.id_tokens and credential.count(".") == 2 else None
-        role = next((role for pattern, role in self.members if fnmatchcase(email.lower(), pattern)), None) if email else None
-        return Caller(owner=email.lower(), role=role, name=email) if email and role else None
+        return self._member(email.lower()) if email else None
+
+    def _member(self, email: str) -> Caller | None:
+        for pattern, role in self.members:
+            if fnmatchcase(email, pattern):
+                return Caller(owner=email, role=role, name=email)
+        return None
 
     async def signed(self, purpose: Purpose, text: str, now: datetime) -> Caller | None:
         """Who holds what was signed here, while it holds, and while the key it was got with does."""
@@ -132,7 +137,7 @@ def members_of(text: str) -> list[tuple[str, Role]]:
     found = list[tuple[str, Role]]()
     for one in filter(None, (part.strip() for part in text.split(","))):
         pattern, _, word = one.partition("=")
-        role = next((role for role in ROLES if role == word.strip()), None)
+        role: Role | None = next((role for role in ROLES if role == word.strip()), None)
         if role is None or "@" not in pattern:
             raise Invalid("AUTERYN_MEMBERS", one, f"must be ADDRESS=ROLE; roles are {', '.join(ROLES)}")
         found.append((pattern.strip().lower(), role))

@@ -40,6 +40,8 @@ OK = {
     304: "same",
 }
 
+BARE = (204, 303, 304)
+
 
 @functools.cache
 def document() -> bytes:
@@ -57,6 +59,7 @@ def document() -> bytes:
             "paths": paths,
             "components": {
                 "schemas": components,
+                "responses": _refusals(of),
                 "securitySchemes": {
                     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, or a Google ID token."},
                     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": f"Changes need {CSRF}, too."},
@@ -78,7 +81,7 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
         "description": summary,
         "security": [] if route.role is None else [{"bearer": []}, {"cookie": []}],
         "parameters": [*_in_path(route), *_in_query(route), *_in_headers(route)],
-        "responses": {**_answers(route, of), **_refusals(of)},
+        "responses": _answers(route, of),
         **more,
     }
 
@@ -110,7 +113,9 @@ def _in_headers(route: Route) -> list[dict[str, Any]]:
 def _answers(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     said = route.media if route.reply or route.media != (JSON,) else ()
     content = {"content": {media: {"schema": _schema(route, media, of)} for media in said}} if said else {}
-    return {str(status): {"description": OK[status], **(content if status not in BARE else {})} for status in route.statuses}
+    refusals = {str(status): {"$ref": f"#/components/responses/{status}"} for status in REFUSALS}
+    answers = {str(status): {"description": OK[status], **(content if status not in BARE else {})} for status in route.statuses}
+    return {**answers, **refusals}
 
 
 def _schema(route: Route, media: str, of: dict[str, Any]) -> Any:

@@ -43,6 +43,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "retry": "Try the failed steps of a run again.",
     },
     "Set up": {
+        "serve": "Serve this home over HTTP: API, streams, console.",
+        "keys": "Make, list and revoke API keys.",
         "tools": "List the tools, show one, try one.",
         "doctor": "Check this machine and this home.",
         "chaos": "Kill, repeat and reorder everything, and see that nothing is lost.",

@@ -22,7 +22,7 @@ from auteryn.cli.root import Common, common
 from auteryn.compose import Settings, embedded
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.runtime.host import Host
-from auteryn.schema.record import derived_id, new_id
+from auteryn.schema.record import new_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Limits, Run
 from auteryn.tools.registry import Registry
@@ -139,7 +139,6 @@ def _context(host: Host) -> ToolContext:
     return ToolContext(
         run=run,
         call=call,
-        key=derived_id("key", run.id, call),
         files=engine.files_of(run.id),
         store=engine.services.store,
         blobs=engine.services.blobs,

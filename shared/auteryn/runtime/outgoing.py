@@ -58,8 +58,10 @@ def asks_index(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetim
 
 def touches_children(events: Sequence[e.AnyEvent]) -> bool:
     """Facts after which something may start."""
-    kinds = e.PlanCreated | e.PlanRevised | e.StepsEnded | e.StepRetried | e.PlanReviewed | e.ScheduleCreated | e.TickEnded
-    return any(isinstance(event, kinds) for event in events)
+    return any(isinstance(event, _STARTERS) for event in events)
+
+
+_STARTERS = (e.PlanCreated, e.PlanRevised, e.StepsEnded, e.StepRetried, e.PlanReviewed, e.ScheduleCreated, e.TickEnded)
 
 
 def _end(run: Run, now: datetime) -> Send:

@@ -58,6 +58,9 @@ async def run_slice(engine: Engine, run_id: str) -> None:
         await services.queue.enqueue(run_id, engine.now())
 
 
+_COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted)
+
+
 class Slice:
     """The state of one sitting. `run` and the thread are always what the store holds."""
 
@@ -216,7 +219,8 @@ class Slice:
         leave = leave or run.terminal
         sends = (*sends, *sends_of(self.run, run, events, now))
         self.unsummarised += 1
-        summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or touches_children(events)
+        starts = touches_children(events)
+        summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or starts
         change = Change(
             run=run,
             entry=entry,
@@ -235,19 +239,19 @@ class Slice:
         finally:
             self.committing = False
         await self._tell(sends, children)
-        if not children and touches_children(facts):
+        if starts and not children:
             await self._advance()
 
     def _completed(self, events: tuple[e.AnyEvent, ...]) -> tuple[e.AnyEvent, ...]:
         """Times, and requests that came to nothing: only the slice knows them."""
         out = list(events)
-        counted = sum(event.attempts for event in out if isinstance(event, e.ModelAnswered | e.ModelFailed | e.Compacted))
+        counted = sum(event.attempts for event in out if isinstance(event, _COUNTED))
         if self.mind.sent > counted:  # sent, and then refused or interrupted: they count all the same
             failed = e.ModelFailed(
                 attempts=self.mind.sent - counted, reason="no_answer", message="requests without a usable answer"
             )
             out.insert(len(self.first), failed)
-        if isinstance(out[-1], e.RunCompleted | e.RunFailed):
+        if isinstance(out[-1], (e.RunCompleted, e.RunFailed)):
             out[-1] = replace(out[-1], active_ms=self._active_ms())
         return tuple(out)
 

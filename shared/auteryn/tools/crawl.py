@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Annotated, Any
@@ -161,7 +161,7 @@ class _Crawl:
     def _ours(self, url: str) -> bool:
         return host_of(url).removeprefix("www.") == self._host.removeprefix("www.")
 
-    async def _mapped(self, first: str) -> Any:
+    async def _mapped(self, first: str) -> AsyncGenerator[str]:
         """The addresses of the sitemaps; one that fails has none."""
         home = readable(first)
         waiting = deque(self._rules.sitemaps or [str(home.copy_with(raw_path=b"/sitemap.xml"))])

@@ -36,7 +36,18 @@ LONGEST_URL = 8_000
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _OURS = frozenset(
-    ["accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"]
+    [
+        "accept-encoding",
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ]
 )
 """Headers that say how bytes travel: the client's own, two opinions would be request smuggling."""
 _METADATA = ("metadata", "x-google-metadata", "x-aws-ec2-metadata", "proxy-")
@@ -156,7 +167,7 @@ class Egress:
     ) -> AsyncGenerator[Answer]:
         """Send one request; GET and HEAD follow redirects, all else hands them over: a person allowed one host, not another.
 
-        Raises `ToolFailed` (`blocked`, `not_found`, `unavailable`, `timeout`, `too_large`); `AnswerLost` once it may have arrived.
+        Raises `ToolFailed` (`blocked`, `not_found`, `unavailable`, `timeout`, `too_large`); `AnswerLost` if it may be there.
         """
         from auteryn.tools.egress_client import Client
 
@@ -200,7 +211,7 @@ class Egress:
 
 
 def readable(url: str) -> URL:
-    """The address with a plain host and without fragment; raises `ToolFailed("blocked")` for all that could be read in two ways."""
+    """The address with a plain host, without fragment; raises `ToolFailed("blocked")` for what could be read in two ways."""
     from httpx2 import URL, InvalidURL
 
     if len(url) > LONGEST_URL or any(sign <= " " or sign in "\\\x7f" for sign in url):

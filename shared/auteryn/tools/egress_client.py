@@ -57,7 +57,7 @@ class Client:
         with _named_errors(url.host):
             request = httpcore2.Request(
                 method,
-                (url.raw_scheme, url.raw_host, url.port, url.raw_path),
+                httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
                 headers=_on_the_wire(method, url, headers, body),
                 content=body or None,
                 extensions={"timeout": _TIMES},
@@ -96,7 +96,8 @@ class _Pinned(httpcore2.AsyncNetworkBackend):
     """Connects to addresses the guard has judged, and to no name."""
 
     def __init__(self, guard: Egress) -> None:
-        self._guard, self._real, self.connected = guard, httpcore2.AnyIOBackend(), False
+        self._guard, self.connected = guard, False
+        self._real = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 
     async def connect_tcp(
         self,

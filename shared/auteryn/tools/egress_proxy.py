@@ -189,5 +189,5 @@ async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, mo
 def _refusal(error: ToolFailed) -> bytes:
     status = "403 Forbidden" if error.kind == "blocked" else "502 Bad Gateway"
     text = str(error).encode()
-    head = f"HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: {len(text)}\r\n\r\n"
-    return head.encode() + text
+    fields = f"content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: {len(text)}\r\n"
+    return f"HTTP/1.1 {status}\r\n{fields}\r\n".encode() + text

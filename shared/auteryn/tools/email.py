@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime, getaddresses
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -21,7 +23,6 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import MB
 from auteryn.schema.record import Record
-from auteryn.tools.egress import Egress
 from auteryn.tools.egress_addresses import plain_host
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.tool import ToolContext, tool
@@ -32,7 +33,9 @@ MESSAGE_BYTES = 20 * MB
 """Attachments together; most servers take 25 MB, and base64 adds a third to what is counted there."""
 TALK = timedelta(seconds=30)
 """Longest silence of the server."""
+CONNECT = timedelta(seconds=10)
 
+_USER = re.compile(r"""[^\s@"<>(),;:\\\[\]\x00-\x20]{1,64}""")
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -67,7 +70,11 @@ async def email_send(
     egress = ctx.egress.trusting(f"http://{_bracketed(server.host)}:{server.port}")
     addresses = await egress.addresses(server.host, server.port)
     refused = await in_thread(lambda leash: _sent(server, addresses[0], message, recipients, leash))
-    told: dict[str, Any] = {"sent": True, "message_id": message["Message-ID"], "to": [one for one in recipients if one not in refused]}
+    told: dict[str, Any] = {
+        "sent": True,
+        "message_id": message["Message-ID"],
+        "to": [one for one in recipients if one not in refused],
+    }
     return told | ({"refused": refused} if refused else {})
 
 
@@ -103,7 +110,9 @@ def _attach(ctx: ToolContext, message: EmailMessage, paths: Sequence[str]) -> No
         body = ctx.files.read(path, most=MESSAGE_BYTES)
         left -= len(body)
         if left < 0:
-            raise ToolFailed("too_large", f"attachments: together larger than {MESSAGE_BYTES:,} bytes: send a link or fewer files")
+            raise ToolFailed(
+                "too_large", f"attachments: together larger than {MESSAGE_BYTES:,} bytes: send a link or fewer files"
+            )
         main, _, sub = media_type(path).partition("/")
         message.add_attachment(body, maintype=main, subtype=sub, filename=Path(path).name)
 
@@ -117,14 +126,14 @@ def _html(markdown: str) -> str:
 
 def _address(text: str) -> Address:
     """One address; raises `ToolFailed("invalid")` for what is none, or several."""
-    name, spec = parseaddr(text, strict=True) if _STRICT else parseaddr(text)
-    user, at, domain = spec.rpartition("@")
+    (name, spec), *more = getaddresses([text]) or [("", "")]
+    user, _, domain = spec.rpartition("@")
     try:
-        if not (at and user and plain_host(domain)) or any(sign < " " for sign in text):
-            raise ValueError("is no address")
+        if more or not _USER.fullmatch(user) or not plain_host(domain) or any(sign < " " for sign in text):
+            raise ValueError
         return Address(name, user, domain)
     except (ValueError, IndexError) as error:
-        raise ToolFailed("invalid", f"to: {text!r} must be an address such as ann@example.com") from error
+        raise ToolFailed("invalid", f"to: {text!r} must be one address such as ann@example.com") from error
 
 
 # ---- the server --------------------------------------------------------------------------------------------------
@@ -156,34 +165,45 @@ class _Talk(smtplib.SMTP):
 
     handed_over = False
 
-    def __init__(self, server: _Server, address: str, tls: ssl.SSLContext) -> None:
-        self._server, self._address, self._tls = server, address, tls
-        super().__init__(server.host, server.port, timeout=TALK.total_seconds())
+    def __init__(self, server: _Server, address: str, leash: Leash) -> None:
+        self._server, self._address, self._leash = server, address, leash
+        super().__init__(
+            server.host, server.port, local_hostname=socket.gethostname() or "localhost", timeout=TALK.total_seconds()
+        )
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        plain = socket.create_connection((self._address, port), timeout)
-        return self._tls.wrap_socket(plain, server_hostname=host) if self._server.scheme == "smtps" else plain
+        plain = socket.create_connection((self._address, port), CONNECT.total_seconds())
+        plain.settimeout(timeout)
+        self._leash.on_pull(lambda: _break_off(plain))
+        if self._server.scheme == "smtps":
+            return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+        return plain
 
     def send(self, s: Any) -> None:
-        if not isinstance(s, str) and len(s) > 2 and s.endswith(b"\r\n.\r\n"):
+        if not isinstance(s, str) and s.endswith(b"\r\n.\r\n"):
             self.handed_over = True
         super().send(s)
+
+
+def _break_off(plain: socket.socket) -> None:
+    """Wakes a thread that waits for the server, which closing would not."""
+    with suppress(OSError):
+        plain.shutdown(socket.SHUT_RDWR)
 
 
 def _sent(server: _Server, address: str, message: EmailMessage, recipients: list[str], leash: Leash) -> dict[str, str]:
     """Hand the message over; the recipients it was refused for. Raises what became of it."""
     talk: _Talk | None = None
     try:
-        talk = _Talk(server, address, ssl.create_default_context())
-        leash.on_pull(talk.close)
+        talk = _Talk(server, address, leash)
         _greet(talk, server)
         leash.check()
         refused = talk.send_message(message, to_addrs=recipients)
     except (smtplib.SMTPException, OSError) as error:
         raise _failed(server, error, handed_over=talk is not None and talk.handed_over) from error
     finally:
+        leash.on_pull(None)
         if talk is not None:
-            leash.on_pull(None)
             _part(talk)
     return {str(one): _said(code, text) for one, (code, text) in refused.items()}
 
@@ -216,7 +236,7 @@ def _failed(server: _Server, error: Exception, *, handed_over: bool) -> ToolFail
             return ToolFailed("auth", f"{server.host!r} does not take the login: {_said(error.smtp_code, error.smtp_error)}")
         case smtplib.SMTPNotSupportedError():
             return ToolFailed("unsupported", f"{server.host!r} cannot: {error}")
-        case smtplib.SMTPResponseException() if error.smtp_code > 0 and not (handed_over and error.smtp_code < 400):
+        case smtplib.SMTPResponseException() if error.smtp_code >= 400 and type(error) is not smtplib.SMTPResponseException:
             return _refused(error.smtp_code, f"{server.host!r} said {_said(error.smtp_code, error.smtp_error)}")
         case _ if handed_over:
             return ToolFailed(
@@ -246,7 +266,3 @@ def _said(code: int, text: Any) -> str:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-
-_STRICT = "strict" in (parseaddr.__kwdefaults__ or {})
-"""Older Pythons have no strict reading."""

@@ -6,7 +6,7 @@ import asyncio
 import calendar
 import io
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from msgspec import Meta
 
@@ -56,7 +56,9 @@ def _moment(text: str) -> datetime:
     try:
         return utc(datetime.fromisoformat(text))
     except ValueError as error:
-        raise ToolFailed("invalid", f"since: {text!r} must be a date or time such as 2026-03-01 or 2026-03-01T09:00Z") from error
+        raise ToolFailed(
+            "invalid", f"since: {text!r} must be a date or time such as 2026-03-01 or 2026-03-01T09:00Z"
+        ) from error
 
 
 def _at(entry: dict[str, Any]) -> datetime:
@@ -85,12 +87,12 @@ def _parsed(found: Page) -> _Feed:
     import feedparser
 
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": found.url}  # it was decoded by us
-    read: Any = feedparser.parse(io.BytesIO(found.text.encode("utf-8", "replace")), response_headers=headers)
-    if not read.get("version") and not read.entries:
+    read = cast("dict[str, Any]", feedparser.parse(io.BytesIO(found.text.encode("utf-8", "replace")), response_headers=headers))
+    if not read.get("version") and not read["entries"]:
         raise ToolFailed("unsupported", f"{found.url!r} is no RSS or Atom feed")
-    broken = f"the feed is broken ({read.get('bozo_exception')}): entries may be missing" if read.bozo else ""
-    entries = [_entry(one) for one in read.entries]
-    return _Feed(title=str(read.feed.get("title", "")), entries=entries, broken=broken)
+    broken = f"the feed is broken ({read.get('bozo_exception')}): entries may be missing" if read["bozo"] else ""
+    entries = [_entry(one) for one in read["entries"]]
+    return _Feed(title=str(read["feed"].get("title", "")), entries=entries, broken=broken)
 
 
 def _entry(one: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import Annotated, Any, Literal
-from typing import cast as typed
 
 from msgspec import Meta
 
@@ -128,11 +127,14 @@ def _content(answer: Answer, raw: bytes) -> dict[str, Any]:
     if not raw:
         return {"complete": True}
     if not textual(answer) or b"\0" in raw[:1_024]:
-        return {"complete": False, "note": f"the body is {media_type(answer) or 'no text'}: web_fetch with save_as downloads files"}
+        return {
+            "complete": False,
+            "note": f"the body is {media_type(answer) or 'no text'}: web_fetch with save_as downloads files",
+        }
     text = decoded(raw, answer.headers.get("content-type", ""))
     if media_type(answer).endswith("json"):
         try:
-            return {"complete": True, "json": all_cleaned(typed("Any", json.loads(text)))}
+            return {"complete": True, "json": all_cleaned(json.loads(text))}
         except (ValueError, RecursionError):
             pass  # what says that it is JSON and is none is shown as it is
     told = {"complete": len(text) <= TEXT_CHARACTERS, "chars_total": len(text)}

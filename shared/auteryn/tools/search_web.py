@@ -23,6 +23,8 @@ from auteryn.tools.untrusted import all_cleaned, notice
 
 Recency = Literal["any", "day", "week", "month", "year"]
 
+BRAVE = "https://api.search.brave.com"
+TAVILY = "https://api.tavily.com"
 ANSWER_BYTES = 4 << 20
 SNIPPET_CHARACTERS = 400
 
@@ -138,7 +140,7 @@ def _ask_searxng(setting: str, wanted: _Query) -> _Asked:
 def _ask_brave(setting: str, wanted: _Query) -> _Asked:
     fields: dict[str, Any] = {"q": wanted.with_site, "count": wanted.most, "text_decorations": "false"}
     fields |= {} if wanted.recency == "any" else {"freshness": _BRAVE_AGE[wanted.recency]}
-    url = f"https://api.search.brave.com/res/v1/web/search?{urlencode(fields, quote_via=quote)}"
+    url = f"{BRAVE}/res/v1/web/search?{urlencode(fields, quote_via=quote)}"
     return _Asked(url=url, headers={"x-subscription-token": setting})
 
 
@@ -147,7 +149,7 @@ def _ask_tavily(setting: str, wanted: _Query) -> _Asked:
     fields |= {} if wanted.recency == "any" else {"time_range": wanted.recency}
     fields |= {"include_domains": [wanted.site]} if wanted.site else {}
     headers = {"authorization": f"Bearer {setting}", "content-type": "application/json"}
-    return _Asked(url="https://api.tavily.com/search", method="POST", headers=headers, body=json.dumps(fields).encode())
+    return _Asked(url=f"{TAVILY}/search", method="POST", headers=headers, body=json.dumps(fields).encode())
 
 
 def _renamed(items: list[Mapping[str, Any]], snippet: str, date: str) -> list[dict[str, Any]]:

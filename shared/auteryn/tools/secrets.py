@@ -78,5 +78,7 @@ def secret_of(variable: str) -> str:
     """The secret in an environment variable, which must be one that is meant to hold one."""
     value = os.environ.get(variable, "").strip() if variable.startswith(_SECRET) else ""
     if not value:
-        raise ToolFailed("not_configured", f"the secret {variable!r} is not set, or is none: its name must begin with {_SECRET}")
+        raise ToolFailed(
+            "not_configured", f"the secret {variable!r} is not set, or is none: its name must begin with {_SECRET}"
+        )
     return value

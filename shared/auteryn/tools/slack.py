@@ -36,7 +36,7 @@ ANSWER_BYTES = 4 << 20
 _BROADCAST = re.compile(r"<!(?=channel|here|everyone|subteam)", re.IGNORECASE)
 _KINDS = {
     "not_found": "channel_not_found message_not_found thread_not_found user_not_found",
-    "auth": "invalid_auth not_authed token_revoked token_expired account_inactive missing_scope no_permission org_login_required",
+    "auth": "invalid_auth not_authed token_revoked token_expired account_inactive missing_scope no_permission",
     "denied": "not_in_channel is_archived restricted_action cannot_reply_to_message ekm_access_denied access_denied",
     "too_large": "msg_too_long msg_blocks_too_long metadata_too_large file_upload_size_restricted",
     "rate_limited": "ratelimited rate_limited",
@@ -47,7 +47,11 @@ _KIND = {code: kind for kind, codes in _KINDS.items() for code in codes.split()}
 
 def no_slack() -> str | None:
     """Why nothing can be posted."""
-    return None if os.environ.get(TOKEN) else f"it needs a Slack bot token: set {TOKEN} (scopes chat:write, files:write, channels:history)"
+    return (
+        None
+        if os.environ.get(TOKEN)
+        else f"it needs a Slack bot token: set {TOKEN} (scopes chat:write, files:write, channels:history)"
+    )
 
 
 @tool(
@@ -95,10 +99,11 @@ async def _posted(ctx: ToolContext, channel: str, text: str, thread: str | None)
     try:
         said = await _call(ctx, "chat.postMessage", body)
     except AnswerLost as error:
-        raise AnswerLost("ambiguous", f"the message may be posted: Slack's answer did not come ({error}); look before repeating") from error
-    except ToolFailed as error:
-        if error.kind != "unavailable" or "cannot be reached" in str(error):
-            await not_sent(ctx)
+        raise AnswerLost(
+            "ambiguous", f"the message may be posted: Slack's answer did not come ({error}); look before repeating"
+        ) from error
+    except ToolFailed:
+        await not_sent(ctx)
         raise
     return {"channel": str(said["channel"]), "ts": str(said["ts"])}
 
@@ -108,11 +113,15 @@ async def _found(ctx: ToolContext, channel: str, thread: str | None) -> dict[str
     room = await _room(ctx, channel)
     asked: dict[str, Any] = {"channel": room, "limit": LOOKED_AT, "include_all_metadata": True}
     try:
-        said = await _call(ctx, *(("conversations.replies", asked | {"ts": thread}) if thread else ("conversations.history", asked)))
+        said = await _call(
+            ctx, *(("conversations.replies", asked | {"ts": thread}) if thread else ("conversations.history", asked))
+        )
     except ToolFailed as error:
         if error.retryable:
             raise
-        raise ToolFailed("ambiguous", f"an earlier try may have posted it, and the channel cannot be read to see: {error}") from error
+        raise ToolFailed(
+            "ambiguous", f"an earlier try may have posted it, and the channel cannot be read to see: {error}"
+        ) from error
     for message in said.get("messages", []):
         if _key(message) == ctx.key:
             return {"channel": room, "ts": str(message["ts"])}
@@ -120,7 +129,7 @@ async def _found(ctx: ToolContext, channel: str, thread: str | None) -> dict[str
 
 
 def _key(message: Mapping[str, Any]) -> str:
-    metadata = message.get("metadata") or {}
+    metadata: dict[str, Any] = message.get("metadata") or {}
     return str(metadata.get("event_payload", {}).get("key", "")) if metadata.get("event_type") == EVENT else ""
 
 
@@ -134,7 +143,8 @@ async def _room(ctx: ToolContext, channel: str) -> str:
         for one in said.get("channels", []):
             if one.get("name") == channel.removeprefix("#"):
                 return str(one["id"])
-        cursor = str((said.get("response_metadata") or {}).get("next_cursor") or "")
+        more: dict[str, Any] = said.get("response_metadata") or {}
+        cursor = str(more.get("next_cursor") or "")
         if not cursor:
             break
     raise ToolFailed("not_found", f"there is no channel {channel!r}, or the bot does not see it")
@@ -156,7 +166,11 @@ async def _attach(ctx: ToolContext, posted: Mapping[str, str], thread: str | Non
     async with ctx.egress.open("POST", str(place["upload_url"]), body=body, total=timedelta(seconds=90)) as answer:
         if failed := refusal(answer.status, answer.headers, "Slack's upload", ctx.clock.now()):
             raise failed
-    shared = {"files": [{"id": place["file_id"], "title": name}], "channel_id": posted["channel"], "thread_ts": thread or posted["ts"]}
+    shared = {
+        "files": [{"id": place["file_id"], "title": name}],
+        "channel_id": posted["channel"],
+        "thread_ts": thread or posted["ts"],
+    }
     await _call(ctx, "files.completeUploadExternal", shared)
 
 
@@ -171,13 +185,15 @@ async def _call(ctx: ToolContext, method: str, fields: Mapping[str, Any]) -> dic
     """The answer of a method; raises `ToolFailed` for what Slack refuses."""
     headers = {"authorization": f"Bearer {os.environ.get(TOKEN, '')}"}
     if method in _AS_FORM:
-        plain = {name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items() if value != ""}
+        plain = {
+            name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items() if value != ""
+        }
         headers["content-type"], body = "application/x-www-form-urlencoded", urlencode(plain).encode()
     else:
         headers["content-type"], body = "application/json; charset=utf-8", json.dumps(fields).encode()
     async with ctx.egress.open("POST", API + method, headers=headers, body=body, most_bytes=ANSWER_BYTES) as answer:
         if failed := refusal(answer.status, answer.headers, f"Slack's {method}", ctx.clock.now()):
-            raise failed
+            raise AnswerLost(failed.kind, str(failed)) if answer.status >= 500 else failed
         raw = await answer.body()
     try:
         said = cast("dict[str, Any]", json.loads(raw))

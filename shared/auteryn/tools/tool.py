@@ -20,7 +20,7 @@ from auteryn.errors import Invalid
 from auteryn.ports import Blobs, Clock, Store
 from auteryn.ports.model import Declaration
 from auteryn.schema.event import AnyEvent
-from auteryn.schema.record import Record
+from auteryn.schema.record import Record, derived_id
 from auteryn.schema.run import Run, Wait
 from auteryn.tools.egress import Egress
 
@@ -61,8 +61,6 @@ class ToolContext:
     run: Run
     call: str
     """Id of this call; also the name of what it creates, so that a repeat creates nothing new."""
-    key: str
-    """Idempotency key for the outside: the same in every retry and after every crash."""
     files: Workspace
     """The tree's files, jailed."""
     store: Store
@@ -76,6 +74,11 @@ class ToolContext:
     anchor: datetime | None = None
     """Where the run's rhythm stands: the last wait's own time, or the run's start. None = now."""
     logged: list[tuple[Level, str]] = field(default_factory=list[tuple[Level, str]])
+
+    @property
+    def key(self) -> str:
+        """Idempotency key for the outside: the same in every retry and after every crash."""
+        return derived_id("key", self.run.id, self.call)
 
     def log(self, message: str, level: Level = "info") -> None:
         """A line in the run's log, committed with the answer."""

@@ -127,11 +127,15 @@ async def _read(answer: Answer) -> Page:
     async for chunk in answer.chunks:
         body += chunk
         if len(body) > PAGE_BYTES:
-            raise ToolFailed("too_large", f"the page is larger than {PAGE_BYTES:,} bytes: download it with mode raw and save_as")
+            raise ToolFailed(
+                "too_large", f"the page is larger than {PAGE_BYTES:,} bytes: download it with mode raw and save_as"
+            )
     if b"\0" in body[:1_024] and not body.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ToolFailed("unsupported", f"{str(answer.url)!r} is no text, whatever it says: give save_as to download it")
     said = answer.headers.get("content-type", "")
-    kind = kind or ("text/html" if b"<html" in body[:1_024].lower() or b"<!doctype html" in body[:1_024].lower() else "text/plain")
+    kind = kind or (
+        "text/html" if b"<html" in body[:1_024].lower() or b"<!doctype html" in body[:1_024].lower() else "text/plain"
+    )
     text = await asyncio.to_thread(decoded, bytes(body), said)
     return Page(url=str(answer.url), status=answer.status, media_type=kind, text=text, redirects=answer.redirects)
 

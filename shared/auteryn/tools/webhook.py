@@ -27,10 +27,21 @@ ANSWER_BYTES = 1 << 16
 
 def no_targets() -> str | None:
     """Why there is nobody to tell."""
-    return None if names(PREFIX) else f'it needs a target: set {PREFIX}<NAME> to {{"url": "https://…", "secret": "AUTERYN_SECRET_…"}}'
+    return (
+        None
+        if names(PREFIX)
+        else f'it needs a target: set {PREFIX}<NAME> to {{"url": "https://…", "secret": "AUTERYN_SECRET_…"}}'
+    )
 
 
-@tool(effect="keyed", permission="ask1", group="communicate", missing=no_targets, sends=True, target=lambda args: str(args["name"]))
+@tool(
+    effect="keyed",
+    permission="ask1",
+    group="communicate",
+    missing=no_targets,
+    sends=True,
+    target=lambda args: str(args["name"]),
+)
 async def webhook_send(
     ctx: ToolContext,
     name: Annotated[str, "Which target, by the name the owner gave it", Meta(min_length=1)],
@@ -49,7 +60,8 @@ async def webhook_send(
                 raise failed
     except AnswerLost as error:
         raise AnswerLost(
-            "ambiguous", f"{name!r} may have it: the answer did not come ({error}). Its id is {ctx.key}: a repeat is dropped there."
+            "ambiguous",
+            f"{name!r} may have it: the answer did not come ({error}). Its id is {ctx.key}: a repeat is dropped there.",
         ) from error
     return {"sent": True, "name": name, "status": answer.status, "id": ctx.key}
 
@@ -57,7 +69,9 @@ async def webhook_send(
 def signature(secret: str, key: str, at: int, body: bytes) -> str:
     """What `webhook-signature` must be. A secret `whsec_…` is base64, any other is taken as it is."""
     try:
-        plain = base64.b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else secret.encode()
+        plain = (
+            base64.b64decode(secret.removeprefix("whsec_"), validate=True) if secret.startswith("whsec_") else secret.encode()
+        )
     except binascii.Error as error:
         raise ToolFailed("not_configured", "the webhook's secret begins with whsec_ and is no base64") from error
     digest = hmac.digest(plain, f"{key}.{at}.".encode() + body, "sha256")

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from unit.tools.fault_server import FaultServer
 from unit.tools.room import Room
 
 
@@ -26,3 +27,18 @@ def as_run(room: Room) -> Callable[..., None]:
         room.run = msgspec.structs.replace(room.run, **fields)
 
     return change
+
+
+@pytest.fixture
+def site() -> Iterator[FaultServer]:
+    """A web server on this machine."""
+    server = FaultServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def surfer(room: Room, site: FaultServer) -> Room:
+    """The room with a guard that lets `site` pass."""
+    room.egress = site.egress("shop.test", "other.test")
+    return room

@@ -20,6 +20,7 @@ from auteryn.schema.routing import Decision
 from auteryn.schema.run import Limits, Run
 from auteryn.testing.clock import START, SkippingClock
 from auteryn.tools.builtin import builtin_tools
+from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.signature import arguments
 from auteryn.tools.tool import Pause, Result, Tool, ToolContext
@@ -36,6 +37,7 @@ class Room:
         self.store = SqliteStore.open(folder, synchronous="off")
         self.blobs = FolderBlobs(folder / "blobs")
         self.registry = Registry(builtin_tools())
+        self.egress = Egress()
         self.run = Run(
             id="run_1",
             title="a test",
@@ -57,12 +59,12 @@ class Room:
         self.context = ToolContext(
             run=self.run,
             call=call,
-            key=f"key of {call}",
             files=self.files,
             store=self.store,
             blobs=self.blobs,
             clock=self.clock,
             registry=self.registry,
+            egress=self.egress,
         )
         given = {"ctx": self.context, **arguments(tool, from_json(to_json(raw), dict[str, Any]))}
         outcome = asyncio.run(tool.fn(**given)) if inspect.iscoroutinefunction(tool.fn) else tool.fn(**given)

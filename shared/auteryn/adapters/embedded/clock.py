@@ -14,14 +14,13 @@ class SystemClock:
     """Wall-clock time that goes on, and never back, when the wall clock is set back."""
 
     def __init__(self) -> None:
-        self._anchor, self._anchored_s = datetime.now(UTC), time.monotonic()
+        self._latest, self._latest_s = datetime.now(UTC), time.monotonic()
 
     def now(self) -> datetime:
-        wall, monotonic_s = datetime.now(UTC), time.monotonic()
-        at_least = self._anchor + timedelta(seconds=monotonic_s - self._anchored_s)
-        if wall < at_least:
-            return at_least
-        self._anchor, self._anchored_s = wall, monotonic_s
+        wall = datetime.now(UTC)
+        if wall < self._latest:
+            return self._latest + timedelta(seconds=time.monotonic() - self._latest_s)
+        self._latest, self._latest_s = wall, time.monotonic()
         return wall
 
     async def sleep_until(self, moment: datetime) -> None:

@@ -1,7 +1,7 @@
 """Pub/Sub (`ports.bus`): ready steps by push to the function `dispatch`; news by one pull subscription an API instance.
 
-News go out in bundles. A bundle carries its sender and a number, so that one that comes twice or late is told apart: it
-wakes watches, and its deltas are dropped. When the feed is broken every watch is woken each few seconds and polls.
+News go out in bundles. A bundle carries its sender and a number: of one that comes twice or late the deltas are dropped,
+and its nudges do no harm. While the feed is broken every watch is woken each few seconds and looks for itself.
 """
 
 from __future__ import annotations
@@ -36,14 +36,15 @@ BUNDLE_NEWS = 1_000
 STEPS_A_CALL = 1_000
 """The service's most in one publish call."""
 
-PULL_SECONDS = 30.0
+PULL = timedelta(seconds=10)
+"""Longest wait of one request for news: a feed that was deleted under it is noticed by the next one."""
 PULL_MESSAGES = 100
 FEED_RETENTION = timedelta(minutes=10)
 FEED_EXPIRES = timedelta(days=1)
 """The service's least for both: gaps are filled from the store, and a feed nobody reads any more goes away."""
 FEED_ACK_SECONDS = 10
 
-POLL_SECONDS = 2.0
+POLL = timedelta(seconds=2)
 """Between two wakes of every watch while the feed is broken."""
 
 SENDERS_KNOWN = 10_000
@@ -72,7 +73,17 @@ class PubSubBus:
     themselves: whoever got a push calls `receive_step`, and answers 2xx when that returns.
     """
 
-    def __init__(self, *, steps: str, events: str, feed: str | None = None, host: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        steps: str,
+        events: str,
+        feed: str | None = None,
+        host: str | None = None,
+        pull: timedelta = PULL,
+        poll: timedelta = POLL,
+    ) -> None:
+        self._pull_s, self._poll_s = pull.total_seconds(), poll.total_seconds()
         self._steps, self._events, self._feed, self._host = steps, events, feed, host
         self._handler: Callable[[str], Awaitable[None]] | None = None
         self._watches: dict[str, list[LocalWatch]] = {}
@@ -191,7 +202,7 @@ class PubSubBus:
             except GoogleAPICallError as error:
                 _log.warning("the feed %s is broken, watches poll meanwhile: %s", self._feed, error)
                 self._wake_everybody()
-                await asyncio.sleep(POLL_SECONDS)
+                await asyncio.sleep(self._poll_s)
                 if isinstance(error, Missing):
                     await self._reopen_feed()
 
@@ -204,7 +215,7 @@ class PubSubBus:
         subscriber = self._subscriber.get()
         request: Any = {"subscription": self._feed, "max_messages": PULL_MESSAGES}
         try:
-            pulled: Any = await subscriber.pull(request, retry=None, timeout=PULL_SECONDS)
+            pulled: Any = await subscriber.pull(request, retry=None, timeout=self._pull_s)
         except TRANSIENT as error:
             if error.grpc_status_code is not None and error.grpc_status_code.name == "DEADLINE_EXCEEDED":
                 return  # nothing was told for so long

@@ -87,8 +87,8 @@ class CloudTasksQueue:
 
         request = CreateTaskRequest(parent=self._queue, task=self._task(wake, at, name))
         try:
-            create = self._clients.get().create_task
-            await persist(lambda: create(request, retry=None, timeout=CALL_SECONDS), self._patience)
+            client = self._clients.get()
+            await persist(lambda: client.create_task(request, retry=None, timeout=CALL_SECONDS), self._patience)
         except AlreadyExists:
             return
         except GoogleAPICallError as error:

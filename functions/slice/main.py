@@ -1,0 +1,27 @@
+"""The job `slice`: one slice of the run named in `AUTERYN_RUN`, then the process is over."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+
+from auteryn.compose import composed
+from auteryn.errors import Invalid
+from auteryn.runtime.slice import run_slice
+
+
+async def sit(environ: Mapping[str, str]) -> None:
+    """The run has had its slice; what it waits for is in the store. Raises `Invalid` if no run is named."""
+    run = environ.get("AUTERYN_RUN")
+    if not run:
+        raise Invalid("AUTERYN_RUN", run, "must name the run this job works on")
+    host = composed(environ)
+    try:
+        await run_slice(host.engine, run)
+    finally:
+        await host.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(sit(os.environ))

@@ -1,0 +1,83 @@
+"""What `functions/dispatch` answers: wakes from Cloud Tasks, ready steps from Pub/Sub, the sweep of every minute."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from auteryn.api.auth import IdTokens
+from auteryn.api.problems import NoSuchMethod, Unauthenticated, problem
+from auteryn.errors import AuterynError, Invalid, NotFound
+from auteryn.policy.cloud import HEALTH_PATH, STEPS_PATH, SWEEP_PATH, WAKE_PATH
+from auteryn.runtime.dispatch import begin, dispatch, sweep
+from auteryn.runtime.engine import Engine
+
+LARGEST = 64_000
+
+
+async def respond(request: Request, engine: Engine, id_tokens: IdTokens, callers: Collection[str]) -> Response:
+    """204 once it is done; a problem document with 5xx lets the sender come again."""
+    try:
+        await _respond(request, engine, id_tokens, callers)
+    except AuterynError as error:
+        return problem(error)
+    return Response(status_code=204)
+
+
+async def _respond(request: Request, engine: Engine, id_tokens: IdTokens, callers: Collection[str]) -> None:
+    path = request.url.path
+    if path == HEALTH_PATH:
+        return
+    if path not in (WAKE_PATH, STEPS_PATH, SWEEP_PATH):
+        raise NotFound(f"there is nothing at {path!r}")
+    if request.method != "POST":
+        raise NoSuchMethod(f"{path!r} takes POST only", "POST")
+    await _check(request, id_tokens, callers)
+    match path:
+        case "/wake":
+            await dispatch(engine, _run(await _json(request)))
+        case "/steps":
+            await begin(engine, _run(_pushed(await _json(request))))
+        case _:
+            await sweep(engine)
+
+
+async def _check(request: Request, id_tokens: IdTokens, callers: Collection[str]) -> None:
+    """Raises `Unauthenticated` for everybody but the service accounts named in `callers`."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    email = await id_tokens.email_of(token) if scheme.lower() == "bearer" else None
+    if email is None or email not in callers:
+        raise Unauthenticated("this is for the service accounts of the queue, the bus and the scheduler")
+
+
+async def _json(request: Request) -> Any:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST:
+            raise Invalid("body", len(body), f"has more than {LARGEST:,} bytes")
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError as error:
+        raise Invalid("body", bytes(body[:100]), f"is no JSON: {error}") from error
+
+
+def _pushed(envelope: Any) -> Any:
+    """What was published: `{"run": …}`, in the message's data."""
+    try:
+        return msgspec.json.decode(b64decode(envelope["message"]["data"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid("body", envelope, "is no push of Pub/Sub with JSON data") from error
+
+
+def _run(found: Any) -> str:
+    match found:
+        case {"run": str(run)}:
+            return run
+        case _:
+            raise Invalid("run", found, "must name a run")

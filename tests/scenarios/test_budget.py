@@ -1,0 +1,63 @@
+"""Shares of the run's caps: given, asked for, given back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auteryn.schema.plan import StepDraft
+from auteryn.testing.clock import skipping
+from auteryn.testing.scenarios import given, lookup
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+
+
+def reads(pages: int, then: str = "read") -> object:
+    def script(ask: Ask) -> Line:
+        if given(ask) == "Plan":
+            return "concluded"
+        return then if ask.turn >= pages or not ask.tools else call("lookup", what=f"page {ask.turn}")
+
+    return script
+
+
+@pytest.mark.proves("L11")
+@pytest.mark.parametrize("cap", [8, 13, 20, 40, 100])
+def test_whatever_the_cap_is_the_tree_stays_below_and_comes_to_an_end(tmp_path: Path, cap: int) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=reads(9), tools=[lookup]) as world:  # type: ignore[arg-type]
+            plan = [StepDraft(description=f"part {n}") for n in range(3)] + [StepDraft(description="join", depends_on=(1, 2, 3), join="best_effort")]
+            run = await world.start("Plan", plan=plan, llm_calls=cap)
+            ended = await world.ended(run)
+            assert world.model.calls <= cap  # type: ignore[attr-defined]
+            assert ended.usage.llm_calls == world.model.calls  # type: ignore[attr-defined]
+            assert ended.status == "completed" and ended.result == "concluded"
+            assert all(one.terminal for one in await world.tree(run))
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+def test_more_steps_than_calls_fail_by_name_and_the_run_concludes(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=reads(0), tools=[lookup]) as world:  # type: ignore[arg-type]
+            run = await world.start("Plan", plan=[f"part {n}" for n in range(30)], llm_calls=12)
+            ended = await world.ended(run)
+            assert ended.plan and world.model.calls <= 12  # type: ignore[attr-defined]
+            assert {step.status for step in ended.plan.steps} <= {"completed", "failed"}
+            assert ended.status == "completed"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+def test_parallel_steps_never_overspend_the_credits_of_the_run(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=reads(60), tools=[lookup]) as world:  # type: ignore[arg-type]
+            run = await world.start("Plan", plan=[f"part {n}" for n in range(5)], credits=120_000)
+            ended = await world.ended(run)
+            assert ended.usage.credits.total <= 120_000
+            assert ended.plan and all("credit_limit" in (step.error or "") for step in ended.plan.steps)
+
+    skipping(story())

@@ -1,0 +1,119 @@
+"""A conversation may be summarised as often as it likes: the ledger is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auteryn.schema import event as e
+from auteryn.schema.plan import StepDraft
+from auteryn.testing.clock import skipping
+from auteryn.testing.scenarios import given, lookup
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.notes import note_write
+
+SMALL = {"compact_at_tokens": 2_500, "keep_tokens": 600}
+
+
+def summarises(ask: Ask) -> bool:
+    return "Summarise this transcript" in ask.last
+
+
+@pytest.mark.proves("P35", "P38", "L8")
+def test_fifty_compactions_keep_constraints_decisions_and_the_plan(tmp_path: Path) -> None:
+    shown = list[str]()
+    notes = [("constraints", "never call it blue"), ("decisions", "use the second supplier")]
+
+    def script(ask: Ask) -> Line:
+        if given(ask).startswith("part"):
+            return "part done"
+        if summarises(ask):
+            return f"summary {len(shown)}"
+        if len(shown) < 2 and not ask.turn:
+            return [call("note_write", section=section, text=text) for section, text in notes]
+        ledger = next(part["text"] for part in ask.request.contents[-1]["parts"] if "[Where things stand]" in part.get("text", ""))
+        shown.append(ledger)
+        assert given(ask) == "Talk for long"
+        return "over" if len(shown) == 260 else call("lookup", what=f"{len(shown)} " + "x" * 2_000)
+
+    async def story() -> None:
+        plan = [StepDraft(description="part one"), StepDraft(description="part two")]
+        async with World(tmp_path, model=script, tools=[lookup, note_write], **SMALL) as world:
+            run = await world.start("Talk for long", plan=plan)
+            ended = await world.ended(run)
+            assert ended.status == "completed", ended.failure
+            assert (await world.outline(run)).count("Compacted") >= 50
+            assert len(set(shown)) == 1
+            assert all(text in shown[0] for _, text in notes) and "1 completed: part one" in shown[0]
+            assert [s.attempt for s in ended.plan.steps] == [1, 1] if ended.plan else False
+
+    skipping(story())
+
+
+@pytest.mark.proves("L9")
+def test_what_is_kept_after_a_compaction_comes_back_verbatim(tmp_path: Path) -> None:
+    from auteryn.testing.scripted import ScriptedModel
+
+    def script(ask: Ask) -> Line:
+        if summarises(ask):
+            return "a summary"
+        return "over" if ask.turn == 60 else call("lookup", what=f"{ask.turn} " + "x" * 500)
+
+    async def story() -> None:
+        async with World(tmp_path, model=ScriptedModel(script, strict=True), tools=[lookup], **SMALL) as world:
+            run = await world.start("Talk for long")
+            ended = await world.ended(run)
+            assert (ended.status, ended.result) == ("completed", "over")
+            assert (await world.outline(run)).count("Compacted") > 5
+
+    skipping(story())
+
+
+@pytest.mark.proves("P38", "L8")
+def test_a_new_process_sees_the_same_conversation_after_a_compaction(tmp_path: Path) -> None:
+    from auteryn.tools.time import wait
+
+    seen = dict[int, str]()
+
+    def script(ask: Ask) -> Line:
+        if summarises(ask):
+            return "a summary"
+        seen[ask.turn] = repr(ask.request.contents[:-1])
+        return "over" if ask.turn == 40 else [call("lookup", what=f"{ask.turn} " + "x" * 500), call("wait", until="1m")]
+
+    async def told(home: Path, reopened: bool) -> dict[int, str]:
+        seen.clear()
+        async with World(home, model=script, tools=[lookup, wait], **SMALL) as world:
+            run = await world.start("Talk for long", key="same")
+            for turn in range(8, 40, 8) if reopened else ():
+                await world.until(run, lambda found, turn=turn: found.turns >= turn and found.status == "waiting")
+                await world.reopen()
+            assert (await world.ended(run)).result == "over"
+            assert "Compacted" in await world.outline(run)
+        return dict(seen)
+
+    once = skipping(told(tmp_path / "once", reopened=False))
+    often = skipping(told(tmp_path / "often", reopened=True))
+    assert once == often
+
+
+@pytest.mark.proves("L9")
+def test_a_run_raised_from_fast_to_deep_keeps_what_was_said(tmp_path: Path) -> None:
+    from auteryn.tools.mode import go_deep
+
+    def script(ask: Ask) -> Line:
+        if ask.request.role == "fast":
+            return call("go_deep", reason="it is big") if "facts about" in repr(ask.request.contents) else call("lookup", what="it")
+        assert "facts about it" in repr(ask.request.contents)
+        return "deep result"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup, go_deep]) as world:
+            run = await world.start("Something", mode="fast")
+            ended = await world.ended(run)
+            assert (ended.mode, ended.result, ended.limits.llm_calls) == ("deep", "deep result", 5_000)
+            assert any(isinstance(event, e.ModeRaised) for event in await world.events(run))
+
+    skipping(story())

@@ -1,0 +1,56 @@
+"""Ten thousand runs that wait cost a folder and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from auteryn.runtime.children import born
+from auteryn.schema.change import Newborn
+from auteryn.schema.record import derived_id
+from auteryn.schema.routing import Decision
+from auteryn.schema.run import Input, Limits, Run
+from auteryn.testing.clock import START, skipping
+from auteryn.testing.world import World
+
+MANY = 10_000
+WEEK = timedelta(days=7)
+
+
+def parked(number: int) -> Newborn:
+    """A run whose first slice is due in some days."""
+    run = Run(
+        id=derived_id("run", "parked", number),
+        title="parked",
+        mode="deep",
+        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
+        created_at=START + timedelta(days=2, seconds=number),
+        deadline_at=START + WEEK,
+        limits=Limits(llm_calls=10),
+    )
+    return replace(born(run, Input(text="Wait"), START), wake_at=run.created_at)
+
+
+@pytest.mark.proves("P65", "L4")
+def test_ten_thousand_parked_runs_keep_no_task_and_waking_one_works(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=["awake"]) as world:
+            alone = len(asyncio.all_tasks())
+            store = world.services.store
+            for start in range(0, MANY, 1_000):
+                await asyncio.gather(*(store.create(parked(number)) for number in range(start, start + 1_000)))
+            await world.after(timedelta(minutes=5))
+            assert len(asyncio.all_tasks()) <= alone + 1
+            assert not world.host.engine.live and world.model.calls == 0  # type: ignore[attr-defined]
+            one = derived_id("run", "parked", 5_000)
+            await world.say(one, "wake up")
+            assert (await world.ended(one, timedelta(minutes=1))).result == "awake"
+            assert world.model.calls == 1  # type: ignore[attr-defined]
+            await world.reopen()
+            assert not world.host.engine.live and world.model.calls == 1  # type: ignore[attr-defined]
+
+    skipping(story())

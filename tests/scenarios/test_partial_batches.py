@@ -1,0 +1,72 @@
+"""Calls of one turn: whichever of them are answered when the process dies, exactly the others run on resume (L7)."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+
+from auteryn.schema import event as e
+from auteryn.testing.clock import skipping
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.tool import Tool, ToolContext, tool
+
+WIDTH = 4
+
+
+def slow(began: list[int], fast: tuple[int, ...], effect: Literal["read", "once"]) -> Tool:
+    @tool(effect=effect, timeout=timedelta(hours=1))
+    async def work(ctx: ToolContext, number: Annotated[int, "Which"]) -> str:
+        """Work."""
+        began.append(number)
+        if number not in fast:
+            await ctx.clock.sleep(timedelta(minutes=5))
+        return f"did {number}"
+
+    return work
+
+
+def script(ask: Ask) -> Line:
+    return "over" if ask.turn else [call("work", number=n) for n in range(WIDTH)]
+
+
+@pytest.mark.proves("P57", "P59", "L7")
+@pytest.mark.parametrize("effect", ["read", "once"])
+def test_exactly_the_unanswered_calls_of_a_turn_run_on_resume(tmp_path: Path, effect: Literal["read", "once"]) -> None:
+    async def story(home: Path, fast: tuple[int, ...]) -> None:
+        began = list[int]()
+        async with World(home, model=script, tools=[slow(began, fast, effect)]) as world:
+            run = await world.start("Work")
+            await world.after(timedelta(seconds=30))
+            assert sorted(began) == list(range(WIDTH))
+            began.clear()
+            await world.reopen()
+            ended = await world.ended(run)
+            open_ones = [n for n in range(WIDTH) if n not in fast]
+            assert sorted(began) == (open_ones if effect == "read" else [])
+            answers = [event for event in await world.events(run) if isinstance(event, e.CallAnswered)]
+            unknown = [event.call for event in answers if event.error == "ambiguous"]
+            assert len({event.call for event in answers}) == len(answers) == WIDTH
+            assert len(unknown) == (len(open_ones) if effect == "once" else 0)
+            assert ended.result == "over"
+
+    subsets = itertools.chain.from_iterable(itertools.combinations(range(WIDTH), size) for size in range(WIDTH + 1))
+    for number, fast in enumerate(subsets):
+        skipping(story(tmp_path / str(number), fast))
+
+
+@pytest.mark.proves("P57", "P58")
+def test_calls_of_one_turn_run_side_by_side_and_answer_in_order(tmp_path: Path) -> None:
+    async def story() -> None:
+        began = list[int]()
+        async with World(tmp_path, model=script, tools=[slow(began, (2,), "read")]) as world:
+            start = world.now()
+            run = await world.start("Work")
+            assert (await world.ended(run)).result == "over"
+            assert world.now() - start < timedelta(minutes=6)
+
+    skipping(story())

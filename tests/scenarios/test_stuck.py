@@ -1,0 +1,99 @@
+"""Going in circles: a nudge, a question, the end. The same call with new outcomes is honest work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+
+from auteryn.agent.turn import GO_ON, STOP
+from auteryn.schema import event as e
+from auteryn.schema.run import Options
+from auteryn.testing.clock import skipping
+from auteryn.testing.scenarios import lookup
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.tool import ToolContext, tool
+
+
+def nudges(events: list[e.AnyEvent]) -> int:
+    return sum(isinstance(event, e.Told) and event.why == "nudge" for event in events)
+
+
+def same_again(ask: Ask) -> Line:
+    return call("lookup", what="the same")
+
+
+@pytest.mark.proves("P5")
+def test_two_nudges_then_a_person_is_asked_then_it_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=same_again, tools=[lookup]) as world:
+            run = await world.start("Search")
+            asked = await world.asked(run)
+            assert asked.asks[0].kind == "stuck" and asked.asks[0].options == (STOP, GO_ON)
+            assert nudges(await world.events(run)) == 2
+            await world.answer(run, STOP)
+            ended = await world.ended(run)
+            assert ended.failure and ended.failure.reason == "stuck" and ended.usage.llm_calls < 20
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5")
+def test_who_lets_it_go_on_is_not_asked_for_ever(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=same_again, tools=[lookup]) as world:
+            run = await world.start("Search")
+            await world.asked(run)
+            await world.answer(run, GO_ON)
+            ended = await world.ended(run)
+            assert ended.failure and ended.failure.reason == "stuck" and ended.usage.llm_calls < 25
+
+    skipping(story())
+
+
+@pytest.mark.proves("P4")
+def test_without_a_person_to_ask_it_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=same_again, tools=[lookup]) as world:
+            ended = await world.ended(await world.start("Search", options=Options(ask_when_stuck=False)))
+            assert ended.failure and ended.failure.reason == "stuck"
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5")
+def test_the_owner_can_always_speak_to_a_run_that_goes_in_circles(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "found by other means" if "try the archive" in str(ask.request.contents) else same_again(ask)
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup]) as world:
+            run = await world.start("Search")
+            await world.asked(run)
+            await world.say(run, "try the archive")
+            ended = await world.ended(run)
+            assert ended.result == "found by other means" and not ended.asks
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5")
+def test_the_same_call_with_new_outcomes_is_left_alone(tmp_path: Path) -> None:
+    counted = list[int]()
+
+    @tool(effect="read")
+    async def poll(ctx: ToolContext, what: Annotated[str, "What"]) -> int:
+        """Count."""
+        counted.append(1)
+        return len(counted)
+
+    async def story() -> None:
+        model = [*[call("poll", what="it")] * 40, "done"]
+        async with World(tmp_path, model=model, tools=[poll]) as world:
+            run = await world.start("Poll")
+            assert (await world.ended(run)).result == "done"
+            assert nudges(await world.events(run)) == 0
+
+    skipping(story())

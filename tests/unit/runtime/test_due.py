@@ -1,0 +1,100 @@
+"""`due`: never Nothing while something is promised."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auteryn.policy.limits import last_moment
+from auteryn.ports.store import Lease
+from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
+from auteryn.schema.human import Ask
+from auteryn.schema.routing import Decision
+from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, Limits, Run, Schedule, UntilTime
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+moments = st.integers(-48, 24 * 8).map(lambda hours: NOW + timedelta(hours=hours))
+waits = st.one_of(
+    moments.map(lambda at: UntilTime(at=at, call="call_1")),
+    moments.map(lambda at: ForRateLimit(at=at)),
+    st.sampled_from([ForSteps(), ForBudget(), ForPerson(ask="ask_1")]),
+)
+asks = st.builds(
+    Ask,
+    id=st.just("ask_1"),
+    run=st.just("run_1"),
+    message=st.just("?"),
+    opened_at=st.just(NOW),
+    expires_at=st.none() | moments,
+    on_timeout=st.sampled_from(["wait", "default", "deny", "halt"]),
+)
+schedules = st.builds(
+    Schedule,
+    id=st.just("sched_1"),
+    name=st.just("s"),
+    instruction=st.just("i"),
+    start=moments,
+    every=st.sampled_from([timedelta(hours=1), timedelta(hours=6)]),
+    until=moments,
+    overlap=st.sampled_from(["skip", "queue"]),
+    next_index=st.integers(0, 5),
+    running=st.sampled_from([(), ("run_2",)]),
+)
+runs = st.builds(
+    Run,
+    id=st.just("run_1"),
+    title=st.just("t"),
+    mode=st.just("deep"),
+    routing=st.just(Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason="")),
+    created_at=st.just(NOW - timedelta(days=1)),
+    deadline_at=st.just(NOW + timedelta(days=6)),
+    limits=st.just(Limits(llm_calls=100)),
+    status=st.sampled_from(["pending", "running", "waiting", "paused", "completed", "failed", "cancelled"]),
+    waits=st.lists(waits, max_size=3).map(tuple),
+    asks=st.lists(asks, max_size=1).map(tuple),
+    schedules=st.lists(schedules, max_size=2).map(tuple),
+    over_time=st.booleans(),
+)
+leases = st.none() | st.integers(-90, 90).map(lambda s: Lease(run="run_1", holder="h", number=1, until=NOW + timedelta(seconds=s)))
+
+
+@pytest.mark.proves("L3", "L4", "L10")
+@given(runs, st.booleans(), leases)
+def test_a_run_that_has_not_ended_always_has_somebody_or_some_moment(run: Run, unread: bool, lease: Lease | None) -> None:
+    match due(run, NOW, unread=unread, lease=lease):
+        case Nothing():
+            assert run.terminal
+        case Later(at=at):
+            assert not run.terminal and NOW < at <= max(last_moment(run), NOW + timedelta(seconds=90))
+        case Now():
+            assert not run.terminal and (lease is None or lease.until <= NOW)
+
+
+@pytest.mark.proves("L4")
+@given(runs, st.booleans(), st.integers(0, 24 * 9))
+def test_what_is_due_stays_due_until_somebody_acts(run: Run, unread: bool, hours: int) -> None:
+    if isinstance(due(run, NOW, unread=unread, lease=None), Now):
+        assert isinstance(due(run, NOW + timedelta(hours=hours), unread=unread, lease=None), Now)
+
+
+@pytest.mark.proves("L3")
+@given(runs)
+def test_a_run_is_due_exactly_at_the_moment_it_named(run: Run) -> None:
+    at = wake_at(run)
+    if at is None:
+        assert run.terminal
+        return
+    assert isinstance(due(run, max(at, NOW), unread=False, lease=None), Now)
+    if run.status in ("waiting", "paused") and at > NOW:
+        assert due(run, NOW, unread=False, lease=None) == Later(at=at)
+
+
+@pytest.mark.proves("L4")
+@given(runs, moments)
+def test_a_live_lease_is_left_alone_and_looked_at_when_it_ends(run: Run, now: datetime) -> None:
+    lease = Lease(run="run_1", holder="h", number=1, until=now + timedelta(seconds=30))
+    expected = Nothing() if run.terminal else Later(at=lease.until)
+    assert due(run, now, unread=True, lease=lease) == expected

@@ -1,0 +1,116 @@
+"""`take_in`: any messages, in any order, any number of times."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auteryn.agent.thread import Thread
+from auteryn.runtime.children import advance, born
+from auteryn.runtime.intake import take_in
+from auteryn.schema import event as e
+from auteryn.schema import inbox as m
+from auteryn.schema.fold import after
+from auteryn.schema.human import Answer, Ask
+from auteryn.schema.plan import StepDraft
+from auteryn.plan.graph import checked
+from auteryn.schema.routing import Decision
+from auteryn.schema.run import Input, Limits, Run, Usage
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+STEPS = 3
+ENDED = frozenset({"completed", "failed", "cancelled"})
+
+
+def started() -> Run:
+    """A run with three steps at work and one to come, and a question open."""
+    run = Run(
+        id="run_1",
+        title="t",
+        mode="deep",
+        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
+        created_at=NOW,
+        deadline_at=NOW + timedelta(days=7),
+        limits=Limits(llm_calls=40, credits=100_000),
+    )
+    drafts = [StepDraft(description=f"s{n}") for n in range(STEPS)] + [StepDraft(description="join", depends_on=(1, 2, 3))]
+    ask = Ask(id="ask_1", run="run_1", message="?", opened_at=NOW)
+    new = born(run, Input(text="t"), NOW, e.PlanCreated(plan=checked("plan_1", drafts)), e.AskOpened(ask=ask)).run
+    events, _ = advance(new, Input(text="t"), NOW)
+    return committed(new, (e.SliceStarted(slice=1), *events))
+
+
+def committed(run: Run, events: tuple[e.AnyEvent, ...]) -> Run:
+    if not events or run.terminal:
+        return run
+    return after(run, e.Entry(seq=run.seq + 1, at=NOW, slice=1, commit=f"c{run.seq}", events=events))
+
+
+BASE = started()
+CHILDREN = sorted(BASE.shares)
+
+
+def step_end(step: int, status: str, calls: int) -> m.AnyMessage:
+    run = next((s.run for s in BASE.plan.steps if s.id == step), None) if BASE.plan else None
+    end = e.StepEnd(
+        step=step, run=run or "run_stranger", attempt=1, status=status, result="r", usage=Usage(llm_calls=calls)  # type: ignore[arg-type]
+    )
+    return m.StepEnded(id=f"ended-{end.run}", sent_at=NOW, kind_of_child="step", of="plan_1", end=end)
+
+
+messages: st.SearchStrategy[m.AnyMessage] = st.one_of(
+    st.sampled_from([m.Pause(id="p", sent_at=NOW), m.Resume(id="r", sent_at=NOW), m.Poke(id="k", sent_at=NOW)]),
+    st.sampled_from(["steer", "queue"]).map(lambda mode: m.UserMessage(id=f"u-{mode}", sent_at=NOW, text="hello", mode=mode)),
+    st.sampled_from(["ask_1", "ask_2"]).map(
+        lambda ask: m.Answered(id=f"answer-{ask}", sent_at=NOW, answer=Answer(ask=ask, value="y", by="me", at=NOW))
+    ),
+    st.builds(step_end, st.integers(1, STEPS + 3), st.sampled_from(sorted(ENDED)), st.integers(0, 4)),
+    st.sampled_from([*CHILDREN, "run_stranger"]).map(lambda run: m.ShareAsked(id=f"share-{run}", sent_at=NOW, run=run, used_calls=5)),
+    st.integers(0, 9).map(lambda step: m.RetryStep(id=f"retry-{step}", sent_at=NOW, step=step)),
+)
+
+
+@pytest.mark.proves("L5", "F19", "F16")
+@given(st.lists(messages, max_size=8), st.lists(st.integers(0, 8), max_size=3))
+def test_each_message_is_taken_once_and_the_facts_can_be_committed(inbox: list[m.AnyMessage], cuts: list[int]) -> None:
+    arrived = list({message.id: message for message in inbox}.values())
+    run, thread, accepted = BASE, Thread(run="run_1"), Counter[int]()
+    edges = sorted({0, len(arrived), *(cut for cut in cuts if cut < len(arrived))})
+    for begin, end in zip(edges, edges[1:], strict=False):
+        batch = arrived[begin:end]
+        intake = take_in(run, thread, batch, NOW)
+        assert intake.consumed == [message.id for message in batch]
+        accepted.update(s.step for event in intake.events if isinstance(event, e.StepsEnded) for s in event.steps)
+        run = committed(run, tuple(intake.events))
+    assert all(count == 1 for count in accepted.values())
+
+
+@pytest.mark.proves("L11", "F19")
+@given(st.lists(messages, max_size=12), st.randoms(use_true_random=False))
+def test_shares_never_promise_more_than_the_run_has(inbox: list[m.AnyMessage], dice: object) -> None:
+    run, thread = BASE, Thread(run="run_1")
+    for message in inbox:
+        intake = take_in(run, thread, [message], NOW)
+        run = committed(run, tuple(intake.events))
+        while (births := advance(run, Input(text="t"), NOW)) and births[0]:
+            run = committed(run, births[0])
+        held = sum(share.llm_calls for share in run.shares.values())
+        assert run.usage.llm_calls + held <= run.limits.llm_calls
+        credits = sum(share.credits or 0 for share in run.shares.values())
+        assert run.usage.credits.total + credits <= (run.limits.credits or 0)
+
+
+@pytest.mark.proves("F21")
+@given(st.permutations(["yes", "no", "expired"]))
+def test_only_the_first_answer_to_a_question_counts(order: list[str]) -> None:
+    run, values = BASE, list[object]()
+    for value in order:
+        answer = Answer(ask="ask_1", value=value, by="me", at=NOW, how="expired" if value == "expired" else "answered")
+        intake = take_in(run, Thread(run="run_1"), [m.Answered(id=f"x-{value}", sent_at=NOW, answer=answer)], NOW)
+        values += [event.answer.value for event in intake.events if isinstance(event, e.AskAnswered)]
+        run = committed(run, tuple(intake.events))
+    assert values == [order[0]]

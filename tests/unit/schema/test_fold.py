@@ -1,0 +1,118 @@
+"""`after`: the only way a run changes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auteryn.errors import Corrupt, WrongState
+from auteryn.runtime.children import born as newborn
+from auteryn.schema import event as e
+from auteryn.schema.fold import after, born
+from auteryn.schema.human import Answer, Ask
+from auteryn.schema.message import Tokens
+from auteryn.schema.record import from_json, to_json
+from auteryn.schema.routing import Decision
+from auteryn.schema.run import TERMINAL, ForPerson, ForRateLimit, ForSteps, Input, Limits, Run, UntilTime, Wait
+
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def new_run() -> e.Entry:
+    run = Run(
+        id="run_1",
+        title="t",
+        mode="deep",
+        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
+        created_at=NOW,
+        deadline_at=NOW + timedelta(days=7),
+        limits=Limits(llm_calls=100),
+    )
+    return newborn(run, Input(text="t"), NOW).entry
+
+
+waits: st.SearchStrategy[Wait] = st.one_of(
+    st.integers(0, 5).map(lambda n: UntilTime(at=NOW + timedelta(hours=n), call=f"call_{n}")),
+    st.integers(0, 3).map(lambda n: ForPerson(ask=f"ask_{n}", call=f"call_{n}")),
+    st.just(ForSteps()),
+    st.just(ForRateLimit(at=NOW + timedelta(hours=1))),
+)
+content = {"role": "model", "parts": [{"text": "x"}]}
+living: st.SearchStrategy[e.AnyEvent] = st.one_of(
+    st.integers(1, 9).map(lambda n: e.SliceStarted(slice=n)),
+    st.integers(1, 90).map(lambda n: e.CallsReserved(total=n)),
+    st.tuples(st.sampled_from(["waiting", "handed_over", "paused"]), st.lists(waits, max_size=2)).map(
+        lambda pair: e.Left(why=pair[0], waits=tuple(pair[1]), active_ms=5)  # type: ignore[arg-type]
+    ),
+    st.integers(1, 5).map(lambda n: e.ModelAnswered(turn=n, model="m", content=content, tokens=Tokens(prompt=n), attempts=n, credits=n)),
+    st.integers(0, 3).map(lambda n: e.ModelFailed(attempts=n, reason="r", message="m")),
+    st.integers(0, 5).map(lambda n: e.CallAnswered(call=f"call_{n}", tool="t", output=n, credits=n)),
+    waits.map(lambda wait: e.CallSuspended(call=wait.call or "call_0", tool="t", wait=wait)),
+    st.integers(0, 3).map(lambda n: e.AskOpened(ask=Ask(id=f"ask_{n}", run="run_1", message="?", opened_at=NOW))),
+    st.integers(0, 3).map(lambda n: e.AskAnswered(answer=Answer(ask=f"ask_{n}", value="y", by="me", at=NOW))),
+    st.sampled_from([e.Paused(), e.Unpaused(), e.Told(text="t", why="deadline"), e.Logged(level="info", message="m")]),
+)
+ends = st.sampled_from([e.RunCompleted(result="r"), e.RunFailed(reason="stuck", message="m"), e.RunCancelled(by="me", receipt=e.Receipt())])
+histories = st.lists(st.lists(living, min_size=1, max_size=3), max_size=12)
+
+
+def journal(facts: list[list[e.AnyEvent]]) -> list[e.Entry]:
+    rest = [
+        e.Entry(seq=seq, at=NOW + timedelta(minutes=seq), slice=1, commit=f"c{seq}", events=tuple(events))
+        for seq, events in enumerate(facts, 2)
+    ]
+    return [new_run(), *rest]
+
+
+@pytest.mark.proves("L8", "L13")
+@given(histories, st.data())
+def test_any_summary_and_its_tail_give_the_same_run_as_the_whole_journal(facts: list[list[e.AnyEvent]], data: st.DataObject) -> None:
+    entries = journal(facts)
+    whole = born(entries[0])
+    summaries = [whole]
+    for entry in entries[1:]:
+        whole = after(whole, entry)
+        summaries.append(whole)
+    at = data.draw(st.integers(0, len(summaries) - 1))
+    run = from_json(to_json(summaries[at]), Run)
+    for entry in entries[at + 1 :]:
+        run = after(run, from_json(to_json(entry), e.Entry))
+    assert run == whole
+
+
+@pytest.mark.proves("L10")
+@given(histories, ends, living | ends)
+def test_nothing_follows_the_end(facts: list[list[e.AnyEvent]], end: e.AnyEvent, more: e.AnyEvent) -> None:
+    entries = journal([*facts, [end], [more]])
+    run = born(entries[0])
+    for entry in entries[1:-1]:
+        run = after(run, entry)
+    assert run.status in TERMINAL and not run.waits and not run.asks and not run.shares
+    with pytest.raises(WrongState):
+        after(run, entries[-1])
+
+
+@pytest.mark.proves("L1")
+@given(st.integers(-3, 9).filter(lambda seq: seq != 2))
+def test_a_hole_in_the_journal_is_corrupt(seq: int) -> None:
+    with pytest.raises(Corrupt):
+        after(born(new_run()), e.Entry(seq=seq, at=NOW, slice=1, commit="c", events=(e.Paused(),)))
+
+
+@pytest.mark.proves("P86")
+@given(histories)
+def test_usage_is_the_sum_of_what_the_journal_says(facts: list[list[e.AnyEvent]]) -> None:
+    run = born(new_run())
+    for entry in journal(facts)[1:]:
+        run = after(run, entry)
+    said = [event for events in facts for event in events]
+    answered = [event for event in said if isinstance(event, e.ModelAnswered)]
+    failed = [event for event in said if isinstance(event, e.ModelFailed)]
+    calls = [event for event in said if isinstance(event, e.CallAnswered)]
+    assert run.usage.llm_calls == sum(one.attempts for one in (*answered, *failed))
+    assert run.usage.credits.llm == sum(one.credits for one in answered)
+    assert (run.usage.tool_calls, run.usage.credits.tools) == (len(calls), sum(one.credits for one in calls))
+    assert run.usage.tokens.prompt == sum(one.tokens.prompt for one in answered)

@@ -1,0 +1,530 @@
+"""Nothing leaves but to the public internet, and to the very address that was judged."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import urllib.request
+from collections.abc import Sequence
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auteryn.errors import ToolFailed
+from auteryn.tools.egress import MOST_REDIRECTS, Answer, AnswerLost, Egress, readable
+from auteryn.tools.egress_addresses import carried, metadata, not_public, plain_host
+from auteryn.tools.egress_proxy import proxy
+from unit.tools.fault_server import FaultServer, Reply, bomb, server_tls, trusting_ca
+
+PUBLIC = "93.184.216.34"
+
+
+def fetched(egress: Egress, url: str, method: str = "GET", **options: Any) -> tuple[Answer, bytes]:
+    async def ask() -> tuple[Answer, bytes]:
+        async with egress.open(method, url, **options) as answer:
+            return answer, await answer.body()
+
+    return asyncio.run(ask())
+
+
+def refused(egress: Egress, url: str, method: str = "GET", **options: Any) -> ToolFailed:
+    with pytest.raises(ToolFailed) as failed:
+        fetched(egress, url, method, **options)
+    return failed.value
+
+
+def resolving(*answers: str | Sequence[str]) -> Any:
+    """A resolver that gives one answer after the other, the last for ever."""
+    left = list(answers)
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        found = left.pop(0) if len(left) > 1 else left[0]
+        return [found] if isinstance(found, str) else found
+
+    return resolve
+
+
+# ---- addresses ---------------------------------------------------------------------------------------------------
+
+INSIDE = [
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "100.64.0.1",
+    "100.100.100.200",
+    "127.0.0.1",
+    "127.255.255.254",
+    "169.254.169.254",
+    "169.254.170.2",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.192",
+    "192.0.2.1",
+    "192.88.99.1",
+    "192.168.1.1",
+    "198.18.0.1",
+    "198.51.100.7",
+    "203.0.113.9",
+    "224.0.0.1",
+    "239.255.255.255",
+    "240.0.0.1",
+    "255.255.255.255",
+    "168.63.129.16",
+    "::",
+    "::1",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "::ffff:0:169.254.169.254",
+    "::127.0.0.1",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b::10.0.0.1",
+    "64:ff9b:1::a9fe:a9fe",
+    "100::1",
+    "2001::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "2001:db8::1",
+    "2001:10::1",
+    "2001:20::1",
+    "2002:a9fe:a9fe::1",
+    "2002:7f00:1::",
+    "3fff::1",
+    "5f00::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "fe80::1",
+    "fec0::1",
+    "ff02::1",
+    "2600:1f00::5efe:10.0.0.1",
+    "2600:1f00::200:5efe:a9fe:a9fe",
+]
+OUTSIDE = [
+    "1.1.1.1",
+    "8.8.8.8",
+    "93.184.216.34",
+    "172.32.0.1",
+    "192.0.1.1",
+    "100.128.0.1",
+    "2606:4700::1111",
+    "2a00:1450::1",
+    "64:ff9b::8.8.8.8",
+]
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize("address", INSIDE)
+def test_an_address_inside_is_refused_in_every_dress(address: str) -> None:
+    assert not_public(ip_address(address))
+    egress = Egress(resolve=resolving(address))
+    assert refused(egress, "http://innocent.example/").kind == "blocked"
+    told = refused(Egress(), f"http://[{address}]/" if ":" in address else f"http://{address}/")
+    assert told.kind == "blocked"
+
+
+@pytest.mark.parametrize("address", OUTSIDE)
+def test_the_public_internet_is_let_through(address: str) -> None:
+    assert not_public(ip_address(address)) is None and not metadata(ip_address(address))
+
+
+def test_what_an_address_carries_is_what_counts() -> None:
+    assert str(carried(ip_address("64:ff9b::a9fe:a9fe"))) == "169.254.169.254"
+    assert str(carried(ip_address("::ffff:7f00:1"))) == "127.0.0.1"
+
+
+def test_one_bad_address_among_good_ones_spoils_the_name() -> None:
+    told = refused(Egress(resolve=resolving([PUBLIC, "10.0.0.1"])), "http://mixed.example/")
+    assert told.kind == "blocked" and "10.0.0.1" in str(told)
+    assert refused(Egress(resolve=resolving("not an address")), "http://odd.example/").kind == "blocked"
+
+
+# ---- names -------------------------------------------------------------------------------------------------------
+
+ODD = [
+    "http://0x7f.0.0.1/",
+    "http://0x7f000001/",
+    "http://2130706433/",
+    "http://017700000001/",
+    "http://0177.0.0.1/",
+    "http://127.1/",
+    "http://127.0.0.1./",
+    "http://１２７.０.０.１/",
+    "http://127。0。0。1/",
+    "http://①②⑦.0.0.1/",
+    "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:7f00:1]/",
+    "http://[fe80::1%25eth0]/",
+    "http://[::1/",
+    "http://localhost/",
+    "http://LOCALHOST./",
+    "http://app.localhost/",
+    "http://metadata.google.internal/computeMetadata/v1/",
+    "http://METADATA.google.internal./",
+    "http://metadata/",
+    "http://instance-data/latest/",
+    "http://user:password@example.com/",
+    "http://example.com@127.0.0.1/",
+    "http://127.0.0.1\\@example.com/",
+    "http://example.com\\.evil/",
+    "http://exa mple.com/",
+    "http://example.com\r\nHost: x/",
+    "http://example.com/\x00",
+    "http://ex%61mple.com/",
+    "http:///etc/passwd",
+    "http:example.com",
+    "//example.com/",
+    "example.com",
+    "file:///etc/passwd",
+    "ftp://example.com/",
+    "gopher://example.com/",
+    "data:text/html,x",
+    "javascript:alert(1)",
+    "view-source:http://example.com",
+    "http://example.com:22/",
+    "http://example.com:6379/",
+    "http://example.com:0/",
+    "http://example.com:99999/",
+    "http://-bad.example/",
+    "http://" + "a" * 64 + ".example/",
+    "http://example.com/" + "a" * 9_000,
+    "",
+]
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize("url", ODD)
+def test_an_address_that_can_be_read_in_two_ways_is_refused(url: str) -> None:
+    async def nobody(host: str, port: int) -> Sequence[str]:
+        return ["127.0.0.1"]
+
+    assert refused(Egress(resolve=nobody), url).kind == "blocked"
+
+
+def test_a_host_has_one_form() -> None:
+    assert plain_host("EXAMPLE.com.") == "example.com"
+    assert plain_host("bücher.example") == "xn--bcher-kva.example"
+    assert plain_host("[2606:4700:0:0::1111]") == "2606:4700::1111"
+    assert str(readable("https://Bücher.example./ä b"[:24] + "?q=1#part")).startswith("https://xn--bcher-kva.example/")
+
+
+def test_lists_are_kept(site: FaultServer) -> None:
+    site.on("/", "hello")
+    assert refused(Egress(only=("example.com",), resolve=resolving(PUBLIC)), "http://example.org/").kind == "blocked"
+    assert refused(site.egress("evil.test", deny=("evil.test",)), site.url(host="evil.test")).kind == "blocked"
+    assert refused(site.egress("www.evil.test", deny=("evil.test",)), site.url(host="www.evil.test")).kind == "blocked"
+    Egress(only=("example.com",)).check_host("docs.example.com", 443)
+    with pytest.raises(ToolFailed):
+        Egress(only=("example.com",)).check_host("notexample.com", 443)
+
+
+def test_what_the_owner_named_is_reached_but_never_a_metadata_server(site: FaultServer) -> None:
+    site.on("/", "hello")
+    assert fetched(Egress().trusting(site.url()), site.url())[1] == b"hello"
+    assert refused(Egress(), site.url()).kind == "blocked"
+    for address in ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254", "::ffff:169.254.169.254"):
+        named = Egress(allow=("meta.example:80",), resolve=resolving(address))
+        assert refused(named, "http://meta.example/").kind == "blocked"
+
+
+def test_the_environment_opens_nothing(site: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a proxy nor a list of exceptions is taken from it."""
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, site.url())
+    monkeypatch.setenv("no_proxy", "*")
+    assert refused(Egress(), site.url()).kind == "blocked"
+    assert refused(Egress(resolve=resolving("10.0.0.1")), "http://example.com/").kind == "blocked"
+    assert site.asked == []
+
+
+# ---- connections -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("L14")
+def test_a_name_that_changes_its_mind_gains_nothing(site: FaultServer) -> None:
+    """The address that was judged is the one connected to; the next request is judged anew."""
+    asked = list[str]()
+
+    async def rebinding(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["169.254.169.254"]
+
+    site.on("/", "hello")
+    egress = site.egress("rebind.test", resolve=rebinding)
+    assert fetched(egress, site.url(host="rebind.test"))[1] == b"hello"
+    assert len(asked) == 1 and site.asked[0].headers["host"] == f"rebind.test:{site.port}"
+    told = refused(egress, site.url(host="rebind.test"))
+    assert told.kind == "blocked" and "169.254.169.254" in str(told) and len(site.asked) == 1
+
+
+@pytest.mark.proves("L14")
+def test_a_redirect_is_judged_like_a_first_request(site: FaultServer) -> None:
+    goals = [
+        "http://169.254.169.254/latest/",
+        "http://localhost/",
+        "file:///etc/passwd",
+        "http://[::1]/",
+        "//10.0.0.1/",
+        "http://0x7f.1",
+    ]
+    for at, goal in enumerate(goals):
+        site.on(f"/{at}", Reply(status=302, headers={"location": goal}))
+        assert refused(site.egress(), site.url(f"/{at}")).kind == "blocked", goal
+    site.on("/rebind", Reply(status=302, headers={"location": "http://innocent.example/"}))
+    assert refused(site.egress(resolve=resolving("10.1.1.1")), site.url("/rebind")).kind == "blocked"
+    assert site.paths() == [*(f"/{at}" for at in range(len(goals))), "/rebind"]
+
+
+def test_a_few_redirects_are_followed_and_no_circle(site: FaultServer) -> None:
+    for at in range(MOST_REDIRECTS + 1):
+        site.on(f"/{at}", Reply(status=301, headers={"location": f"/{at + 1}"}))
+    site.on("/9", "here")
+    site.on(f"/{MOST_REDIRECTS}", "here")
+    answer, body = fetched(site.egress(), site.url("/0"))
+    assert (body, str(answer.url)) == (b"here", site.url(f"/{MOST_REDIRECTS}"))
+    assert answer.redirects == tuple(site.url(f"/{at}") for at in range(MOST_REDIRECTS))
+    site.on("/round", Reply(status=302, headers={"location": "/round"}))
+    assert "redirects more than" in str(refused(site.egress(), site.url("/round")))
+
+
+def test_secrets_stay_with_the_origin_they_were_for(site: FaultServer) -> None:
+    headers = {"Authorization": "Bearer x", "Cookie": "a=b", "X-Api-Key": "k", "Accept": "text/html"}
+    site.on("/same", Reply(status=302, headers={"location": "/end"}))
+    site.on("/other", Reply(status=302, headers={"location": site.url("/end", host="other.test")}))
+    site.on("/end", "ok")
+    egress = site.egress("other.test")
+    fetched(egress, site.url("/same"), headers=headers)
+    assert site.asked[-1].headers["authorization"] == "Bearer x"
+    fetched(egress, site.url("/other"), headers=headers)
+    assert not {"authorization", "cookie", "x-api-key"} & set(site.asked[-1].headers)
+    assert site.asked[-1].headers["accept"] == "text/html"
+
+
+def test_a_request_that_does_something_is_not_sent_on(site: FaultServer) -> None:
+    site.on("/", Reply(status=307, headers={"location": site.url("/end", host="other.test")}))
+    answer, _ = fetched(site.egress("other.test"), site.url(), "POST", body=b"secret")
+    assert answer.status == 307 and site.paths() == ["/"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Host", "Metadata-Flavor", "Metadata", "X-Google-Metadata-Request", "X-aws-ec2-metadata-token", "Proxy-Authorization", "Connection", "Transfer-Encoding", "Content-Length", "Upgrade", "Accept-Encoding"]
+)  # fmt: skip
+def test_headers_that_open_doors_are_refused(site: FaultServer, name: str) -> None:
+    assert refused(site.egress(), site.url(), headers={name: "x"}).kind == "blocked"
+    assert refused(site.egress(), site.url(), headers={f" {name.lower()}": "x"}).kind == "blocked"
+
+
+def test_a_header_cannot_smuggle_another(site: FaultServer) -> None:
+    assert refused(site.egress(), site.url(), headers={"x": "a\r\nHost: evil"}).kind == "blocked"
+    assert refused(site.egress(), site.url(), headers={"x\r\nhost": "a"}).kind == "blocked"
+    assert site.asked == []
+
+
+def test_tls_is_checked_for_the_name_not_for_the_address(tmp_path: Path) -> None:
+    site = FaultServer(tls=server_tls(tmp_path, "shop.test"))
+    try:
+        site.on("/", "sealed")
+        assert fetched(site.egress("shop.test"), site.url(host="shop.test"))[1] == b"sealed"
+        assert refused(site.egress("evil.test"), site.url(host="evil.test")).kind == "unavailable"
+        assert refused(site.egress("shop.test", tls=None), site.url(host="shop.test")).kind == "unavailable"
+        assert trusting_ca().check_hostname and len(site.asked) == 1
+    finally:
+        site.close()
+
+
+# ---- size, time, faults ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.proves("L14")
+def test_a_bomb_is_stopped_early(site: FaultServer) -> None:
+    packed = bomb(200)
+    assert len(packed) < 300_000
+
+    def slowly() -> Any:
+        yield from (packed[at : at + 4_096] for at in range(0, len(packed), 4_096))
+
+    site.on("/bomb", Reply(headers={"content-encoding": "gzip"}, chunks=slowly))
+    told = refused(site.egress(), site.url("/bomb"), most_bytes=6 << 20)
+    assert told.kind == "too_large" and "6,291,456" in str(told)
+    assert site.asked[0].headers["accept-encoding"] == "identity, gzip"
+
+
+def test_gzip_is_unpacked_and_other_packings_are_refused(site: FaultServer) -> None:
+    import gzip
+
+    body = b"hello " * 50_000
+    two = gzip.compress(body) + gzip.compress(b"more") + b"\0\0"
+    site.on("/gzip", Reply(two, headers={"content-encoding": "gzip"}))
+    assert fetched(site.egress(), site.url("/gzip"))[1] == body + b"more"
+    site.on("/cut", Reply(gzip.compress(body)[:-20], headers={"content-encoding": "gzip"}))
+    assert "ends in the middle" in str(refused(site.egress(), site.url("/cut")))
+    site.on("/lie", Reply(b"not packed", headers={"content-encoding": "gzip"}))
+    assert refused(site.egress(), site.url("/lie")).kind == "unavailable"
+    site.on("/br", Reply(b"x", headers={"content-encoding": "br"}))
+    assert refused(site.egress(), site.url("/br")).kind == "unsupported"
+
+
+def test_an_endless_body_and_a_long_announcement_are_too_large(site: FaultServer) -> None:
+    def endless() -> Any:
+        while True:
+            yield b"x" * 65_536
+
+    site.on("/endless", Reply(chunks=endless))
+    assert refused(site.egress(), site.url("/endless"), most_bytes=1 << 20).kind == "too_large"
+    site.on("/long", Reply(b"x", announced=10**12))
+    assert refused(site.egress(), site.url("/long")).kind == "too_large"
+    assert fetched(site.egress(), site.url("/long"), "HEAD")[1] == b""
+
+
+def test_an_answer_that_never_ends_is_left_in_time(site: FaultServer) -> None:
+    def never() -> Any:
+        yield b"x"
+        site.released.wait(30)
+
+    site.on("/never", Reply(chunks=never))
+    told = refused(site.egress(), site.url("/never"), total=timedelta(milliseconds=200))
+    assert told.kind == "timeout" and told.retryable and isinstance(told, AnswerLost)
+
+
+def test_whether_a_request_may_have_arrived_is_known(site: FaultServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    nobody = refused(Egress(allow=(f"127.0.0.1:{port}",)), f"http://127.0.0.1:{port}/")
+    assert nobody.kind == "unavailable" and nobody.retryable and not isinstance(nobody, AnswerLost)
+    site.on("/drop", Reply(drop=True))
+    site.on("/short", Reply(b"half", announced=100))
+    for path in ("/drop", "/short"):
+        told = refused(site.egress(), site.url(path))
+        assert told.kind == "unavailable" and isinstance(told, AnswerLost)
+
+
+def test_a_name_that_does_not_exist_is_not_found() -> None:
+    def failing(code: int) -> Any:
+        async def resolve(host: str, port: int) -> Sequence[str]:
+            raise socket.gaierror(code, "no")
+
+        return resolve
+
+    assert refused(Egress(resolve=failing(socket.EAI_NONAME)), "http://nobody.example/").kind == "not_found"
+    later = refused(Egress(resolve=failing(socket.EAI_AGAIN)), "http://nobody.example/")
+    assert later.kind == "unavailable" and later.retryable
+    assert refused(Egress(resolve=resolving([])), "http://nobody.example/").kind == "not_found"
+
+
+# ---- the proxy ---------------------------------------------------------------------------------------------------
+
+
+async def said(port: int | Path, *pieces: bytes) -> bytes:
+    """What a raw connection to the proxy hears."""
+    connect = asyncio.open_unix_connection(port) if isinstance(port, Path) else asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await connect
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+def through(egress: Egress, *pieces: bytes) -> tuple[bytes, list[str]]:
+    async def ask() -> tuple[bytes, list[str]]:
+        async with proxy(egress) as running:
+            answer = await said(int(running.url.rpartition(":")[2]), *pieces)
+            return answer, [one.refused or one.address for one in running.passages]
+
+    return asyncio.run(ask())
+
+
+def test_the_proxy_passes_plain_requests_and_tunnels(site: FaultServer) -> None:
+    site.on("/page", "through")
+    host = f"127.0.0.1:{site.port}".encode()
+    plain = (
+        b"GET http://" + host + b"/page?q=1 HTTP/1.1\r\nHost: evil.example\r\nProxy-Connection: keep-alive\r\nX-A: b\r\n\r\n"
+    )
+    answer, seen = through(site.egress(), plain)
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"through") and seen == ["127.0.0.1"]
+    assert site.asked[0].path == "/page?q=1" and site.asked[0].headers["host"] == host.decode()
+    assert site.asked[0].headers["x-a"] == "b" and "proxy-connection" not in site.asked[0].headers
+    tunnel = b"CONNECT " + host + b" HTTP/1.1\r\n\r\n", b"GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer, _ = through(site.egress(), b"".join(tunnel))
+    assert answer.startswith(b"HTTP/1.1 200 Connection established\r\n\r\nHTTP/1.1 200") and answer.endswith(b"through")
+
+
+def test_a_body_is_passed_on_as_long_as_it_announced_and_no_longer(site: FaultServer) -> None:
+    site.on("/", Reply("ok"))
+    head = f"POST {site.url()} HTTP/1.1\r\nContent-Length: 5\r\n\r\n".encode()
+    answer, _ = through(site.egress(), head, b"helloGET http://169.254.169.254/ HTTP/1.1\r\n\r\n")
+    assert answer.endswith(b"ok") and [one.body for one in site.asked] == [b"hello"]
+
+
+REFUSED_BY_PROXY = [
+    b"GET http://169.254.169.254/computeMetadata/v1/ HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET http://metadata.google.internal/ HTTP/1.1\r\n\r\n",
+    b"GET http://localhost:8080/ HTTP/1.1\r\n\r\n",
+    b"GET http://[::ffff:10.0.0.1]/ HTTP/1.1\r\n\r\n",
+    b"CONNECT 169.254.169.254:80 HTTP/1.1\r\n\r\n",
+    b"CONNECT [::1]:443 HTTP/1.1\r\n\r\n",
+    b"CONNECT 0x7f000001:443 HTTP/1.1\r\n\r\n",
+    b"CONNECT rebound.example:443 HTTP/1.1\r\n\r\n",
+    b"CONNECT 1.1.1.1:25 HTTP/1.1\r\n\r\n",
+    b"CONNECT user@1.1.1.1:443 HTTP/1.1\r\n\r\n",
+    b"CONNECT 1.1.1.1:443/x HTTP/1.1\r\n\r\n",
+    b"GET /relative HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    b"GET https://1.1.1.1/ HTTP/1.1\r\n\r\n",
+    b"GET file:///etc/passwd HTTP/1.1\r\n\r\n",
+    b"GET http://1.1.1.1/ HTTP/1.1\r\nMetadata-Flavor: Google\r\n\r\n",
+    b"POST http://1.1.1.1/ HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST http://1.1.1.1/ HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    b"POST http://1.1.1.1/ HTTP/1.1\r\nContent-Length: -1\r\n\r\nx",
+    b"GET http://1.1.1.1/ HTTP/1.1\r\nno colon\r\n\r\n",
+    b"nonsense\r\n\r\n",
+]
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize("request_", REFUSED_BY_PROXY, ids=lambda one: one.split(b"\r\n")[0].decode())
+def test_the_proxy_refuses_what_the_guard_refuses(request_: bytes) -> None:
+    answer, seen = through(Egress(resolve=resolving("10.0.0.1")), request_)
+    assert answer.startswith(b"HTTP/1.1 403") and len(seen) == 1
+
+
+def test_programs_of_others_use_it_over_a_port_and_a_socket(site: FaultServer, tmp_path: Path) -> None:
+    site.on("/", "by urllib")
+
+    async def over_port() -> bytes:
+        async with proxy(site.egress()) as running:
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": running.url}))
+
+            def ask() -> bytes:
+                with opener.open(site.url(), timeout=10) as answer:
+                    return answer.read()
+
+            return await asyncio.to_thread(ask)
+
+    async def over_socket() -> bytes:
+        async with proxy(site.egress(), socket=tmp_path / "way.sock"):
+            return await said(tmp_path / "way.sock", f"GET {site.url()} HTTP/1.1\r\n\r\n".encode())
+
+    assert asyncio.run(over_port()) == b"by urllib"
+    assert asyncio.run(over_socket()).endswith(b"by urllib")
+
+
+def test_a_proxy_that_closes_breaks_off_what_is_under_way(site: FaultServer) -> None:
+    def never() -> Any:
+        yield b"x"
+        site.released.wait(30)
+
+    site.on("/never", Reply(chunks=never))
+
+    async def leave() -> bool:
+        async with proxy(site.egress()) as running:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+            writer.write(f"GET {site.url('/never')} HTTP/1.1\r\n\r\n".encode())
+            await reader.readuntil(b"\r\n\r\n")
+        await reader.read()
+        writer.close()
+        return True
+
+    assert asyncio.run(leave())
