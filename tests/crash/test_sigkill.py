@@ -7,6 +7,7 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +21,34 @@ from auteryn.testing.world import World
 
 PATIENCE_SECONDS = 60
 
+children = list[subprocess.Popen[str]]()
+
 
 def process(folder: Path, scenario: str, *more: str) -> subprocess.Popen[str]:
     argv = [sys.executable, "-m", "auteryn.testing.process", str(folder), scenario, *more]
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    children.append(child)
     assert child.stdout and child.stdout.readline() == "ready\n"
     return child
 
 
 def ended(child: subprocess.Popen[str]) -> str:
     """The run's id, from a process that came to its end."""
-    said, _ = child.communicate(timeout=PATIENCE_SECONDS)
-    assert child.returncode == 0
-    return said.split()[0]
+    assert died(child) == 0
+    assert child.stdout
+    return child.stdout.read().split()[0]
+
+
+def died(child: subprocess.Popen[str]) -> int:
+    return child.wait(timeout=PATIENCE_SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def no_orphans() -> Iterator[None]:
+    yield
+    while children:
+        with children.pop() as child:
+            child.kill()
 
 
 def came_to(folder: Path, run: str) -> tuple[dict[str, Any], list[str]]:
@@ -66,8 +82,7 @@ def test_sigkill_at_a_point_and_another_process_finishes(scenario: str, usual: U
     for at in range(3, len(usual.points), len(usual.points) // 9):
         folder = tmp_path / str(at)
         child = process(folder, scenario, "--kill-at", str(at))
-        child.communicate(timeout=PATIENCE_SECONDS)
-        assert child.returncode == -signal.SIGKILL
+        assert died(child) == -signal.SIGKILL
         same(folder, ended(process(folder, scenario)), usual)
 
 
@@ -82,7 +97,7 @@ def test_sigkill_at_any_moment_and_another_process_finishes(scenario: str, usual
                 child.wait(timeout=dice.uniform(0.1, 0.005 * len(usual.points)))
             except subprocess.TimeoutExpired:
                 child.kill()
-            child.communicate(timeout=PATIENCE_SECONDS)
+            died(child)
         same(folder, ended(process(folder, scenario)), usual)
 
 

@@ -107,5 +107,3 @@ def test_an_owner_who_allows_everything_beforehand_is_not_asked(tmp_path: Path) 
             assert ended.status == "completed" and len(mails(world.home)) == 1
 
     skipping(story())
-
-

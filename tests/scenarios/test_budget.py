@@ -27,7 +27,9 @@ def reads(pages: int, then: str = "read") -> object:
 def test_whatever_the_cap_is_the_tree_stays_below_and_comes_to_an_end(tmp_path: Path, cap: int) -> None:
     async def story() -> None:
         async with World(tmp_path, model=reads(9), tools=[lookup]) as world:  # type: ignore[arg-type]
-            plan = [StepDraft(description=f"part {n}") for n in range(3)] + [StepDraft(description="join", depends_on=(1, 2, 3), join="best_effort")]
+            plan = [StepDraft(description=f"part {n}") for n in range(3)] + [
+                StepDraft(description="join", depends_on=(1, 2, 3), join="best_effort")
+            ]
             run = await world.start("Plan", plan=plan, llm_calls=cap)
             ended = await world.ended(run)
             assert world.model.calls <= cap  # type: ignore[attr-defined]

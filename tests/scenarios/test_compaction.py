@@ -33,7 +33,9 @@ def test_fifty_compactions_keep_constraints_decisions_and_the_plan(tmp_path: Pat
             return f"summary {len(shown)}"
         if len(shown) < 2 and not ask.turn:
             return [call("note_write", section=section, text=text) for section, text in notes]
-        ledger = next(part["text"] for part in ask.request.contents[-1]["parts"] if "[Where things stand]" in part.get("text", ""))
+        ledger = next(
+            part["text"] for part in ask.request.contents[-1]["parts"] if "[Where things stand]" in part.get("text", "")
+        )
         shown.append(ledger)
         assert given(ask) == "Talk for long"
         return "over" if len(shown) == 260 else call("lookup", what=f"{len(shown)} " + "x" * 2_000)
@@ -105,7 +107,11 @@ def test_a_run_raised_from_fast_to_deep_keeps_what_was_said(tmp_path: Path) -> N
 
     def script(ask: Ask) -> Line:
         if ask.request.role == "fast":
-            return call("go_deep", reason="it is big") if "facts about" in repr(ask.request.contents) else call("lookup", what="it")
+            return (
+                call("go_deep", reason="it is big")
+                if "facts about" in repr(ask.request.contents)
+                else call("lookup", what="it")
+            )
         assert "facts about it" in repr(ask.request.contents)
         return "deep result"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from pathlib import Path
 
@@ -161,9 +162,7 @@ def test_past_the_deadline_nothing_new_of_a_plan_starts(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("P1", "P2", "P19", "P94", "F12")
-def test_seven_days_of_work_are_slices_of_two_hours_each_handed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seven_days_of_work_are_slices_of_two_hours_each_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("auteryn.runtime.engine.INBOX_LOOK", timedelta(seconds=15))  # 300,000 looks would take half a minute
 
     async def story() -> None:
@@ -176,7 +175,7 @@ def test_seven_days_of_work_are_slices_of_two_hours_each_handed_over(
             assert (ended.status, ended.result) == ("completed", "a week's work")
             starts = [entry.at for entry in await world.journal(run) if isinstance(entry.events[0], e.SliceStarted)]
             assert len(starts) >= 84
-            spans = [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+            spans = [later - earlier for earlier, later in itertools.pairwise(starts)]
             assert max(spans) <= 2 * HOUR
             left = [event.why for event in await world.events(run) if isinstance(event, e.Left)]
             assert set(left) == {"handed_over"}

@@ -55,8 +55,10 @@ def test_a_resume_reads_the_window_and_not_the_history(tmp_path: Path) -> None:
     def script(ask: Ask) -> Line:
         if "Summarise this transcript" in ask.last:
             return "so far so good"
-        return call("wait", until="1m") if ask.turn % 100 == 99 and ask.turn < 1_500 else (
-            call("lookup", what=f"{ask.turn:06}") if ask.turn < 1_500 else "over"
+        return (
+            call("wait", until="1m")
+            if ask.turn % 100 == 99 and ask.turn < 1_500
+            else (call("lookup", what=f"{ask.turn:06}") if ask.turn < 1_500 else "over")
         )
 
     async def story() -> None:
@@ -79,5 +81,3 @@ def test_a_resume_reads_the_window_and_not_the_history(tmp_path: Path) -> None:
             assert len(read) >= 15 and max(read) <= 3 * read[2]
 
     skipping(story())
-
-

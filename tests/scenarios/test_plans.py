@@ -97,7 +97,7 @@ def test_a_join_decides_what_a_failure_means(tmp_path: Path, join: object, bad: 
             ended = await world.ended(run)
             assert outcomes(ended) == expected
             assert ended.status == "completed"
-            report = [event.text for event in await world.events(run) if isinstance(event, e.Told)][0]
+            report = next(event.text for event in await world.events(run) if isinstance(event, e.Told))
             assert all(f'"status": "{status}"' in report for status in expected)
 
     skipping(story())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def test_a_schedule_ends_with_its_run_and_nothing_ticks_afterwards(tmp_path: Pat
         ("none", [(0, True, 0), (3, True, 2)]),
     ],
 )
-def test_missed_ticks_are_made_up_or_accounted_for(tmp_path: Path, catch_up: str, expected: list[tuple[int, bool, int]]) -> None:
+def test_missed_ticks_are_made_up_or_accounted_for(
+    tmp_path: Path, catch_up: str, expected: list[tuple[int, bool, int]]
+) -> None:
     async def story() -> None:
         async with World(tmp_path, model=watching(catch_up=catch_up), tools=[schedule]) as world:
             run = await world.start("Watch")
@@ -79,7 +82,7 @@ def test_a_tick_that_takes_longer_than_the_span_never_runs_beside_the_next(tmp_p
             assert ended.status == "completed"
             spans = sorted((one.created_at, one.ended_at) for one in await world.tree(run) if one.parent and one.ended_at)
             assert len(spans) >= 2
-            assert all(first[1] <= second[0] for first, second in zip(spans, spans[1:], strict=False))
+            assert all(first[1] <= second[0] for first, second in itertools.pairwise(spans))
             assert ended.schedules[0].ended + ended.schedules[0].skipped == 4
 
     skipping(story())

@@ -54,7 +54,9 @@ def test_a_queued_message_does_not_end_a_wait_and_is_heard_before_the_end(tmp_pa
             assert (await world.run(run)).slice <= waiting.slice + 1
             ended = await world.ended(run)
             assert (ended.result, world.now()) == ("in blue", START + 6 * HOUR)
-            said = [event.content["parts"][0].get("text") for event in await world.events(run) if isinstance(event, e.ModelAnswered)]
+            said = [
+                event.content["parts"][0].get("text") for event in await world.events(run) if isinstance(event, e.ModelAnswered)
+            ]
             assert said[1:] == ["in red", "in blue"]
 
     skipping(story())

@@ -60,7 +60,11 @@ def _checks(ask: Ask) -> Line:
     """28 looks, and six hours between each two."""
     if ask.turn == 28 * 2 - 1:
         return "28 looks"
-    return [call("mail", to=f"look {ask.turn // 2}"), call("lookup", what="prices")] if ask.turn % 2 == 0 else call("wait", until="6h")
+    return (
+        [call("mail", to=f"look {ask.turn // 2}"), call("lookup", what="prices")]
+        if ask.turn % 2 == 0
+        else call("wait", until="6h")
+    )
 
 
 async def _play(world: World) -> str:

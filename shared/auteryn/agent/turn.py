@@ -32,7 +32,7 @@ NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep")
 async def next_turn(mind: Mind) -> Facts:
     """The facts of the next turn. Empty, with `mind.wait_for` set, when the run has to wait first."""
     run, thread = mind.run, mind.thread
-    if mind.notes is None:
+    if mind.notes is None and thread.started:
         mind.notes = await ledger_notes(mind.services.store, run.root)
     if run.labels.get("kind") == "question":
         return _question(mind)
@@ -261,5 +261,7 @@ def _question(mind: Mind) -> Facts:
         if answer.how == "expired" and answer.value is None:
             return (e.RunFailed(reason="timeout", message="nobody answered in time"),)
         return (e.RunCompleted(result=str(answer.value)),)
-    mind.wait_for += [ForPerson(ask=ask.id, until=ask.expires_at) for ask in mind.run.asks]
+    mind.wait_for += [
+        ForPerson(ask=ask.id, until=None if ask.on_timeout == "wait" else ask.expires_at) for ask in mind.run.asks
+    ]
     return ()

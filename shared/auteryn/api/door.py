@@ -77,7 +77,7 @@ class Door:
             return _json(request, document(), 200)
         route, path = route_of(request.method, request.url.path)
         caller = await self._caller(request, route, path)
-        call = Call[Any, Any](
+        call: Call[Any, Any] = Call(
             request=request,
             engine=self.engine,
             auth=self.auth,

@@ -26,11 +26,13 @@ async def body_of(request: Request, shape: type[T], most: int) -> T:
     if raw and media != "application/json" and not media.endswith("+json"):
         raise WrongMedia(f"Content-Type {media!r} is not read here: send application/json")
     try:
-        return msgspec.json.decode(raw or b"{}", type=shape)
-    except msgspec.ValidationError as error:
-        raise _invalid(str(error), msgspec.json.decode(raw or b"{}")) from error
+        given = msgspec.json.decode(raw or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("body", raw[:200].decode(errors="replace"), f"is no JSON: {error}") from error
+    try:
+        return msgspec.convert(given, shape)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), given) from error
 
 
 def query_of(request: Request, shape: type[T]) -> T:

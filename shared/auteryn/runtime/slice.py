@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec.structs import replace
 
@@ -73,7 +73,8 @@ class Slice:
         self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder),)
         self.left = False
         self.interrupt: Literal["", "inbox", "lost"] = ""
-        self.busy: asyncio.Task[None] | None = None
+        self.busy: asyncio.Task[Any] | None = None
+        """The task that thinks, while it may be interrupted."""
         self.committing = False
         self.unsummarised = 0
 
@@ -97,16 +98,15 @@ class Slice:
     # ---- thinking
 
     async def _think(self) -> Literal["waiting", "handed_over", "paused", "interrupted"]:
-        """Run the loop in a task of its own, so that a cancel or a pause can interrupt whatever it awaits."""
+        """Run the loop; a cancel, a pause or a lost lease interrupts whatever it awaits."""
         if self._paused():
             return "paused"
-        self.busy = asyncio.create_task(self._loop())
+        self.busy = asyncio.current_task()
+        assert self.busy
         try:
-            await self.busy
+            await self._loop()
         except asyncio.CancelledError:
-            self.busy.cancel()
-            await asyncio.gather(self.busy, return_exceptions=True)
-            if not self.interrupt:
+            if not self.interrupt or self.busy.uncancel():  # stopped from outside: the sitting itself ends
                 raise
         finally:
             self.busy = None

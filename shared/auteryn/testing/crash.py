@@ -263,9 +263,8 @@ async def played(scenario: Scenario, home: Path, fate: Fate, **world: Any) -> st
     """The scenario's run, at its end: one process with this fate, from open to close."""
     _FATE.set(fate)
     tools = [mortal_tool(tool) for tool in scenario.tools]
-    async with World(
-        home, **{"model": scenario.model(), "tools": tools, "around": mortal(fate), **scenario.settings, **world}
-    ) as here:
+    parts: dict[str, Any] = {"model": scenario.model(), "tools": tools, "around": mortal(fate), **scenario.settings, **world}
+    async with World(home, **parts) as here:
         return await scenario.play(here)
 
 
@@ -332,7 +331,7 @@ class Story:
 def _bury(loop: SkippingLoop, fate: Fate) -> None:
     """End what is left of a process: nothing in it comes to execute anything more."""
     fate.dead = fate.buried = True
-    loop.set_exception_handler(lambda *_: None)
+    loop.set_exception_handler(_unheard)
     for _ in range(20):
         tasks = asyncio.all_tasks(loop)
         if not tasks:
@@ -342,3 +341,7 @@ def _bury(loop: SkippingLoop, fate: Fate) -> None:
         loop.run_until_complete(asyncio.wait(tasks, timeout=1))
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
+
+
+def _unheard(loop: asyncio.AbstractEventLoop, what: dict[str, Any]) -> None:
+    """What the dead complain of."""

@@ -66,7 +66,8 @@ class World:
         self.clock: Clock = clock or SkippingClock()
         self._real_time = real_time
         self.model: Model = ScriptedModel(model) if callable(model) or isinstance(model, Sequence) else model
-        self.settings = Settings(home, **{"synchronous": "off", **settings})
+        how: dict[str, Any] = {"synchronous": "off", **settings}
+        self.settings = Settings(home, **how)
         self._sweep_every = sweep_every
         self._host: Host | None = None
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-
-import pytest
 
 from auteryn.errors import Invalid
 from auteryn.plan.graph import checked, waves

@@ -58,7 +58,9 @@ runs = st.builds(
     schedules=st.lists(schedules, max_size=2).map(tuple),
     over_time=st.booleans(),
 )
-leases = st.none() | st.integers(-90, 90).map(lambda s: Lease(run="run_1", holder="h", number=1, until=NOW + timedelta(seconds=s)))
+leases = st.none() | st.integers(-90, 90).map(
+    lambda s: Lease(run="run_1", holder="h", number=1, until=NOW + timedelta(seconds=s))
+)
 
 
 @pytest.mark.proves("L3", "L4", "L10")

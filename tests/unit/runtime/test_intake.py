@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auteryn.agent.thread import Thread
+from auteryn.plan.graph import checked
 from auteryn.runtime.children import advance, born
 from auteryn.runtime.intake import take_in
 from auteryn.schema import event as e
@@ -17,7 +19,6 @@ from auteryn.schema import inbox as m
 from auteryn.schema.fold import after
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.plan import StepDraft
-from auteryn.plan.graph import checked
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Input, Limits, Run, Usage
 
@@ -57,7 +58,12 @@ CHILDREN = sorted(BASE.shares)
 def step_end(step: int, status: str, calls: int) -> m.AnyMessage:
     run = next((s.run for s in BASE.plan.steps if s.id == step), None) if BASE.plan else None
     end = e.StepEnd(
-        step=step, run=run or "run_stranger", attempt=1, status=status, result="r", usage=Usage(llm_calls=calls)  # type: ignore[arg-type]
+        step=step,
+        run=run or "run_stranger",
+        attempt=1,
+        status=status,
+        result="r",
+        usage=Usage(llm_calls=calls),  # type: ignore[arg-type]
     )
     return m.StepEnded(id=f"ended-{end.run}", sent_at=NOW, kind_of_child="step", of="plan_1", end=end)
 
@@ -69,7 +75,9 @@ messages: st.SearchStrategy[m.AnyMessage] = st.one_of(
         lambda ask: m.Answered(id=f"answer-{ask}", sent_at=NOW, answer=Answer(ask=ask, value="y", by="me", at=NOW))
     ),
     st.builds(step_end, st.integers(1, STEPS + 3), st.sampled_from(sorted(ENDED)), st.integers(0, 4)),
-    st.sampled_from([*CHILDREN, "run_stranger"]).map(lambda run: m.ShareAsked(id=f"share-{run}", sent_at=NOW, run=run, used_calls=5)),
+    st.sampled_from([*CHILDREN, "run_stranger"]).map(
+        lambda run: m.ShareAsked(id=f"share-{run}", sent_at=NOW, run=run, used_calls=5)
+    ),
     st.integers(0, 9).map(lambda step: m.RetryStep(id=f"retry-{step}", sent_at=NOW, step=step)),
 )
 
@@ -80,7 +88,7 @@ def test_each_message_is_taken_once_and_the_facts_can_be_committed(inbox: list[m
     arrived = list({message.id: message for message in inbox}.values())
     run, thread, accepted = BASE, Thread(run="run_1"), Counter[int]()
     edges = sorted({0, len(arrived), *(cut for cut in cuts if cut < len(arrived))})
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         batch = arrived[begin:end]
         intake = take_in(run, thread, batch, NOW)
         assert intake.consumed == [message.id for message in batch]

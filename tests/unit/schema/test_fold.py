@@ -47,7 +47,9 @@ living: st.SearchStrategy[e.AnyEvent] = st.one_of(
     st.tuples(st.sampled_from(["waiting", "handed_over", "paused"]), st.lists(waits, max_size=2)).map(
         lambda pair: e.Left(why=pair[0], waits=tuple(pair[1]), active_ms=5)  # type: ignore[arg-type]
     ),
-    st.integers(1, 5).map(lambda n: e.ModelAnswered(turn=n, model="m", content=content, tokens=Tokens(prompt=n), attempts=n, credits=n)),
+    st.integers(1, 5).map(
+        lambda n: e.ModelAnswered(turn=n, model="m", content=content, tokens=Tokens(prompt=n), attempts=n, credits=n)
+    ),
     st.integers(0, 3).map(lambda n: e.ModelFailed(attempts=n, reason="r", message="m")),
     st.integers(0, 5).map(lambda n: e.CallAnswered(call=f"call_{n}", tool="t", output=n, credits=n)),
     waits.map(lambda wait: e.CallSuspended(call=wait.call or "call_0", tool="t", wait=wait)),
@@ -55,7 +57,9 @@ living: st.SearchStrategy[e.AnyEvent] = st.one_of(
     st.integers(0, 3).map(lambda n: e.AskAnswered(answer=Answer(ask=f"ask_{n}", value="y", by="me", at=NOW))),
     st.sampled_from([e.Paused(), e.Unpaused(), e.Told(text="t", why="deadline"), e.Logged(level="info", message="m")]),
 )
-ends = st.sampled_from([e.RunCompleted(result="r"), e.RunFailed(reason="stuck", message="m"), e.RunCancelled(by="me", receipt=e.Receipt())])
+ends = st.sampled_from(
+    [e.RunCompleted(result="r"), e.RunFailed(reason="stuck", message="m"), e.RunCancelled(by="me", receipt=e.Receipt())]
+)
 histories = st.lists(st.lists(living, min_size=1, max_size=3), max_size=12)
 
 
@@ -69,7 +73,9 @@ def journal(facts: list[list[e.AnyEvent]]) -> list[e.Entry]:
 
 @pytest.mark.proves("L8", "L13")
 @given(histories, st.data())
-def test_any_summary_and_its_tail_give_the_same_run_as_the_whole_journal(facts: list[list[e.AnyEvent]], data: st.DataObject) -> None:
+def test_any_summary_and_its_tail_give_the_same_run_as_the_whole_journal(
+    facts: list[list[e.AnyEvent]], data: st.DataObject
+) -> None:
     entries = journal(facts)
     whole = born(entries[0])
     summaries = [whole]

@@ -49,6 +49,10 @@ class _BoundedJobs(ABC):
         self._line.clear()
         await self._end(list(self._sitting))
 
+    def _tell(self, task: asyncio.Task[None], stop: asyncio.Event) -> None:
+        """Make the slice end."""
+        stop.set()
+
     @abstractmethod
     async def _sit(self, run: str, stop: asyncio.Event) -> None:
         """One slice from its start to its end, which comes at the latest some time after `stop` or the cap."""
@@ -70,7 +74,7 @@ class _BoundedJobs(ABC):
     async def _end(self, tasks: Sequence[asyncio.Task[None]]) -> None:
         for task in tasks:
             if task in self._sitting:
-                self._sitting[task][1].set()
+                self._tell(task, self._sitting[task][1])
         if tasks:
             await asyncio.wait(tasks)
 
@@ -88,13 +92,18 @@ class TaskJobs(_BoundedJobs):
 
     async def _sit(self, run: str, stop: asyncio.Event) -> None:
         assert self._handler, "on_start comes before the first start"
-        work = asyncio.ensure_future(self._handler(run))
-        await self._until_over(work, stop)
-        while not work.done():
-            work.cancel()
-            await asyncio.wait([work], timeout=self._grace.total_seconds())
-        if not work.cancelled():
-            work.result()
+        task = asyncio.current_task()
+        assert task
+        timer = asyncio.get_running_loop().call_later(self._cap.total_seconds(), self._tell, task, stop)
+        try:
+            await self._handler(run)
+        finally:
+            timer.cancel()
+
+    def _tell(self, task: asyncio.Task[None], stop: asyncio.Event) -> None:
+        if not task.done():
+            task.cancel()
+            asyncio.get_running_loop().call_later(self._grace.total_seconds(), self._tell, task, stop)
 
 
 class ProcessJobs(_BoundedJobs):

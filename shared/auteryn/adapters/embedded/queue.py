@@ -40,9 +40,13 @@ class SqliteQueue:
         self._news = asyncio.Event()
         self._server: asyncio.Task[None] | None = None
         self._claims = 0
+        self._again: set[str] = set()
 
     async def enqueue(self, run: str, at: datetime) -> None:
         now = self._clock.now()
+        if at <= now and self._server and run in self._in_flight:
+            self._again.add(run)
+            return
         if at <= now and self._server and run not in self._in_flight and len(self._in_flight) < IN_FLIGHT:
             claim = self._new_claim()
             self._database.post(lambda c: self._claim(c, run, now, claim))
@@ -143,6 +147,11 @@ class SqliteQueue:
 
     def _landed(self, run: str) -> None:
         del self._in_flight[run]
+        if run in self._again and self._server:  # told of once more while the handler was at it
+            self._again.discard(run)
+            claim = self._new_claim()
+            self._database.post(lambda c: self._claim(c, run, self._clock.now(), claim))
+            self._deliver(run, claim)
         self._news.set()
 
     async def _handle(self, run: str, claim: int) -> None:

@@ -29,6 +29,10 @@ class Proxy:
         self.calls: Counter[str] = Counter()
         """How often each method was called, the failed ones included: `{"Commit": 2, …}`."""
 
+        self.listening = False
+        self.heard: list[tuple[str, bytes]] = []
+        """Method and bytes of every request that came while `listening`."""
+
     def lose(self, method: str, times: int = 1, *, after: int = 0) -> None:
         """So many replies, once `after` calls of this method have passed: it was done, and the client hears UNAVAILABLE."""
         self.faults.plan(method, "lose", times=times, after=after)
@@ -59,7 +63,9 @@ class Proxy:
         fault = planned and planned.kind
         if fault == "refuse":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{name} was not delivered")
-        call = self._channel.stream_stream(method)(requests, metadata=_passed_on(context.invocation_metadata()))
+        call = self._channel.stream_stream(method)(
+            self._overhearing(name, requests), metadata=_passed_on(context.invocation_metadata())
+        )
         try:
             async for reply in call:
                 if fault != "lose":
@@ -70,6 +76,12 @@ class Proxy:
             await context.abort(error.code(), error.details() or "", error.trailing_metadata() or ())
         if fault == "lose":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"the reply of {name} was lost")
+
+    async def _overhearing(self, name: str, requests: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for request in requests:
+            if self.listening:
+                self.heard.append((name, request))
+            yield request
 
 
 class _Everything(grpc.GenericRpcHandler):

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import logging
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +28,8 @@ NAMES_KEPT = timedelta(hours=24)
 LATEST = timedelta(days=30)
 LARGEST_BYTES = 100 * 1024
 SHORTEST_DEADLINE, USUAL_DEADLINE, LONGEST_DEADLINE = timedelta(seconds=15), timedelta(minutes=10), timedelta(minutes=30)
+
+_TASK = re.compile(r"[A-Za-z0-9_-]{1,500}")
 
 _log = logging.getLogger(__name__)
 
@@ -141,7 +144,7 @@ class CloudTasks:
     def _check(self, queue: str, task: Any, now: datetime) -> None:
         deadline = task.dispatch_deadline or USUAL_DEADLINE
         broken = [
-            (not task.name.startswith(f"{queue}/tasks/"), "task name must be of its queue"),
+            (not _is_task_of(queue, task.name), "task name must be {queue}/tasks/ and letters, digits, hyphens, underscores"),
             (not task.http_request.url.startswith(("http://", "https://")), "http_request.url must be an HTTP URL"),
             (bool(task.schedule_time) and task.schedule_time > now + LATEST, "schedule_time must be within 30 days"),
             (not SHORTEST_DEADLINE <= deadline <= LONGEST_DEADLINE, "dispatch_deadline must be from 15 s to 30 min"),
@@ -279,6 +282,10 @@ class CloudTasks:
         finally:
             posting.cancel()
             giving_up.cancel()
+
+
+def _is_task_of(queue: str, name: str) -> bool:
+    return name.startswith(f"{queue}/tasks/") and bool(_TASK.fullmatch(name.removeprefix(f"{queue}/tasks/")))
 
 
 def _token(oidc: Any, url: str, now: datetime) -> dict[str, str]:

@@ -1,0 +1,302 @@
+"""Runs over HTTP: what goes in, what comes out, what is refused."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import timedelta
+
+import pytest
+
+from auteryn.api.limits import Quota
+from auteryn.service.new import NewRun
+from auteryn.testing.clock import SkippingClock, skipping
+from auteryn.testing.scripted import call
+from auteryn.tools.deliver import artifact_publish
+from auteryn.tools.tool import tool
+
+
+@tool(effect="read", timeout=timedelta(days=30))
+async def rest(ctx, hours: float) -> str:
+    """Rest for some hours."""
+    await ctx.clock.sleep(timedelta(hours=hours))
+    return "rested"
+
+
+@tool(effect="idempotent")
+async def copy(ctx, old: str, new: str) -> str:
+    """Copy a file."""
+    with ctx.files.reading(old) as file:
+        ctx.files.write(new, file.read())
+    return "copied"
+
+
+RESTING = (call("rest", hours=1), "rested")
+
+
+@pytest.mark.proves("P40", "P41")
+def test_a_run_is_started_looked_at_and_its_result_fetched(opened):
+    async def main():
+        async with opened(RESTING, tools=[rest]) as office, await office.client() as http:
+            made = await http.post("/v1/runs", json={"input": "Rest", "mode": "deep"})
+            run = made.json()
+            assert (made.status_code, run["status"], run["mode"]) == (201, "pending", "deep")
+            assert made.headers["location"] == f"/v1/runs/{run['id']}"
+            early = await http.get(f"/v1/runs/{run['id']}/result?wait=5")
+            assert (early.status_code, early.json()["status"]) == (202, "running")
+            await office.world.ended(run["id"])
+            for _ in range(2):
+                end = await http.get(f"/v1/runs/{run['id']}/result")
+                assert (end.status_code, end.json()["result"], end.json()["detail"]) == (200, "rested", "Day 1 of 7")
+            listed = (await http.get("/v1/runs")).json()["runs"]
+            assert [(one["id"], one["status"]) for one in listed] == [(run["id"], "completed")]
+
+    skipping(main())
+
+
+@pytest.mark.proves("P55", "P86", "P88")
+def test_progress_metrics_and_credits_are_the_specifications_payloads(opened):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            steps = [{"description": "a"}, {"description": "b", "depends_on": [1]}]
+            run = (await http.post("/v1/runs", json={"steps": steps})).json()["id"]
+            await office.world.ended(run)
+            progress = (await http.get(f"/v1/runs/{run}/progress")).json()
+            assert list(progress) == ["plan_id", "status", "current_step", "total_steps", "steps"]
+            assert progress["steps"][0] == {"id": 1, "status": "completed", "result": "done"}
+            assert (await http.get(f"/v1/plans/{progress['plan_id']}")).json()["id"] == run
+            metrics = (await http.get(f"/v1/runs/{run}/metrics")).json()
+            assert list(metrics) == ["duration", "llm_calls", "tool_calls", "tokens_used", "credits_consumed"]
+            credits = (await http.get(f"/v1/runs/{run}/credits")).json()
+            assert credits["total_credits"] == sum(credits["breakdown"].values()) == metrics["credits_consumed"]
+            assert len((await http.get(f"/v1/runs/{run}/children")).json()["runs"]) == 2
+
+    skipping(main())
+
+
+def test_the_same_key_is_the_same_run_and_another_request_with_it_is_refused(opened):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            once = {"Idempotency-Key": "k1"}
+            runs = [(await http.post("/v1/runs", json={"input": "Do it"}, headers=once)).json()["id"] for _ in range(3)]
+            assert len(set(runs)) == len((await http.get("/v1/runs")).json()["runs"]) == 1
+            other = await http.post("/v1/runs", json={"input": "Do that"}, headers=once)
+            assert (other.status_code, other.json()["code"]) == (409, "wrong_state")
+
+    skipping(main())
+
+
+@pytest.mark.proves("L15")
+@pytest.mark.parametrize(
+    ("body", "field", "rule"),
+    [
+        ({"input": ""}, "input", "say what to do"),
+        ({"input": 7}, "input", "expected `str`"),
+        ({"input": "x", "modus": "fast"}, "modus", "not known"),
+        ({"input": "x", "mode": "slow"}, "mode", "invalid enum"),
+        ({"input": "x", "budget": {"credits": -1}}, "budget.credits", "more than 0"),
+        ({"input": "x", "budget": {"llm_calls": "9"}}, "budget.llm_calls", "expected `int"),
+        ({"input": "x", "max_duration": "8d"}, "max_duration", "longer than a run can live"),
+        ({"steps": [{"description": "a"}, {"descriptio": "b"}]}, "steps[1].descriptio", "not known"),
+        ({"steps": [{"description": "a", "depends_on": [9]}]}, "step 1.depends_on", "no step of this plan"),
+        ({"input": "x", "files": {"a.txt": "no base64!"}}, "files[...]", "base64"),
+        ({"input": "x", "files": {"../a.txt": "aGk="}}, "files['../a.txt']", "no name for a file"),
+        ({"input": "x", "files": "/etc/passwd"}, "files", "expected `object`"),
+        ({"input": "x", "deliverables": [{"path": "a", "min_bytes": "many"}]}, "deliverables[0].min_bytes", "expected `int`"),
+    ],
+)
+def test_bad_input_is_refused_with_field_value_and_rule_and_nothing_is_made(opened, body, field, rule):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            refused = await http.post("/v1/runs", json=body)
+            problem = refused.json()
+            assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+            assert problem["field"] == field and rule in problem["rule"], problem
+            assert (await office.desk.runs()).runs == ()
+
+    skipping(main())
+
+
+@pytest.mark.proves("L15")
+def test_what_cannot_be_read_at_all_is_refused_as_precisely(opened):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            sent = [
+                (b"{", {}, 422),
+                (b'{"input": "\xff"}', {}, 422),
+                (b"[" * 100_000, {}, 422),
+                (b'{"input": "x"}', {"Content-Type": "text/plain"}, 415),
+                (b" " * 32_000_001, {}, 413),
+            ]
+            for body, headers, status in sent:
+                json = {"Content-Type": "application/json", **headers}
+                assert (await http.post("/v1/runs", content=body, headers=json)).status_code == status
+            for query in ("limit=0", "limit=x", "limit=1&limit=2", "status=asleep", "nonsense=1"):
+                refused = await http.get(f"/v1/runs?{query}")
+                assert (refused.status_code, refused.json()["code"]) == (422, "invalid"), query
+            assert (await http.get("/v1/run")).status_code == 404
+            wrong = await http.put("/v1/runs", json={})
+            assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET, POST")
+            assert (await office.desk.runs()).runs == ()
+
+    skipping(main())
+
+
+def test_runs_are_listed_page_by_page_without_gap_or_duplicate(opened):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            made = [(await http.post("/v1/runs", json={"input": f"Task {n}"})).json()["id"] for n in range(7)]
+            seen, cursor = [], ""
+            while True:
+                page = (await http.get(f"/v1/runs?limit=3{cursor}")).json()
+                seen += [one["id"] for one in page["runs"]]
+                if page["next"] is None:
+                    break
+                cursor = f"&cursor={page['next']}"
+            assert seen == made[::-1]
+            await office.world.ended(made[0])
+            assert (await http.get("/v1/runs?status=failed&status=paused")).json()["runs"] == []
+
+    skipping(main())
+
+
+def test_files_come_with_the_task_and_go_out_whole_or_in_part(opened):
+    async def main():
+        script = (call("copy", old="in/a.txt", new="out/ü.html"), call("artifact_publish", path="out/ü.html"), "done")
+        async with opened(script, tools=[copy, artifact_publish]) as office, await office.client() as http:
+            files = {"in/a.txt": b64encode(b"0123456789").decode()}
+            run = (await http.post("/v1/runs", json={"input": "Do it", "mode": "deep", "files": files})).json()["id"]
+            await office.world.ended(run)
+            [found] = (await http.get(f"/v1/runs/{run}/artifacts")).json()["artifacts"]
+            where = f"/v1/runs/{run}/artifacts/{found['id']}"
+            whole = await http.get(where)
+            assert whole.content == (await http.get(f"/v1/runs/{run}/artifacts/out/ü.html")).content == b"0123456789"
+            assert whole.headers["content-disposition"] == "attachment; filename*=UTF-8''%C3%BC.html"
+            assert "sandbox" in whole.headers["content-security-policy"]
+            for asked, got, shown in [
+                ("bytes=2-4", b"234", "bytes 2-4/10"),
+                ("bytes=7-", b"789", "bytes 7-9/10"),
+                ("bytes=-3", b"789", "bytes 7-9/10"),
+                ("bytes=8-99", b"89", "bytes 8-9/10"),
+                ("bytes=-99", b"0123456789", "bytes 0-9/10"),
+            ]:
+                part = await http.get(where, headers={"Range": asked, "If-Range": whole.headers["etag"]})
+                assert (part.status_code, part.content, part.headers["content-range"]) == (206, got, shown), asked
+            for asked in ("bytes=4-2", "bytes=1-2,4-5", "lines=1-2", "bytes=-"):
+                assert (await http.get(where, headers={"Range": asked})).status_code == 200
+            beyond = await http.get(where, headers={"Range": "bytes=10-"})
+            assert (beyond.status_code, beyond.headers["content-range"]) == (416, "bytes */10")
+            old = await http.get(where, headers={"Range": "bytes=2-4", "If-Range": '"another"'})
+            assert (old.status_code, old.content) == (200, b"0123456789")
+            assert (await http.get(where, headers={"If-None-Match": whole.headers["etag"]})).status_code == 304
+            head = await http.head(where)
+            assert (head.status_code, head.headers["content-length"]) == (200, "10")
+            assert (await http.get(f"/v1/runs/{run}/artifacts/other")).status_code == 404
+
+    skipping(main())
+
+
+def test_what_a_reader_has_already_is_not_sent_again(opened):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            run = (await http.post("/v1/runs", json={"input": "What is X?"})).json()["id"]
+            await office.world.ended(run)
+            first = await http.get(f"/v1/runs/{run}")
+            again = await http.get(f"/v1/runs/{run}", headers={"If-None-Match": first.headers["etag"]})
+            assert (again.status_code, again.content) == (304, b"")
+
+    skipping(main())
+
+
+@pytest.mark.proves("P92", "P95", "L10")
+def test_a_run_is_steered_paused_resumed_and_stopped(opened):
+    async def main():
+        clock = SkippingClock()
+        async with opened(RESTING, tools=[rest], clock=clock) as office, await office.client() as http:
+            run = (await http.post("/v1/runs", json={"input": "Rest", "mode": "deep"})).json()["id"]
+            await clock.sleep(timedelta(minutes=1))
+            assert (await http.post(f"/v1/runs/{run}/pause")).status_code == 200
+            await clock.sleep(timedelta(minutes=1))
+            assert (await http.get(f"/v1/runs/{run}")).json()["state"] == "paused"
+            once = {"Idempotency-Key": "m1"}
+            for _ in range(2):
+                said = await http.post(f"/v1/runs/{run}/messages", json={"text": "Look at Bonn"}, headers=once)
+                assert said.status_code == 200
+            assert sum("Bonn" in str(one) for one in await office.world.services.store.inbox(run)) <= 1
+            assert (await http.post(f"/v1/runs/{run}/resume", json={})).status_code == 200
+            await clock.sleep(timedelta(minutes=1))
+            for _ in range(2):
+                assert (await http.post(f"/v1/runs/{run}/cancel")).status_code == 200
+                end = await http.get(f"/v1/runs/{run}/result?wait=10")
+                assert (end.status_code, end.json()["status"]) == (200, "cancelled")
+            late = await http.post(f"/v1/runs/{run}/messages", json={"text": "Too late"})
+            assert (late.status_code, late.json()["code"]) == (409, "wrong_state")
+            again = await http.post(f"/v1/runs/{run}/retry")
+            assert again.status_code == 201 and again.json()["id"] != run
+            assert again.json()["labels"]["retry_of"] == run
+
+    skipping(main())
+
+
+def test_an_owner_has_room_for_so_many_runs_and_a_repeat_needs_none(opened):
+    async def main():
+        async with opened(RESTING, tools=[rest], quota=Quota(runs=2)) as office, await office.client() as http:
+            body, keys = {"input": "Rest", "mode": "deep"}, ("a", "b", "c")
+            made = [await http.post("/v1/runs", json=body, headers={"Idempotency-Key": key}) for key in keys]
+            assert [one.status_code for one in made] == [201, 201, 429]
+            assert int(made[2].headers["retry-after"]) > 0
+            repeat = await http.post("/v1/runs", json=body, headers={"Idempotency-Key": "a"})
+            assert (repeat.status_code, repeat.json()["id"]) == (201, made[0].json()["id"])
+            async with await office.client(owner="bob") as bob:
+                assert (await bob.post("/v1/runs", json=body)).status_code == 201
+            await http.post(f"/v1/runs/{made[0].json()['id']}/cancel")
+            await office.world.ended(made[0].json()["id"])
+            assert (await http.post("/v1/runs", json=body)).status_code == 201
+
+    skipping(main())
+
+
+def test_who_asks_too_often_is_told_when_to_come_back(opened):
+    async def main():
+        clock = SkippingClock()
+        quota = Quota(requests_per_minute=60, burst=3)
+        async with opened(quota=quota, clock=clock) as office, await office.client() as http:
+            assert [(await http.get("/v1/tools")).status_code for _ in range(4)] == [200, 200, 200, 429]
+            async with await office.client(owner="bob") as bob:
+                assert (await bob.get("/v1/tools")).status_code == 200
+            await clock.sleep(timedelta(seconds=int((await http.get("/v1/tools")).headers["retry-after"])))
+            assert (await http.get("/v1/tools")).status_code == 200
+
+    skipping(main())
+
+
+@pytest.mark.proves("P84")
+def test_logs_are_read_page_by_page_above_a_level(opened):
+    async def main():
+        async with opened(RESTING, tools=[rest]) as office, await office.client() as http:
+            run = (await office.desk.create(NewRun(input="Rest", mode="deep"))).id
+            await office.world.ended(run)
+            paged, after = [], 0
+            while after is not None:
+                page = (await http.get(f"/v1/runs/{run}/logs?level=debug&limit=2&after={after}")).json()
+                paged += page["lines"]
+                after = page["next"]
+            assert paged == (await http.get(f"/v1/runs/{run}/logs?level=debug")).json()["lines"]
+            info = (await http.get(f"/v1/runs/{run}/logs")).json()["lines"]
+            assert info == [line for line in paged if line["level"] != "debug"] != paged
+            assert (await http.get(f"/v1/runs/{run}/logs?level=loud")).status_code == 422
+
+    skipping(main())
+
+
+def test_a_fault_of_ours_says_nothing_of_its_inside(opened, caplog):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            async def broken(*_):
+                raise RuntimeError("secret of the inside")
+
+            office.world.host.engine.services.store.docs = broken
+            failed = await http.get("/v1/asks")
+            assert (failed.status_code, failed.json()["code"]) == (500, "error")
+            assert "secret" not in failed.text and "secret" in caplog.text
+
+    skipping(main())
