@@ -13,7 +13,7 @@ from auteryn.api.door import Door
 from auteryn.api.once import Once
 from auteryn.api.problems import problem
 from auteryn.compose import composed, id_tokens
-from auteryn.errors import AuterynError
+from auteryn.errors import AuterynError, Unavailable
 
 
 async def opened() -> Door:
@@ -31,5 +31,5 @@ door = Once(opened)
 async def api(request: Request) -> Response:
     try:
         return await (await door.get()).respond(request)
-    except AuterynError as error:  # the world could not be composed: the door answers its own
-        return problem(error)
+    except AuterynError as error:  # the door answers its own: this is the world that could not be composed
+        return problem(Unavailable(f"this service is not set up: {error}"))

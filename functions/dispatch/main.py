@@ -13,7 +13,7 @@ from auteryn.api.auth import IdTokens
 from auteryn.api.once import Once
 from auteryn.api.problems import problem
 from auteryn.compose import composed, id_tokens
-from auteryn.errors import AuterynError
+from auteryn.errors import AuterynError, Unavailable
 from auteryn.runtime.host import Host
 
 
@@ -35,4 +35,4 @@ async def dispatch(request: Request) -> Response:
         host, tokens = await once.get()
         return await wakes.respond(request, host.engine, tokens, callers)
     except AuterynError as error:  # the world could not be composed
-        return problem(error)
+        return problem(Unavailable(f"this service is not set up: {error}"))

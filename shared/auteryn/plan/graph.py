@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auteryn.errors import Invalid
-from auteryn.schema.plan import Join, Plan, Step, StepChange, StepDraft
+from auteryn.schema.plan import DROPPED, Join, Plan, Step, StepChange, StepDraft
 
 MOST_STEPS = 2_000
 
@@ -65,7 +65,7 @@ def revised(
             depends_on=old.depends_on,
             join=old.join,
             status="skipped",
-            error="dropped from the plan",
+            error=DROPPED,
         )
     for draft in add:
         new_id = draft.id or max(steps) + 1

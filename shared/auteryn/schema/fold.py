@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from auteryn.errors import Corrupt, WrongState
 from auteryn.schema import event as e
 from auteryn.schema.message import Tokens
-from auteryn.schema.plan import RESULT_SHOWN, Plan
+from auteryn.schema.plan import DROPPED, RESULT_SHOWN, Plan
 from auteryn.schema.run import (
     Credits,
     Failure,
@@ -265,7 +265,7 @@ class _Draft:
         plan: Plan = self.now("plan")
         changes: dict[int, dict[str, Any]] = {step_id: {"status": "pending", "run": None, "result": None, "error": None}}
         for step in plan.steps:
-            if step.status == "skipped":
+            if step.status == "skipped" and step.error != DROPPED:
                 changes[step.id] = {"status": "pending", "error": None}
         self.steps(changes)
 

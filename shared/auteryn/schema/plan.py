@@ -31,6 +31,8 @@ class Step(Record):
 
 
 RESULT_SHOWN = 2_000
+DROPPED = "dropped from the plan"
+"""Why a step is `skipped` that its planner took out: nothing brings it back."""
 
 
 class Plan(Record):

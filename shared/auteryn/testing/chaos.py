@@ -206,12 +206,25 @@ def named(name: str) -> Scenario:
     return known[name]
 
 
+COLUMNS = (
+    "points",
+    "kills",
+    "double_kills",
+    "message_faults",
+    "zombies",
+    "states_compared",
+    "effects_doubled",
+    "unknowns_told",
+)
+
+
 def certificate(reports: Iterable[Report]) -> str:
-    """The reports as people read them."""
+    """The reports as people read them: what was done, how many final states were compared, what was doubled or unknown."""
+    head = "scenario    " + "".join(f"{name.replace('_', ' '):>17}" for name in COLUMNS)
     rows = [
-        f"{r.scenario:<12}{r.points:>7}{r.kills:>7}{r.double_kills:>9}{r.message_faults:>8}{r.zombies:>9}"
-        f"{r.states_compared:>9}{r.effects_doubled:>9}{r.unknowns_told:>10}  {'holds' if r.holds else 'BROKEN'}"
-        for r in reports
+        f"{report.scenario:<12}"
+        + "".join(f"{getattr(report, name):>17,}" for name in COLUMNS)
+        + ("  holds" if report.holds else f"  BROKEN, {len(report.broken)} times")
+        for report in reports
     ]
-    head = f"{'scenario':<12}{'points':>7}{'kills':>7}{'doubles':>9}{'mail':>8}{'zombies':>9}{'states':>9}{'twice':>9}{'unknown':>10}"
     return "\n".join([head, *rows])

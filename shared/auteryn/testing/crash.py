@@ -46,6 +46,7 @@ LATE = timedelta(seconds=90)
 SWEEP_EVERY = timedelta(minutes=10)
 """Rarer than in real life: six hours of waiting are played some thousand times."""
 
+Handler = Callable[[str], Awaitable[None]]
 Fault = Literal["", "lost", "twice", "late"]
 
 
@@ -169,12 +170,18 @@ class _Mortal:
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
         if name == HANDLERS.get(self._room):
-            return lambda handler: found(self._handler(handler))
+            return self._registering(found)
         if name in EFFECTS[self._room]:
             return self._effect(name, found)
         if callable(found):
             return self._plain(found)
         return found
+
+    def _registering(self, found: Callable[[Handler], None]) -> Callable[[Handler], None]:
+        def register(handler: Handler) -> None:
+            found(self._handler(handler))
+
+        return register
 
     def _plain(self, found: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **given: Any) -> Any:
@@ -222,7 +229,7 @@ class _Mortal:
                 pass
         await found(*args)
 
-    def _handler(self, handler: Callable[[str], Awaitable[None]]) -> Callable[[str], Awaitable[None]]:
+    def _handler(self, handler: Handler) -> Handler:
         fate, label = self._fate, f"{self._room} handler"
 
         async def handle(run: str) -> None:
@@ -232,7 +239,7 @@ class _Mortal:
 
         return handle
 
-    async def _delivered(self, handler: Callable[[str], Awaitable[None]], run: str) -> None:
+    async def _delivered(self, handler: Handler, run: str) -> None:
         match self._fate.fault("queue.wake"):
             case "lost":
                 return

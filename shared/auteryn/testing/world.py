@@ -39,6 +39,7 @@ from auteryn.tools.tool import Tool
 PATIENCE = timedelta(days=30)
 """Virtual time after which something that was waited for counts as never."""
 
+PLAIN = Options()
 CIRCLES = 60
 """Slices of one run at one moment that nobody can have meant."""
 
@@ -128,7 +129,7 @@ class World:
         *,
         mode: ModeName = "deep",
         plan: Sequence[str | StepDraft] = (),
-        options: Options = Options(),
+        options: Options = PLAIN,
         llm_calls: int | None = None,
         credits: int | None = None,
         max_duration: timedelta = LONGEST_RUN,

@@ -11,12 +11,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from sse import Frame, frames
 
 from auteryn.api.door import Door
 from auteryn.api.keys import Role, issue
 from auteryn.service.desk import Desk
 from auteryn.testing.world import World
+from sse import Frame, frames
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Office:
     def desk(self) -> Desk:
         return Desk(self.world.host.engine)
 
-    async def key(self, role: Role = "operator", owner: str = "local", days: float = 1, name: str = "ann") -> tuple[str, str]:
+    async def key(self, role: Role = "operator", owner: str = "local", days: float = 30, name: str = "ann") -> tuple[str, str]:
         """(id, text) of a new key."""
         store = self.world.services.store
         lifetime = timedelta(days=days)
@@ -46,9 +46,9 @@ class Office:
         _, text = await self.key(role, owner)
         return self.browser(Authorization=f"Bearer {text}")
 
-    async def stream(self, path: str, headers: dict[str, str], *, method: str = "GET", body: bytes = b"", most: int | None = None):
+    async def stream(self, path: str, headers: dict[str, str], *, app: Any = None, **how: Any) -> tuple[int, list[Frame]]:
         """(status, frames) of a stream, until it ends or the client hangs up after `most` frames."""
-        return await streamed(self.door, path, headers, method=method, body=body, most=most)
+        return await streamed(app or self.door, path, headers, **how)
 
 
 Opened = Callable[..., AbstractAsyncContextManager[Office]]

@@ -291,6 +291,7 @@ def test_logs_are_read_page_by_page_above_a_level(opened):
 def test_a_fault_of_ours_says_nothing_of_its_inside(opened, caplog):
     async def main():
         async with opened() as office, await office.client() as http:
+
             async def broken(*_):
                 raise RuntimeError("secret of the inside")
 

@@ -141,6 +141,8 @@ async def test_what_the_service_does_to_deliveries_is_seen(room: Room) -> None:
         await room.settled(0)
     room.tasks.faults.plan("delivery", "delay", span=timedelta(minutes=5))
     await room.queue.enqueue("run_late", room.clock.now())
+    while room.tasks.tasks(QUEUE)[0].at < room.clock.now() + timedelta(minutes=1):  # noqa: ASYNC110 - the service tells nobody
+        await asyncio.sleep(0.005)
     assert await room.wakes(2) == ["run_twice"] * 2
 
     room.clock.jump(timedelta(minutes=6))

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auteryn.errors import Corrupt, WrongState
+from auteryn.plan.graph import checked, revised
+from auteryn.plan.scheduler import skip_blocked
 from auteryn.runtime.children import born as newborn
 from auteryn.schema import event as e
 from auteryn.schema.fold import after, born
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.message import Tokens
+from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import from_json, to_json
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import TERMINAL, ForPerson, ForRateLimit, ForSteps, Input, Limits, Run, UntilTime, Wait
@@ -99,6 +102,20 @@ def test_nothing_follows_the_end(facts: list[list[e.AnyEvent]], end: e.AnyEvent,
     assert run.status in TERMINAL and not run.waits and not run.asks and not run.shares
     with pytest.raises(WrongState):
         after(run, entries[-1])
+
+
+@pytest.mark.proves("P6")
+def test_a_retry_brings_back_what_was_blocked_and_not_what_was_dropped() -> None:
+    drafts = [StepDraft(description="a"), StepDraft(description="b", depends_on=(1,)), StepDraft(description="c")]
+    plan, _ = revised(checked("plan_1", drafts), (), (), drop=[3])
+    end = e.StepEnd(step=1, run="run_2", attempt=1, status="failed")
+    run = born(new_run())
+    for seq, event in enumerate((e.PlanCreated(plan=plan), e.StepsEnded(steps=(end,))), 2):
+        run = after(run, e.Entry(seq=seq, at=NOW, slice=1, commit="c", events=(event,)))
+    assert run.plan
+    blocked = e.PlanRevised(plan=skip_blocked(run.plan), diff=())
+    run = after(run, e.Entry(seq=4, at=NOW, slice=1, commit="c", events=(blocked, e.StepRetried(step=1))))
+    assert run.plan and [step.status for step in run.plan.steps] == ["pending", "pending", "skipped"]
 
 
 @pytest.mark.proves("L1")

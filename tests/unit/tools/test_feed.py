@@ -18,8 +18,9 @@ RSS = """<?xml version="1.0" encoding="ISO-8859-1"?><rss version="2.0"><channel>
 <description>&lt;p&gt;Now &lt;b&gt;$9.99&lt;/b&gt;&lt;/p&gt;&lt;script&gt;x&lt;/script&gt;</description></item>
 <item><title>Older</title><link>https://shop.test/0</link><pubDate>Sun, 04 Jan 2026 10:00:00 GMT</pubDate></item>
 <item><title>Undated</title><link>https://shop.test/u</link></item></channel></rss>"""
-ATOM = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Atom</title><entry><title type="html">&lt;i&gt;A&lt;/i&gt;</title>
-<link href="/rel"/><updated>2026-01-05T10:00:00Z</updated><content type="html">&lt;p&gt;Body&lt;/p&gt;</content></entry></feed>"""
+ATOM = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>Atom</title>
+<entry><title type="html">&lt;i&gt;A&lt;/i&gt;</title><link href="/rel"/><updated>2026-01-05T10:00:00Z</updated>
+<content type="html">&lt;p&gt;Body&lt;/p&gt;</content></entry></feed>"""
 XML = {"content-type": "application/rss+xml"}
 
 

@@ -1,0 +1,110 @@
+"""A door behind a real server on a free port of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Any
+
+import uvicorn
+
+from sse import Frame, frames
+
+
+class Server(uvicorn.Server):
+    def capture_signals(self) -> Any:
+        return contextlib.nullcontext()
+
+
+@asynccontextmanager
+async def serving(app: Any, **config: Any) -> AsyncGenerator[int]:
+    """The port, while the application is served on this very loop."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **config))
+        work = asyncio.create_task(server.serve(sockets=[listening]))
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            await work
+
+
+@contextmanager
+def served(opened: Callable[[], AbstractAsyncContextManager[Any]]) -> Generator[str]:
+    """The address, while `opened()`'s application is served on a loop in a thread of its own."""
+    ready, stop, found = threading.Event(), asyncio.Event(), list[str]()
+    loop = asyncio.new_event_loop()
+
+    async def live() -> None:
+        try:
+            async with opened() as app, serving(app) as port:
+                found.append(f"http://127.0.0.1:{port}")
+                ready.set()
+                await stop.wait()
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(live(),))
+    thread.start()
+    ready.wait()
+    try:
+        yield found[0]
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+
+
+class Viewer:
+    """A client of an event stream on a raw socket, which may hang up in the middle of anything and comes back by id."""
+
+    def __init__(self, port: int, path: str, key: str, *, buffer_bytes: int | None = None) -> None:
+        self.port, self.path, self.key, self.buffer_bytes = port, path, key, buffer_bytes
+        self.seen = list[Frame]()
+        self.streams = 0
+        self.status = 0
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def connect(self) -> None:
+        """Ask for what follows the last event seen."""
+        where = socket.socket()
+        if self.buffer_bytes:
+            where.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self.buffer_bytes)
+        where.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(where, ("127.0.0.1", self.port))
+        self._reader, self._writer = await asyncio.open_connection(sock=where, limit=self.buffer_bytes or 2**16)
+        last = f"Last-Event-ID: {self.seen[-1].id}\r\n" if self.seen else ""
+        self._writer.write(f"GET {self.path} HTTP/1.0\r\nHost: x\r\nAuthorization: Bearer {self.key}\r\n{last}\r\n".encode())
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        self.status = int(head.split(b" ", 2)[1])
+        self.streams += 1
+
+    async def read(self, most_bytes: int | None = None) -> None:
+        """Take in what comes, until the server ends the stream or after so many bytes."""
+        assert self._reader
+        raw = bytearray()
+        while most_bytes is None or len(raw) < most_bytes:
+            chunk = await self._reader.read(min(65536, (most_bytes or 65536) - len(raw) if most_bytes else 65536))
+            if not chunk:
+                break
+            raw += chunk
+        self.seen += frames(bytes(raw))
+
+    def hang_up(self) -> None:
+        """Without a word, as a phone in a tunnel does."""
+        assert self._writer
+        self._writer.transport.abort()
+
+    async def to_the_end(self) -> list[Frame]:
+        """Follow, stream after stream, until there is nothing more to come."""
+        while True:
+            await self.connect()
+            await self.read()
+            self.hang_up()
+            if self.status == 204:
+                return self.seen
