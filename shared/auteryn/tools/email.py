@@ -129,7 +129,7 @@ def _address(text: str) -> Address:
     (name, spec), *more = getaddresses([text]) or [("", "")]
     user, _, domain = spec.rpartition("@")
     try:
-        if more or not _USER.fullmatch(user) or not plain_host(domain) or any(sign < " " for sign in text):
+        if more or spec not in text or not _USER.fullmatch(user) or not plain_host(domain) or any(sign < " " for sign in text):
             raise ValueError
         return Address(name, user, domain)
     except (ValueError, IndexError) as error:

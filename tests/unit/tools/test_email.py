@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ def test_a_mail_arrives_as_it_was_written(room: Room, post: Post) -> None:
         "Bob Müller <bob@example.com>",
     )
     assert mail["Subject"] == "Prices" and "<h1>Hello</h1>" in mail.get_body(("html",)).get_content()
-    assert mail.get_body(("plain",)).get_content().strip() == GIVEN["body_markdown"]
+    assert mail.get_body(("plain",)).get_content().split() == GIVEN["body_markdown"].split()
     parts = {part.get_filename(): (part.get_content_type(), part.get_payload(decode=True)) for part in mail.iter_attachments()}
     assert parts == {
         "prices.csv": ("text/csv", b"plan,price\nA,9.99\n"),
@@ -96,7 +97,7 @@ def test_a_mail_arrives_as_it_was_written(room: Room, post: Post) -> None:
 @pytest.mark.proves("L6")
 def test_the_message_id_is_the_key_of_the_call(room: Room, post: Post) -> None:
     room.call(email_send, call="c", **GIVEN)
-    assert room.context and post.delivered[0]["Message-ID"].startswith("<") and room.context.key == "key of c"
+    assert room.context and post.delivered[0]["Message-ID"] == f"<{room.context.key}@example.org>"
     assert email_send.effect == "once" and email_send.probe is None and email_send.permission == "ask"
 
 
@@ -167,7 +168,7 @@ def test_a_cancelled_mail_ends_its_thread(room: Room, post: Post) -> None:
 
 
 def test_a_password_is_only_sent_sealed(room: Room, post: Post, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AUTERYN_SMTP_URL", str(__import__("os").environ["AUTERYN_SMTP_URL"]).replace("//", "//ann:secret@"))
+    monkeypatch.setenv("AUTERYN_SMTP_URL", os.environ["AUTERYN_SMTP_URL"].replace("//", "//ann:secret@"))
     failed = room.refusal(email_send, **GIVEN)
     assert failed.kind == "not_configured" and "secret" not in str(failed) and post.delivered == []
 
@@ -179,7 +180,8 @@ def test_over_tls_the_login_is_used(
     from unit.tools import fault_server
 
     def check(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=isinstance(data, LoginPassword) and data.password == b"right")
+        right = isinstance(data, LoginPassword) and data.password == b"right"
+        return AuthResult(success=right, handled=False)
 
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -240,7 +242,7 @@ def test_a_subject_is_one_line_and_attachments_are_the_runs_own_files(room: Room
 def test_names_beyond_ascii_arrive(room: Room, post: Post) -> None:
     room.call(email_send, **GIVEN | {"to": ["Ännchen <ann@bücher.example>"], "subject": "Grüße 👋"})
     mail = post.delivered[0]
-    assert mail["Subject"] == "Grüße 👋" and mail["To"] == "Ännchen <ann@xn--bcher-kva.example>"
+    assert mail["Subject"] == "Grüße 👋" and mail["To"] == "Ännchen <ann@bücher.example>"
 
 
 @pytest.mark.proves("L14")

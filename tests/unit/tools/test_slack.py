@@ -91,6 +91,11 @@ class Slack:
         return [one for one in self.messages if "text" in one]
 
 
+def key_of(room: Room) -> str:
+    assert room.context
+    return room.context.key
+
+
 @pytest.fixture
 def slack(site: FaultServer, surfer: Room, monkeypatch: pytest.MonkeyPatch) -> Slack:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
@@ -106,7 +111,9 @@ def test_a_message_is_posted_with_its_files(surfer: Room, slack: Slack) -> None:
     assert told == {"posted": True, "channel": "C0123456", "ts": "100.000", "files": ["out/report.csv"]}
     (post,) = slack.posts
     assert (post["channel"], post["text"]) == ("#alerts", "Prices *changed*") and slack.uploads == {"report.csv": b"a,b\n"}
-    assert post["metadata"] == {"event_type": "auteryn_call", "event_payload": {"key": "key of c"}} and post["client_msg_id"]
+    assert (
+        post["metadata"] == {"event_type": "auteryn_call", "event_payload": {"key": key_of(surfer)}} and post["client_msg_id"]
+    )
     assert slack.messages[1]["thread_ts"] == "100.000"
 
 
@@ -225,7 +232,7 @@ def test_a_cancelled_post_is_looked_up(surfer: Room, slack: Slack) -> None:
 
     async def cancel_it() -> None:
         assert surfer.context is not None
-        surfer.context.key = "key of d"
+        surfer.context.call = "d"
         call = asyncio.create_task(slack_post.fn(surfer.context, channel="#alerts", text="y", files=[]))
         await asyncio.to_thread(arrived.wait)
         call.cancel()

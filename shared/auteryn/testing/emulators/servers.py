@@ -119,11 +119,11 @@ class _Process:
     """A process group of our own, gone at the latest when this process is."""
 
     def __init__(self, kind: Kind, command: Command) -> None:
-        self._log = Path(tempfile.mkstemp(prefix=f"{kind.name}-emulator-", suffix=".log")[1])
+        said = b""
         for _ in range(TRIES):
             port = free_port()
             self.host = f"127.0.0.1:{port}"
-            with self._log.open("wb") as log:
+            with tempfile.TemporaryFile() as log:
                 self._child = subprocess.Popen(
                     leashed(command("127.0.0.1", port)),
                     stdin=subprocess.DEVNULL,
@@ -132,18 +132,18 @@ class _Process:
                     start_new_session=True,
                     env={name: value for name, value in os.environ.items() if name != kind.env},
                 )
-            if self._answers_in_time():
-                return
-            self.stop(keep_log=True)
-        said = self._log.read_text(errors="replace")[-2_000:]
-        raise EmulatorMissing(f"the {kind.name} emulator did not start ({' '.join(command('HOST', 0))}); it said:\n{said}")
+                if self._answers_in_time():
+                    return
+                self.stop()
+                log.seek(0)
+                said = log.read()[-2_000:]
+        how = " ".join(command("HOST", 0))
+        raise EmulatorMissing(f"the {kind.name} emulator did not start ({how}); it said:\n{said.decode(errors='replace')}")
 
-    def stop(self, *, keep_log: bool = False) -> None:
+    def stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
-        if not keep_log:
-            self._log.unlink(missing_ok=True)
 
     def _answers_in_time(self) -> bool:
         give_up_at = time.monotonic() + START_SECONDS
