@@ -29,6 +29,7 @@ async def serving(app: Any, **config: Any) -> AsyncGenerator[int]:
         try:
             yield listening.getsockname()[1]
         finally:
+            app.close()
             server.should_exit = True
             await work
 
@@ -84,8 +85,8 @@ class Viewer:
         self.status = int(head.split(b" ", 2)[1])
         self.streams += 1
 
-    async def read(self, most_bytes: int | None = None) -> None:
-        """Take in what comes, until the server ends the stream or after so many bytes."""
+    async def read(self, most_bytes: int | None = None, *, to_silence: bool = False) -> None:
+        """Take in what comes: until the server ends the stream, after so many bytes, or until there is nothing new."""
         assert self._reader
         raw = bytearray()
         while most_bytes is None or len(raw) < most_bytes:
@@ -93,6 +94,8 @@ class Viewer:
             if not chunk:
                 break
             raw += chunk
+            if to_silence and b": still here" in chunk:
+                break
         self.seen += frames(bytes(raw))
 
     def hang_up(self) -> None:

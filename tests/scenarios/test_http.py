@@ -67,14 +67,15 @@ def test_a_thousand_disconnects_of_three_viewers_leave_the_same_events_in_the_sa
     async def main():
         gate, chance = Gate(), random.Random(7)
         async with World(tmp_path, model=turns(40), tools=[gate.tool], real_time=True) as world:
-            door, run = Door(world.host.engine, quota=UNLIMITED), await start(world)
+            pace = Pace(beat=timedelta(milliseconds=2))
+            door, run = Door(world.host.engine, quota=UNLIMITED, pace=pace), await start(world)
             async with serving(door) as port:
                 viewers = [Viewer(port, f"/v1/runs/{run}/events", await key_of(world)) for _ in range(3)]
                 for number in range(DISCONNECTS):
                     viewer = viewers[number % 3]
                     await viewer.connect()
                     if viewer.status == 200:
-                        await viewer.read(chance.randint(1, 4_000) if number % 5 else 20)
+                        await viewer.read(chance.randint(1, 4_000), to_silence=True)
                     viewer.hang_up()
                     if number % 25 == 0:
                         gate.open()
@@ -107,6 +108,7 @@ def test_a_server_that_is_restarted_in_mid_stream_goes_on_where_the_viewer_was(t
                     else:
                         await viewer.connect()
                         await viewer.read(2_500)
+                        viewer.hang_up()
                     seen = viewer.seen
                     if life == 4:
                         fresh = await Viewer(port, f"/v1/runs/{run}/events", key).to_the_end()
@@ -124,11 +126,11 @@ def test_a_viewer_that_does_not_read_is_cut_off_delays_nobody_and_resumes(tmp_pa
         pace = Pace(patience=timedelta(seconds=0.2))
 
         @tool(effect="read")
-        async def much(ctx) -> str:
+        async def much(ctx, number: int) -> str:
             """Say much."""
             return "y" * 7_000
 
-        script = [*([call("much")] * 150), "That was much."]
+        script = [*(call("much", number=number) for number in range(150)), "That was much."]
         async with World(tmp_path, model=script, tools=[gate.tool, much], real_time=True) as world:
             door, run = Door(world.host.engine, quota=UNLIMITED, pace=pace), await start(world)
             async with serving(door) as port:
@@ -153,7 +155,8 @@ def test_a_run_is_watched_stopped_and_its_receipt_seen_over_one_connection(tmp_p
     async def main():
         gate = Gate()
         async with World(tmp_path, model=turns(3), tools=[gate.tool], real_time=True) as world:
-            async with serving(Door(world.host.engine)) as port:
+            door = Door(world.host.engine)
+            async with serving(door) as port:
                 given = {"name": "ann", "owner": "local", "role": "operator", "lifetime": timedelta(days=1)}
                 _, key = await issue(world.services.store, world.now(), **given)
                 auth = {"Authorization": f"Bearer {key}"}

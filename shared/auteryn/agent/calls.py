@@ -90,10 +90,21 @@ def _must_ask(mind: Mind, tool: Tool, args: dict[str, Any]) -> bool:
         target=_target(tool, args),
         grants=mind.run.grants,
         sends=tool.sends,
-        tainted=any(name in mind.registry and mind.registry.get(name).untrusted for name in mind.run.used_tools),
+        tainted=_tainted(mind),
         approve=mind.run.options.approve,
     )
     return verdict == "ask"
+
+
+def _tainted(mind: Mind) -> bool:
+    """The run holds private data and has read text of others: together with a way out, that is how data is stolen.
+
+    Files given with the task are both: they are the owner's, and what stands in them may have been written by anybody.
+    """
+    used = [mind.registry.get(name) for name in mind.run.used_tools if name in mind.registry]
+    given = bool(mind.thread.task.files)
+    private = given or any(tool.private for tool in used)
+    return private and any(tool.untrusted or (given and tool.reads_files) for tool in used)
 
 
 def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any]) -> list[e.AnyEvent]:

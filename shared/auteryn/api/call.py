@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -11,7 +13,7 @@ from starlette.requests import Request
 from auteryn.api.auth import Auth, Caller
 from auteryn.api.limits import Quota
 from auteryn.api.problems import Unauthenticated
-from auteryn.api.stream import Pace
+from auteryn.api.stream import EventStream, Pace
 from auteryn.runtime.engine import Engine
 from auteryn.service.desk import Desk
 
@@ -28,6 +30,7 @@ class Call(Generic[Q, B]):
     auth: Auth
     quota: Quota
     pace: Pace
+    closing: asyncio.Event
     path: dict[str, str]
     query: Q
     body: B
@@ -51,6 +54,9 @@ class Call(Generic[Q, B]):
     @property
     def idempotency_key(self) -> str | None:
         return self.request.headers.get("idempotency-key")
+
+    def stream(self, frames: AsyncGenerator[bytes], status: int = 200, headers: dict[str, str] | None = None) -> EventStream:
+        return EventStream(frames, self.pace, self.closing, status=status, headers=headers)
 
     @property
     def wants_stream(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -51,6 +52,11 @@ class Door:
         store = engine.services.store
         self.auth = Auth(store, Seal(store), id_tokens, members, secure)
         self._rate = Rate(quota)
+        self._closing = asyncio.Event()
+
+    def close(self) -> None:
+        """The server stops: every stream ends now, and its client resumes at the next."""
+        self._closing.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert scope["type"] == "http", "websockets and lifespans are none of this door's business"
@@ -83,6 +89,7 @@ class Door:
             auth=self.auth,
             quota=self.quota,
             pace=self.pace,
+            closing=self._closing,
             path=path,
             query=query_of(request, route.query),
             body=await body_of(request, route.body, route.largest) if route.body else None,

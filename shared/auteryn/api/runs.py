@@ -13,7 +13,7 @@ from auteryn.api.auth import TICKET, Caller
 from auteryn.api.call import Call, Reply
 from auteryn.api.download import download
 from auteryn.api.limits import check_room
-from auteryn.api.stream import EventStream, event_frames, log_cursor, log_frames
+from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotFound
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Run
@@ -28,7 +28,7 @@ async def create_run(call: Call[b.Empty, b.NewRunBody]) -> Reply | Response:
     run = await call.desk.create(new)
     where = {"Location": f"/v1/runs/{run.id}"}
     if call.wants_stream:
-        return EventStream(event_frames(call.desk.events(run.id)), 201, where, pace=call.pace)
+        return call.stream(event_frames(call.desk.events(run.id)), 201, where)
     return Reply(v.view(run, call.now), 201, where)
 
 
@@ -101,7 +101,7 @@ async def stream_events(call: Call[b.EventsQuery, None]) -> Response:
         rest = call.desk.events(run.id, after)
         if await anext(rest, None) is None:
             return Response(status_code=204)
-    return EventStream(event_frames(call.desk.events(run.id, after)), pace=call.pace)
+    return call.stream(event_frames(call.desk.events(run.id, after)))
 
 
 async def make_ticket(call: Call[b.Empty, b.Empty]) -> Reply:
@@ -130,7 +130,7 @@ def _log_stream(call: Call[b.LogsQuery, None], run: Run) -> Response:
         if found is None:
             raise Invalid("Last-Event-ID", last, "is no id of a log line; leave it out to begin at the beginning")
         cursor = found
-    return EventStream(log_frames(call.desk.log_tail(run.id, call.query.level, cursor[0]), *cursor), pace=call.pace)
+    return call.stream(log_frames(call.desk.log_tail(run.id, call.query.level, cursor[0]), *cursor))
 
 
 # ---- files ---------------------------------------------------------------------------------------------------

@@ -38,12 +38,19 @@ class EventStream(Response):
     """The frames, until they end, it is time to rotate, or the client is gone or too slow. Ending it ends nothing else."""
 
     def __init__(
-        self, frames: AsyncGenerator[bytes], status: int = 200, headers: dict[str, str] | None = None, *, pace: Pace
+        self,
+        frames: AsyncGenerator[bytes],
+        pace: Pace,
+        closing: asyncio.Event,
+        *,
+        status: int = 200,
+        headers: dict[str, str] | None = None,
     ) -> None:
+        """`closing`: the server stops, and so do its streams."""
         super().__init__(None, status, {"Cache-Control": "no-store", "X-Accel-Buffering": "no", **(headers or {})})
         self.headers["content-type"] = "text/event-stream; charset=utf-8"
         del self.headers["content-length"]
-        self._frames, self._pace = frames, pace
+        self._frames, self._pace, self._closing = frames, pace, closing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = [asyncio.create_task(self._send(send)), asyncio.create_task(_gone(receive))]
@@ -59,23 +66,27 @@ class EventStream(Response):
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for chunk in _paced(self._frames, self._pace):
+        async for chunk in _paced(self._frames, self._pace, self._closing):
             async with asyncio.timeout(self._pace.patience.total_seconds()):
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _paced(frames: AsyncGenerator[bytes], pace: Pace) -> AsyncIterator[bytes]:
+async def _paced(frames: AsyncGenerator[bytes], pace: Pace, closing: asyncio.Event) -> AsyncIterator[bytes]:
     """The frames and the beats between them, as long and as much as one stream may."""
     loop = asyncio.get_running_loop()
     end_at, sent = loop.time() + pace.rotation.total_seconds(), 0
     following: asyncio.Future[bytes | None] | None = None
+    closed = asyncio.ensure_future(closing.wait())
     yield RETRY
     try:
         while sent < pace.most_bytes and (left := end_at - loop.time()) > 0:
             following = following or asyncio.ensure_future(anext(frames, None))
-            done, _ = await asyncio.wait({following}, timeout=min(left, pace.beat.total_seconds()))
-            if not done:
+            beat = min(left, pace.beat.total_seconds())
+            await asyncio.wait((following, closed), timeout=beat, return_when=asyncio.FIRST_COMPLETED)
+            if closed.done():
+                return
+            if not following.done():
                 yield BEAT
                 continue
             frame, following = following.result(), None
@@ -84,9 +95,10 @@ async def _paced(frames: AsyncGenerator[bytes], pace: Pace) -> AsyncIterator[byt
             sent += len(frame)
             yield frame
     finally:
-        if following:
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+        left_over = [task for task in (following, closed) if task]
+        for task in left_over:
+            task.cancel()
+        await asyncio.gather(*left_over, return_exceptions=True)
 
 
 async def _gone(receive: Receive) -> None:

@@ -86,6 +86,7 @@ async def _until_stopped(door: Door, listening: socket.socket) -> None:
     try:
         await asyncio.shield(serving)
     except asyncio.CancelledError:
+        door.close()
         server.should_exit = True
         await serving
 

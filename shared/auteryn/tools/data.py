@@ -40,7 +40,7 @@ def no_duckdb() -> str | None:
     return None if importlib.util.find_spec("duckdb") else "it needs pip install 'auteryn[data]'"
 
 
-@tool(effect="read", group="data", missing=no_duckdb)
+@tool(reads_files=True, effect="read", group="data", missing=no_duckdb)
 async def data_profile(
     ctx: ToolContext,
     path: Annotated[str, "A csv, tsv, json, jsonl, parquet, xlsx, xls or ods file; 'book.xlsx#Sheet2' names a sheet"],
@@ -51,6 +51,7 @@ async def data_profile(
 
 
 @tool(
+    reads_files=True,
     effect="idempotent",
     group="data",
     missing=no_duckdb,

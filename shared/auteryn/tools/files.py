@@ -35,7 +35,7 @@ Path = Annotated[str, "Path relative to the run's files"]
 # ---- read ----------------------------------------------------------------------------------------------------
 
 
-@tool(effect="read", group="files")
+@tool(reads_files=True, effect="read", group="files")
 def file_read(
     ctx: ToolContext,
     path: Path,
@@ -227,7 +227,7 @@ def file_find(
     return answer | ({"cut": f"only the first {limit} are shown: narrow the glob"} if total > limit else {})
 
 
-@tool(effect="read", group="files")
+@tool(reads_files=True, effect="read", group="files")
 def file_grep(
     ctx: ToolContext,
     pattern: Annotated[str, "RE2 expression; `(?i)` ignores case; no lookaround, no backreferences", Meta(min_length=1)],

@@ -36,7 +36,7 @@ async def memory_save(
     return {"memory": memory}
 
 
-@tool(effect="read", group="knowledge", untrusted=True, cost=0)
+@tool(effect="read", group="knowledge", untrusted=True, private=True, cost=0)
 async def memory_search(
     ctx: ToolContext,
     query: Annotated[str, "Words to look for", Meta(min_length=1)],

@@ -49,7 +49,7 @@ async def sheet_create(
     return await in_thread(lambda leash: _create(ctx.files, path, sheets, leash))
 
 
-@tool(effect="read", group="office", missing=no_spreadsheets, untrusted=True)
+@tool(reads_files=True, effect="read", group="office", missing=no_spreadsheets, untrusted=True)
 async def sheet_read(
     ctx: ToolContext,
     path: Annotated[str, "An .xlsx, .xlsm, .xlsb, .xls or .ods file"],

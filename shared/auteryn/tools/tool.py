@@ -105,6 +105,10 @@ class Tool:
     group: str = "own"
     modes: tuple[str, ...] = ()
     """Modes in which it is declared from the start; otherwise `tool_search` finds it."""
+    private: bool = False
+    """Returns what is the owner's own: memory, a knowledge base."""
+    reads_files: bool = False
+    """Returns what stands in files."""
     untrusted: bool = False
     """Returns text from outside (label U)."""
     sends: bool = False
@@ -140,6 +144,8 @@ def tool(
     cost: int = 1_000,
     group: str = "own",
     modes: tuple[str, ...] = ("fast", "deep"),
+    private: bool = False,
+    reads_files: bool = False,
     untrusted: bool = False,
     sends: bool = False,
     target: Callable[[dict[str, Any]], str] | None = None,

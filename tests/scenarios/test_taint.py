@@ -1,0 +1,56 @@
+"""Private data, foreign text and a way out: together they ask a person, whatever was allowed before."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+
+from auteryn.policy.gates import ALLOW_FOR_RUN
+from auteryn.schema.run import Options
+from auteryn.testing.clock import skipping
+from auteryn.testing.scripted import call
+from auteryn.testing.world import World
+from auteryn.tools.tool import ToolContext, tool
+
+
+@tool(effect="read", untrusted=True, sends=True)
+async def page(ctx: ToolContext, url: Annotated[str, "Where"]) -> str:
+    """Read a page."""
+    return f"text of {url}"
+
+
+@tool(effect="read", private=True)
+async def diary(ctx: ToolContext) -> str:
+    """The owner's diary."""
+    return "dear diary"
+
+
+FIRST, SECOND, DIARY = call("page", url="one"), call("page", url="two"), call("diary")
+
+
+@pytest.mark.proves("L14")
+def test_a_run_without_private_data_reads_page_after_page(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[FIRST, SECOND, "done"], tools=[page, diary]) as world:
+            assert (await world.ended(await world.start("Read"))).status == "completed"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize("approve", ["ask", "auto"])
+def test_with_private_data_and_foreign_text_every_way_out_is_asked_for(tmp_path: Path, approve: str) -> None:
+    async def story() -> None:
+        script = [FIRST, DIARY, SECOND, FIRST, "done"]
+        async with World(tmp_path, model=script, tools=[page, diary]) as world:
+            run = await world.start("Read", options=Options(approve=approve))
+            for _ in range(2):  # a grant for the run does not cover it
+                asked = await world.asked(run)
+                assert asked.asks[0].subject is not None and asked.asks[0].subject.tool == "page"
+                await world.answer(run, ALLOW_FOR_RUN, remember=True)
+                await world.until(run, lambda now, ask=asked.asks[0].id: all(one.id != ask for one in now.asks))
+            assert (await world.ended(run)).status == "completed"
+
+    skipping(story())
