@@ -29,7 +29,9 @@ def test_the_top_level_is_the_customers() -> None:
 
 
 def test_every_module_says_why_it_exists() -> None:
-    silent = [str(path.relative_to(ROOT)) for path in PACKAGE.rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text()))]
+    silent = [
+        str(path.relative_to(ROOT)) for path in PACKAGE.rglob("*.py") if not ast.get_docstring(ast.parse(path.read_text()))
+    ]
     assert silent == []
 
 
@@ -43,7 +45,10 @@ def test_the_heart_stays_short_enough_to_recite() -> None:
     ("imported", "never"),
     [
         ("auteryn", ("msgspec", "sqlite3", "google.genai", "pydantic", "asyncio")),
-        ("auteryn.compose", ("google.genai", "google.cloud.firestore_v1", "pydantic", "duckdb", "xlsxwriter", "click", "httpx2")),
+        (
+            "auteryn.compose",
+            ("google.genai", "google.cloud.firestore_v1", "pydantic", "duckdb", "xlsxwriter", "click", "httpx2"),
+        ),
         ("auteryn.tools.builtin", ("google.genai", "pydantic", "duckdb", "xlsxwriter", "python_calamine", "vl_convert")),
         ("auteryn.cli.root", ("sqlite3", "google.genai", "msgspec", "auteryn.runtime")),
     ],

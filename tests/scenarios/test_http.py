@@ -85,7 +85,7 @@ def test_a_thousand_disconnects_of_three_viewers_leave_the_same_events_in_the_sa
                 fresh = durable(await Viewer(port, f"/v1/runs/{run}/events", viewers[0].key).to_the_end())
             assert sum(viewer.streams for viewer in viewers) > DISCONNECTS
             assert sets[0] == sets[1] == sets[2] == fresh
-            assert len({one.id for one in fresh}) == len(fresh) > 120
+            assert len({one.id for one in fresh}) == len(fresh) > 80
             assert fresh[-1].data["result"] == "All turns are taken."
 
     asyncio.run(main())
@@ -112,7 +112,7 @@ def test_a_server_that_is_restarted_in_mid_stream_goes_on_where_the_viewer_was(t
                     seen = viewer.seen
                     if life == 4:
                         fresh = await Viewer(port, f"/v1/runs/{run}/events", key).to_the_end()
-        assert durable(seen) == durable(fresh) and len(fresh) > 60
+        assert durable(seen) == durable(fresh) and len(fresh) > 40
         assert not [one for one in seen if one.kind == "reset"]
         assert sum(one.data.get("kind") == "slice_started" or one.kind == "status" for one in fresh) >= 4
 
@@ -139,7 +139,7 @@ def test_a_viewer_that_does_not_read_is_cut_off_delays_nobody_and_resumes(tmp_pa
                 quick = Viewer(port, f"/v1/runs/{run}/events", key)
                 await slow.connect()
                 whole = durable(await quick.to_the_end())
-                assert whole[-1].data["result"] == "That was much." and len(whole) > 450
+                assert whole[-1].data["result"] == "That was much." and len(whole) > 300
                 await world.after(timedelta(seconds=0.5))
                 await slow.read()
                 assert 0 < len(durable(slow.seen)) < len(whole), "it was cut off"

@@ -19,6 +19,7 @@ from auteryn.schema.record import derived_id, new_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Input, Limits, Run
 from auteryn.service.access import Access
+from auteryn.service.advice import advice
 from auteryn.service.new import NewRun, Request, checked_request, run_of
 from auteryn.tools.workspace import Workspace
 
@@ -29,7 +30,9 @@ async def create(access: Access, new: NewRun) -> Run:
     """The new run, stored and on its way; with a key that was used before, the run it made then."""
     request = await asyncio.to_thread(checked_request, new) if new.files else checked_request(new)
     run = run_of(request, await _decided(access, request), access.owner, access.now())
-    facts = (e.PlanCreated(plan=request.plan),) if request.plan else ()
+    facts: tuple[e.AnyEvent, ...] = (e.PlanCreated(plan=request.plan),) if request.plan else ()
+    if warning := advice(run.routing, new.input):
+        facts = (*facts, e.Logged(level="warning", message=warning))
     if new.files:
         await asyncio.to_thread(_place, access.engine.files_of(run.id), new.files)
     made = await store_new(access, born(run, request.task, run.created_at, *facts), key=new.key)

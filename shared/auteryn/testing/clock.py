@@ -30,7 +30,7 @@ class SkippingClock:
         return self._start + timedelta(seconds=self._offset + _elapsed())
 
     async def sleep_until(self, moment: datetime) -> None:
-        while (left := (moment - self.now()).total_seconds()) > 0:
+        while (left := (moment - self.now()).total_seconds()) > 0:  # noqa: ASYNC110 - time has no event to wait for
             await asyncio.sleep(left)
 
     async def sleep(self, span: timedelta) -> None:

@@ -17,7 +17,7 @@ SAYS_DEEP = '{"mode": "DEEP", "confidence": 0.9, "reason": "it acts on a shop"}'
 SAYS_FAST = '{"mode": "FAST", "confidence": 0.9, "reason": "a look-up"}'
 
 
-@pytest.mark.proves("P24")
+@pytest.mark.proves("P24", "P67", "P96")
 def test_fast_is_forced_on_a_deep_looking_prompt_and_nobody_is_asked():
     model = Answers(SAYS_DEEP)
     decision = asyncio.run(route("Research the competitors and write a comprehensive report", "fast", model))
@@ -25,7 +25,7 @@ def test_fast_is_forced_on_a_deep_looking_prompt_and_nobody_is_asked():
     assert model.asked == []
 
 
-@pytest.mark.proves("P25")
+@pytest.mark.proves("P25", "P67", "P96")
 def test_deep_is_forced_on_a_fast_looking_prompt_and_nobody_is_asked():
     model = Answers(SAYS_FAST)
     decision = asyncio.run(route("Hello", "deep", model))
@@ -33,7 +33,7 @@ def test_deep_is_forced_on_a_fast_looking_prompt_and_nobody_is_asked():
     assert model.asked == []
 
 
-@pytest.mark.proves("P26")
+@pytest.mark.proves("P26", "P96")
 def test_auto_is_the_default():
     assert inspect.signature(route).parameters["mode"].default == "auto"
     assert asyncio.run(route("Hello")) == asyncio.run(route("Hello", "auto")) == pattern("Hello")

@@ -53,7 +53,7 @@ def test_a_step_that_is_no_step_is_named():
         drafts([{"description": "a"}, {"describe": "b"}])
 
 
-@pytest.mark.proves("P30", "L15")
+@pytest.mark.proves("P30", "L15", "F1")
 def test_the_same_key_is_the_same_run_and_another_request_with_it_is_refused(opened):
     async def main():
         async with opened("done") as desk:
