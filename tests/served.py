@@ -21,9 +21,12 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, **config: Any) -> AsyncGenerator[int]:
-    """The port, while the application is served on this very loop."""
+async def serving(app: Any, *, send_bytes: int | None = None, **config: Any) -> AsyncGenerator[int]:
+    """The port, while the application is served on this very loop. `send_bytes`: what the system takes from it unread."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if send_bytes:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
         server = Server(uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1, **config))
         work = asyncio.create_task(server.serve(sockets=[listening]))
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from importlib.metadata import version
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import msgspec
 
@@ -13,6 +13,7 @@ from auteryn.api.auth import COOKIE, CSRF
 from auteryn.api.bodies import Empty
 from auteryn.api.problems import Problem
 from auteryn.api.routes import JSON, ROUTES, Route
+from auteryn.service.feed import Kind
 
 REFUSALS = {
     400: "the request cannot be read",
@@ -41,6 +42,16 @@ OK = {
 }
 
 BARE = (204, 303, 304)
+EVENT = {
+    "description": "One server-sent event; come back with its id as `Last-Event-ID`.",
+    "type": "object",
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"enum": list(get_args(Kind))},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["id", "event", "data"],
+}
 
 
 @functools.cache
@@ -123,7 +134,7 @@ def _schema(route: Route, media: str, of: dict[str, Any]) -> Any:
         case "application/json":
             return of[str(route.reply)]
         case "text/event-stream":
-            return {"type": "string", "description": "Server-sent events; each one's data is a JSON object."}
+            return EVENT
         case _:
             return {}
 

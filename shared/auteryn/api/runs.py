@@ -98,8 +98,10 @@ async def stream_events(call: Call[b.EventsQuery, None]) -> Response:
     after = call.request.headers.get("last-event-id") or call.query.after
     run = await call.desk.get(call.path["run"])
     if run.terminal and after is not None:
-        rest = call.desk.events(run.id, after)
-        if await anext(rest, None) is None:
+        rest = event_frames(call.desk.events(run.id, after))
+        more = await anext(rest, None)
+        await rest.aclose()
+        if more is None:
             return Response(status_code=204)
     return call.stream(event_frames(call.desk.events(run.id, after)))
 

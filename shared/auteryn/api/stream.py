@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
@@ -95,7 +96,7 @@ async def _paced(frames: AsyncGenerator[bytes], pace: Pace, closing: asyncio.Eve
             sent += len(frame)
             yield frame
     finally:
-        left_over = [task for task in (following, closed) if task]
+        left_over: list[asyncio.Future[Any]] = [task for task in (following, closed) if task]
         for task in left_over:
             task.cancel()
         await asyncio.gather(*left_over, return_exceptions=True)

@@ -73,6 +73,8 @@ def _listening(host: str, port: int) -> Generator[socket.socket]:
             f"{host}:{port} cannot be listened on: {error.strerror or error}; --port 0 takes any free port"
         ) from error
     with listening:
+        # asyncio sets it only on sockets it made itself; without it every second answer waits 40 ms for an ACK
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listening
 
 

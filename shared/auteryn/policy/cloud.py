@@ -189,6 +189,8 @@ RUN_VARIABLE = "AUTERYN_RUN"
 """The one override of a job execution: which run its slice sits on."""
 
 NOT_DEPLOYED = (
+    "AUTERYN_AUDIENCE",
+    "AUTERYN_MEMBERS",
     "AUTERYN_SYNCHRONOUS",
     "FIRESTORE_EMULATOR_HOST",
     "GOOGLE_API_KEY",

@@ -45,13 +45,9 @@ def function(name: str, **environ: str) -> Iterator[str]:
     """The address at which functions-framework serves a function."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [
-        Path(sys.executable).parent / "functions-framework",
-        f"--source={ROOT}/functions/{name}/main.py",
-        f"--target={name}",
-    ]
+    framework, source = Path(sys.executable).parent / "functions-framework", ROOT / "functions" / name / "main.py"
     process = subprocess.Popen(
-        [*command, "--asgi", "--host=127.0.0.1", f"--port={port}"],
+        [framework, f"--source={source}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"],
         env={**os.environ, **environ},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -86,17 +82,20 @@ async def key_in(home: Path) -> str:
 @pytest.mark.proves("P95")
 def test_the_function_api_serves_the_embedded_world(tmp_path):
     key = asyncio.run(key_in(tmp_path))
-    with function("api", AUTERYN_BACKEND="embedded", AUTERYN_HOME=str(tmp_path)) as url:
-        with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as http:
-            assert httpx2.get(f"{url}/v1/runs").status_code == 401
-            run = http.post("/v1/asks", json={"message": "Go?", "options": ["Yes", "No"]}).json()
-            with http.stream("GET", f"/v1/runs/{run['id']}/events") as stream:
-                assert stream.headers["content-type"].startswith("text/event-stream")
-                lines = stream.iter_lines()
-                assert any(line.startswith("event: ask") for line in lines)
-                http.post(f"/v1/asks/{run['asks'][0]['id']}/answer", json={"value": "Yes"})
-                assert any('"result":"Yes"' in line for line in lines)
-            assert http.get(f"/v1/runs/{run['id']}/result?wait=10").json()["result"] == "Yes"
+    auth = {"Authorization": f"Bearer {key}"}
+    with (
+        function("api", AUTERYN_BACKEND="embedded", AUTERYN_HOME=str(tmp_path)) as url,
+        httpx2.Client(base_url=url, headers=auth) as http,
+    ):
+        assert httpx2.get(f"{url}/v1/runs").status_code == 401
+        run = http.post("/v1/asks", json={"message": "Go?", "options": ["Yes", "No"]}).json()
+        with http.stream("GET", f"/v1/runs/{run['id']}/events") as stream:
+            assert stream.headers["content-type"].startswith("text/event-stream")
+            lines = stream.iter_lines()
+            assert any(line.startswith("event: ask") for line in lines)
+            http.post(f"/v1/asks/{run['asks'][0]['id']}/answer", json={"value": "Yes"})
+            assert any('"result":"Yes"' in line for line in lines)
+        assert http.get(f"/v1/runs/{run['id']}/result?wait=10").json()["result"] == "Yes"
 
 
 def test_a_backend_that_is_not_there_is_said_to_be_not_there(tmp_path):
@@ -110,11 +109,40 @@ def test_importing_a_function_makes_nothing():
         probe = (
             "import asyncio, runpy, sys, threading\n"
             f"runpy.run_path({str(ROOT / 'functions' / name / 'main.py')!r})\n"
-            "heavy = [m for m in ('grpc', 'google.genai', 'google.cloud', 'duckdb', 'sqlite3') if m in sys.modules]\n"
-            "print(heavy, threading.active_count())"
+            "heavy = ('grpc', 'google.genai', 'google.auth', 'google.cloud.firestore', 'duckdb', 'sqlite3')\n"
+            "print([name for name in heavy if name in sys.modules], threading.active_count())"
         )
         done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "[] 1", name
+
+
+def test_the_function_dispatch_lets_nobody_in_who_is_not_named(tmp_path):
+    with function("dispatch", AUTERYN_HOME=str(tmp_path)) as url:
+        assert httpx2.get(f"{url}/health").status_code == 204
+        assert httpx2.post(f"{url}/sweep").status_code == 401
+        assert httpx2.get(f"{url}/sweep").status_code == 405
+
+
+def test_the_job_slice_works_on_its_run_and_ends(tmp_path):
+    async def asked() -> str:
+        world = await World(tmp_path, real_time=True).open(hosting=False)
+        desk = Desk(world.host.engine)
+        run = await desk.ask("Go?", options=("Yes", "No"))
+        await desk.answer(run.asks[0].id, "Yes")
+        assert (await desk.get(run.id)).status == "waiting"
+        await world.close()
+        return run.id
+
+    async def result(run: str) -> str | None:
+        world = await World(tmp_path, real_time=True).open(hosting=False)
+        found = await Desk(world.host.engine).get(run)
+        await world.close()
+        return found.result
+
+    run = asyncio.run(asked())
+    command = [sys.executable, str(ROOT / "functions/slice/main.py")]
+    subprocess.run(command, env={**os.environ, "AUTERYN_HOME": str(tmp_path), "AUTERYN_RUN": run}, check=True)
+    assert asyncio.run(result(run)) == "Yes"
 
 
 def test_a_slice_wants_to_know_of_which_run(tmp_path):

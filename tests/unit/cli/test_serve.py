@@ -54,7 +54,8 @@ def test_the_printed_link_opens_the_home_and_ctrl_c_stops_at_once(tmp_path):
                 assert any(line.startswith("event: ask") for line in lines)
                 process.send_signal(signal.SIGINT)
                 list(lines)  # the stream ends in order, not with a broken connection
-    finally:
-        process.terminate()
         _, err = process.communicate(timeout=30)
-    assert (process.returncode, err) == (0, "")
+        assert (process.returncode, err) == (0, "")
+    finally:
+        process.kill()
+        process.communicate()
