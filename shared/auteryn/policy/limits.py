@@ -18,7 +18,7 @@ KEEP_TOKENS = 40_000
 CHARS_PER_TOKEN = 4
 
 RESERVE_CHUNK = 16
-"""Model calls reserved in one commit; a crash forfeits at most this many of 500 or 5,000."""
+"""Model calls reserved in one commit."""
 RESERVE_LOW = 6
 """Below this many left, the next commit reserves again: one answer with all its repeats fits in."""
 

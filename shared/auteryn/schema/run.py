@@ -254,7 +254,7 @@ class Run(Record):
     """Tools that have answered in this run, in its steps, or before it in its parent: whether it has read untrusted text."""
     usage: Usage = Usage()
     reserved_calls: int = 0
-    """Model calls that may have been made: never less than were. A dead slice's open reservation stays spent."""
+    """Model calls that may be made without another commit, counted from the first."""
     over_time: bool = False
     """The deadline has passed and the run was told to conclude."""
     result: str | None = None
