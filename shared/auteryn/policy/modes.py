@@ -21,7 +21,6 @@ class Mode(Record):
     """A slice stops itself this long before `slice_time`: the longest tool timeout and one commit fit in."""
     silence: timedelta
     """Longest pause of a model's stream before the call counts as broken."""
-    plans_first: bool
     tools_shown: int
     """Most tools declared to the model at the start."""
 
@@ -33,7 +32,6 @@ FAST = Mode(
     slice_time=timedelta(minutes=11),
     slice_margin=timedelta(seconds=20),
     silence=timedelta(seconds=120),
-    plans_first=False,
     tools_shown=12,
 )
 DEEP = Mode(
@@ -43,7 +41,6 @@ DEEP = Mode(
     slice_time=timedelta(hours=2),
     slice_margin=timedelta(minutes=10),
     silence=timedelta(seconds=300),
-    plans_first=True,
     tools_shown=20,
 )
 MODES: dict[ModeName, Mode] = {"fast": FAST, "deep": DEEP}

@@ -13,9 +13,6 @@ from auteryn.schema.record import Record
 Content = dict[str, Any]
 """One turn on the wire: `{"role": ..., "parts": [...]}`, camelCase keys, never edited after it was received."""
 
-Json = Any
-"""Any JSON value."""
-
 
 class Tokens(Record):
     """What one model call used, from the last chunk's running total."""
