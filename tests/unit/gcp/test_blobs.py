@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import threading
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -140,3 +141,22 @@ def test_a_disk_that_cannot_take_the_copy_is_not_blamed_on_the_blob(storage: Sto
             await blobs.save(sha256, tmp_path / "file" / "copy")
 
     asyncio.run(main())
+
+
+def test_nothing_is_asked_behind_our_back(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client library starts no thread of its own, which would go on asking a service that is gone."""
+    started = list[str]()
+    start = threading.Thread.start
+
+    def watched(thread: threading.Thread) -> None:
+        started.append(getattr(getattr(thread, "_target", None), "__module__", None) or "")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", watched)
+
+    async def main() -> None:
+        async with opened(storage.endpoint) as blobs:
+            assert await blobs.get(await blobs.put(BODY)) == BODY
+
+    asyncio.run(main())
+    assert [module for module in started if module.startswith("google.")] == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import re
 import secrets
 import threading
@@ -150,6 +151,9 @@ class CloudBlobs:
     def _client(self) -> Any:
         with self._making:
             if self._made is None:
+                # Else the library asks for the bucket's description, in a thread of its own that goes on for minutes, to
+                # decorate traces we do not use; it would also want a right the slice's account does not have.
+                os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
                 from google.auth.credentials import AnonymousCredentials
                 from google.cloud import storage
 
