@@ -19,6 +19,7 @@ from auteryn.runtime.engine import Engine
 from auteryn.runtime.host import Host
 from auteryn.schema.message import Tokens
 from auteryn.schema.record import new_id
+from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
 from auteryn.tools.workspace import Workspace
@@ -42,10 +43,16 @@ class Settings:
     """Model ids by role, comma-separated, best first; what is not named comes from the model table."""
     compact_at_tokens: int = COMPACT_AT_TOKENS
     keep_tokens: int = KEEP_TOKENS
+    egress: Egress = field(default_factory=Egress)
+    """Where tools may connect to."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, *, home: str | Path | None = None) -> Settings:
-        """`AUTERYN_HOME` (else `~/.auteryn`), `AUTERYN_SYNCHRONOUS`, `AUTERYN_MODEL_FAST`, `AUTERYN_MODEL_DEEP`."""
+        """`AUTERYN_HOME` (else `~/.auteryn`), `AUTERYN_SYNCHRONOUS`, `AUTERYN_MODEL_FAST`, `AUTERYN_MODEL_DEEP`.
+
+        `AUTERYN_EGRESS_ALLOW` (`host:port`, though not public), `AUTERYN_EGRESS_ONLY` and `AUTERYN_EGRESS_DENY` (hosts with
+        what is below them) are lists with commas.
+        """
         synchronous = environ.get("AUTERYN_SYNCHRONOUS", "full").lower()
         if synchronous not in ("full", "normal", "off"):
             raise Invalid("AUTERYN_SYNCHRONOUS", synchronous, "must be full, normal or off")
@@ -55,7 +62,16 @@ class Settings:
             "classifier": environ.get("AUTERYN_MODEL_CLASSIFIER"),
         }
         where = Path(home or environ.get("AUTERYN_HOME") or Path.home() / ".auteryn").expanduser()
-        return cls(home=where, synchronous=synchronous, models=models)
+        egress = Egress(
+            allow=_listed(environ, "AUTERYN_EGRESS_ALLOW"),
+            only=_listed(environ, "AUTERYN_EGRESS_ONLY"),
+            deny=_listed(environ, "AUTERYN_EGRESS_DENY"),
+        )
+        return cls(home=where, synchronous=synchronous, models=models, egress=egress)
+
+
+def _listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(one for part in environ.get(name, "").split(",") if (one := part.strip().lower()))
 
 
 def composed(environ: Mapping[str, str] = os.environ) -> Host:
@@ -129,6 +145,7 @@ def engine_of(
         ),
         holder=holder or new_id("proc"),
         files_of=lambda root: Workspace(settings.home / "files" / root),
+        egress=settings.egress,
     )
 
 

@@ -6,11 +6,13 @@ import asyncio
 import inspect
 import time
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any, assert_never
 
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.output import capped
 from auteryn.agent.prompt import plan_report
+from auteryn.agent.speak import consult
 from auteryn.agent.thread import OpenCall
 from auteryn.errors import DiskFull, Retryable, ToolFailed
 from auteryn.plan.scheduler import needs_review, over, running
@@ -22,7 +24,7 @@ from auteryn.schema.human import Ask, Subject
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, UntilTime
 from auteryn.tools.signature import arguments
-from auteryn.tools.tool import Pause, Result, Tool, ToolContext
+from auteryn.tools.tool import Judged, Pause, Result, Tool, ToolContext
 
 
 async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
@@ -78,18 +80,20 @@ def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
         args = arguments(tool, call.args)
     except ToolFailed as error:
         return [_failed(call, error)]
-    if call.state == "proposed" and _must_ask(mind, tool, args):
-        return _gated(mind, call, tool, args)
+    if call.state == "proposed":
+        judged = tool.judged(args, mind.files)
+        if _must_ask(mind, tool, judged):
+            return _gated(mind, call, tool, args, judged.target)
     return _Work(call, tool, args)
 
 
-def _must_ask(mind: Mind, tool: Tool, args: dict[str, Any]) -> bool:
+def _must_ask(mind: Mind, tool: Tool, judged: Judged) -> bool:
     verdict = gate(
-        tool.needs(args, mind.files),
+        judged.permission,
         tool=tool.name,
-        target=_target(tool, args),
+        target=judged.target,
         grants=mind.run.grants,
-        sends=tool.sends,
+        sends=judged.sends,
         tainted=_tainted(mind),
         approve=mind.run.options.approve,
     )
@@ -107,9 +111,8 @@ def _tainted(mind: Mind) -> bool:
     return private and any(tool.untrusted or (given and tool.reads_files) for tool in used)
 
 
-def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any]) -> list[e.AnyEvent]:
+def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any], target: str) -> list[e.AnyEvent]:
     """The question before the call, bound to exactly what is shown."""
-    target = _target(tool, args)
     ask = Ask(
         id=derived_id("ask", call.id),
         run=mind.run.id,
@@ -121,10 +124,6 @@ def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any]) -> list
         opened_at=mind.now(),
     )
     return [e.AskOpened(ask=ask), e.CallSuspended(call=call.id, tool=tool.name, wait=ForPerson(ask=ask.id, call=call.id))]
-
-
-def _target(tool: Tool, args: dict[str, Any]) -> str:
-    return tool.target(args) if tool.target else ""
 
 
 # ---- when a wait is over ----------------------------------------------------------------------------------------
@@ -227,16 +226,20 @@ async def _first(done: asyncio.Queue[Facts], tasks: list[asyncio.Task[None]]) ->
 
 async def _run(mind: Mind, one: _Work) -> Facts:
     """Run one call to its answer or its pause. Raises only what ends the slice."""
-    context = _context(mind, one.call)
+    context = _context(mind, one.call, facts := list[e.AnyEvent]())
     began = time.monotonic()
     try:
         outcome, attempts = await _attempted(mind, one, context)
     except ToolFailed as error:
-        return (*_logged(context), _failed(one.call, error, ms=_ms(began)))
+        return (*_logged(context), *facts, _failed(one.call, error, ms=_ms(began)))
+    except asyncio.CancelledError:
+        mind.consulting.pop(one.call.id, None)  # sent, and nothing will come of it
+        raise
     match outcome:
         case Pause():
             return (
                 *_logged(context),
+                *facts,
                 *outcome.events,
                 e.CallSuspended(call=one.call.id, tool=one.tool.name, wait=outcome.wait),
             )
@@ -256,7 +259,7 @@ async def _run(mind: Mind, one: _Work) -> Facts:
     )
     if one.tool.name == "note_write":
         mind.notes = None
-    return (*_logged(context), *events, answer)
+    return (*_logged(context), *facts, *events, answer)
 
 
 async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any, int]:
@@ -309,7 +312,7 @@ async def _within_time(one: _Work, context: ToolContext) -> Any:
         raise ToolFailed("failed", f"{tool.name} failed: {type(error).__name__}: {error}") from error
 
 
-def _context(mind: Mind, call: OpenCall) -> ToolContext:
+def _context(mind: Mind, call: OpenCall, facts: list[e.AnyEvent]) -> ToolContext:
     return ToolContext(
         run=mind.run,
         call=call.id,
@@ -320,6 +323,9 @@ def _context(mind: Mind, call: OpenCall) -> ToolContext:
         registry=mind.registry,
         anchor=mind.run.anchor_at,
         shown=set(mind.thread.found),
+        egress=mind.egress,
+        sitting=mind.sitting,
+        consult=partial(consult, mind, call.id, facts),
     )
 
 

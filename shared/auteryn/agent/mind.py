@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from auteryn.agent.thread import Thread
 from auteryn.ports import Services
 from auteryn.ports.model import Declaration
-from auteryn.schema.event import AnyEvent
+from auteryn.schema.event import AnyEvent, CallAnswered, CallSuspended
 from auteryn.schema.message import Delta, Tokens
 from auteryn.schema.run import Run, Wait
+from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
+from auteryn.tools.sitting import Sitting
 from auteryn.tools.workspace import Workspace
 
 Facts = tuple[AnyEvent, ...]
@@ -42,6 +44,10 @@ class Mind:
     on_delta: Callable[[Delta], None]
     stop_at: datetime
     """When this slice has to be over."""
+    sitting: Sitting = field(default_factory=Sitting)
+    """What tools keep open until the slice ends."""
+    egress: Egress = field(default_factory=Egress)
+    """The way out of this process."""
     notes: list[tuple[str, str]] | None = None
     """Sections `constraints` and `decisions`, read again after a note was written."""
     wait_for: list[Wait] = field(default_factory=list[Wait])
@@ -50,9 +56,23 @@ class Mind:
     """The tools last declared, and for which mode and how many found ones."""
     sent: int = 0
     """Model calls sent in this slice and not yet committed."""
+    consulting: dict[str, int] = field(default_factory=dict[str, int])
+    """Of those, the ones tools sent, by call: they are committed with the call's answer."""
 
     def now(self) -> datetime:
         return self.services.clock.now()
+
+    def sent_by_tools(self, without: Sequence[AnyEvent] = ()) -> int:
+        """Requests of calls under way: their facts come with a later commit than one of these events."""
+        ended = {event.call for event in without if isinstance(event, CallAnswered | CallSuspended)}
+        return sum(count for call, count in self.consulting.items() if call not in ended)
+
+    def committed(self, events: Sequence[AnyEvent]) -> None:
+        """What was sent before this commit is in the journal, but for calls that are still under way."""
+        for event in events:
+            if isinstance(event, CallAnswered | CallSuspended):
+                self.consulting.pop(event.call, None)
+        self.sent = self.sent_by_tools()
 
     @property
     def calls_left(self) -> int:

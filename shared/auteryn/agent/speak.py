@@ -11,15 +11,25 @@ from auteryn.schema import event as e
 from auteryn.schema.message import Reply
 
 
-async def ask_model(mind: Mind, wanted: ModelRequest) -> Reply:
-    """One answer; every request it takes is counted against the reservation before it is sent (L11)."""
+async def ask_model(mind: Mind, wanted: ModelRequest, call: str = "") -> Reply:
+    """One answer; every request it takes is counted against the reservation before it is sent (L11). `call`: a tool asks."""
 
     def spend(count: int) -> None:
         if count > mind.calls_left or mind.run.usage.llm_calls + mind.sent + count > mind.run.reserved_calls:
             raise Exhausted("llm_call_limit", f"run {mind.run.id!r} has used its {mind.run.limits.llm_calls} model calls")
         mind.sent += count
+        if call:
+            mind.consulting[call] = mind.consulting.get(call, 0) + count
 
-    return await mind.services.model.generate(wanted, on_delta=mind.on_delta, spend=spend)
+    return await mind.services.model.generate(wanted, on_delta=None if call else mind.on_delta, spend=spend)
+
+
+async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], wanted: ModelRequest) -> Reply:
+    """One answer for a tool: counted and paid like any other, and no turn of the conversation. Its fact goes to `facts`."""
+    reply = await ask_model(mind, wanted, call)
+    credits = mind.settings.price(reply.model, reply.tokens, mind.now())
+    facts.append(e.ModelConsulted(call=call, model=reply.model, tokens=reply.tokens, attempts=reply.attempts, credits=credits))
+    return reply
 
 
 def answered(mind: Mind, reply: Reply, began: float) -> e.ModelAnswered:

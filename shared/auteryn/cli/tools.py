@@ -105,15 +105,15 @@ def try_(common: Common, name: str, given: tuple[str, ...], files: tuple[Path, .
 
 async def _called(settings: Settings, one: Tool, args: dict[str, Any], files: Sequence[Path], *, yes: bool) -> Any:
     host = embedded(settings)
+    context = _context(host)
     try:
-        context = _context(host)
         for path in files:
             if not path.is_file():
                 raise Invalid("--file", str(path), "is no file that can be read")
             target = context.files.root / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        if one.needs(args, context.files) != "auto" and not yes:
+        if one.judged(args, context.files).permission != "auto" and not yes:
             raise click.UsageError(f"{label(one.name, args)} would ask a person first: allow it with --yes")
         full = {"ctx": context, **args} if one.takes_context else args
         async with asyncio.timeout(one.timeout.total_seconds()):
@@ -121,6 +121,7 @@ async def _called(settings: Settings, one: Tool, args: dict[str, Any], files: Se
     except ToolFailed as error:
         return error
     finally:
+        await context.sitting.close()
         await host.close()
 
 
@@ -144,6 +145,7 @@ def _context(host: Host) -> ToolContext:
         blobs=engine.services.blobs,
         clock=engine.services.clock,
         registry=engine.registry,
+        egress=engine.egress,
     )
 
 

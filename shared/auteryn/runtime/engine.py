@@ -12,6 +12,7 @@ from auteryn.agent.mind import Settings
 from auteryn.errors import AuterynError
 from auteryn.policy.limits import HEARTBEAT, INBOX_LOOK
 from auteryn.ports import Services
+from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.workspace import Workspace
 
@@ -39,6 +40,8 @@ class Engine:
     """This process, as leases name it."""
     files_of: Callable[[str], Workspace]
     """The files of a tree, by its root's id."""
+    egress: Egress = field(default_factory=Egress)
+    """The way out of this process."""
     live: dict[str, Live] = field(default_factory=dict[str, Live])
     _keeper: asyncio.Task[None] | None = None
 

@@ -32,6 +32,7 @@ from auteryn.schema.fold import after
 from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Run
+from auteryn.tools.sitting import Sitting
 
 
 async def run_slice(engine: Engine, run_id: str) -> None:
@@ -52,13 +53,15 @@ async def run_slice(engine: Engine, run_id: str) -> None:
         return  # another slice has taken over: nothing of ours was written, nothing of ours may follow
     finally:
         engine.leave(run_id)
+        if sitting is not None:
+            await asyncio.shield(sitting.open.close())
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)
     if sitting and not sitting.run.terminal and await services.store.inbox(run_id):
         await services.queue.enqueue(run_id, engine.now())
 
 
-_COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted)
+_COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted, e.ModelConsulted)
 
 
 class Slice:
@@ -77,6 +80,7 @@ class Slice:
         """The task that thinks, while it may be interrupted."""
         self.committing = False
         self.unsummarised = 0
+        self.open = Sitting()
 
     async def work(self) -> None:
         """The whole sitting."""
@@ -246,10 +250,9 @@ class Slice:
         """Times, and requests that came to nothing: only the slice knows them."""
         out = list(events)
         counted = sum(event.attempts for event in out if isinstance(event, _COUNTED))
-        if self.mind.sent > counted:  # sent, and then refused or interrupted: they count all the same
-            failed = e.ModelFailed(
-                attempts=self.mind.sent - counted, reason="no_answer", message="requests without a usable answer"
-            )
+        sent = self.mind.sent - self.mind.sent_by_tools(out)
+        if sent > counted:  # sent, and then refused or interrupted: they count all the same
+            failed = e.ModelFailed(attempts=sent - counted, reason="no_answer", message="requests without a usable answer")
             out.insert(len(self.first), failed)
         if isinstance(out[-1], (e.RunCompleted, e.RunFailed)):
             out[-1] = replace(out[-1], active_ms=self._active_ms())
@@ -263,7 +266,7 @@ class Slice:
     def _is_true(self, run: Run, entry: e.Entry, *, leave: bool, summary: bool) -> None:
         self.run = self.mind.run = run
         self.mind.thread.add(entry)
-        self.mind.sent = 0
+        self.mind.committed(entry.events)
         self.first = ()
         self.left = leave
         self.unsummarised = 0 if summary else self.unsummarised
@@ -305,6 +308,8 @@ class Slice:
             settings=self.engine.settings,
             on_delta=self._delta,
             stop_at=self.stop_at,
+            sitting=self.open,
+            egress=self.engine.egress,
         )
 
     def _delta(self, delta: Delta) -> None:

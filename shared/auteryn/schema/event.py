@@ -128,6 +128,16 @@ class ModelFailed(Event, tag="model_failed"):
     message: str
 
 
+class ModelConsulted(Event, tag="model_consulted"):
+    """A tool asked the model something in requests of its own: a search, an extraction. It is no turn of the conversation."""
+
+    call: str
+    model: str
+    tokens: Tokens = Tokens()
+    attempts: int = 1
+    credits: int = 0
+
+
 class Told(Event, tag="told"):
     """Text that enters the conversation as the user's side: a steering message, a nudge, results that arrived late."""
 
@@ -348,6 +358,7 @@ AnyEvent = (
     | RunCancelled
     | ModelAnswered
     | ModelFailed
+    | ModelConsulted
     | Told
     | MessageQueued
     | Compacted

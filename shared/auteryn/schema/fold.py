@@ -138,6 +138,8 @@ class _Draft:
             case e.Compacted():
                 put["context_seq"] = self.entry.seq
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
+            case e.ModelConsulted():
+                self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.CallAnswered():
                 self.used(tool_calls=1, tools=event.credits)
                 self.learned((event.tool,))

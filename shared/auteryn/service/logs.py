@@ -82,6 +82,8 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
             return "info", _answer(event)
         case e.ModelFailed():
             return "warning", f"the model did not answer ({event.reason}): {_short(event.message)}"
+        case e.ModelConsulted():
+            return "debug", f"call {event.call} asked the model {event.model}"
         case e.Told():
             return "info", f"told ({event.why}): {_short(event.text)}"
         case e.MessageQueued():

@@ -75,7 +75,7 @@ def _usage(run: Run, entries: Sequence[e.Entry], runs: Sequence[Run]) -> list[st
     tokens = Tokens()
     for event in (event for entry in entries for event in entry.events):
         match event:
-            case e.ModelAnswered() | e.Compacted():
+            case e.ModelAnswered() | e.Compacted() | e.ModelConsulted():
                 calls, llm, tokens = calls + event.attempts, llm + event.credits, add_tokens(tokens, event.tokens)
             case e.ModelFailed():
                 calls += event.attempts

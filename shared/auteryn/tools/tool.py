@@ -11,18 +11,20 @@ timeout, the effect ledger and the output cap; a tool only does its work and ret
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from auteryn.errors import Invalid
+from auteryn.errors import Invalid, ToolFailed
 from auteryn.ports import Blobs, Clock, Store
-from auteryn.ports.model import Declaration
+from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema.event import AnyEvent
+from auteryn.schema.message import Reply
 from auteryn.schema.record import Record, derived_id
 from auteryn.schema.run import Run, Wait
 from auteryn.tools.egress import Egress
+from auteryn.tools.sitting import Sitting
 
 if TYPE_CHECKING:
     from auteryn.tools.registry import Registry
@@ -54,6 +56,19 @@ class Pause(Record):
     events: tuple[AnyEvent, ...] = ()
 
 
+class Judged(Record):
+    """What the gate needs to know of one call."""
+
+    permission: Permission = "auto"
+    target: str = ""
+    """What it touches, in few words: approvals and grants name it."""
+    sends: bool = False
+
+
+async def _nobody(request: ModelRequest) -> Reply:
+    raise ToolFailed("not_configured", "there is no model to ask here")
+
+
 @dataclass(slots=True)
 class ToolContext:
     """What a tool may touch. Everything else it needs are arguments."""
@@ -71,6 +86,10 @@ class ToolContext:
     """Names of tools declared to the model so far; `tool_search` adds to it."""
     egress: Egress = field(default_factory=Egress)
     """The way out: what a tool sends anywhere goes through it."""
+    sitting: Sitting = field(default_factory=Sitting)
+    """What stays open until the slice ends."""
+    consult: Callable[[ModelRequest], Awaitable[Reply]] = _nobody
+    """Ask the model something in a request of its own; it is counted and paid by the run."""
     anchor: datetime | None = None
     """Where the run's rhythm stands: the last wait's own time, or the run's start. None = now."""
     logged: list[tuple[Level, str]] = field(default_factory=list[tuple[Level, str]])
@@ -99,6 +118,8 @@ class Tool:
     permission: Permission = "auto"
     decide: Callable[[dict[str, Any], Workspace], Permission] | None = None
     """The permission where it depends on the arguments (how many files, how often)."""
+    judge: Callable[[dict[str, Any], Workspace], Judged] | None = None
+    """Everything the gate asks, where it depends on what the arguments stand for (a button of a page)."""
     timeout: timedelta = timedelta(seconds=60)
     cost: int = 1_000
     """Thousandths of a credit a call."""
@@ -123,9 +144,12 @@ class Tool:
     missing: Callable[[], str | None] | None = None
     """Why the tool cannot work here (an extra, a system package, a credential), or None."""
 
-    def needs(self, args: dict[str, Any], files: Workspace) -> Permission:
-        """The permission of this very call."""
-        return self.decide(args, files) if self.decide else self.permission
+    def judged(self, args: dict[str, Any], files: Workspace) -> Judged:
+        """What the gate needs to know of this very call."""
+        if self.judge:
+            return self.judge(args, files)
+        permission = self.decide(args, files) if self.decide else self.permission
+        return Judged(permission=permission, target=self.target(args) if self.target else "", sends=self.sends)
 
     def declaration(self) -> Declaration:
         return Declaration(name=self.name, description=self.description, parameters=self.parameters)
@@ -140,6 +164,7 @@ def tool(
     effect: Effect = "once",
     permission: Permission = "auto",
     decide: Callable[[dict[str, Any], Workspace], Permission] | None = None,
+    judge: Callable[[dict[str, Any], Workspace], Judged] | None = None,
     timeout: timedelta = timedelta(seconds=60),
     cost: int = 1_000,
     group: str = "own",

@@ -236,6 +236,24 @@ class Workspace:
         self._counted_at = -_RECOUNT
         return bool(gone)
 
+    # ---- kept for tools
+
+    def keep(self, name: str, body: bytes) -> None:
+        """Put away what tools need later and no model may read or write: whole or not at all."""
+        self._prepare()
+        draft = f"{HIDDEN}/tmp/{new_id('new')}"
+        with told(name), self._cleaned_up(draft):
+            self._fill(draft, [body], name)
+            self._jail.rename(draft, f"{HIDDEN}/{name}")
+
+    def kept(self, name: str) -> bytes | None:
+        """What was put away under that name, if anything."""
+        try:
+            with self._raw(f"{HIDDEN}/{name}") as file:
+                return file.read()
+        except OSError:
+            return None
+
     # ---- once
 
     def receipt(self, key: str) -> Any | None:

@@ -1,0 +1,72 @@
+"""What a slice keeps open between its calls: a browser, a connection to a tool server. Opened on first use, never stored.
+
+A call that needs such a thing asks for it by name; when the slice ends, for whatever reason, everything is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Protocol, TypeVar, cast
+
+CLOSE_TIME = timedelta(seconds=10)
+"""For one thing to close; it must then be gone by itself."""
+
+_log = logging.getLogger(__name__)
+
+
+class Closing(Protocol):
+    async def close(self) -> None:
+        """Let go of everything. Never raises for what is gone already."""
+        ...
+
+
+T = TypeVar("T", bound=Closing)
+
+
+class Sitting:
+    """Open things by name."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, asyncio.Task[Closing]] = {}
+        self._closed = False
+
+    async def keep(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        """The thing of that name, made on first use; calls side by side get the same. What could not be made is forgotten."""
+        if self._closed:
+            raise asyncio.CancelledError("the slice is over")
+        if name not in self._open:
+            self._open[name] = asyncio.ensure_future(_made(make))
+        task = self._open[name]
+        try:
+            return cast("T", await asyncio.shield(task))
+        except BaseException:
+            if task.done() and self._open.get(name) is task and (task.cancelled() or task.exception()):
+                del self._open[name]
+            raise
+
+    async def drop(self, name: str) -> None:
+        """Close the thing of that name: it is broken, and the next call makes a new one."""
+        if task := self._open.pop(name, None):
+            await _close(name, task)
+
+    async def close(self) -> None:
+        """Close everything, newest first. What is still being made is finished first, so that nothing is left behind."""
+        self._closed = True
+        while self._open:
+            name, task = self._open.popitem()
+            await _close(name, task)
+
+
+async def _made(make: Callable[[], Awaitable[Closing]]) -> Closing:
+    return await make()
+
+
+async def _close(name: str, task: asyncio.Task[Closing]) -> None:
+    try:
+        async with asyncio.timeout(CLOSE_TIME.total_seconds()):
+            await (await asyncio.shield(task)).close()
+    except Exception as error:  # noqa: BLE001 - the slice is over either way, and the others have to be closed too
+        _log.warning("%s did not close in order: %s: %s", name, type(error).__name__, error)

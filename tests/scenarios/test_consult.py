@@ -1,0 +1,56 @@
+"""A tool that asks the model: its requests count and cost like any others, and nothing of it enters the conversation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auteryn.ports.model import ModelRequest
+from auteryn.schema import event as e
+from auteryn.testing.clock import skipping
+from auteryn.testing.laws import broken_laws
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.tool import ToolContext, tool
+
+
+@tool(effect="read")
+async def oracle(ctx: ToolContext, question: str) -> str:
+    """Ask somebody."""
+    reply = await ctx.consult(
+        ModelRequest(role="fast", system="", contents=[{"role": "user", "parts": [{"text": f"oracle: {question}"}]}])
+    )
+    return reply.text
+
+
+def script(ask: Ask) -> Line:
+    if ask.task.startswith("oracle: "):
+        return f"{ask.task}? Yes."
+    return [call("oracle", question="one"), call("oracle", question="two")] if not ask.turn else "done"
+
+
+@pytest.mark.proves("L11")
+def test_what_tools_ask_the_model_is_counted_in_the_run(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[oracle]) as world:
+            run = await world.ended(await world.start("Ask twice", key="a"))
+            events = await world.events(run.id)
+            said = [event.output for event in events if isinstance(event, e.CallAnswered)]
+            assert said == ["oracle: one? Yes.", "oracle: two? Yes."]
+            assert run.usage.llm_calls == 4 and run.turns == 2 and run.result == "done"
+            assert sum(isinstance(event, e.ModelConsulted) for event in events) == 2
+            assert not any(isinstance(event, e.ModelFailed) for event in events)
+            assert await broken_laws(world, run.id) == []
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+def test_a_tool_cannot_ask_more_than_the_run_may(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[oracle]) as world:
+            run = await world.ended(await world.start("Ask twice", llm_calls=2))
+            assert run.usage.llm_calls <= 2
+
+    skipping(story())

@@ -1,0 +1,81 @@
+"""What a slice keeps open is made once, and closed whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from auteryn.tools.sitting import Sitting
+
+
+class Thing:
+    def __init__(self, log: list[str], name: str, *, broken: bool = False) -> None:
+        self.log, self.name, self.broken = log, name, broken
+        log.append(f"made {name}")
+
+    async def close(self) -> None:
+        self.log.append(f"closed {self.name}")
+        if self.broken:
+            raise OSError("gone")
+
+
+async def made(log: list[str], name: str, *, broken: bool = False) -> Thing:
+    await asyncio.sleep(0)
+    return Thing(log, name, broken=broken)
+
+
+def test_calls_side_by_side_share_one_thing_and_all_are_closed_newest_first() -> None:
+    log = list[str]()
+
+    async def story() -> None:
+        sitting = Sitting()
+        same = await asyncio.gather(*(sitting.keep("a", lambda: made(log, "a")) for _ in range(3)))
+        assert same[0] is same[1] is same[2]
+        await sitting.keep("b", lambda: made(log, "b", broken=True))
+        await sitting.close()
+        with pytest.raises(asyncio.CancelledError):
+            await sitting.keep("a", lambda: made(log, "a"))
+
+    asyncio.run(story())
+    assert log == ["made a", "made b", "closed b", "closed a"]
+
+
+def test_what_could_not_be_made_is_tried_again() -> None:
+    log = list[str]()
+
+    async def fails() -> Thing:
+        raise OSError("not now")
+
+    async def story() -> None:
+        sitting = Sitting()
+        with pytest.raises(OSError, match="not now"):
+            await sitting.keep("a", fails)
+        assert (await sitting.keep("a", lambda: made(log, "a"))).name == "a"
+        await sitting.drop("a")
+        await sitting.keep("a", lambda: made(log, "a"))
+        await sitting.close()
+
+    asyncio.run(story())
+    assert log == ["made a", "closed a"] * 2
+
+
+def test_what_is_being_made_while_its_call_is_cancelled_is_closed_as_well() -> None:
+    log = list[str]()
+
+    async def story() -> None:
+        sitting, go_on = Sitting(), asyncio.Event()
+
+        async def slowly() -> Thing:
+            await go_on.wait()
+            return await made(log, "a")
+
+        call = asyncio.create_task(sitting.keep("a", slowly))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        go_on.set()
+        await sitting.close()
+
+    asyncio.run(story())
+    assert log == ["made a", "closed a"]
