@@ -9,7 +9,8 @@ from msgspec import Meta
 from auteryn.schema.human import InputType
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import Record
-from auteryn.schema.run import FileCheck, Status
+from auteryn.schema.run import FileCheck, ModeName, Status
+from auteryn.service.listing import Wanted
 from auteryn.service.logs import Level
 from auteryn.service.new import Budget, NewRun
 
@@ -96,8 +97,22 @@ class PageQuery(Record):
 
 
 class RunsQuery(PageQuery):
+    """What is not said, is any."""
+
     status: tuple[Status, ...] = ()
     """May stand several times."""
+    mode: ModeName | None = None
+    text: str = ""
+    """Somewhere in the title or the id."""
+    label: tuple[Annotated[str, Meta(pattern="^[^=]+=")], ...] = ()
+    """`name=value`; may stand several times, and all must fit."""
+    asking: bool = False
+    """Has an open question."""
+
+    @property
+    def wanted(self) -> Wanted:
+        labels = {name: value for name, _, value in (one.partition("=") for one in self.label)}
+        return Wanted(status=self.status, mode=self.mode, text=self.text, labels=labels, asking=self.asking)
 
 
 class ResultQuery(Record):

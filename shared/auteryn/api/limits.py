@@ -9,13 +9,12 @@ from auteryn.errors import RateLimited
 from auteryn.runtime.engine import Engine
 from auteryn.schema.event import RunCreated
 from auteryn.schema.record import Record
-from auteryn.schema.run import Status
 from auteryn.service.desk import Desk
+from auteryn.service.listing import UNDER_WAY, Wanted
 from auteryn.service.new import NewRun, fingerprint
 
 MOST_OWNERS = 10_000
 """Remembered at a time; who was idle longest is forgotten first, and begins with a full burst."""
-UNDER_WAY: tuple[Status, ...] = ("pending", "running", "waiting", "paused")
 
 
 class Quota(Record):
@@ -52,7 +51,7 @@ class Rate:
 
 async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | None = None) -> None:
     """Raises `RateLimited` if the owner has as many runs under way as may be; not for the repeat of a request that made one."""
-    found = (await desk.runs(status=UNDER_WAY, limit=quota.runs)).runs
+    found = (await desk.runs(Wanted(status=UNDER_WAY), limit=quota.runs)).runs
     if len(found) < quota.runs:
         return
     if new and new.key is not None:

@@ -33,9 +33,9 @@ async def create_run(call: Call[b.Empty, b.NewRunBody]) -> Reply | Response:
 
 
 async def list_runs(call: Call[b.RunsQuery, None]) -> v.RunPage:
-    """The owner's runs, newest first. Figures of a run that is at work right now may be a second old."""
+    """The owner's runs that fit, newest first. A page may be short though more follow. Figures may be a second old."""
     query = call.query
-    page = await call.desk.runs(status=query.status or None, limit=query.limit, cursor=query.cursor)
+    page = await call.desk.runs(query.wanted, limit=query.limit, cursor=query.cursor)
     return v.RunPage(runs=tuple(v.line(run, call.now) for run in page.runs), next=page.next)
 
 
@@ -151,6 +151,24 @@ async def get_artifact(call: Call[b.FileQuery, None]) -> Response:
     if found is None:
         raise NotFound(f"run {run!r} has published no {name!r}; GET /v1/runs/{run}/artifacts lists what it has")
     return download(call.request, found, await call.desk.artifact(run, found.id), inline=call.query.inline)
+
+
+# ---- schedules -----------------------------------------------------------------------------------------------
+
+
+async def list_schedules(call: Call[b.Empty, None]) -> v.Schedules:
+    """Schedules under way in all the owner's runs, with their next ticks."""
+    return v.Schedules(schedules=tuple(await call.desk.schedules()))
+
+
+async def list_run_schedules(call: Call[b.Empty, None]) -> v.Schedules:
+    """The schedules of a run, with their next ticks."""
+    return v.Schedules(schedules=tuple(await call.desk.schedules(call.path["run"])))
+
+
+async def end_schedule(call: Call[b.Empty, None]) -> v.RunView:
+    """No tick of the schedule starts any more; the run goes on."""
+    return v.view(await call.desk.end_schedule(call.path["run"], call.path["schedule"], call.caller.name), call.now)
 
 
 # ---- steer ---------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from auteryn.schema.run import (
     Verdict,
     Wait,
 )  # fmt: skip
+from auteryn.service.listing import Planned
 from auteryn.service.logs import LogLine
 from auteryn.service.progress import standing
 
@@ -100,6 +101,10 @@ class Asks(Record):
 
 class Artifacts(Record):
     artifacts: tuple[Artifact, ...]
+
+
+class Schedules(Record):
+    schedules: tuple[Planned, ...]
 
 
 class ProgressStep(Record):

@@ -13,6 +13,7 @@ from auteryn.cli.screen import clean, fitted
 from auteryn.errors import Invalid, WrongState
 from auteryn.policy.durations import shown
 from auteryn.schema.run import Run, Status
+from auteryn.service.listing import Wanted
 
 
 @click.command()
@@ -35,7 +36,7 @@ async def _ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
     if unknown := [one for one in statuses if one not in get_args(Status)]:
         raise Invalid("--status", unknown[0], f"is none of {', '.join(get_args(Status))}")
     async with opened(common) as home:
-        page = await home.desk.runs(status=cast("tuple[Status, ...]", statuses) or None, limit=limit)
+        page = await home.desk.runs(Wanted(status=cast("tuple[Status, ...]", statuses)), limit=limit)
         runs = [await home.desk.get(run.id) for run in page.runs]
         if common.json:
             for run in runs:

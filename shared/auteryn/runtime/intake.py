@@ -69,6 +69,10 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                     and run.plan.step(message.step).status == "failed"
                 )
                 out.events += [e.StepRetried(step=message.step, by=message.by)] if failed else []
+            case m.EndSchedule():
+                going = any(one.id == message.schedule and one.next_index < one.ticks for one in run.schedules)
+                why = f"stopped by {message.by}"
+                out.events += [e.ScheduleEnded(schedule=message.schedule, why=why)] if going else []
             case m.Poke():
                 pass
             case _:

@@ -72,11 +72,20 @@ class RetryStep(Message, tag="retry_step"):
     by: str = "owner"
 
 
+class EndSchedule(Message, tag="end_schedule"):
+    """No tick of it starts any more."""
+
+    schedule: str
+    by: str = "owner"
+
+
 class Poke(Message, tag="poke"):
     """Look again; carries nothing."""
 
 
-AnyMessage = UserMessage | Cancel | Pause | Resume | Answered | StepEnded | ShareAsked | ShareGiven | RetryStep | Poke
+AnyMessage = (
+    UserMessage | Cancel | Pause | Resume | Answered | StepEnded | ShareAsked | ShareGiven | RetryStep | EndSchedule | Poke
+)
 
 
 def answer_message_id(ask: str) -> str:

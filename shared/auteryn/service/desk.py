@@ -13,9 +13,10 @@ from auteryn.schema import inbox as m
 from auteryn.schema.fold import add_usage
 from auteryn.schema.human import Answer, Ask, InputType
 from auteryn.schema.record import new_id
-from auteryn.schema.run import Artifact, Run, Status, Usage
-from auteryn.service import asks, create, follow, stream
+from auteryn.schema.run import Artifact, Run, Usage
+from auteryn.service import asks, create, follow, listing, stream
 from auteryn.service.access import Access
+from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line, why_waiting
@@ -40,12 +41,9 @@ class Desk:
     async def get(self, run: str) -> Run:
         return await self._access.run(run)
 
-    async def runs(self, *, status: tuple[Status, ...] | None = None, limit: int = 50, cursor: str | None = None) -> Page:
+    async def runs(self, wanted: Wanted = ANY, *, limit: int = 50, cursor: str | None = None) -> Page:
         """The owner's runs, newest first; steps and ticks are found through their parents."""
-        if not 1 <= limit <= 500:
-            raise Invalid("limit", limit, "must be 1 to 500")
-        store = self._access.services.store
-        return await store.runs(owner=self._access.owner, status=status, limit=limit, cursor=cursor)
+        return await listing.runs(self._access, wanted, limit, cursor)
 
     async def children(self, run: str, *, limit: int = 500, cursor: str | None = None) -> Page:
         """The runs of its steps and ticks, newest first."""
@@ -117,6 +115,14 @@ class Desk:
         if found.labels.get("kind") == asks.QUESTION:
             raise WrongState(f"run {run!r} was only a question: ask it anew")
         return await create.again(self._access, found)
+
+    async def schedules(self, run: str | None = None) -> list[Planned]:
+        """Schedules with their next ticks: of one run, or those under way in all runs."""
+        return await listing.schedules(self._access, run)
+
+    async def end_schedule(self, run: str, schedule: str, by: str = "owner") -> Run:
+        """No tick of the schedule (its id or name) starts any more; the run goes on."""
+        return await listing.end_schedule(self._access, run, schedule, by)
 
     # ---- people
 

@@ -23,8 +23,8 @@ BODIES = {
     "/v1/asks/{ask}/answer": {"value": "Yes"},
     "/v1/session": {"key": "auteryn_aaaaaaaaaaaa_no"},
 }
-NOT_THERE = ("/{path:path}", "/answer", "/{plan}")
-"""The run has published no file, is no question, and has no plan."""
+NOT_THERE = ("/{path:path}", "/answer", "/{plan}", "/{schedule}")
+"""The run has published no file, is no question, and has neither plan nor schedule."""
 
 
 @tool(effect="read", timeout=timedelta(days=30))
@@ -43,7 +43,7 @@ def test_every_route_as_nobody_as_a_stranger_and_as_a_viewer(opened):
         async with opened(RESTING, tools=[rest]) as office:
             run = await office.desk.create(NewRun(input="Rest", mode="deep"))
             question = await office.desk.ask("Go?", options=("Yes", "No"))
-            names = {"run": run.id, "ask": question.asks[0].id, "plan": "plan_none", "path": "a.txt"}
+            names = {"run": run.id, "ask": question.asks[0].id, "plan": "plan_none", "path": "a.txt", "schedule": "sched_none"}
             await office.world.clock.sleep(timedelta(minutes=1))
             before = (await office.desk.get(run.id)).seq
             for route in ROUTES:

@@ -9,6 +9,7 @@ import pytest
 
 from auteryn.errors import Invalid, NotFound, RateLimited, WrongState
 from auteryn.policy.gates import ALLOW_FOR_RUN, DENY
+from auteryn.service.listing import Wanted
 from auteryn.service.new import NewRun, drafts
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import ScriptedModel, safety
@@ -348,7 +349,7 @@ def test_lists_are_paged_newest_first_and_filtered(opened):
             first = await desk.runs(limit=3)
             rest_of = await desk.runs(limit=3, cursor=first.next)
             assert [run.id for run in (*first.runs, *rest_of.runs)] == made[::-1] and rest_of.next is None
-            assert (await desk.runs(status=("failed",))).runs == ()
+            assert (await desk.runs(Wanted(status=("failed",)))).runs == ()
             with pytest.raises(Invalid, match="limit"):
                 await desk.runs(limit=0)
 

@@ -1,0 +1,103 @@
+"""Which runs, which schedules: what a person looks through."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from auteryn.errors import Invalid, NotFound, WrongState
+from auteryn.ports.store import Page
+from auteryn.schema import inbox as m
+from auteryn.schema.record import Record
+from auteryn.schema.run import ModeName, Run, Schedule, Status
+from auteryn.service.access import Access
+
+MOST_RUNS = 500
+SCANNED = 2_000
+"""Runs looked at for one page: a filter that fits hardly any gets a short page and a cursor instead of a long wait."""
+NEXT_TICKS = 5
+UNDER_WAY: tuple[Status, ...] = ("pending", "running", "waiting", "paused")
+
+
+class Wanted(Record):
+    """What a run must be to be listed; what is not said, is any."""
+
+    status: tuple[Status, ...] = ()
+    mode: ModeName | None = None
+    text: str = ""
+    """Somewhere in the title or the id, whatever its case."""
+    labels: dict[str, str] = {}
+    asking: bool = False
+    """Has an open question."""
+
+    def fits(self, run: Run) -> bool:
+        """Whether the run is one of them; its status was looked at by the store."""
+        text = self.text.casefold()
+        return (
+            self.mode in (None, run.mode)
+            and (text in run.title.casefold() or text in run.id)
+            and all(run.labels.get(name) == value for name, value in self.labels.items())
+            and (bool(run.asks) or not self.asking)
+        )
+
+
+ANY = Wanted()
+
+
+async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None) -> Page:
+    """The owner's runs that fit, newest first. A page may be short though more follow: `next` says so."""
+    if not 1 <= limit <= MOST_RUNS:
+        raise Invalid("limit", limit, f"must be 1 to {MOST_RUNS}")
+    found, looked, store = list[Run](), 0, access.services.store
+    while True:
+        most = limit - len(found)
+        page = await store.runs(owner=access.owner, status=wanted.status or None, limit=most, cursor=cursor)
+        found += filter(wanted.fits, page.runs)
+        looked, cursor = looked + most, page.next
+        if cursor is None or len(found) > limit // 2 or looked >= SCANNED:
+            return Page(runs=tuple(found), next=cursor)
+
+
+class Planned(Record):
+    """A schedule and when it ticks next."""
+
+    run: str
+    title: str
+    """Of the run."""
+    schedule: Schedule
+    over: bool
+    next: tuple[datetime, ...]
+    """The next few ticks, by the grid; none if it is over or its run has ended."""
+
+
+async def schedules(access: Access, run_id: str | None = None) -> list[Planned]:
+    """The schedules of one run, the ended ones included, or those under way in all the owner's runs, newest run first."""
+    if run_id is not None:
+        run = await access.run(run_id)
+        return [_planned(run, one) for one in run.schedules]
+    found, cursor = list[Planned](), None
+    while True:
+        page = await runs(access, Wanted(status=UNDER_WAY), MOST_RUNS, cursor)
+        found += [_planned(run, one) for run in page.runs for one in run.schedules if not one.over]
+        cursor = page.next
+        if cursor is None:
+            return found
+
+
+async def end_schedule(access: Access, run_id: str, schedule_id: str, by: str) -> Run:
+    """No tick starts any more; one that is at work goes on. A repeat changes nothing. Raises `NotFound`, `WrongState`."""
+    run = await access.run(run_id)
+    schedule = next((one for one in run.schedules if schedule_id in (one.id, one.name)), None)
+    if schedule is None:
+        there = ", ".join(one.id for one in run.schedules) or "none"
+        raise NotFound(f"run {run_id!r} has no schedule {schedule_id!r}; it has {there}")
+    run = await access.live(run_id, "changed")
+    if schedule.over:
+        raise WrongState(f"schedule {schedule_id!r} of run {run_id!r} is over")
+    await access.tell(run, m.EndSchedule(id=f"end-{schedule.id}", sent_at=access.now(), schedule=schedule.id, by=by))
+    return await access.run(run_id)
+
+
+def _planned(run: Run, schedule: Schedule) -> Planned:
+    first, last = schedule.next_index, min(schedule.ticks, schedule.next_index + NEXT_TICKS)
+    ticks = () if run.terminal else tuple(schedule.at(index) for index in range(first, last))
+    return Planned(run=run.id, title=run.title, schedule=schedule, over=run.terminal or schedule.over, next=ticks)
