@@ -171,6 +171,10 @@ def _gcloud(kind: Kind) -> Command | None:
     return lambda host, port: [gcloud, "--quiet", *kind.gcloud, f"--host-port={host}:{port}"]
 
 
+DOCKER_SOCKET = Path("/var/run/docker.sock")
+"""Where an engine is, unless `DOCKER_HOST` says otherwise. Docker's own client, asked without one, leaves a socket open."""
+
+
 def _sdk_folders() -> list[Path]:
     found = shutil.which("gcloud")
     beside = [Path(found).resolve().parent.parent] if found else []
@@ -179,6 +183,8 @@ def _sdk_folders() -> list[Path]:
 
 
 def _container(kind: Kind) -> Running | None:
+    if not os.environ.get("DOCKER_HOST") and not DOCKER_SOCKET.exists():
+        return None
     try:
         containers: Any = importlib.import_module("testcontainers.core.container")
     except ImportError:

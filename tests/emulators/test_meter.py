@@ -1,0 +1,54 @@
+"""The figures of `shared/docs/scale.md` rest on a meter; it counts what Firestore is really sent."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud.firestore_v1.async_batch import AsyncWriteBatch
+from msgspec.structs import replace
+
+from auteryn.adapters.gcp.store import FirestoreStore
+from auteryn.ports import Services
+from auteryn.testing.scenarios import SCENARIOS
+from auteryn.testing.world import World
+from bench.meter import Meter
+
+
+@pytest.mark.parametrize("name", ["plan", "once"])
+def test_the_meter_counts_the_documents_that_are_written(
+    name: str, tmp_path: Path, project: str, firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
+    written = list[int]()
+    commit: Any = AsyncWriteBatch.commit
+
+    async def counted(batch: Any, *args: Any, **how: Any) -> Any:
+        written.append(len(batch))
+        return await commit(batch, *args, **how)
+
+    monkeypatch.setattr(AsyncWriteBatch, "commit", counted)
+    meter, scenario = Meter(lambda _: timedelta()), SCENARIOS[name]
+    stores = list[Any]()
+
+    def around(services: Services) -> Services:
+        stores.extend([services.store, FirestoreStore.open(project, services.blobs)])
+        return meter.around(replace(services, store=stores[1]))
+
+    async def story() -> None:
+        async with World(
+            tmp_path / "home",
+            model=scenario.model(),
+            tools=scenario.tools,
+            real_time=True,
+            around=around,
+            sweep_every=timedelta(days=1),
+        ) as world:
+            await scenario.play(world)
+        await stores[0].close()
+
+    asyncio.run(story())
+    assert meter.total().writes == sum(written) > 10
