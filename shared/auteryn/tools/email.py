@@ -72,7 +72,7 @@ async def email_send(
     refused = await in_thread(lambda leash: _sent(server, addresses[0], message, recipients, leash))
     told: dict[str, Any] = {
         "sent": True,
-        "message_id": message["Message-ID"],
+        "message_id": str(message["Message-ID"]),
         "to": [one for one in recipients if one not in refused],
     }
     return told | ({"refused": refused} if refused else {})

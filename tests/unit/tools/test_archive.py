@@ -46,6 +46,7 @@ def nothing_was_unpacked(room: Room, *kept: str) -> bool:
     return [one.path for one in room.files.walk()] == list(kept) and not list(tmp.iterdir())
 
 
+@pytest.mark.tool("archive", "happy")
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_packed_is_unpacked_again(room: Room, kind: str) -> None:
     room.put("in/one.txt", "1")
@@ -74,6 +75,7 @@ def test_single_members_and_folders_are_taken(room: Room) -> None:
     assert room.refusal(archive, action="unpack", path="a.zip", members=["none"], dest="z").kind == "not_found"
 
 
+@pytest.mark.tool("archive", "failure")
 @pytest.mark.proves("L14")
 @pytest.mark.parametrize("name", ["../out", "a/../../out", "/abs", "..\\out", "a\nb", ".auteryn/done/x"])
 @pytest.mark.parametrize(
@@ -121,6 +123,7 @@ def test_a_link_in_a_zip_is_denied(room: Room) -> None:
     assert nothing_was_unpacked(room, "a.zip")
 
 
+@pytest.mark.tool("archive", "failure")
 @pytest.mark.proves("L14")
 @pytest.mark.parametrize(("path", "mode"), [("a.zip", ""), ("a.tar.gz", "w:gz"), ("a.tar.xz", "w:xz")])
 def test_a_bomb_is_stopped_long_before_it_is_unpacked(room: Room, path: str, mode: str) -> None:

@@ -12,6 +12,7 @@ from auteryn.tools.calculate import calculate
 from unit.tools.room import Room
 
 
+@pytest.mark.tool("calculate", "happy")
 @pytest.mark.parametrize(
     ("expression", "result"),
     [
@@ -52,6 +53,7 @@ def test_it_calculates(room: Room, expression: str, result: Any) -> None:
         assert room.call(calculate, expression=expression) == {"result": result}
 
 
+@pytest.mark.tool("calculate", "failure")
 @pytest.mark.proves("L14")
 @pytest.mark.parametrize(
     "expression",

@@ -67,6 +67,7 @@ def pixels(png: bytes) -> tuple[int, int, list[bytes]]:
 # ---- kinds ---------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("chart_create", "happy")
 @pytest.mark.proves("P20")
 @pytest.mark.parametrize(
     ("kind", "given", "mark", "count", "named"),
@@ -198,6 +199,7 @@ def test_a_specification_is_drawn_as_it_is(room: Room) -> None:
     assert drawn(room, kind="vega", data=DATA, spec=vega).count('fill="red"') == 3
 
 
+@pytest.mark.tool("chart_create", "failure")
 @pytest.mark.proves("L14")
 @pytest.mark.parametrize(
     "spec",
@@ -229,6 +231,7 @@ def test_the_renderer_itself_loads_nothing_either(room: Room) -> None:
 # ---- what goes wrong -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("chart_create", "failure")
 @pytest.mark.parametrize(
     ("change", "kind", "says"),
     [

@@ -59,6 +59,7 @@ def test_a_judge_asks_for_totals_in_the_way_it_always_does(room: Room) -> None:
     assert profile["row_count"] == 4
 
 
+@pytest.mark.tool("data_query", "happy")
 @pytest.mark.proves("P20")
 def test_a_figure_is_the_one_counted_by_hand(room: Room) -> None:
     draw = random.Random(7)
@@ -246,6 +247,7 @@ def test_rows_that_are_too_long_are_an_error_that_names_the_line(room: Room) -> 
     assert rows(room, "FROM read_csv('long.csv', header = true, ignore_errors = true)") == [[1, 2]]
 
 
+@pytest.mark.tool("data_profile", "failure")
 def test_what_is_no_table_is_refused(room: Room) -> None:
     room.put("image.csv", bytes(range(256)) * 9)
     room.put("notes.md", "# hello")
@@ -261,6 +263,7 @@ def test_what_is_no_table_is_refused(room: Room) -> None:
 # ---- profile -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("data_profile", "happy")
 def test_a_profile_has_the_figures_counted_by_hand(room: Room) -> None:
     room.put("sales.csv", SALES)
     profile = room.call(data_profile, path="sales.csv")
@@ -346,6 +349,7 @@ def test_a_sum_over_text_says_how_to_cast_it(room: Room) -> None:
 # ---- what goes wrong -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("data_query", "failure")
 def test_a_wrong_query_is_told_with_what_there_is(room: Room) -> None:
     room.put("sales.csv", SALES)
     told = room.refusal(data_query, sql="SELECT amont FROM 'sales.csv'")
@@ -387,6 +391,7 @@ ESCAPES = {
 }
 
 
+@pytest.mark.tool("data_query", "failure")
 @pytest.mark.proves("L14")
 @pytest.mark.parametrize("name", ESCAPES)
 def test_sql_gets_out_by_no_way(room: Room, tmp_path: Path, name: str) -> None:
@@ -443,6 +448,7 @@ def test_only_a_file_that_is_there_is_put_in_place_of_its_name() -> None:
 ENDLESS = "SELECT count(*) FROM range(1000000) a, range(1000000) b, range(1000000) c WHERE a.range + b.range + c.range = 7"
 
 
+@pytest.mark.tool("data_query", "failure")
 def test_an_endless_query_ends_with_its_call(room: Room) -> None:
     async def cancel_it() -> bool:
         assert room.context is not None

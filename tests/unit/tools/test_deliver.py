@@ -21,6 +21,7 @@ def published(outcome: Result) -> Artifact:
     return fact.artifact
 
 
+@pytest.mark.tool("artifact_publish", "happy")
 def test_what_is_downloaded_equals_the_hash(room: Room) -> None:
     body = b"# Report\n" * 20_000
     room.put("out/report.md", body)
@@ -45,6 +46,7 @@ def test_a_repeated_publish_is_one_artifact(room: Room) -> None:
     assert [one.title for one in room.run.artifacts] == ["a.csv"]
 
 
+@pytest.mark.tool("artifact_publish", "failure")
 @pytest.mark.proves("L14")
 def test_only_the_runs_own_files_can_be_handed_over(room: Room) -> None:
     (room.files.root / "link").symlink_to("/etc/passwd")

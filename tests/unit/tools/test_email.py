@@ -71,6 +71,7 @@ def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     controller.stop()
 
 
+@pytest.mark.tool("email_send", "happy")
 @pytest.mark.proves("P73")
 def test_a_mail_arrives_as_it_was_written(room: Room, post: Post) -> None:
     room.put("report/prices.csv", "plan,price\nA,9.99\n")
@@ -110,6 +111,7 @@ def test_html_of_a_mail_shows_no_foreign_pictures_and_no_raw_html(room: Room, po
 # ---- what a server says ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("email_send", "failure")
 @pytest.mark.parametrize(
     ("said", "kind"),
     [("451 greylisted", "unavailable"), ("550 no such user", "denied"), ("552 too big", "too_large"), ("530 log in", "auth")],
@@ -131,6 +133,7 @@ def test_one_bad_address_of_two_is_named(room: Room, post: Post) -> None:
     assert told["to"] == ["ann@example.com"] and told["refused"] == {"bob@example.com": "550 unknown"}
 
 
+@pytest.mark.tool("email_send", "failure")
 @pytest.mark.proves("L6")
 def test_an_answer_lost_after_the_message_is_ambiguous_and_is_not_repeated(room: Room, post: Post) -> None:
     post.drop = True

@@ -24,6 +24,7 @@ ATOM = """<?xml version="1.0"?><feed xmlns="http://www.w3.org/2005/Atom"><title>
 XML = {"content-type": "application/rss+xml"}
 
 
+@pytest.mark.tool("feed_read", "happy")
 def test_rss_is_read(surfer: Room, site: FaultServer) -> None:
     site.on("/feed", Reply(RSS.encode("latin-1"), headers=XML))
     told = surfer.call(feed_read, **as_a_judge_calls(feed_read, url=site.url("/feed")))
@@ -42,6 +43,7 @@ def test_rss_is_read(surfer: Room, site: FaultServer) -> None:
     )
 
 
+@pytest.mark.tool("feed_read", "happy")
 def test_atom_is_read_and_relative_addresses_are_made_whole(surfer: Room, site: FaultServer) -> None:
     site.on("/feed", Reply(ATOM, headers={"content-type": "text/plain"}))
     told = surfer.call(feed_read, url=site.url("/feed"))
@@ -73,6 +75,7 @@ def test_a_page_leads_to_its_feed(surfer: Room, site: FaultServer) -> None:
     assert surfer.refusal(feed_read, url=site.url("/none")).kind == "unsupported"
 
 
+@pytest.mark.tool("feed_read", "failure")
 def test_what_is_no_feed_is_told(surfer: Room, site: FaultServer) -> None:
     site.on("/text", Reply("hello", headers={"content-type": "text/plain"}))
     assert surfer.refusal(feed_read, url=site.url("/text")).kind == "unsupported"

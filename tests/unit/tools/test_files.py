@@ -14,6 +14,7 @@ from unit.tools.room import Room
 # ---- file_read
 
 
+@pytest.mark.tool("file_read", "happy")
 def test_a_file_is_read_as_numbered_lines(room: Room) -> None:
     room.put("a.txt", "one\ntwo\nthree\n")
     assert room.call(file_read, path="a.txt") == {"text": "1\tone\n2\ttwo\n3\tthree", "lines": "1-3", "total": 3}
@@ -60,12 +61,14 @@ def test_a_gigabyte_of_nothing_is_refused_at_once(room: Room) -> None:
     assert room.refusal(file_read, path="sparse").kind == "unsupported"
 
 
+@pytest.mark.tool("file_read", "failure")
 @pytest.mark.parametrize("body", [b"%PDF\x00\x01", "text".encode("utf-16")])
 def test_what_is_no_text_points_to_another_tool(room: Room, body: bytes) -> None:
     room.put("a", body)
     assert room.refusal(file_read, path="a").kind == "unsupported"
 
 
+@pytest.mark.tool("file_read", "failure")
 def test_a_missing_file_is_not_found(room: Room) -> None:
     assert room.refusal(file_read, path="a").kind == "not_found"
 
@@ -73,12 +76,14 @@ def test_a_missing_file_is_not_found(room: Room) -> None:
 # ---- file_write
 
 
+@pytest.mark.tool("file_write", "happy")
 def test_a_file_is_written_and_its_hash_told(room: Room) -> None:
     told = room.call(file_write, path="new/a.txt", content="höi")
     assert told["size_bytes"] == 4 and len(told["sha256"]) == 64
     assert room.files.read("new/a.txt") == "höi".encode()
 
 
+@pytest.mark.tool("file_write", "failure")
 def test_create_refuses_to_replace_and_overwrite_does(room: Room) -> None:
     room.put("a.txt", "old")
     assert room.refusal(file_write, path="a.txt", content="new").kind == "conflict"
@@ -100,6 +105,7 @@ def test_two_appends_append_twice(room: Room) -> None:
     assert room.files.read("a.txt") == b"12"
 
 
+@pytest.mark.tool("file_write", "failure")
 def test_too_long_a_text_and_half_a_character_are_refused(room: Room) -> None:
     assert room.refusal(file_write, path="a", content="x" * 2_000_001).kind == "too_large"
     with pytest.raises(Exception, match="surrogate"):
@@ -109,6 +115,7 @@ def test_too_long_a_text_and_half_a_character_are_refused(room: Room) -> None:
 # ---- file_edit
 
 
+@pytest.mark.tool("file_edit", "happy")
 def test_an_exact_piece_is_replaced_and_the_diff_told(room: Room) -> None:
     room.put("a.txt", "one\ntwo\nthree\n")
     told = room.call(file_edit, path="a.txt", old="two", new="2")
@@ -124,6 +131,7 @@ def test_a_repeated_edit_is_one_edit(room: Room) -> None:
     assert room.files.read("a.txt") == b"aaaa"
 
 
+@pytest.mark.tool("file_edit", "failure")
 def test_the_count_must_be_exact(room: Room) -> None:
     room.put("a.txt", "x x x")
     assert "3 times, not 1" in str(room.refusal(file_edit, path="a.txt", old="x", new="y"))
@@ -131,6 +139,7 @@ def test_the_count_must_be_exact(room: Room) -> None:
     assert room.files.read("a.txt") == b"y y y"
 
 
+@pytest.mark.tool("file_edit", "failure")
 def test_what_is_not_there_is_answered_with_the_nearest(room: Room) -> None:
     room.put("a.txt", "def total(items):\n    return sum(items)\n")
     failed = room.refusal(file_edit, path="a.txt", old="def totals(item):", new="x")
@@ -164,6 +173,7 @@ def test_an_edit_is_all_or_nothing(room: Room, before: str, old: str, new: str) 
 # ---- file_find, file_grep
 
 
+@pytest.mark.tool("file_find", "happy")
 @pytest.mark.parametrize(
     ("glob", "paths"),
     [
@@ -184,6 +194,7 @@ def test_globs_find_what_people_expect(room: Room, glob: str, paths: list[str]) 
     assert [one["path"] for one in room.call(file_find, glob=glob)["files"]] == paths
 
 
+@pytest.mark.tool("file_find", "failure")
 def test_a_long_list_is_cut_and_says_so(room: Room) -> None:
     for n in range(12):
         room.put(f"{n:02}.txt", "x")
@@ -191,11 +202,13 @@ def test_a_long_list_is_cut_and_says_so(room: Room) -> None:
     assert found["total"] == 12 and len(found["files"]) == 5 and "first 5" in found["cut"]
 
 
+@pytest.mark.tool("file_find", "failure")
 @pytest.mark.parametrize("glob", ["../*", "/etc/*", "a/../../*"])
 def test_a_glob_does_not_lead_out(room: Room, glob: str) -> None:
     assert room.refusal(file_find, glob=glob).kind == "denied"
 
 
+@pytest.mark.tool("file_grep", "happy")
 def test_hits_are_shown_with_path_line_and_context(room: Room) -> None:
     room.put("a.txt", "one\ntwo\nthree\nfour\n")
     room.put("b.bin", b"two\0")
@@ -210,6 +223,7 @@ def test_more_hits_than_wanted_are_cut_and_say_so(room: Room) -> None:
     assert len(found["hits"]) == 3 and "first 3" in found["cut"]
 
 
+@pytest.mark.tool("file_grep", "failure")
 @pytest.mark.proves("L14")
 def test_a_hostile_expression_takes_no_time(room: Room) -> None:
     """Python's own `re` needs hours for this line: the test would never end."""
@@ -218,6 +232,7 @@ def test_a_hostile_expression_takes_no_time(room: Room) -> None:
     assert room.call(file_find, glob="*a" * 40 + "b")["files"] == []
 
 
+@pytest.mark.tool("file_grep", "failure")
 def test_what_re2_lacks_is_said_plainly(room: Room) -> None:
     for pattern in ("(?<=a)b", r"(a)\1"):
         assert "no lookaround and no backreferences" in str(room.refusal(file_grep, pattern=pattern))
@@ -227,6 +242,7 @@ def test_what_re2_lacks_is_said_plainly(room: Room) -> None:
 # ---- file_move, file_delete
 
 
+@pytest.mark.tool("file_move", "happy")
 def test_files_and_folders_are_moved_and_copied(room: Room) -> None:
     room.put("a/one.txt", "1")
     room.call(file_move, src="a", dst="b/c")
@@ -235,6 +251,7 @@ def test_files_and_folders_are_moved_and_copied(room: Room) -> None:
     assert [one.path for one in room.files.walk()] == ["two.txt", "b/c/one.txt", "d/c/one.txt"]
 
 
+@pytest.mark.tool("file_move", "failure")
 def test_nothing_is_moved_over_something_or_into_itself(room: Room) -> None:
     room.put("a/x", "a")
     room.put("b", "b")
@@ -254,6 +271,7 @@ def test_a_repeated_move_is_one_move(room: Room, copy: bool) -> None:
     assert room.files.exists("a") == copy and room.files.read("b") == b"1"
 
 
+@pytest.mark.tool("file_delete", "happy")
 def test_what_was_deleted_comes_back(room: Room) -> None:
     room.put("a/one.txt", "1")
     told = room.call(file_delete, paths=["a"])
@@ -271,6 +289,7 @@ def test_a_repeated_delete_is_one_delete(room: Room) -> None:
     assert room.files.exists("b")
 
 
+@pytest.mark.tool("file_delete", "failure")
 def test_a_missing_file_keeps_the_others(room: Room) -> None:
     room.put("a", "1")
     assert room.refusal(file_delete, paths=["a", "none"]).kind == "not_found"

@@ -43,6 +43,7 @@ class Orders:
 # ---- reading -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("http_request", "happy")
 def test_reading_gives_status_headers_and_json(surfer: Room, site: FaultServer) -> None:
     site.on("/api", Reply('{"a": ["\u202eb"]}', headers={**JSON, "etag": '"7"', "set-cookie": "a=b", "server": "x"}))
     told = surfer.call(http_request, **as_a_judge_calls(http_request, method="GET", url=site.url("/api?q=1")))
@@ -67,6 +68,7 @@ def test_long_and_strange_bodies_are_cut_and_named(surfer: Room, site: FaultServ
     assert "web_fetch" in surfer.call(http_request, method="GET", url=site.url("/png"))["note"]
 
 
+@pytest.mark.tool("http_request", "failure")
 def test_who_counts_us_is_waited_for(surfer: Room, site: FaultServer) -> None:
     site.on("/x", Reply(status=429, headers={"retry-after": "2"}))
     for method in ("GET", "POST"):
@@ -111,6 +113,7 @@ def test_a_lost_answer_is_asked_for_again_only_where_keys_are_known(surfer: Room
     assert len(orders.taken) == 1
 
 
+@pytest.mark.tool("http_request", "failure")
 @pytest.mark.proves("L6")
 def test_where_keys_are_not_known_a_lost_answer_is_never_repeated(surfer: Room, site: FaultServer) -> None:
     orders = Orders(site, knows_keys=False)

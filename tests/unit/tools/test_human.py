@@ -27,6 +27,7 @@ def opened(outcome: Pause) -> Ask:
 # ---- asking
 
 
+@pytest.mark.tool("ask_approval", "happy")
 @pytest.mark.proves("P60")
 def test_an_approval_is_an_open_question_the_run_waits_for(room: Room) -> None:
     options = ["Yes, proceed", "No, cancel", "Show me the records first"]
@@ -38,6 +39,7 @@ def test_an_approval_is_an_open_question_the_run_waits_for(room: Room) -> None:
     assert room.run.asks == (ask,) and room.run.waits == ()
 
 
+@pytest.mark.tool("ask_input", "happy")
 @pytest.mark.proves("L6")
 def test_a_repeated_question_is_the_same_question(room: Room) -> None:
     for tool in (ask_approval, ask_input):
@@ -56,6 +58,7 @@ def test_silence_is_an_answer_only_if_it_was_said_so(room: Room) -> None:
     assert long.expires_at == room.run.deadline_at
 
 
+@pytest.mark.tool("ask_approval", "failure")
 @pytest.mark.proves("L15")
 @pytest.mark.parametrize(
     ("raw", "told"),
@@ -74,6 +77,7 @@ def test_a_bad_question_is_refused(room: Room, raw: dict[str, Any], told: str) -
     assert failed.kind == "invalid" and told in str(failed)
 
 
+@pytest.mark.tool("ask_input", "failure")
 @pytest.mark.parametrize(
     ("raw", "told"),
     [
@@ -92,11 +96,13 @@ def test_a_bad_input_question_is_refused(room: Room, raw: dict[str, Any], told: 
 # ---- telling
 
 
+@pytest.mark.tool("notify", "happy")
 def test_a_notification_is_a_fact_of_the_run(room: Room) -> None:
     outcome = room.call(notify, message="Half done", level="warning")
     assert outcome.events == (Notified(message="Half done", level="warning"),)
 
 
+@pytest.mark.tool("notify", "failure")
 def test_an_hour_holds_only_so_many_and_the_next_hour_begins_anew(room: Room) -> None:
     for _ in range(NOTIFICATIONS_PER_HOUR):
         room.call(notify, message="news")

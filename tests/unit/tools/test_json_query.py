@@ -10,6 +10,7 @@ from unit.tools.room import Room
 SHOP = '{"items": [{"name": "a", "price": 5}, {"name": "b", "price": 15}]}'
 
 
+@pytest.mark.tool("json_query", "happy")
 @pytest.mark.parametrize(
     ("expression", "result"),
     [
@@ -30,6 +31,7 @@ def test_lines_of_json_are_a_list(room: Room) -> None:
     assert room.call(json_query, source="a.jsonl", expression="[].n") == {"result": [1, 2]}
 
 
+@pytest.mark.tool("json_query", "failure")
 @pytest.mark.parametrize(
     ("source", "expression", "kind"),
     [

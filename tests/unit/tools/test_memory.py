@@ -15,6 +15,7 @@ def texts(room: Room, query: str) -> list[str]:
     return [one["text"] for one in room.call(memory_search, query=query)["memories"]]
 
 
+@pytest.mark.tool("memory_save", "happy")
 def test_a_later_run_of_the_same_owner_remembers(room: Room, as_run: Callable[..., None]) -> None:
     room.call(memory_save, text="Reports go out as PDF", tags=["format"])
     room.call(memory_save, text="The fiscal year starts in April")
@@ -31,6 +32,7 @@ def test_the_same_text_is_kept_once(room: Room) -> None:
     assert len(texts(room, "tables")) == 1
 
 
+@pytest.mark.tool("memory_search", "happy")
 def test_the_best_match_comes_first_and_the_limit_holds(room: Room) -> None:
     for text in ("coffee and tea", "tea", "coffee coffee beans"):
         room.call(memory_save, text=text)
@@ -38,6 +40,7 @@ def test_the_best_match_comes_first_and_the_limit_holds(room: Room) -> None:
     assert len(room.call(memory_search, query="coffee tea", limit=1)["memories"]) == 1
 
 
+@pytest.mark.tool("memory_save", "failure")
 def test_too_much_is_refused(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     assert room.refusal(memory_save, text="x" * 4_001).kind == "too_large"
     monkeypatch.setattr(memory, "MEMORIES", 1)
@@ -45,6 +48,12 @@ def test_too_much_is_refused(room: Room, monkeypatch: pytest.MonkeyPatch) -> Non
     room.call(memory_save, text="one")
     assert room.refusal(memory_save, text="two").kind == "quota"
     assert room.refusal(memory_save, text="x", tags=["t"] * 11).kind == "invalid"
+
+
+@pytest.mark.tool("memory_search", "failure")
+def test_nothing_remembered_is_said_and_a_limit_is_a_limit(room: Room) -> None:
+    assert room.call(memory_search, query="tea") == {"memories": [], "total": 0}
+    assert room.refusal(memory_search, query="tea", limit=51).kind == "invalid"
 
 
 def test_what_is_remembered_counts_as_untrusted() -> None:

@@ -13,6 +13,8 @@ from auteryn.tools.notes import ledger_notes, note_read, note_write
 from unit.tools.room import Room
 
 
+@pytest.mark.tool("note_write", "happy")
+@pytest.mark.tool("note_read", "happy")
 @pytest.mark.proves("P35")
 def test_two_hundred_notes_are_all_there_and_can_be_searched(room: Room) -> None:
     for n in range(200):
@@ -58,6 +60,8 @@ def test_constraints_and_decisions_are_for_the_ledger(room: Room) -> None:
     assert told == [("constraints", "no mails"), ("decisions", "use SQL"), ("decisions", "in English")]
 
 
+@pytest.mark.tool("note_write", "failure")
+@pytest.mark.tool("note_read", "failure")
 def test_what_cannot_be_noted_or_found_is_refused(room: Room) -> None:
     room.call(note_write, section="a", text="x")
     assert room.refusal(note_write, section="a", text="x" * 20_001).kind == "too_large"

@@ -35,6 +35,7 @@ def ended(room: Room, *steps: int) -> None:
     room.commit(Result(output=None, events=(StepsStarted(steps=starts), StepsEnded(steps=ends))))
 
 
+@pytest.mark.tool("plan_create", "happy")
 @pytest.mark.proves("P49", "P52")
 def test_a_plan_is_committed_with_the_wait_for_it(room: Room) -> None:
     outcome = room.call(plan_create, "call_x", goal="Know the market", steps=FIVE)
@@ -58,6 +59,7 @@ def test_steps_may_bring_their_own_ids_in_any_order(room: Room) -> None:
     assert room.run.plan and [step.description for step in room.run.plan.steps] == ["a", "b"]
 
 
+@pytest.mark.tool("plan_create", "failure")
 @pytest.mark.proves("P54", "L15")
 @pytest.mark.parametrize(
     ("steps", "told"),
@@ -99,6 +101,7 @@ def test_a_step_makes_no_plan(room: Room, as_run: Callable[..., None]) -> None:
         assert failed.kind == "denied" and "do the work here" in str(failed)
 
 
+@pytest.mark.tool("plan_update", "happy")
 def test_later_steps_change_and_the_diff_says_how(room: Room) -> None:
     planned(room)
     ended(room, 1)
@@ -133,6 +136,7 @@ def test_an_update_that_leaves_nothing_to_do_is_answered_at_once(room: Room) -> 
     assert isinstance(room.call(plan_update), Result)
 
 
+@pytest.mark.tool("plan_update", "failure")
 @pytest.mark.proves("P54")
 @pytest.mark.parametrize(
     ("change", "told"),

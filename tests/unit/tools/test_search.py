@@ -46,6 +46,7 @@ WANTED = [
 ]
 
 
+@pytest.mark.tool("tool_search", "happy")
 @pytest.mark.parametrize(("phrase", "name"), WANTED, ids=[name + ": " + phrase for phrase, name in WANTED])
 def test_the_right_tool_is_among_the_first_three(room: Room, phrase: str, name: str) -> None:
     found = room.call(tool_search, query=phrase)["tools"]
@@ -66,6 +67,7 @@ def test_each_comes_with_one_line(room: Room) -> None:
     assert about(tool_search) == "Find more tools by what they do."
 
 
+@pytest.mark.tool("tool_search", "failure")
 def test_nonsense_finds_nothing(room: Room) -> None:
     assert room.call(tool_search, query="zxcv qwrt") == {"tools": []}
     assert room.refusal(tool_search, query="").kind == "invalid"

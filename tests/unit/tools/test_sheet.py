@@ -84,6 +84,7 @@ def test_a_judge_makes_a_table_with_a_chart_in_the_way_it_always_does(room: Room
     assert read["rows"] == [["region", "amount"], ["North", 12.5], ["South", 4]]
 
 
+@pytest.mark.tool("sheet_create", "happy")
 @pytest.mark.proves("P20")
 def test_two_readers_see_every_value_that_was_asked(room: Room) -> None:
     rows = [
@@ -378,6 +379,7 @@ def test_a_chart_title_is_never_a_reference(room: Room, title: str, shown: str) 
 # ---- what goes wrong -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("sheet_create", "failure")
 @pytest.mark.parametrize(
     ("change", "kind", "says"),
     [
@@ -462,6 +464,7 @@ def test_a_call_that_is_over_writes_nothing(room: Room) -> None:
 # ---- reading -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("sheet_read", "happy")
 def test_reading_gives_cells_ranges_and_sheets(room: Room) -> None:
     made(
         room, PARTS, {"name": "Zwei", "columns": ["when", "n"], "rows": [["2024-01-05", 1.5], [None, None], ["2024-01-07", 2]]}
@@ -476,6 +479,7 @@ def test_reading_gives_cells_ranges_and_sheets(room: Room) -> None:
     assert (len(cut["rows"]), cut["row_count"], cut["truncated"], cut["range"]) == (2, 4, True, "A1:C2")
 
 
+@pytest.mark.tool("sheet_read", "failure")
 def test_reading_refuses_what_it_cannot_read(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     made(room, PARTS)
     room.put("bad.xlsx", b"PK\x03\x04 not really")

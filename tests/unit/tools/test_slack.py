@@ -103,6 +103,7 @@ def slack(site: FaultServer, surfer: Room, monkeypatch: pytest.MonkeyPatch) -> S
     return Slack(site)
 
 
+@pytest.mark.tool("slack_post", "happy")
 @pytest.mark.proves("P73")
 def test_a_message_is_posted_with_its_files(surfer: Room, slack: Slack) -> None:
     surfer.put("out/report.csv", "a,b\n")
@@ -153,6 +154,7 @@ def test_what_did_not_arrive_is_posted_by_the_repeat(surfer: Room, slack: Slack)
     assert len(slack.posts) == 1
 
 
+@pytest.mark.tool("slack_post", "failure")
 @pytest.mark.proves("L6")
 def test_a_channel_that_cannot_be_read_leaves_it_ambiguous(surfer: Room, slack: Slack) -> None:
     slack.lose["chat.postMessage"] = 1
@@ -174,6 +176,7 @@ def test_only_the_missing_file_is_uploaded_by_a_repeat(surfer: Room, slack: Slac
     assert (len(slack.posts), shared) == (1, ["a.txt", "b.txt"])
 
 
+@pytest.mark.tool("slack_post", "failure")
 @pytest.mark.parametrize(
     ("error", "kind", "retryable"),
     [

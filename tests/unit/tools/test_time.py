@@ -27,6 +27,7 @@ def at(until: str, *, now: datetime = START, zone: str = "UTC") -> datetime:
 # ---- wait
 
 
+@pytest.mark.tool("wait", "happy")
 def test_a_wait_ends_after_its_span_and_holds_nothing(room: Room) -> None:
     outcome = room.call(wait, "call_x", until="6h", reason="prices change")
     assert outcome.wait == UntilTime(at=START + 6 * HOUR, call="call_x", reason="prices change")
@@ -50,6 +51,7 @@ def test_spans_times_and_cron_are_understood(until: str, zone: str, expected: da
     assert at(until, zone=zone) == expected
 
 
+@pytest.mark.tool("wait", "failure")
 @pytest.mark.proves("L15")
 @pytest.mark.parametrize(
     ("until", "zone", "rule"),
@@ -164,6 +166,7 @@ def made(room: Room, call: str = "call_x", **raw: str) -> Schedule:
     return fact.schedule
 
 
+@pytest.mark.tool("schedule", "happy")
 @pytest.mark.proves("P75")
 def test_every_six_hours_for_a_week_is_twenty_eight_ticks_on_the_grid(room: Room) -> None:
     one = made(room)
@@ -188,6 +191,7 @@ def test_what_happens_to_late_and_overlapping_ticks_is_chosen(room: Room) -> Non
     assert (one.overlap, one.catch_up, one.name, one.ticks) == ("queue", "all", "prices", 4)
 
 
+@pytest.mark.tool("schedule", "failure")
 @pytest.mark.parametrize(
     ("raw", "rule"),
     [

@@ -42,6 +42,7 @@ def inside(text: str) -> str:
 # ---- reading -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("web_fetch", "happy")
 @pytest.mark.proves("P76")
 def test_a_pricing_page_is_read_with_every_price(surfer: Room, site: FaultServer) -> None:
     site.on("/pricing", PRICING)
@@ -165,6 +166,7 @@ def test_text_may_be_saved_too(surfer: Room, site: FaultServer) -> None:
 # ---- failures ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.tool("web_fetch", "failure")
 @pytest.mark.parametrize(
     ("status", "headers", "kind", "retryable"),
     [
@@ -202,6 +204,7 @@ def test_a_date_to_come_back_is_understood(surfer: Room, site: FaultServer) -> N
     assert surfer.refusal(web_fetch, url=site.url("/x")).retry_after == timedelta(seconds=30)
 
 
+@pytest.mark.tool("web_fetch", "failure")
 def test_what_the_guard_stops_is_blocked(room: Room, site: FaultServer) -> None:
     assert room.refusal(web_fetch, url=site.url()).kind == "blocked"
     assert room.refusal(web_fetch, url="http://169.254.169.254/").kind == "blocked"
@@ -296,6 +299,7 @@ def a_site(site: FaultServer, pages: int = 200) -> None:
     site.on("/", "<title>Start</title><p>Begin <a href='/p/0'>here</a>")
 
 
+@pytest.mark.tool("web_crawl", "happy")
 def test_a_site_is_read_once_a_page_as_robots_let_us(surfer: Room, site: FaultServer) -> None:
     a_site(site)
     told = surfer.call(web_crawl, **as_a_judge_calls(web_crawl, url=site.url(), max_pages=30, depth=5))
@@ -333,6 +337,7 @@ def test_the_map_of_a_site_is_used(surfer: Room, site: FaultServer) -> None:
     assert site.url("/only?a=1&b=2") in [one["url"] for one in told["pages"]] and "http://other.test/x" not in str(told)
 
 
+@pytest.mark.tool("web_crawl", "failure")
 def test_robots_decide_also_when_they_cannot_be_read(surfer: Room, site: FaultServer) -> None:
     site.on("/", "<title>T</title>")
     assert surfer.call(web_crawl, url=site.url())["pages_read"] == 1  # there is no robots.txt

@@ -57,6 +57,7 @@ def fields(asked: Asked) -> dict[str, Any]:
     return asked.json if asked.body else {name: values[0] for name, values in parse_qs(urlsplit(asked.path).query).items()}
 
 
+@pytest.mark.tool("web_search", "happy")
 def test_every_service_gives_the_same_shape(room: Room, site: FaultServer, service: str) -> None:
     answers(site, service, FOUND[service])
     told = room.call(web_search, **as_a_judge_calls(web_search, query="prices of shops", max_results=5))
@@ -93,6 +94,7 @@ def test_nothing_found_is_no_failure(room: Room, site: FaultServer, service: str
     assert told["results"] == [] and "nothing was found" in told["note"]
 
 
+@pytest.mark.tool("web_search", "failure")
 @pytest.mark.parametrize(
     ("reply", "kind", "retryable"),
     [

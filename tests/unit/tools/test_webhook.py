@@ -55,6 +55,7 @@ def receiver(site: FaultServer, monkeypatch: pytest.MonkeyPatch) -> Receiver:
     return Receiver(site)
 
 
+@pytest.mark.tool("webhook_send", "happy")
 def test_a_signed_message_arrives(room: Room, receiver: Receiver) -> None:
     told = room.call(webhook_send, call="c", **as_a_judge_calls(webhook_send, name="alerts", payload={"preis": "9,99 €"}))
     assert told == {"sent": True, "name": "alerts", "status": 204, "id": key_of(room)}
@@ -81,6 +82,7 @@ def test_a_repeat_after_a_crash_is_one_delivery(room: Room, receiver: Receiver, 
     assert webhook_send.effect == "keyed"
 
 
+@pytest.mark.tool("webhook_send", "failure")
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
