@@ -131,7 +131,7 @@ class Bench(Room):
         self, tool: Tool | str, args: Args, resumed: bool, timeout: timedelta | None, cancel_after: float | None
     ) -> list[AnyEvent]:
         one = self.registry.get(tool) if isinstance(tool, str) else tool
-        allowed = replace(one, permission="auto", decide=None, timeout=timeout or one.timeout)
+        allowed = replace(one, permission="auto", decide=None, judge=None, timeout=timeout or one.timeout)
         mind = self._mind(allowed, args, resumed)
         facts = list[AnyEvent]()
 
@@ -146,6 +146,7 @@ class Bench(Room):
             await asyncio.wait([task], timeout=cancel_after)
             task.cancel()
         await asyncio.gather(task, return_exceptions=cancel_after is not None)
+        await mind.sitting.close()
         return facts
 
     def _mind(self, tool: Tool, args: Args, resumed: bool) -> Mind:
