@@ -16,11 +16,12 @@ from auteryn.agent.speak import consult
 from auteryn.agent.thread import OpenCall
 from auteryn.errors import DiskFull, Retryable, ToolFailed
 from auteryn.plan.scheduler import needs_review, over, running
-from auteryn.policy.gates import ALLOW, ALLOW_FOR_RUN, GATE_OPTIONS, fingerprint, gate
+from auteryn.policy.asking import asked_of, waited_for
+from auteryn.policy.gates import ALLOWING, GATE_OPTIONS, TAINTED_OPTIONS, Gate, fingerprint, gate
 from auteryn.policy.limits import TOOL_RETRIES
 from auteryn.policy.retry import backoff
 from auteryn.schema import event as e
-from auteryn.schema.human import Ask, Subject
+from auteryn.schema.human import Answer, Subject
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, UntilTime
 from auteryn.tools.signature import arguments
@@ -80,24 +81,35 @@ def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
         args = arguments(tool, call.args)
     except ToolFailed as error:
         return [_failed(call, error)]
+    if call.state == "allowed" and call.allowed != _fingerprint(mind, tool, args):
+        return [_failed(call, ToolFailed("denied", CHANGED))]
     if call.state == "proposed":
         judged = tool.judged(args, mind.files)
-        if _must_ask(mind, tool, judged):
-            return _gated(mind, call, tool, args, judged.target)
+        match _verdict(mind, tool, judged):
+            case "ask":
+                return _gated(mind, call, tool, args, judged)
+            case "refuse":
+                return [
+                    _failed(call, ToolFailed("denied", f"a person refused {_named(tool, judged)} for the rest of this run"))
+                ]
+            case "open":
+                pass
     return _Work(call, tool, args)
 
 
-def _must_ask(mind: Mind, tool: Tool, judged: Judged) -> bool:
-    verdict = gate(
+CHANGED = "what this call would do now is not what was allowed; repeat the call to ask again"
+
+
+def _verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
+    return gate(
         judged.permission,
         tool=tool.name,
         target=judged.target,
-        grants=mind.run.grants,
+        run=mind.run,
+        now=mind.now(),
         sends=judged.sends,
         tainted=_tainted(mind),
-        approve=mind.run.options.approve,
     )
-    return verdict == "ask"
 
 
 def _tainted(mind: Mind) -> bool:
@@ -111,19 +123,39 @@ def _tainted(mind: Mind) -> bool:
     return private and any(tool.untrusted or (given and tool.reads_files) for tool in used)
 
 
-def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any], target: str) -> list[e.AnyEvent]:
+def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any], judged: Judged) -> list[e.AnyEvent]:
     """The question before the call, bound to exactly what is shown."""
-    ask = Ask(
+    shown = Subject(
+        tool=tool.name,
+        args=args,
+        sha256=_fingerprint(mind, tool, args),
+        target=judged.target,
+        preview=_preview(mind, tool, args),
+    )
+    ask = asked_of(
+        mind.run,
+        mind.now(),
         id=derived_id("ask", call.id),
-        run=mind.run.id,
         call=call.id,
         kind="gate",
-        message=f"Allow {tool.name}{f' ({target})' if target else ''}?",
-        options=GATE_OPTIONS,
-        subject=Subject(tool=tool.name, args=args, sha256=fingerprint(tool.name, args), target=target),
-        opened_at=mind.now(),
+        message=f"Allow {_named(tool, judged)}?",
+        options=TAINTED_OPTIONS if judged.sends and _tainted(mind) else GATE_OPTIONS,
+        subject=shown,
     )
-    return [e.AskOpened(ask=ask), e.CallSuspended(call=call.id, tool=tool.name, wait=ForPerson(ask=ask.id, call=call.id))]
+    return [e.AskOpened(ask=ask), e.CallSuspended(call=call.id, tool=tool.name, wait=waited_for(ask))]
+
+
+def _named(tool: Tool, judged: Judged) -> str:
+    return f"{tool.name} ({judged.target})" if judged.target else tool.name
+
+
+def _preview(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:
+    return tool.preview(args, mind.files) if tool.preview else ""
+
+
+def _fingerprint(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:
+    """Of what the call would do now: checked where it is made, not where it was asked (L14)."""
+    return fingerprint(tool.name, args, _preview(mind, tool, args))
 
 
 # ---- when a wait is over ----------------------------------------------------------------------------------------
@@ -151,20 +183,24 @@ def _person_said(mind: Mind, call: OpenCall, ask: str) -> list[e.AnyEvent]:
     if answer is None:
         return []
     if ask in mind.thread.gates:
-        if answer.value in (ALLOW, ALLOW_FOR_RUN) and mind.thread.gates[ask] == _shown_now(mind, call):
-            return [e.CallAllowed(call=call.id, sha256=mind.thread.gates[ask], by=answer.by)]
-        return [_failed(call, ToolFailed("denied", f"{answer.by} did not allow this call; do not repeat it"))]
+        return [_gate_said(mind, call, answer)]
     if answer.how == "expired":
         return [_answered(call, {"answer": answer.value, "note": "nobody answered in time"})]
     return [_answered(call, {"answer": answer.value, "by": answer.by})]
 
 
-def _shown_now(mind: Mind, call: OpenCall) -> str:
-    """The fingerprint of what would run: checked where the call is made, not where it was asked."""
+def _gate_said(mind: Mind, call: OpenCall, answer: Answer) -> e.AnyEvent:
+    """Allowed are the very arguments that were shown, or those the person put in their place; nothing else."""
+    if answer.value not in ALLOWING:
+        return _failed(call, ToolFailed("denied", f"{answer.by} did not allow this call; do not repeat it"))
     try:
-        return fingerprint(call.name, arguments(mind.registry.get(call.name), call.args))
-    except ToolFailed:
-        return ""
+        tool = mind.registry.get(call.name)
+        now = _fingerprint(mind, tool, arguments(tool, call.args if answer.args is None else answer.args))
+    except ToolFailed as error:
+        return _failed(call, error)
+    if answer.args is None and now != mind.thread.gates[answer.ask]:
+        return _failed(call, ToolFailed("denied", CHANGED))
+    return e.CallAllowed(call=call.id, sha256=now, by=answer.by, args=answer.args)
 
 
 def _plan_said(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
@@ -175,7 +211,7 @@ def _plan_said(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
     review = needs_review(plan)
     if over(plan):
         return [_answered(call, plan_report(plan))]
-    if review and not running(plan):
+    if (review or mind.run.concluding) and not running(plan):
         return [_answered(call, plan_report(plan))]  # reviewed when the planner has answered it, not before
     return []
 

@@ -40,9 +40,9 @@ async def compacted(mind: Mind) -> Facts:
 
 
 def raised(mind: Mind) -> Facts:
-    """A FAST conversation goes on with another model: as text, since signatures belong to the model that made them."""
+    """A conversation goes on with another model: as text, since signatures belong to the model that made them."""
     said = _transcript(mind.thread.contents[1:])
-    return (e.Compacted(summary=f"(in FAST mode)\n{said[-20_000:]}", keep_from=mind.run.seq + 2, attempts=0),)
+    return (e.Compacted(summary=f"(with another model)\n{said[-20_000:]}", keep_from=mind.run.seq + 2, attempts=0),)
 
 
 def _first_kept(mind: Mind) -> int:
@@ -60,7 +60,7 @@ def _first_kept(mind: Mind) -> int:
 
 
 def _summary_request(mind: Mind, contents: list[Content]) -> ModelRequest:
-    mode = MODES[mind.run.mode]
+    mode = MODES[mind.run.mind]
     transcript = _transcript(contents)
     return ModelRequest(
         role=mode.name,

@@ -59,9 +59,10 @@ async def _verified(mind: Mind) -> tuple[Verdict, ...]:
 
 
 def _children_over(run: Run) -> bool:
-    """Nothing is at work, and nothing will be: past the deadline nothing new starts."""
-    plan_over = run.plan is None or over(run.plan) or (run.over_time and not running(run.plan))
-    return plan_over and all(schedule.over or (run.over_time and not schedule.running) for schedule in run.schedules)
+    """Nothing is at work, and nothing will be: past the deadline, or when told to conclude, nothing new starts."""
+    closing = run.over_time or bool(run.concluding)
+    plan_over = run.plan is None or over(run.plan) or (closing and not running(run.plan))
+    return plan_over and all(schedule.over or (closing and not schedule.running) for schedule in run.schedules)
 
 
 def _unreported(mind: Mind) -> bool:

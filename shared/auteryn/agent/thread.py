@@ -30,6 +30,10 @@ class OpenCall:
     begun: bool = False
     """Its intent was committed: it may have taken effect (L6)."""
     wait: Wait | None = None
+    allowed: str = ""
+    """Hash of what a person has allowed."""
+    changed: bool = False
+    """A person put other arguments in the place of the model's."""
     output: Any = None
     error: str | None = None
 
@@ -82,7 +86,7 @@ class Thread:
     """The question whether to go on, while it is open."""
     share_refused: bool = False
     raised: bool = False
-    """The run went from FAST to DEEP, and its conversation is still the FAST one."""
+    """The run went on with another model, and its conversation is still the old one's."""
     chars: int = 0
     """Of `contents`."""
     compacted: bool = False
@@ -126,7 +130,7 @@ class Thread:
             case e.ModelAnswered():
                 self._answered(event, seq)
             case e.CallAllowed():
-                self.calls[event.call].state, self.calls[event.call].wait = "allowed", None
+                self._allowed(event)
             case e.CallStarted():
                 self.calls[event.call].begun, self.calls[event.call].state = True, "started"
             case e.CallSuspended():
@@ -152,6 +156,8 @@ class Thread:
                 self.review_shown = False
             case e.ModeRaised():
                 self.raised = True
+            case e.BudgetDecided():
+                self.raised = self.raised or (event.how == "fast" and self.started)
             case e.ShareChanged():
                 self.share_refused = event.refused
             case _:
@@ -182,6 +188,12 @@ class Thread:
             for i, q in enumerate(asked)
         }
         self.final = None if asked else text
+
+    def _allowed(self, event: e.CallAllowed) -> None:
+        call = self.calls[event.call]
+        call.state, call.wait, call.allowed = "allowed", None, event.sha256
+        if event.args is not None:
+            call.args, call.changed = event.args, True
 
     def _call_answered(self, event: e.CallAnswered) -> None:
         call = self.calls[event.call]
@@ -257,6 +269,8 @@ def task_parts(task: Input) -> list[dict[str, Any]]:
 
 def _response(call: OpenCall) -> dict[str, Any]:
     body = {"error": call.output} if call.error else {"output": call.output}
+    if call.changed:
+        body["note"] = f"before allowing it, a person changed the arguments to {to_json(call.args).decode()}"
     response: dict[str, Any] = {"name": call.name, "response": body}
     if call.wire_id is not None:
         response["id"] = call.wire_id

@@ -13,11 +13,12 @@ from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, 
 from auteryn.agent.speak import answered, ask_model
 from auteryn.agent.stuck import circling
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
+from auteryn.policy.asking import asked_of, waited_for
+from auteryn.policy.budget import held, near
 from auteryn.policy.limits import CONCLUDE, CUT_OFFS, OUTAGE_WAITS, UNREADABLE_ANSWERS
 from auteryn.policy.modes import MODES
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema import event as e
-from auteryn.schema.human import Ask
 from auteryn.schema.message import Content, Reply, Tokens
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
@@ -38,6 +39,11 @@ async def next_turn(mind: Mind) -> Facts:
         return _question(mind)
     if thread.stuck_ask:
         return _stuck_answer(mind)
+    if facts := near(run, mind.now()):
+        return tuple(facts)
+    if question := held(run):
+        mind.wait_for.append(ForPerson(ask=question, until=next(a.expires_at for a in run.asks if a.id == question)))
+        return ()
     if limit := _limit(mind):
         return await _wrapped_up(mind, limit)
     if run.parent and mind.calls_left < 1:
@@ -100,7 +106,7 @@ async def _spoken(mind: Mind) -> Facts:
 
 def request(mind: Mind, *, notice: str = "", tools: bool = True) -> ModelRequest:
     """The next request: stable prefix, the conversation, and at its end what must be seen fresh."""
-    mode = MODES[mind.run.mode]
+    mode = MODES[mind.run.mind]
     return ModelRequest(
         role=mode.name,
         system=system_prompt(mind.run),
@@ -150,6 +156,8 @@ def _limit(mind: Mind) -> FailReason | None:
         return "timeout"
     if mind.calls_left <= 1 and (not run.parent or mind.thread.share_refused):
         return "llm_call_limit"
+    if run.concluding:
+        return "credit_limit"
     if run.limits.credits is not None and _spent(mind) >= run.limits.credits:
         return "credit_limit"
     return None
@@ -157,7 +165,7 @@ def _limit(mind: Mind) -> FailReason | None:
 
 def _spent(mind: Mind) -> int:
     """Credits used, the next turn's included as far as it can be foreseen: the prompt that will be sent."""
-    model = mind.services.model.model_id(mind.run.mode)
+    model = mind.services.model.model_id(mind.run.mind)
     foreseen = Tokens(prompt=mind.thread.tokens(), output=1_000)
     held = sum(share.credits or 0 for share in mind.run.shares.values())
     return mind.run.usage.credits.total + held + mind.settings.price(model, foreseen, mind.now())
@@ -174,7 +182,7 @@ LIMIT_WORDS: dict[str, str] = {
 async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
     """The last turn, without tools, where a call is left for it; then the end, with what there is."""
     run = mind.run
-    why = LIMIT_WORDS[limit].format(calls=run.limits.llm_calls, credits=(run.limits.credits or 0) // 1000)
+    why = run.concluding or LIMIT_WORDS[limit].format(calls=run.limits.llm_calls, credits=(run.limits.credits or 0) // 1000)
     past = mind.now() >= run.deadline_at + CONCLUDE
     if (
         limit == "timeout"
@@ -232,15 +240,15 @@ def _going_in_circles(mind: Mind, count: int) -> Facts:
     message = f"the agent repeated the same call with the same outcome and did not stop when told ({thread.nudges} times)"
     if not run.options.ask_when_stuck or thread.nudges >= 3:
         return _ended(mind, "stuck", message)
-    ask = Ask(
+    ask = asked_of(
+        run,
+        mind.now(),
         id=derived_id("ask", run.id, "stuck", run.turns),
-        run=run.id,
         kind="stuck",
         message=f"The agent makes no progress: {message}. Stop here, or let it go on?",
         options=(STOP, GO_ON),
-        opened_at=mind.now(),
     )
-    mind.wait_for.append(ForPerson(ask=ask.id))
+    mind.wait_for.append(waited_for(ask))
     return (e.AskOpened(ask=ask),)
 
 
@@ -248,7 +256,7 @@ def _stuck_answer(mind: Mind) -> Facts:
     ask = mind.thread.stuck_ask or ""
     answer = mind.thread.answers.get(ask)
     if answer is None:
-        mind.wait_for.append(ForPerson(ask=ask))
+        mind.wait_for += [waited_for(one) for one in mind.run.asks if one.id == ask]
         return ()
     if answer.value == GO_ON:
         return (e.Told(text=f"{answer.by} was asked and says: go on, but not in the same way.", why="nudge", by=answer.by),)
@@ -261,7 +269,5 @@ def _question(mind: Mind) -> Facts:
         if answer.how == "expired" and answer.value is None:
             return (e.RunFailed(reason="timeout", message="nobody answered in time"),)
         return (e.RunCompleted(result=str(answer.value)),)
-    mind.wait_for += [
-        ForPerson(ask=ask.id, until=None if ask.on_timeout == "wait" else ask.expires_at) for ask in mind.run.asks
-    ]
+    mind.wait_for += [waited_for(ask) for ask in mind.run.asks]
     return ()

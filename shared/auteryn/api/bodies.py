@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from auteryn.schema.human import InputType
+from auteryn.schema.human import InputType, OnTimeout, People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import Record
-from auteryn.schema.run import FileCheck, ModeName, Status
+from auteryn.schema.run import AtBudget, Channel, FileCheck, ModeName, Status
 from auteryn.service.listing import Wanted
 from auteryn.service.logs import Level
 from auteryn.service.new import Budget, NewRun
@@ -42,6 +43,12 @@ class NewRunBody(Record):
     deliverables: tuple[str | FileCheck, ...] = ()
     """Files that must be there before the run counts as completed."""
     approve: Literal["ask", "auto"] = "ask"
+    people: People = People()
+    """Who is asked on behalf of the run, and what silence means."""
+    notify: tuple[Channel, ...] = ()
+    """Who hears of it: on start, daily, when a person is asked, when it is done or has failed."""
+    at_budget: AtBudget = "go_on"
+    """What happens when four fifths of `budget.credits` are spent."""
     title: str = ""
     labels: dict[str, str] = {}
 
@@ -66,7 +73,11 @@ class AnswerBody(Record):
     value: Any
     """An option word for word, or what the question's type asks for."""
     remember: bool = False
-    """For a gate that was opened: allow the same tool and target for the rest of the run."""
+    """For a gate: the same answer for this tool and target for the rest of the run."""
+    until: datetime | None = None
+    """With `remember`: when a permission ends before the run does."""
+    args: dict[str, Any] | None = None
+    """For a gate that is opened: run the call with these arguments instead of those that were shown."""
 
 
 class AskBody(Record):
@@ -79,6 +90,18 @@ class AskBody(Record):
     validation: str | None = None
     json_schema: dict[str, Any] | None = None
     context: str = ""
+    timeout: str | None = None
+    """Such as `24h`; left out: as long as the question lives."""
+    on_timeout: OnTimeout = "deny"
+    default: str | None = None
+    approvers: tuple[str, ...] = ()
+    """Who may answer: names or addresses; empty: whoever may steer the owner's runs."""
+    escalate_to: tuple[str, ...] = ()
+    """Whose turn comes next, one after the other, each time that `timeout` has passed."""
+    quorum: Annotated[int, Meta(ge=1, le=20)] = 1
+    """How many different people must say the same."""
+    notify: tuple[Channel, ...] = ()
+    """Who hears that it is open."""
     max_duration: str = "1w"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import RedirectResponse, Response
 
 from auteryn.api import bodies as b
@@ -28,24 +30,15 @@ async def list_run_asks(call: Call[b.AsksQuery, None]) -> v.Asks:
 async def create_ask(call: Call[b.Empty, b.AskBody]) -> Reply:
     """Ask a person: a run without a model, that ends with the answer."""
     await check_room(call.engine, call.desk, call.quota)
-    body = call.body
-    run = await call.desk.ask(
-        body.message,
-        kind=body.kind,
-        options=body.options,
-        input_type=body.input_type,
-        validation=body.validation,
-        json_schema=body.json_schema,
-        context=body.context,
-        max_duration=body.max_duration,
-        key=call.idempotency_key,
-    )
+    fields: dict[str, Any] = {name: getattr(call.body, name) for name in call.body.__struct_fields__}
+    run = await call.desk.ask(**fields, key=call.idempotency_key)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
 
 
 async def answer_ask(call: Call[b.Empty, b.AnswerBody]) -> Answer:
     """Answer a question. The first answer counts; the others are told who gave it."""
-    return await call.desk.answer(call.path["ask"], call.body.value, call.caller.name, call.body.remember)
+    said, by = call.body, call.caller.name
+    return await call.desk.answer(call.path["ask"], said.value, by, said.remember, until=said.until, args=said.args)
 
 
 async def get_answer(call: Call[b.Empty, None]) -> Answer:

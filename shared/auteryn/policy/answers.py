@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import math
 import re
-from datetime import date
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any, assert_never, cast, get_args
 from urllib.parse import urlsplit
 
 from auteryn.errors import Invalid
 from auteryn.policy.answer_schema import check_schema, compiled, matches
-from auteryn.policy.gates import ALLOW_FOR_RUN
-from auteryn.schema.human import Ask, InputType
+from auteryn.policy.durations import shown
+from auteryn.policy.gates import ALLOW_FOR_RUN, DENY_FOR_RUN
+from auteryn.schema.human import Ask, InputType, OnTimeout, People
 
 LONGEST_ANSWER = 20_000
 """Characters; a longer text is a file."""
 MOST_OPTIONS = 50
+MOST_APPROVERS = 20
+LEAST_REMINDER = timedelta(minutes=5)
 
 _EMAIL = re.compile(r"[^@\s]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 _NAMED_RULES = ("email", "url", "number", "date")
@@ -55,11 +59,29 @@ def check_question(ask: Ask) -> None:
         _check_rule(ask.validation)
     if ask.json_schema is not None:
         check_schema(ask.json_schema)
+    _check_approvers(ask.approvers, ask.escalate_to, ask.quorum)
+    _check_silence(ask.on_timeout, ask.timeout, ask.escalate_to)
+    if ask.on_timeout == "default":
+        if ask.default is None:
+            raise Invalid("default", None, "must be given when on_timeout is 'default'")
+        checked(ask, ask.default)
 
 
 def remembers(ask: Ask, value: Any) -> bool:
-    """Whether this answer to a gate opens it for the rest of the run."""
-    return ask.kind == "gate" and value == ALLOW_FOR_RUN
+    """Whether this answer to a gate holds for the rest of the run."""
+    return ask.kind == "gate" and value in (ALLOW_FOR_RUN, DENY_FOR_RUN)
+
+
+def check_people(people: People) -> None:
+    """Raises `Invalid` for approvers who are none, and for a silence that cannot mean what it should."""
+    _check_approvers(people.approvers, people.escalate_to, people.quorum, "people.")
+    if people.on_timeout == "default":
+        raise Invalid(
+            "people.on_timeout", "default", "is for questions that name a default; 'wait', 'deny', 'halt', 'escalate'"
+        )
+    _check_silence(people.on_timeout, people.timeout, people.escalate_to, "people.")
+    if people.remind_every < LEAST_REMINDER:
+        raise Invalid("people.remind_every", str(people.remind_every), f"must be at least {shown(LEAST_REMINDER)}")
 
 
 # ---- the kinds of answers ------------------------------------------------------------------------------------
@@ -165,6 +187,32 @@ def _check_options(ask: Ask) -> None:
             raise Invalid("options", option, "stands there twice")
     if ask.default is not None and ask.options and ask.default not in ask.options:
         raise Invalid("default", ask.default, f"is none of the options: {', '.join(map(repr, ask.options))}")
+
+
+def _check_approvers(approvers: Sequence[Any], escalate_to: Sequence[Any], quorum: int, of: str = "") -> None:
+    for field, names in (("approvers", approvers), ("escalate_to", escalate_to)):
+        if len(names) > MOST_APPROVERS:
+            raise Invalid(f"{of}{field}", len(names), f"are more than {MOST_APPROVERS}")
+        for name in names:
+            if not isinstance(name, str) or not name.strip() or len(name) > 200:
+                raise Invalid(f"{of}{field}", name, "must be a name or address; * stands for any part of it")
+    fixed = bool(approvers) and not any("*" in name for name in approvers)
+    most = len(set(approvers)) if fixed else MOST_APPROVERS
+    if not 1 <= quorum <= most:
+        raise Invalid(f"{of}quorum", quorum, f"must be 1 to {most}, as many as there are approvers")
+
+
+def _check_silence(on_timeout: str, timeout: timedelta | None, escalate_to: Sequence[str], of: str = "") -> None:
+    if on_timeout not in get_args(OnTimeout):
+        raise Invalid(f"{of}on_timeout", on_timeout, f"is none of {', '.join(get_args(OnTimeout))}")
+    if timeout is not None and timeout <= timedelta():
+        raise Invalid(f"{of}timeout", str(timeout), "must be longer than nothing")
+    if on_timeout != "wait" and timeout is None:
+        raise Invalid(f"{of}timeout", None, f"must be given when on_timeout is {on_timeout!r}")
+    if (on_timeout == "escalate") != bool(escalate_to):
+        raise Invalid(
+            f"{of}escalate_to", list(escalate_to), "must name who is next when on_timeout is 'escalate', and only then"
+        )
 
 
 def _check_rule(rule: str) -> None:

@@ -3,33 +3,58 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
+from fnmatch import fnmatchcase
 from typing import Any, Literal
 
+from auteryn.schema.human import Ask
 from auteryn.schema.record import canonical_json
+from auteryn.schema.run import Run
 
-Gate = Literal["open", "ask"]
+Gate = Literal["open", "ask", "refuse"]
 
 ALLOW = "Allow"
 ALLOW_FOR_RUN = "Allow for the rest of this run"
 DENY = "Deny"
-GATE_OPTIONS = (ALLOW, ALLOW_FOR_RUN, DENY)
+DENY_FOR_RUN = "Deny for the rest of this run"
+GATE_OPTIONS = (ALLOW, ALLOW_FOR_RUN, DENY, DENY_FOR_RUN)
+TAINTED_OPTIONS = (ALLOW, DENY, DENY_FOR_RUN)
+"""Where a permission would not be remembered, none is offered."""
+ALLOWING = (ALLOW, ALLOW_FOR_RUN)
 
 
-def fingerprint(tool: str, args: dict[str, Any]) -> str:
-    """What an approval binds to: exactly this tool with exactly these arguments."""
-    return hashlib.sha256(canonical_json([tool, args])).hexdigest()
+def fingerprint(tool: str, args: dict[str, Any], preview: str = "") -> str:
+    """What an approval binds to: exactly this tool with exactly these arguments, doing exactly what was foreseen."""
+    return hashlib.sha256(canonical_json([tool, args, preview] if preview else [tool, args])).hexdigest()
 
 
-def gate(permission: str, *, tool: str, target: str, grants: tuple[str, ...], sends: bool, tainted: bool, approve: str) -> Gate:
+def gate(permission: str, *, tool: str, target: str, run: Run, now: datetime, sends: bool, tainted: bool) -> Gate:
     """Whether a person must allow this call.
 
-    `ask` always asks; `ask1` once per run, tool and target; `auto` only where a run that has read untrusted text could carry
-    something out. An owner who chose `approve="auto"` opens gates beforehand, except the tainted ones.
+    `ask` and `ask1` ask, until a person has allowed or refused this tool and target for the rest of the run; `auto` asks only
+    where a run that has read untrusted text could carry something out. An owner who chose `approve="auto"` opens gates
+    beforehand, except the tainted ones.
     """
+    pair = f"{tool} {target}"
+    if pair in run.refusals:
+        return "refuse"
     if sends and tainted:
         return "ask"
-    if permission == "auto" or approve == "auto":
+    if permission == "auto" or run.options.approve == "auto":
         return "open"
-    if permission == "ask1" and f"{tool} {target}" in grants:
+    ends = run.grant_ends.get(pair)
+    if pair in run.grants and (ends is None or now < ends):
         return "open"
     return "ask"
+
+
+def may_answer(ask: Ask, by: str) -> bool:
+    """Whether it is this person's turn: one of the approvers, by name or address, if any are named."""
+    return not ask.approvers or any(fnmatchcase(by.lower(), pattern.lower()) for pattern in ask.approvers)
+
+
+def decided(ask: Ask, value: Any) -> bool:
+    """Whether one more person who says `value` settles it: enough agree, or somebody refuses the call."""
+    if ask.kind == "gate" and value not in ALLOWING:
+        return True
+    return 1 + sum(vote.value == value for vote in ask.votes) >= ask.quorum

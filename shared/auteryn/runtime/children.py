@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from auteryn.agent.prompt import step_context
 from auteryn.plan.graph import changes
 from auteryn.plan.scheduler import blocked, ready, skip_blocked
+from auteryn.policy.budget import held, near
 from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
@@ -36,6 +37,10 @@ def born(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:
 def advance(run: Run, task: Input, now: datetime) -> Births:
     """Everything that may start now: ready steps (blocked ones are skipped first) and due ticks; both may be empty."""
     events, children = list[e.AnyEvent](), list[Newborn]()
+    if facts := near(run, now):
+        return tuple(facts), ()
+    if held(run) or run.concluding:
+        return (), ()
     if run.plan and run.status != "paused":
         if blocked(run.plan):
             plan = skip_blocked(run.plan)
@@ -138,7 +143,10 @@ def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: d
             auto_retry=options.auto_retry,
             approve=options.approve,
             ask_when_stuck=options.ask_when_stuck,
+            people=options.people,
+            notify=tuple(replace(one, on=("waiting",)) for one in options.notify if "waiting" in one.on),
         ),
+        thrifty=run.thrifty,
         parent=parent,
         used_tools=run.used_tools,
         reserved_calls=min(share.llm_calls, RESERVE_CHUNK),

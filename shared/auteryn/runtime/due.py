@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from auteryn.policy.asking import next_notice
 from auteryn.policy.limits import last_moment
 from auteryn.ports.store import Lease
 from auteryn.schema.fold import time_of
@@ -52,4 +53,6 @@ def wake_at(run: Run) -> datetime | None:
     moments = [moment for wait in run.waits if (moment := time_of(wait))]
     moments += [ask.expires_at for ask in run.asks if ask.expires_at and ask.on_timeout != "wait"]
     moments += [s.at(s.next_index) for s in run.schedules if s.next_index < s.ticks and not s.running]
+    if notice := next_notice(run):
+        moments.append(notice)
     return min([*moments, end if run.over_time else run.deadline_at])

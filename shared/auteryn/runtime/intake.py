@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
+from msgspec.structs import replace
+
 from auteryn.agent.prompt import DEADLINE
 from auteryn.agent.thread import Thread
+from auteryn.policy.asking import notices, silence, silent
+from auteryn.policy.budget import BUDGET_WORDS
+from auteryn.policy.gates import decided
 from auteryn.runtime.children import fair_share
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
@@ -29,11 +34,14 @@ class Intake:
     halted: e.RunFailed | None = None
     closed: set[str] = field(default_factory=set[str])
     """Calls that got their answer, or their person's answer, in this very batch."""
+    answered: set[str] = field(default_factory=set[str])
+    """Questions that got theirs."""
 
 
 def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: datetime) -> Intake:
     """Read the whole inbox at once: a hundred steps that ended together are one fact and one commit."""
     out, ends, paused = Intake(), list[e.StepEnd](), run.status == "paused"
+    out.events += escalated(run, now)
     for message in messages:
         out.consumed.append(message.id)
         match message:
@@ -55,6 +63,8 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                 out.sends += _to_children(run, "resume", message, now)
             case m.Answered():
                 _answer(run, message.answer, out)
+            case m.Voted():
+                _vote(run, message.answer, out)
             case m.StepEnded():
                 out.events += _child_ended(run, message, ends)
             case m.ShareAsked():
@@ -77,6 +87,7 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                 pass
             case _:
                 assert_never(message)
+    out.events += notices(run, now) if not paused else []
     if ends:
         out.events.append(e.StepsEnded(steps=tuple(ends)))
     if now >= run.deadline_at and not run.over_time and not out.cancel:
@@ -86,13 +97,14 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
 
 def expired(run: Run, now: datetime) -> list[m.Answered]:
     """Answers by silence for the asks whose time is over. They compete with a person's answer for one message id."""
-    out = list[m.Answered]()
-    for ask in run.asks:
-        if ask.expires_at and ask.expires_at <= now and ask.on_timeout != "wait":
-            value = ask.default if ask.on_timeout == "default" else "halt" if ask.on_timeout == "halt" else None
-            answer = Answer(ask=ask.id, value=value, by="nobody", at=now, how="expired")
-            out.append(m.Answered(id=m.answer_message_id(ask.id), sent_at=now, answer=answer))
-    return out
+    found = (silence(ask, now, run.deadline_at) for ask in run.asks if silent(ask, now))
+    return [m.Answered(id=m.answer_message_id(one.ask), sent_at=now, answer=one) for one in found if isinstance(one, Answer)]
+
+
+def escalated(run: Run, now: datetime) -> list[e.AskEscalated]:
+    """The questions whose next approver's turn it is."""
+    found = (silence(ask, now, run.deadline_at) for ask in run.asks if silent(ask, now))
+    return [one for one in found if isinstance(one, e.AskEscalated)]
 
 
 def _interrupted(thread: Thread, out: Intake, why: str, now: datetime) -> list[e.AnyEvent]:
@@ -110,14 +122,34 @@ def _interrupted(thread: Thread, out: Intake, why: str, now: datetime) -> list[e
 
 
 def _answer(run: Run, answer: Answer, out: Intake) -> None:
+    """The one answer. After a cancel nothing is answered any more: whoever came later is told so."""
     ask = next((ask for ask in run.asks if ask.id == answer.ask), None)
-    if ask is None or ask.call in out.closed:
+    if ask is None or out.cancel or ask.id in out.answered or ask.call in out.closed:
         return
     out.events.append(e.AskAnswered(answer=answer))
+    out.answered.add(ask.id)
     if ask.call:
         out.closed.add(ask.call)
+    if ask.kind == "budget":
+        out.events.append(e.BudgetDecided(how=BUDGET_WORDS.get(str(answer.value), "stop"), by=answer.by))
     if answer.how == "expired" and ask.on_timeout == "halt":
         out.halted = e.RunFailed(reason="halted", message=f"nobody answered {ask.message!r} in time")
+
+
+def _vote(run: Run, vote: Answer, out: Intake) -> None:
+    """One of several. Each counts once; the one that makes the quorum is the answer, in the name of all who said the same."""
+    ask = next((ask for ask in run.asks if ask.id == vote.ask), None)
+    if ask is None or out.cancel or ask.id in out.answered:
+        return
+    cast = tuple(one.answer for one in out.events if isinstance(one, e.AskVoted) and one.answer.ask == ask.id)
+    ask = replace(ask, votes=(*ask.votes, *cast))
+    if any(one.by == vote.by for one in ask.votes):
+        return
+    if not decided(ask, vote.value):
+        out.events.append(e.AskVoted(answer=vote))
+        return
+    agreed = [one.by for one in ask.votes if one.value == vote.value]
+    _answer(run, replace(vote, by=", ".join([*agreed, vote.by])), out)
 
 
 def _child_ended(run: Run, message: m.StepEnded, ends: list[e.StepEnd]) -> list[e.AnyEvent]:

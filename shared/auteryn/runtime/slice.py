@@ -191,7 +191,8 @@ class Slice:
     async def _cancel(self, intake: Intake) -> None:
         assert intake.cancel is not None
         fact = cancelled(self.run, self.mind.thread, self.mind.registry, intake.cancel.by, self._active_ms())
-        await self._commit((fact,), consumed=tuple(intake.consumed), leave=True)
+        answers = tuple(event for event in intake.events if isinstance(event, e.AskAnswered))  # what came before the cancel
+        await self._commit((*answers, fact), consumed=tuple(intake.consumed), leave=True)
 
     async def _advance(self) -> None:
         """Create the runs of everything that may start now; one commit for as many as fit into one."""

@@ -13,7 +13,7 @@ from auteryn.schema.human import Answer, Ask
 from auteryn.schema.message import Content, Tokens
 from auteryn.schema.plan import Plan, StepChange
 from auteryn.schema.record import Record
-from auteryn.schema.run import Artifact, FailReason, Input, Queued, Run, Schedule, Share, Usage, Verdict, Wait
+from auteryn.schema.run import Artifact, AtBudget, FailReason, Input, Queued, Run, Schedule, Share, Usage, Verdict, Wait
 
 
 class Event(Record, tag_field="kind"):
@@ -209,6 +209,8 @@ class CallAllowed(Event, tag="call_allowed"):
     call: str
     sha256: str
     by: str
+    args: dict[str, Any] | None = None
+    """What runs instead of the arguments the model gave, if the person changed them."""
 
 
 # ---- people --------------------------------------------------------------------------------------------------
@@ -220,6 +222,49 @@ class AskOpened(Event, tag="ask_opened"):
 
 class AskAnswered(Event, tag="ask_answered"):
     answer: Answer
+
+
+class AskVoted(Event, tag="ask_voted"):
+    """One of several who must agree has said so."""
+
+    answer: Answer
+
+
+class AskEscalated(Event, tag="ask_escalated"):
+    """Nobody answered in time: it is the turn of others."""
+
+    ask: str
+    approvers: tuple[str, ...]
+    expires_at: datetime | None
+
+
+class AskReminded(Event, tag="ask_reminded"):
+    """Those who are notified are told again that a question is open."""
+
+    ask: str
+    count: int
+
+
+class Digested(Event, tag="digested"):
+    """The digest of the run's n-th day: on the grid of 24 hours from its creation, each at most once."""
+
+    day: int
+
+
+class BudgetReached(Event, tag="budget_reached"):
+    """Most of the credits are spent; `policy` says what follows."""
+
+    spent: int
+    """Thousandths of a credit, those promised to children included."""
+    limit: int
+    policy: AtBudget
+
+
+class BudgetDecided(Event, tag="budget_decided"):
+    """What a person, or the policy, made of a budget that is nearly spent."""
+
+    how: Literal["go_on", "fast", "stop"]
+    by: str
 
 
 class Notified(Event, tag="notified"):
@@ -368,6 +413,12 @@ AnyEvent = (
     | CallAllowed
     | AskOpened
     | AskAnswered
+    | AskVoted
+    | AskEscalated
+    | AskReminded
+    | Digested
+    | BudgetReached
+    | BudgetDecided
     | Notified
     | PlanCreated
     | PlanRevised

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from auteryn.errors import Corrupt, WrongState
 from auteryn.schema import event as e
+from auteryn.schema.human import Answer, Ask
 from auteryn.schema.message import Tokens
 from auteryn.schema.plan import DROPPED, RESULT_SHOWN, Plan
 from auteryn.schema.run import (
@@ -73,7 +74,19 @@ def add_usage(a: Usage, b: Usage) -> Usage:
             storage=a.credits.storage + b.credits.storage,
         ),
         active_ms=a.active_ms + b.active_ms,
+        waived=a.waived + b.waived,
     )
+
+
+OUR_FAULT = frozenset({"poison", "corrupt"})
+"""Reasons of failing that are the platform's, not the task's: what such a run has cost is not charged."""
+
+REFUSED = "Deny"
+"""How every answer to a gate begins that refuses the call."""
+
+
+def waived(usage: Usage) -> Usage:
+    return replace(usage, credits=Credits(), waived=usage.waived + usage.credits.total)
 
 
 @dataclass(slots=True)
@@ -126,6 +139,8 @@ class _Draft:
             case e.RunFailed():
                 self.end("failed", event.active_ms)
                 put["failure"] = Failure(reason=event.reason, message=event.message)
+                if event.reason in OUR_FAULT:
+                    put["usage"] = waived(self.now("usage"))
                 put["result"], put["verdicts"] = event.partial, event.verdicts
             case e.RunCancelled():
                 self.end("cancelled", event.active_ms)
@@ -152,6 +167,20 @@ class _Draft:
                 put["asks"] = (*self.now("asks"), event.ask)
             case e.AskAnswered():
                 self.answered(event)
+            case e.AskVoted():
+                self.ask(event.answer.ask, lambda ask: replace(ask, votes=(*ask.votes, event.answer)))
+            case e.AskEscalated():
+                self.escalated(event)
+            case e.AskReminded():
+                self.ask(event.ask, lambda ask: replace(ask, reminded=event.count))
+            case e.Digested():
+                put["digests"] = event.day
+            case e.BudgetReached():
+                put["budget_near"] = True
+            case e.BudgetDecided():
+                put["thrifty"] = self.now("thrifty") or event.how == "fast"
+                if event.how == "stop":
+                    put["concluding"] = f"most of the budget is spent, and it was decided to stop ({event.by})"
             case e.PlanCreated():
                 put["plan"] = event.plan
             case e.PlanRevised():
@@ -234,7 +263,29 @@ class _Draft:
         self.fields["asks"] = tuple(a for a in self.now("asks") if a.id != event.answer.ask)
         self.waits(lambda wait: not (isinstance(wait, ForPerson) and wait.ask == event.answer.ask))
         if ask and ask.subject and event.answer.remember and event.answer.how == "answered":
-            self.fields["grants"] = (*self.now("grants"), f"{ask.subject.tool} {ask.subject.target}")
+            self.remembered(f"{ask.subject.tool} {ask.subject.target}", event.answer)
+
+    def remembered(self, pair: str, answer: Answer) -> None:
+        """The same answer for this tool and target from now on; the newest word counts."""
+        refused = str(answer.value).startswith(REFUSED)
+        self.fields["grants"] = tuple(p for p in self.now("grants") if p != pair) + (() if refused else (pair,))
+        self.fields["refusals"] = tuple(p for p in self.now("refusals") if p != pair) + ((pair,) if refused else ())
+        ends = {p: at for p, at in self.now("grant_ends").items() if p != pair}
+        self.fields["grant_ends"] = {**ends, pair: answer.until} if answer.until and not refused else ends
+
+    def ask(self, ask_id: str, change: Callable[[Ask], Ask]) -> None:
+        self.fields["asks"] = tuple(change(ask) if ask.id == ask_id else ask for ask in self.now("asks"))
+
+    def escalated(self, event: e.AskEscalated) -> None:
+        def change(ask: Ask) -> Ask:
+            rest = ask.escalate_to[1:]
+            return replace(ask, approvers=event.approvers, escalate_to=rest, expires_at=event.expires_at, votes=())
+
+        self.ask(event.ask, change)
+        self.fields["waits"] = tuple(
+            replace(wait, until=event.expires_at) if isinstance(wait, ForPerson) and wait.ask == event.ask else wait
+            for wait in self.now("waits")
+        )
 
     def steps(self, changes: dict[int, dict[str, Any]]) -> None:
         plan: Plan = self.now("plan")

@@ -43,6 +43,12 @@ class Answered(Message, tag="answered"):
     answer: Answer
 
 
+class Voted(Message, tag="voted"):
+    """One person's word on a question that needs several. Its id is made of question, round and person: each has one vote."""
+
+    answer: Answer
+
+
 class StepEnded(Message, tag="step_ended"):
     """From a child's last commit. `of` is the plan or schedule it belongs to."""
 
@@ -84,7 +90,18 @@ class Poke(Message, tag="poke"):
 
 
 AnyMessage = (
-    UserMessage | Cancel | Pause | Resume | Answered | StepEnded | ShareAsked | ShareGiven | RetryStep | EndSchedule | Poke
+    UserMessage
+    | Cancel
+    | Pause
+    | Resume
+    | Answered
+    | StepEnded
+    | ShareAsked
+    | ShareGiven
+    | RetryStep
+    | EndSchedule
+    | Voted
+    | Poke
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from auteryn.schema.human import Ask
+from auteryn.schema.human import Ask, People
 from auteryn.schema.message import Tokens
 from auteryn.schema.plan import Plan
 from auteryn.schema.record import Record
@@ -111,6 +111,22 @@ class Verdict(Record):
     detail: str = ""
 
 
+Occasion = Literal["start", "daily", "waiting", "done", "failed"]
+"""When somebody is told: it begins; once every 24 hours; a person is asked; it has completed; it has failed or was stopped."""
+
+AtBudget = Literal["go_on", "ask", "fast", "stop"]
+"""Go on to the cap; ask a person; go on with the FAST model; conclude with what there is."""
+
+
+class Channel(Record):
+    """One way to tell one person or program."""
+
+    kind: Literal["webhook", "email", "slack"]
+    to: str
+    """Name of a webhook or an https address; a mail address; a Slack channel."""
+    on: tuple[Occasion, ...] = ("start", "daily", "waiting", "done", "failed")
+
+
 class Options(Record):
     """What the owner chose at the start."""
 
@@ -121,6 +137,11 @@ class Options(Record):
     """`auto`: gates open by themselves, and the journal says so."""
     ask_when_stuck: bool = True
     """Before a run that makes no progress is stopped, a person is asked."""
+    people: People = People()
+    notify: tuple[Channel, ...] = ()
+    """Who hears of it, and how."""
+    at_budget: AtBudget = "go_on"
+    """What happens when `BUDGET_NEAR` of the credits are spent."""
 
 
 class Limits(Record):
@@ -152,6 +173,8 @@ class Usage(Record):
     credits: Credits = Credits()
     active_ms: int = 0
     """Time in slices; waiting is free."""
+    waived: int = 0
+    """Thousandths of a credit that are not charged: the platform's own fault made them useless."""
 
 
 class Artifact(Record):
@@ -250,6 +273,10 @@ class Run(Record):
     artifacts: tuple[Artifact, ...] = ()
     grants: tuple[str, ...] = ()
     """`tool target` pairs a person allowed for the rest of this run."""
+    grant_ends: dict[str, datetime] = {}
+    """When a grant ends before the run does."""
+    refusals: tuple[str, ...] = ()
+    """`tool target` pairs a person refused for the rest of this run."""
     used_tools: tuple[str, ...] = ()
     """Tools that have answered in this run, in its steps, or before it in its parent: whether it has read untrusted text."""
     usage: Usage = Usage()
@@ -257,6 +284,14 @@ class Run(Record):
     """Model calls that may be made without another commit, counted from the first."""
     over_time: bool = False
     """The deadline has passed and the run was told to conclude."""
+    digests: int = 0
+    """Days of its life whose digest was sent."""
+    budget_near: bool = False
+    """`BUDGET_NEAR` of the credits were spent, and what was chosen for it has been set off."""
+    thrifty: bool = False
+    """It goes on with the FAST model to make its budget last."""
+    concluding: str = ""
+    """Why it was told to conclude with what it has, if it was."""
     result: str | None = None
     verdicts: tuple[Verdict, ...] = ()
     failure: Failure | None = None
@@ -281,6 +316,11 @@ class Run(Record):
     def root(self) -> str:
         """The top of the tree this run belongs to; its files and notes are shared by the whole tree."""
         return self.parent.root if self.parent else self.id
+
+    @property
+    def mind(self) -> ModeName:
+        """Whose model thinks: the mode's, or the FAST one's to make the budget last."""
+        return "fast" if self.thrifty else self.mode
 
     @property
     def outer_status(self) -> str:

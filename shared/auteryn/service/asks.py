@@ -8,21 +8,23 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from auteryn.errors import NotFound, WrongState
+from auteryn.errors import Invalid, NotAllowed, NotFound, ToolFailed, WrongState
 from auteryn.policy.answers import check_question, checked, remembers
-from auteryn.policy.gates import ALLOW
+from auteryn.policy.asking import timed, waited_for
+from auteryn.policy.gates import ALLOWING, may_answer
 from auteryn.runtime.children import born, title_of
 from auteryn.runtime.due import wake_at
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc
-from auteryn.schema.human import Answer, Ask, InputType
-from auteryn.schema.inbox import Answered, answer_message_id
-from auteryn.schema.record import canonical_json, derived_id, new_id
+from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
+from auteryn.schema.inbox import Answered, Cancel, Voted, answer_message_id
+from auteryn.schema.record import Record, canonical_json, derived_id, new_id
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import ForPerson, Input, Limits, Run
+from auteryn.schema.run import Channel, Input, Limits, Options, Run
 from auteryn.service.access import ENDED, Access
 from auteryn.service.create import refuse_another, store_new
 from auteryn.service.new import lifetime
+from auteryn.tools.signature import arguments
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 QUESTION = "question"
@@ -47,9 +49,21 @@ async def asks(access: Access, run_id: str | None = None, *, open_only: bool = T
     return sorted(found, key=lambda ask: ask.opened_at)
 
 
-async def answer(access: Access, ask_id: str, value: Any, by: str, *, remember: bool = False) -> Answer:
-    """The answer, in the run's inbox: the first one wins. Raises `Invalid` naming what may be answered, `WrongState` for a
-    question that is closed, naming who closed it."""
+class Said(Record):
+    """What a person says to a question."""
+
+    value: Any
+    remember: bool = False
+    """For a gate: the same answer for this tool and target for the rest of the run."""
+    until: datetime | None = None
+    """With `remember`: when a permission ends before the run does."""
+    args: dict[str, Any] | None = None
+    """For a gate that is opened: other arguments than those that were shown."""
+
+
+async def answer(access: Access, ask_id: str, said: Said, by: str) -> Answer:
+    """The answer, in the run's inbox: the first one wins. Raises `Invalid` naming what may be answered, `NotAllowed` for who is
+    none of the approvers, `WrongState` for a question that is closed, naming who closed it."""
     doc = await access.services.store.doc("ask", ask_id)
     run = await _run_of(access, doc) if doc else None
     if run is None:
@@ -57,12 +71,9 @@ async def answer(access: Access, ask_id: str, value: Any, by: str, *, remember: 
     ask = next((ask for ask in run.asks if ask.id == ask_id), None)
     if ask is None:
         raise await _closed(access, run, ask_id)
-    value = checked(ask, value)
-    remember = remembers(ask, value) or (remember and ask.kind == "gate" and value == ALLOW)
-    said = Answer(ask=ask_id, value=value, by=by, at=access.now(), remember=remember)
-    if not await access.tell(run, Answered(id=answer_message_id(ask_id), sent_at=access.now(), answer=said)):
-        raise await _closed(access, run, ask_id)
-    return said
+    given = _given(access, ask, said, by)
+    first = await access.tell(run, _message(ask, given))
+    return await _told(access, run.id, ask, given, first=first)
 
 
 async def ask(
@@ -75,6 +86,13 @@ async def ask(
     validation: str | None = None,
     json_schema: dict[str, Any] | None = None,
     context: str = "",
+    timeout: str | None = None,
+    on_timeout: OnTimeout = "deny",
+    default: str | None = None,
+    approvers: tuple[str, ...] = (),
+    escalate_to: tuple[str, ...] = (),
+    quorum: int = 1,
+    notify: tuple[Channel, ...] = (),
     max_duration: str = "1w",
     key: str | None = None,
 ) -> Run:
@@ -92,11 +110,16 @@ async def ask(
         validation=validation,
         json_schema=json_schema,
         context=context,
-        expires_at=now + span,
-        on_timeout="deny",
+        timeout=span if timeout is None else lifetime(timeout, "timeout"),
+        on_timeout=on_timeout,
+        default=default,
+        approvers=approvers,
+        escalate_to=escalate_to,
+        quorum=quorum,
     )
+    asked = timed(asked, now + span)
     check_question(asked)
-    run = _question_run(access, asked, span)
+    run = _question_run(access, asked, span, notify)
     line = Doc(kind="ask", id=asked.id, scope=access.owner, body={"run": run.id, "open": True}, at=now)
     await access.services.store.put(line)  # before the run: a line too many is passed over, one too few would hide a question
     task = Input(text=message, extra={"request": _fingerprint(asked)} if key is not None else {})
@@ -116,7 +139,57 @@ async def answer_of(access: Access, run: Run) -> Answer | None:
 # ---- pieces --------------------------------------------------------------------------------------------------
 
 
-def _question_run(access: Access, asked: Ask, span: timedelta) -> Run:
+def _given(access: Access, ask: Ask, said: Said, by: str) -> Answer:
+    """The answer as it is stored; raises `NotAllowed` and `Invalid`."""
+    if not may_answer(ask, by):
+        raise NotAllowed(f"question {ask.id!r} is for {', '.join(ask.approvers)} to answer, not for {by!r}")
+    value = checked(ask, said.value)
+    args = _changed(access, ask, value, said.args)
+    if said.until is not None and not (said.remember or remembers(ask, value)):
+        raise Invalid("until", said.until, "belongs to an answer that is remembered")
+    remember = args is None and ask.kind == "gate" and (remembers(ask, value) or said.remember)
+    return Answer(ask=ask.id, value=value, by=by, at=access.now(), remember=remember, until=said.until, args=args)
+
+
+def _changed(access: Access, ask: Ask, value: Any, args: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Other arguments for the call, as the tool takes them; raises `Invalid` where no call could run with them."""
+    if args is None:
+        return None
+    if ask.kind != "gate" or ask.subject is None or value not in ALLOWING:
+        raise Invalid("args", args, "may be changed only where a call is allowed")
+    try:
+        return arguments(access.engine.registry.get(ask.subject.tool), args)
+    except ToolFailed as error:
+        raise Invalid("args", args, f"do not fit {ask.subject.tool}: {error}") from error
+
+
+def _message(ask: Ask, given: Answer) -> Answered | Voted:
+    if ask.quorum > 1:
+        round_ = "|".join(ask.approvers)
+        return Voted(id=derived_id("vote", ask.id, given.by, round_), sent_at=given.at, answer=given)
+    return Answered(id=answer_message_id(ask.id), sent_at=given.at, answer=given)
+
+
+async def _told(access: Access, run_id: str, ask: Ask, given: Answer, *, first: bool) -> Answer:
+    """Whether this answer counts: of answer, expiry and cancel exactly one wins, and the others are told which."""
+    run = await access.run(run_id)
+    if not first:
+        raise await _closed(access, run, ask.id)
+    inbox = await access.services.store.inbox(run.id)
+    mine = next((at for at, one in enumerate(inbox) if isinstance(one, Answered | Voted) and one.answer == given), None)
+    if any(isinstance(one, Cancel) for one in inbox[: mine if mine is not None else None]):
+        raise WrongState(f"question {ask.id!r} is closed: run {run.id!r} is being cancelled")
+    still_open = any(one.id == ask.id for one in run.asks)
+    if mine is None and not still_open and given.by not in (await _winner(access, run, ask.id)).split(", "):
+        raise await _closed(access, run, ask.id)
+    return given
+
+
+async def _winner(access: Access, run: Run, ask_id: str) -> str:
+    return next((found.by for found in await _answers(access, run) if found.ask == ask_id and found.how == "answered"), "")
+
+
+def _question_run(access: Access, asked: Ask, span: timedelta, notify: tuple[Channel, ...]) -> Run:
     return Run(
         id=asked.run,
         title=title_of(asked.message),
@@ -127,8 +200,9 @@ def _question_run(access: Access, asked: Ask, span: timedelta) -> Run:
         limits=Limits(llm_calls=1),
         owner=access.owner,
         status="waiting",
-        waits=(ForPerson(ask=asked.id, until=asked.expires_at),),
+        waits=(waited_for(asked),),
         labels={"kind": QUESTION},
+        options=Options(notify=notify),
     )
 
 
@@ -165,7 +239,10 @@ async def _answers(access: Access, run: Run) -> list[Answer]:
 
 async def _closed(access: Access, run: Run, ask_id: str) -> WrongState:
     """Who answered, or why nobody can any more."""
-    waiting = [one.answer for one in await access.services.store.inbox(run.id) if isinstance(one, Answered)]
+    inbox = await access.services.store.inbox(run.id)
+    if any(isinstance(one, Cancel) for one in inbox):
+        return WrongState(f"question {ask_id!r} is closed: run {run.id!r} is being cancelled")
+    waiting = [one.answer for one in inbox if isinstance(one, Answered)]
     for found in [*waiting, *await _answers(access, run)]:
         if found.ask == ask_id and found.how == "answered":
             return WrongState(

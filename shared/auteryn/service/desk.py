@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from auteryn.errors import Invalid, NotFound, WrongState
@@ -11,9 +11,9 @@ from auteryn.ports.store import Page
 from auteryn.runtime.engine import Engine
 from auteryn.schema import inbox as m
 from auteryn.schema.fold import add_usage
-from auteryn.schema.human import Answer, Ask, InputType
+from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
 from auteryn.schema.record import new_id
-from auteryn.schema.run import Artifact, Run, Usage
+from auteryn.schema.run import Artifact, Channel, Run, Usage
 from auteryn.service import asks, create, follow, listing, stream
 from auteryn.service.access import Access
 from auteryn.service.listing import ANY, Planned, Wanted
@@ -130,9 +130,21 @@ class Desk:
         """Questions, oldest first: of all runs, or of one run and its steps."""
         return await asks.asks(self._access, run, open_only=open_only)
 
-    async def answer(self, ask_id: str, value: Any, by: str = "owner", remember: bool = False) -> Answer:
-        """The one answer of a question; raises `Invalid` naming what may be answered, `WrongState` if it is closed."""
-        return await asks.answer(self._access, ask_id, value, by, remember=remember)
+    async def answer(
+        self,
+        ask_id: str,
+        value: Any,
+        by: str = "owner",
+        remember: bool = False,
+        *,
+        until: datetime | None = None,
+        args: dict[str, Any] | None = None,
+    ) -> Answer:
+        """The one answer of a question; raises `Invalid` naming what may be answered, `NotAllowed` for who is no approver,
+        `WrongState` if it is closed. For a gate: `remember` holds it for the rest of the run (or `until`), `args` changes the
+        call that is allowed."""
+        said = asks.Said(value=value, remember=remember, until=until, args=args)
+        return await asks.answer(self._access, ask_id, said, by)
 
     async def ask(
         self,
@@ -144,6 +156,13 @@ class Desk:
         validation: str | None = None,
         json_schema: dict[str, Any] | None = None,
         context: str = "",
+        timeout: str | None = None,
+        on_timeout: OnTimeout = "deny",
+        default: str | None = None,
+        approvers: tuple[str, ...] = (),
+        escalate_to: tuple[str, ...] = (),
+        quorum: int = 1,
+        notify: tuple[Channel, ...] = (),
         max_duration: str = "1w",
         key: str | None = None,
     ) -> Run:
@@ -157,6 +176,13 @@ class Desk:
             validation=validation,
             json_schema=json_schema,
             context=context,
+            timeout=timeout,
+            on_timeout=on_timeout,
+            default=default,
+            approvers=approvers,
+            escalate_to=escalate_to,
+            quorum=quorum,
+            notify=notify,
             max_duration=max_duration,
             key=key,
         )

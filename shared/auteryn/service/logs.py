@@ -104,6 +104,21 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
         case e.AskAnswered():
             answer = event.answer
             return "info", f"{answer.ask} {answer.how} by {answer.by}: {_short(answer.value)}"
+        case e.AskVoted():
+            return "info", f"{event.answer.ask}: {event.answer.by} says {_short(event.answer.value)}; more must agree"
+        case e.AskEscalated():
+            return "warning", f"{event.ask}: nobody answered in time; now it is the turn of {', '.join(event.approvers)}"
+        case e.AskReminded():
+            return "info", f"{event.ask}: people were reminded ({event.count})"
+        case e.Digested():
+            return "debug", f"digest of day {event.day}"
+        case e.BudgetReached():
+            return (
+                "warning",
+                f"{event.spent / 1000:g} of {event.limit / 1000:g} credits are spent ({event.policy.replace('_', ' ')})",
+            )
+        case e.BudgetDecided():
+            return "info", f"budget: {event.by} decided: {event.how.replace('_', ' ')}"
         case e.Notified():
             return event.level, f"to the owner: {_short(event.message)}"
         case e.PlanCreated():

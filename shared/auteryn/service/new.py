@@ -6,21 +6,24 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 import msgspec
 from msgspec.structs import replace
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.plan.graph import checked
+from auteryn.policy.answers import check_people
 from auteryn.policy.durations import parse, shown
 from auteryn.policy.modes import LONGEST_RUN, MODES
 from auteryn.policy.quotas import FILE_BYTES, TREE_BYTES
 from auteryn.runtime.children import title_of
+from auteryn.schema.human import People
 from auteryn.schema.plan import Plan, StepDraft
 from auteryn.schema.record import Record, canonical_json, new_id
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import FileCheck, Input, Limits, Options, Run
+from auteryn.schema.run import AtBudget, Channel, FileCheck, Input, Limits, Options, Run
+from auteryn.service.channels import check_channels
 from auteryn.tools.jail import cleaned
 from auteryn.tools.workspace import HIDDEN
 
@@ -55,6 +58,12 @@ class NewRun(Record):
     budget: Budget = Budget()
     deliverables: tuple[FileCheck, ...] = ()
     approve: Literal["ask", "auto"] = "ask"
+    people: People = People()
+    """Who is asked on behalf of the run, and what silence means."""
+    notify: tuple[Channel, ...] = ()
+    """Who hears of it: on start, daily, when a person is asked, when it is done or has failed."""
+    at_budget: AtBudget = "go_on"
+    """What happens when most of `budget.credits` is spent."""
     key: str | None = None
     """Idempotency key: a repeat with the same one is the same run."""
     title: str = ""
@@ -74,6 +83,9 @@ def checked_request(new: NewRun) -> Request:
     """What will be created; raises `Invalid` naming field, value and rule. Nothing is written and no model is asked."""
     _choice("mode", new.mode, ("auto", "fast", "deep"), "; leave it out for 'auto'")
     _choice("approve", new.approve, ("ask", "auto"))
+    _choice("at_budget", new.at_budget, get_args(AtBudget))
+    check_people(new.people)
+    check_channels(new.notify)
     plan = checked(new_id("plan"), new.steps, goal=new.goal or new.input) if new.steps else None
     _check_text(new, plan)
     _check_budget(new)
@@ -109,16 +121,19 @@ def run_of(request: Request, decision: Decision, owner: str, now: datetime) -> R
             auto_retry=new.auto_retry,
             deliverables=new.deliverables,
             approve=new.approve,
+            people=new.people,
+            notify=new.notify,
+            at_budget=new.at_budget,
         ),
         labels=new.labels,
     )
 
 
-def lifetime(max_duration: str) -> timedelta:
+def lifetime(max_duration: str, field: str = "max_duration") -> timedelta:
     """How long a run may live; raises `Invalid` for what is no span or longer than a week."""
-    span = parse(max_duration, "max_duration")
+    span = parse(max_duration, field)
     if span > LONGEST_RUN:
-        raise Invalid("max_duration", max_duration, f"is longer than a run can live ({shown(LONGEST_RUN)}, '1w')")
+        raise Invalid(field, max_duration, f"is longer than a run can live ({shown(LONGEST_RUN)}, '1w')")
     return span
 
 

@@ -10,17 +10,19 @@ from msgspec import Meta
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy import durations
 from auteryn.policy.answers import check_question
+from auteryn.policy.asking import asked_of, waited_for
 from auteryn.policy.limits import NOTIFICATIONS_PER_HOUR
 from auteryn.schema.change import Doc
 from auteryn.schema.event import AskOpened, Notified
-from auteryn.schema.human import Ask, InputType, OnTimeout
+from auteryn.schema.human import Ask, InputType
 from auteryn.schema.record import derived_id
-from auteryn.schema.run import ForPerson
 from auteryn.tools.tool import Pause, Result, ToolContext, tool
 
 NOTICE = "notice"
 """Kind of the documents that count notifications."""
 
+Silence = Literal["wait", "default", "deny", "halt"]
+"""Who is asked next is the owner's to say, not the model's."""
 Options = Annotated[list[str], "What may be answered, word for word", Meta(min_length=1, max_length=20)]
 Timeout = Annotated[str | None, "How long to wait for an answer, e.g. `24h`; null: as long as the run lives"]
 
@@ -36,7 +38,7 @@ async def ask_approval(
     context: Annotated[str, "What the person needs to know to decide"] = "",
     timeout: Timeout = "24h",
     on_timeout: Annotated[
-        OnTimeout, "deny: you hear that nobody answered; default: `default` counts; halt: the run ends"
+        Silence, "deny: you hear that nobody answered; default: `default` counts; halt: the run ends"
     ] = "deny",
     default: Annotated[str | None, "The option that counts when nobody answers"] = None,
 ) -> Pause:
@@ -88,17 +90,14 @@ async def notify(
 
 
 def _ask(ctx: ToolContext, kind: Literal["approval", "input"], message: str, timeout: str | None, **more: Any) -> Ask:
-    now = ctx.clock.now()
-    expires_at = None if timeout is None else min(now + _span(timeout), ctx.run.deadline_at)
-    return Ask(
-        id=derived_id("ask", ctx.call, kind),
-        run=ctx.run.id,
-        call=ctx.call,
-        kind=kind,
-        message=message,
-        opened_at=now,
-        expires_at=expires_at,
-        **more,
+    """The question, put to whom the owner chose. The model says how long it waits, unless the owner named who is next."""
+    span = None if timeout is None else _span(timeout)
+    if ctx.run.options.people.escalate_to:
+        more.pop("on_timeout")
+    else:
+        more |= {"timeout": span, "escalate_to": ()}
+    return asked_of(
+        ctx.run, ctx.clock.now(), id=derived_id("ask", ctx.call, kind), call=ctx.call, kind=kind, message=message, **more
     )
 
 
@@ -107,8 +106,7 @@ def _opened(ask: Ask) -> Pause:
         check_question(ask)
     except Invalid as error:
         raise ToolFailed("invalid", str(error)) from error
-    until = ask.expires_at if ask.on_timeout != "wait" else None
-    return Pause(wait=ForPerson(ask=ask.id, call=ask.call, until=until), events=(AskOpened(ask=ask),))
+    return Pause(wait=waited_for(ask), events=(AskOpened(ask=ask),))
 
 
 def _span(timeout: str) -> timedelta:

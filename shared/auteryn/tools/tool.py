@@ -137,6 +137,8 @@ class Tool:
     takes_context: bool = True
     target: Callable[[dict[str, Any]], str] | None = None
     """What a call touches, in few words, for approvals and grants."""
+    preview: Callable[[dict[str, Any], Workspace], str] | None = None
+    """What a call would do, for whoever must allow it; the approval holds for exactly this."""
     serial: Callable[[dict[str, Any]], str | None] | None = None
     """Calls of one turn with the same key run one after the other."""
     probe: Callable[..., Any] | None = None
@@ -174,6 +176,7 @@ def tool(
     untrusted: bool = False,
     sends: bool = False,
     target: Callable[[dict[str, Any]], str] | None = None,
+    preview: Callable[[dict[str, Any], Workspace], str] | None = None,
     serial: Callable[[dict[str, Any]], str | None] | None = None,
     probe: Callable[..., Any] | None = None,
     missing: Callable[[], str | None] | None = None,

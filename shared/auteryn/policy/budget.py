@@ -1,0 +1,53 @@
+"""What happens before a budget is used up: at four fifths of it the run does what its owner chose. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from auteryn.policy.asking import asked_of
+from auteryn.schema import event as e
+from auteryn.schema.record import derived_id
+from auteryn.schema.run import Run
+
+BUDGET_NEAR = 0.8
+
+GO_ON, GO_ON_FAST, STOP = "Go on", "Go on with the FAST model", "Stop with what there is"
+BUDGET_WORDS: dict[str, Literal["go_on", "fast", "stop"]] = {GO_ON: "go_on", GO_ON_FAST: "fast", STOP: "stop"}
+
+
+def spent(run: Run) -> int:
+    """Thousandths of a credit that are gone: used by the run and its ended children."""
+    return run.usage.credits.total
+
+
+def near(run: Run, now: datetime) -> list[e.AnyEvent]:
+    """The facts of the moment in which most of the budget is spent; none before, none a second time."""
+    limit, policy = run.limits.credits, run.options.at_budget
+    if limit is None or run.budget_near or run.parent or spent(run) < BUDGET_NEAR * limit:
+        return []
+    reached = e.BudgetReached(spent=spent(run), limit=limit, policy=policy)
+    match policy:
+        case "ask":
+            return [reached, e.AskOpened(ask=_question(run, now, limit))]
+        case "fast" | "stop":
+            return [reached, e.BudgetDecided(how=policy, by="the owner's choice at the start")]
+        case "go_on":
+            return [reached]
+
+
+def held(run: Run) -> str | None:
+    """The question about the budget, while it is open: nothing new is begun until it is answered."""
+    return next((ask.id for ask in run.asks if ask.kind == "budget"), None)
+
+
+def _question(run: Run, now: datetime, limit: int):
+    percent = round(100 * spent(run) / limit)
+    return asked_of(
+        run,
+        now,
+        id=derived_id("ask", run.id, "budget"),
+        kind="budget",
+        message=f"{percent} % of the budget are spent ({spent(run) / 1000:g} of {limit / 1000:g} credits). Go on?",
+        options=(GO_ON, GO_ON_FAST, STOP),
+    )
