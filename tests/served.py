@@ -1,4 +1,4 @@
-"""A door behind a real server on a free port of this machine."""
+"""A door behind a real server on a free port of this machine, and agents that reach it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,19 @@ import contextlib
 import socket
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 
+from auteryn import Agent
+from auteryn.api.door import Door
+from auteryn.api.keys import issue
+from auteryn.api.limits import Quota
+from auteryn.testing.scripted import ScriptedModel
+from auteryn.testing.world import World
 from sse import Frame, frames
 
 
@@ -21,9 +29,9 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, *, send_bytes: int | None = None, **config: Any) -> AsyncGenerator[int]:
-    """The port, while the application is served on this very loop. `send_bytes`: what the system takes from it unread."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+async def serving(app: Any, *, port: int = 0, send_bytes: int | None = None, **config: Any) -> AsyncGenerator[int]:
+    """The port (0: any), while the application is served on this loop. `send_bytes`: what the system takes from it unread."""
+    with socket.create_server(("127.0.0.1", port)) as listening:
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if send_bytes:
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_bytes)
@@ -61,6 +69,44 @@ def served(opened: Callable[[], AbstractAsyncContextManager[Any]]) -> Generator[
         loop.call_soon_threadsafe(stop.set)
         thread.join()
         loop.close()
+
+
+@contextmanager
+def both_ways(folder: Path, way: str) -> Generator[Callable[..., Agent]]:
+    """`agent_of(script, home=…)`: an agent whose runs live in a home of this folder; by `way` it is opened here, or a server
+    works in it and the agent holds a key. Without a script it is one more agent where there is one. All are closed."""
+    with ExitStack() as closing:
+        servers = dict[str, tuple[str, str]]()
+
+        def agent_of(script: Any = None, *, home: str = "home", tools: Any = (), **more: Any) -> Agent:
+            model = None if script is None else ScriptedModel([script] if isinstance(script, str) else script)
+            if way == "home":
+                agent = Agent(home=folder / home, model=model, tools=tools, **more)
+            else:
+                if home not in servers:
+                    servers[home] = closing.enter_context(serving_a_home(folder / home, model, tools, **more))
+                url, key = servers[home]
+                agent = Agent(endpoint=url, api_key=key)
+            closing.callback(agent.close)
+            return agent
+
+        yield agent_of
+
+
+@contextmanager
+def serving_a_home(folder: Path, model: Any, tools: Any = (), **more: Any) -> Generator[tuple[str, str]]:
+    """(address, key): a server works in this home."""
+    keys = list[str]()
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Door]:
+        async with World(folder, model=model, tools=tools, builtin=True, real_time=True, **more) as world:
+            given = {"name": "owner", "owner": "local", "role": "operator", "lifetime": timedelta(days=1)}
+            keys.append((await issue(world.services.store, world.now(), **given))[1])  # pyright: ignore[reportArgumentType]
+            yield Door(world.host.engine, quota=Quota(requests_per_minute=10**6, burst=10**5), secure=False)
+
+    with served(opened) as url:
+        yield url, keys[0]
 
 
 class Viewer:

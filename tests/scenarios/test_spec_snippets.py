@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import threading
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
 from auteryn import Agent
 from auteryn.errors import RateLimited, Unavailable
-from auteryn.testing.scripted import Say, ScriptedModel
+from auteryn.testing.scripted import Say
+from served import both_ways
 
 
-@pytest.fixture
-def agent_of(tmp_path):
-    agents = list[Agent]()
-
-    def agent_of(script) -> Agent:
-        agents.append(Agent(home=tmp_path / f"home-{len(agents)}", model=ScriptedModel(script)))
-        return agents[-1]
-
-    yield agent_of
-    for agent in agents:
-        agent.close()
+@pytest.fixture(params=["home", "server"])
+def agent_of(request, tmp_path):
+    """Agents with a home each, worked in here or through a server: the page does not say which, and it makes no difference."""
+    homes = count()
+    with both_ways(tmp_path, request.param) as agent_of:
+        yield lambda script: agent_of(script, home=f"home-{next(homes)}")
 
 
 def answer(agent: Agent, *values: str) -> threading.Thread:

@@ -92,7 +92,7 @@ class Door:
             closing=self._closing,
             path=path,
             query=query_of(request, route.query),
-            body=await body_of(request, route.body, route.largest) if route.body else None,
+            body=await body_of(request, route.body, route.largest, form=route.form) if route.body else None,
             known=caller,
         )
         found = await route.handler(call)

@@ -13,6 +13,7 @@ from auteryn.api.auth import COOKIE, CSRF
 from auteryn.api.bodies import Empty
 from auteryn.api.problems import Problem
 from auteryn.api.routes import JSON, ROUTES, Route
+from auteryn.api.uploads import FILES, MEDIA, REQUEST
 from auteryn.service.feed import Kind
 
 REFUSALS = {
@@ -84,8 +85,8 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     summary = " ".join((route.handler.__doc__ or "").split())
     more: dict[str, Any] = {}
     if route.body:
-        required = bool(_required(route.body))
-        more["requestBody"] = {"required": required, "content": {"application/json": {"schema": of[str(route.body)]}}}
+        content = {JSON: {"schema": of[str(route.body)]}, **(_form(of[str(route.body)]) if route.form else {})}
+        more["requestBody"] = {"required": bool(_required(route.body)), "content": content}
     return {
         "operationId": route.name if route.path != "/healthz" else f"{route.name}_z",
         "summary": summary.partition(". ")[0].rstrip("."),
@@ -95,6 +96,13 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
         "responses": _answers(route, of),
         **more,
     }
+
+
+def _form(request: dict[str, Any]) -> dict[str, Any]:
+    """The same request, with files in parts of their own."""
+    files = {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}}
+    schema = {"type": "object", "properties": {REQUEST: request, FILES: files}, "required": [REQUEST]}
+    return {MEDIA: {"schema": schema, "encoding": {REQUEST: {"contentType": JSON}}}}
 
 
 def _path(route: Route) -> str:

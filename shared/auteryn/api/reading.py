@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar, cast, get_origin
 
 import msgspec
 from starlette.requests import Request
 
 from auteryn.api.problems import TooLarge, WrongMedia
+from auteryn.api.uploads import MEDIA, form_of
 from auteryn.errors import Invalid
 from auteryn.schema.record import Record
 
 T = TypeVar("T", bound=Record)
+
+JSON = "application/json"
 
 _PLACE = re.compile(r"(?P<rule>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
 _NAMED = re.compile(r"Object (?P<how>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
 _RULES = {"contains unknown": "is not known here", "missing required": "must be given"}
 
 
-async def body_of(request: Request, shape: type[T], most: int) -> T:
-    """The JSON body; an empty one is an empty object. Raises `Invalid`, `TooLarge`, `WrongMedia`."""
-    raw = await _raw(request, most)
-    media = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if raw and media != "application/json" and not media.endswith("+json"):
-        raise WrongMedia(f"Content-Type {media!r} is not read here: send application/json")
+async def body_of(request: Request, shape: type[T], most: int, *, form: bool = False) -> T:
+    """The JSON body; an empty one is an empty object. `form`: files may come beside it, in a form.
+
+    Raises `Invalid`, `TooLarge`, `WrongMedia`.
+    """
+    media = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    raw, files = await form_of(request, most) if form and media == MEDIA else (await _raw(request, most), {})
+    if raw and media not in (JSON, MEDIA if form else JSON) and not media.endswith("+json"):
+        raise WrongMedia(f"Content-Type {media!r} is not read here: send {JSON}")
     try:
         given = msgspec.json.decode(raw or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("body", raw[:200].decode(errors="replace"), f"is no JSON: {error}") from error
     try:
-        return msgspec.convert(given, shape)
+        return msgspec.convert(_with(given, files), shape)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), given) from error
 
@@ -50,6 +56,17 @@ def query_of(request: Request, shape: type[T]) -> T:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), given) from error
+
+
+def _with(given: Any, files: dict[str, bytes]) -> Any:
+    """The request and the files beside it; what has no place for them is refused for that."""
+    match given:
+        case {"files": dict()} if files:
+            return given | {"files": given["files"] | files}
+        case dict() if files:
+            return {"files": files} | cast("dict[str, Any]", given)
+        case _:
+            return given
 
 
 async def _raw(request: Request, most: int) -> bytes:

@@ -14,12 +14,13 @@ from auteryn.api import views as v
 from auteryn.api.call import Call
 from auteryn.api.keys import Role
 from auteryn.api.problems import NoSuchMethod
+from auteryn.api.reading import JSON
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer
 
 KB, MB = 1_000, 1_000_000
-JSON, STREAM, FILE = "application/json", "text/event-stream", "application/octet-stream"
+STREAM, FILE = "text/event-stream", "application/octet-stream"
 BOTH = (JSON, STREAM)
 
 
@@ -39,6 +40,8 @@ class Route:
     largest: int = 256 * KB
     idempotent: bool = False
     """Takes an `Idempotency-Key`."""
+    form: bool = False
+    """Takes files beside the body, as a form."""
     resumes: bool = False
     """Takes a `Last-Event-ID`."""
 
@@ -52,7 +55,7 @@ RUN = "/v1/runs/{run}"
 MADE = (201,)
 
 ROUTES: tuple[Route, ...] = (
-    R("POST", "/v1/runs", runs.create_run, "operator", b.Empty, b.NewRunBody, v.RunView, MADE, BOTH, 32 * MB, idempotent=True),
+    R("POST", "/v1/runs", runs.create_run, "operator", b.Empty, b.NewRunBody, v.RunView, MADE, BOTH, 32 * MB, True, True),
     R("GET", "/v1/runs", runs.list_runs, query=b.RunsQuery, reply=v.RunPage),
     R("GET", RUN, runs.get_run, reply=v.RunView),
     R("GET", RUN + "/result", runs.get_result, query=b.ResultQuery, reply=v.RunView, statuses=(200, 202)),

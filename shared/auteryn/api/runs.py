@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -56,11 +57,20 @@ async def run_of_plan(call: Call[b.Empty, None]) -> v.RunView:
 
 
 async def get_result(call: Call[b.ResultQuery, None]) -> Reply | v.RunView:
-    """The run once it has ended: 200. If it has not within `wait` seconds, as it is: 202."""
+    """The run once it has ended: 200. If it has not within `wait` seconds, or this server stops before, as it is: 202."""
+    waiting = asyncio.ensure_future(call.desk.result(call.path["run"], timedelta(seconds=call.query.wait)))
+    closing = asyncio.ensure_future(call.closing.wait())
     try:
-        return v.view(await call.desk.result(call.path["run"], timedelta(seconds=call.query.wait)), call.now)
+        await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            return v.view(await waiting, call.now)
     except TimeoutError:
-        return Reply(await _view(call), 202, {"Retry-After": "1"})
+        pass
+    finally:
+        for one in (waiting, closing):
+            one.cancel()
+        await asyncio.gather(waiting, closing, return_exceptions=True)
+    return Reply(await _view(call), 202, {"Retry-After": "1"})
 
 
 async def get_progress(call: Call[b.Empty, None]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, TypeVar, Unpack, cast
 
 import msgspec
 
@@ -15,8 +15,8 @@ from auteryn.client.events import Callback, Listeners
 from auteryn.client.people import answer_to
 from auteryn.client.plan import Plan
 from auteryn.client.task import Result, Task
-from auteryn.client.world import world_of
-from auteryn.errors import Invalid, NotFound, Refused
+from auteryn.client.world import World, server_of, world_of
+from auteryn.errors import Invalid, NotFound
 from auteryn.ports.model import Model
 from auteryn.schema.human import Answer, Ask, InputType
 from auteryn.schema.plan import StepDraft
@@ -24,6 +24,9 @@ from auteryn.schema.run import FileCheck, Run
 from auteryn.service.logs import LogLine
 from auteryn.service.new import Budget, NewRun, drafts, lifetime
 from auteryn.tools.tool import Tool
+
+if TYPE_CHECKING:
+    from auteryn.api.views import RunView
 
 T = TypeVar("T")
 ModeWord = Literal["auto", "fast", "deep"]
@@ -62,7 +65,8 @@ class Defaults:
 
 
 class Agent:
-    """Runs live in `home` (default `$AUTERYN_HOME`, else `~/.auteryn`): one folder, no account, no server.
+    """Runs live in `home` (default `$AUTERYN_HOME`, else `~/.auteryn`): one folder, no account, no server. Or they live on a
+    server, at `endpoint`, and `api_key` opens it; everything else is the same.
 
     Opening a home resumes whatever was interrupted in it; `tools` are your own functions, made with `@auteryn.tool`.
     """
@@ -76,11 +80,14 @@ class Agent:
         model: Model | None = None,
         tools: Iterable[Tool] = (),
     ) -> None:
-        if endpoint is not None:
-            raise Refused(f"endpoint: {endpoint!r} cannot be reached: this release works in a folder only; leave endpoint out")
-        if api_key is not None:
-            raise Invalid("api_key", "…", "belongs to an endpoint; the model's own key is read from GEMINI_API_KEY")
-        self.world = world_of(home, model=model, tools=tools)
+        if endpoint is None:
+            if api_key is not None:
+                raise Invalid("api_key", "…", "belongs to an endpoint; the model's own key is read from GEMINI_API_KEY")
+            self.world: World = world_of(home, model=model, tools=tools)
+        else:
+            if own := [name for name, given in (("home", home), ("model", model), ("tools", list(tools))) if given]:
+                raise Invalid(own[0], "…", "belongs to a home: the server at the endpoint has its own")
+            self.world = server_of(endpoint, api_key)
         self._defaults, self._listeners = Defaults(), Listeners()
         self._last: Task | None = None
         self._tasks: dict[str, Task] = {}
@@ -220,7 +227,8 @@ class Agent:
     # ---- the end
 
     def close(self) -> None:
-        """Stop working in this home, for every agent of this process. Runs that are under way go on when it is opened again."""
+        """Stop working here, for every agent of this process. Runs under way in a home go on when it is opened
+        again; those of a server go on anyway."""
         self.world.close()
 
     def __enter__(self) -> Self:
@@ -244,7 +252,7 @@ class Agent:
     def _start(self, new: NewRun) -> Task:
         return self.started(self.world.call(self.world.desk.create(new)).id)
 
-    def _get(self, run_id: str) -> Run:
+    def _get(self, run_id: str) -> Run | RunView:
         return self.world.call(self.world.desk.get(run_id))
 
     def _new(self, input: str, mode: str | None, options: RunOptions) -> NewRun:
@@ -275,7 +283,7 @@ class Agent:
             case None:
                 newest = [self._last] if self._last else self.tasks(limit=1)
                 if not newest:
-                    raise NotFound(f"there is no run in {str(self.world.home)!r} yet")
+                    raise NotFound(f"there is no run in {self.world.name!r} yet")
                 return newest[0].id
 
 

@@ -12,6 +12,7 @@ from auteryn.schema.run import Artifact, Run, Verdict
 from auteryn.service.progress import Standing
 
 if TYPE_CHECKING:
+    from auteryn.api.views import RunView
     from auteryn.client.agent import Agent
 
 
@@ -48,7 +49,7 @@ class Result(str):
     """On every declared deliverable."""
 
     @classmethod
-    def of(cls, run: Run) -> Self:
+    def of(cls, run: Run | RunView) -> Self:
         """Raises `RunFailed` or `RunCancelled` for a run that has no result."""
         if run.status == "cancelled":
             raise RunCancelled("cancelled", f"run {run.id!r} was cancelled", partial=run.result)

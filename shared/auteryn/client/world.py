@@ -1,73 +1,87 @@
-"""An open home: the engine on an event loop of its own, in one daemon thread a process, whoever uses it."""
+"""Where runs live, as a program sees it: a home or a server, worked on from an event loop of its own in one daemon thread."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from auteryn.compose import Settings, embedded
-from auteryn.errors import Unavailable, WrongState
+from auteryn.errors import Invalid, Unavailable, WrongState
 from auteryn.ports import Clock, Model
-from auteryn.runtime.host import Host
+from auteryn.runtime.engine import Engine
 from auteryn.service.desk import Desk
 from auteryn.tools.tool import Tool
 
+if TYPE_CHECKING:
+    from auteryn.client.remote import Remote
+
 T = TypeVar("T")
 
-_open: dict[Path, World] = {}
+_open: dict[Path, Home] = {}
 _opening = threading.Lock()
 
 
 def world_of(
     home: str | Path | None, *, model: Model | None = None, tools: Iterable[Tool] = (), clock: Clock | None = None
-) -> World:
+) -> Home:
     """The open home, opened if it is not. Opening it resumes whatever was interrupted, so its tools are there first."""
     settings = Settings.from_environment(home=home)
     where = settings.home.resolve()
     with _opening:
         world = _open.get(where)
         if world is None:
-            world = _open[where] = World(settings, model, tools, clock, on_close=lambda: _open.pop(where, None))
+            world = _open[where] = Home(settings, model, tools, clock, on_close=lambda: _open.pop(where, None))
         else:
             world.join(model, tools)
         return world
 
 
-class World:
-    """A home this process works in. Its thread is a daemon: a script may end at any time; its runs go on at the next start."""
+def server_of(endpoint: str, api_key: str | None) -> World:
+    """The server at this address; raises what its door says to the key, `Unavailable` if nobody answers."""
+    if not endpoint.startswith(("http://", "https://")):
+        raise Invalid("endpoint", endpoint, "must be the address of a server, such as 'https://auteryn.example.com'")
+    if not api_key or not api_key.isascii() or not api_key.isprintable():
+        raise Invalid("api_key", "…", "must be a key of that server: `auteryn keys create` makes one")
 
-    def __init__(
-        self,
-        settings: Settings,
-        model: Model | None,
-        tools: Iterable[Tool],
-        clock: Clock | None,
-        *,
-        on_close: Callable[[], Any],
-    ) -> None:
-        self.home, self._model, self._on_close = settings.home, model, on_close
+    async def opened() -> Opened:
+        from auteryn.client.remote import Remote
+
+        remote = Remote(endpoint.rstrip("/"), api_key)
+        try:
+            await remote.session()
+        except BaseException:
+            await remote.close()
+            raise
+        return Opened(remote, remote.close)
+
+    return World(endpoint, opened, on_close=lambda: None)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    desk: Desk | Remote
+    close: Callable[[], Awaitable[None]]
+    engine: Engine | None = None
+    """Of a home."""
+
+
+class World:
+    """A place this process works in. Its thread is a daemon: a script may end at any time; its runs go on without it."""
+
+    def __init__(self, name: str, opening: Callable[[], Coroutine[Any, Any, Opened]], *, on_close: Callable[[], Any]) -> None:
+        self.name, self._on_close = name, on_close
         self._calls, self._closed = set[Future[Any]](), False
         self._loop = asyncio.new_event_loop()
-        opened = Future[Host]()
-        self._thread = threading.Thread(
-            target=self._live, args=(opened, settings, model, list(tools), clock), name=f"auteryn {settings.home}", daemon=True
-        )
+        opened = Future[Opened]()
+        self._thread = threading.Thread(target=self._live, args=(opened, opening), name=f"auteryn {name}", daemon=True)
         self._thread.start()
-        self._host = opened.result()
-        self.desk = Desk(self._host.engine)
-
-    def join(self, model: Model | None, tools: Iterable[Tool]) -> None:
-        """One more user of this home in this process; what they bring must fit what is there."""
-        if model is not None and model is not self._model:
-            raise WrongState(f"home {str(self.home)!r} is open in this process with another model: close that agent first")
-        registry = self._host.engine.registry
-        for one in tools:
-            if one.name not in registry or registry.get(one.name) != one:
-                registry.add(one)
+        self._opened = opened.result()
+        self.desk = self._opened.desk
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it on the home's loop and wait for what it returns. Ctrl-C leaves the wait, and the run goes on."""
@@ -91,7 +105,7 @@ class World:
             self._calls.discard(future)
 
     def _gone(self) -> Unavailable:
-        return Unavailable(f"home {str(self.home)!r} was closed: open it again with a new Agent")
+        return Unavailable(f"{self.name!r} was closed: open it again with a new Agent")
 
     def iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
         """The same for what comes one by one."""
@@ -108,25 +122,23 @@ class World:
                 self.call(_ended(found))
 
     def close(self) -> None:
-        """Stop working in this home. What is under way is interrupted, and resumed when the home is opened again."""
+        """Stop working here. What a home has under way is interrupted, and resumed when it is opened again."""
         with _opening:
             if self._closed:
                 return
             self._closed = True
             for call in list(self._calls):
                 call.cancel()
-            asyncio.run_coroutine_threadsafe(self._host.close(), self._loop).result()
+            asyncio.run_coroutine_threadsafe(_done(self._opened.close()), self._loop).result()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
             self._on_close()
 
-    def _live(
-        self, opened: Future[Host], settings: Settings, model: Model | None, tools: list[Tool], clock: Clock | None
-    ) -> None:
+    def _live(self, opened: Future[Opened], opening: Callable[[], Coroutine[Any, Any, Opened]]) -> None:
         """The thread: open, work until stopped, leave nobody waiting."""
         asyncio.set_event_loop(self._loop)
         try:
-            opened.set_result(self._loop.run_until_complete(_started(settings, model, tools, clock)))
+            opened.set_result(self._loop.run_until_complete(opening()))
         except BaseException as error:  # noqa: BLE001 - raised where the home was opened
             self._on_close()
             opened.set_exception(error)
@@ -141,10 +153,40 @@ class World:
         self._loop.close()
 
 
-async def _started(settings: Settings, model: Model | None, tools: list[Tool], clock: Clock | None) -> Host:
-    host = embedded(settings, model=model, tools=tools, clock=clock)
-    await host.start()
-    return host
+class Home(World):
+    """An open home."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        model: Model | None,
+        tools: Iterable[Tool],
+        clock: Clock | None,
+        *,
+        on_close: Callable[[], Any],
+    ) -> None:
+        self._model, brought = model, list(tools)
+
+        async def opened() -> Opened:
+            host = embedded(settings, model=model, tools=brought, clock=clock)
+            await host.start()
+            return Opened(Desk(host.engine), host.close, host.engine)
+
+        super().__init__(str(settings.home), opened, on_close=on_close)
+
+    def join(self, model: Model | None, tools: Iterable[Tool]) -> None:
+        """One more user of this home in this process; what they bring must fit what is there."""
+        if model is not None and model is not self._model:
+            raise WrongState(f"home {self.name!r} is open in this process with another model: close that agent first")
+        engine = self._opened.engine
+        assert engine is not None, "a home has an engine"
+        for one in tools:
+            if one.name not in engine.registry or engine.registry.get(one.name) != one:
+                engine.registry.add(one)
+
+
+async def _done(work: Awaitable[None]) -> None:
+    await work
 
 
 async def _ended(found: AsyncIterator[Any]) -> None:

@@ -301,3 +301,41 @@ def test_a_fault_of_ours_says_nothing_of_its_inside(opened, caplog):
             assert "secret" not in failed.text and "secret" in caplog.text
 
     skipping(main())
+
+
+@pytest.mark.proves("L15", "P37")
+def test_files_come_in_a_form_as_well_and_a_form_that_is_wrong_is_refused(opened):
+    def form(*parts: tuple[str, str | None, bytes]) -> list:
+        return [(name, (file, body, "application/octet-stream" if file else "application/json")) for name, file, body in parts]
+
+    async def main():
+        async with opened() as office, await office.client() as http:
+            run, a, b = (
+                ("run", None, b'{"input": "Read", "files": {"c": "aGk="}}'),
+                ("files", "a.txt", b"A"),
+                ("files", "d/b", b""),
+            )
+            made = await http.post("/v1/runs", files=form(run, a, b))
+            assert made.status_code == 201, made.text
+            files = office.world.host.engine.files_of(made.json()["id"])
+            assert [files.read(name) for name in ("a.txt", "c", "d/b")] == [b"A", b"hi", b""]
+            for wrong, field in (
+                (form(a), "input"),
+                (form(run, a, a), "files['a.txt']"),
+                (form(run, ("other", "x", b"x")), "other"),
+                (form(("run", None, b'{"input": "x", "files": []}'), a), "files"),
+                (form(("run", None, b"[]"), a), "body"),
+                (form(("run", None, b"{"), a), "body"),
+                (form(run, ("files", "../x", b"x")), "files['../x']"),
+            ):
+                refused = await http.post("/v1/runs", files=wrong)
+                assert (refused.status_code, refused.json().get("field")) == (422, field), refused.text
+            broken = {"Content-Type": "multipart/form-data"}
+            assert (await http.post("/v1/runs", content=b"--x", headers=broken)).status_code == 422
+            huge = await http.post("/v1/runs", files=form(run, ("files", "a.txt", b"x" * 32_000_001)))
+            assert huge.status_code == 413
+            elsewhere = await http.post("/v1/asks", files=form(run))
+            assert elsewhere.status_code == 415
+            assert len((await office.desk.runs()).runs) == 1
+
+    skipping(main())

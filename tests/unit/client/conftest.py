@@ -1,4 +1,4 @@
-"""An agent in a home of its own; only the model is scripted."""
+"""An agent in a home of its own, or on a server: the same agent. Only the model is scripted."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from typing import Any
 import pytest
 
 from auteryn import Agent
-from auteryn.testing.scripted import ScriptedModel
+from served import both_ways
+
+
+@pytest.fixture(params=["home", "server"])
+def agent_of(request, tmp_path):
+    """`agent_of(script)`: an agent whose runs live in this test's home, worked in here or through a server."""
+    with both_ways(tmp_path, request.param) as agent_of:
+        yield agent_of
 
 
 @pytest.fixture
-def agent_of(tmp_path):
-    """`agent_of(script)`: an agent in this test's home; closed at the end."""
-    agents = list[Agent]()
-
-    def agent_of(script: Any = "done", **more: Any) -> Agent:
-        model = script if isinstance(script, ScriptedModel) else ScriptedModel([script] if isinstance(script, str) else script)
-        agents.append(Agent(home=tmp_path / "home", model=model, **more))
-        return agents[-1]
-
-    yield agent_of
-    for agent in agents:
-        agent.close()
+def agent_at_home(tmp_path):
+    """`agent_at_home(script)`: an agent in this test's home; closed at the end."""
+    with both_ways(tmp_path, "home") as agent_of:
+        yield agent_of
 
 
 @pytest.fixture

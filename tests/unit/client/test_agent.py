@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import socket
 import subprocess
 import sys
 import threading
@@ -12,9 +13,9 @@ from datetime import timedelta
 import pytest
 
 import auteryn
-from auteryn import Agent, Invalid, NotFound, Refused, RunCancelled, RunFailed, Task, Unavailable, WrongState
+from auteryn import Agent, Invalid, NotFound, RunCancelled, RunFailed, Task, Unavailable, WrongState
 from auteryn.client.world import world_of
-from auteryn.errors import RateLimited
+from auteryn.errors import AuterynError, RateLimited
 from auteryn.testing.clock import SkippingClock
 from auteryn.testing.scripted import ScriptedModel, safety
 
@@ -47,8 +48,8 @@ def test_every_public_name_is_there():
     assert set(auteryn.__all__) <= set(dir(auteryn))
 
 
-def test_agents_of_one_home_share_one_engine_and_cannot_disagree_on_the_model(agent_of, tmp_path):
-    first = agent_of("done")
+def test_agents_of_one_home_share_one_engine_and_cannot_disagree_on_the_model(agent_at_home, tmp_path):
+    first = agent_at_home("done")
     second = Agent(home=tmp_path / "home", tools=[forever])
     assert first.world is second.world
     assert "forever" in [tool["name"] for tool in first.tools()]
@@ -57,16 +58,25 @@ def test_agents_of_one_home_share_one_engine_and_cannot_disagree_on_the_model(ag
         Agent(home=tmp_path / "home", model=ScriptedModel(["other"]))
 
 
-def test_a_server_is_refused_plainly_and_no_key_is_shown(tmp_path):
-    with pytest.raises(Refused, match="leave endpoint out"):
-        Agent(endpoint="https://example.com")
+def test_what_cannot_be_opened_is_refused_plainly_and_no_key_is_shown(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    for wrong, why in (
+        ({"endpoint": nowhere, "api_key": "auteryn_a_secret"}, "does not answer"),
+        ({"endpoint": nowhere}, "api_key"),
+        ({"endpoint": "example.com", "api_key": "auteryn_a_secret"}, "endpoint"),
+        ({"endpoint": nowhere, "api_key": "auteryn_a_secret", "home": tmp_path}, "home"),
+    ):
+        with pytest.raises(AuterynError, match=why) as met:
+            Agent(**wrong)
+        assert "secret" not in str(met.value)
     with pytest.raises(Invalid, match="GEMINI_API_KEY") as refused:
         Agent(api_key="AIzaSecret", home=tmp_path)
     assert "AIzaSecret" not in str(refused.value)
 
 
-def test_whoever_waits_when_the_home_is_closed_is_told(agent_of):
-    agent = agent_of(resting, tools=[forever])
+def test_whoever_waits_when_the_home_is_closed_is_told(agent_at_home):
+    agent = agent_at_home(resting, tools=[forever])
     task = agent.run_async("Rest", mode="deep")
     met = list[BaseException]()
 
@@ -86,7 +96,7 @@ def test_whoever_waits_when_the_home_is_closed_is_told(agent_of):
         task.status()
 
 
-def test_from_the_engines_own_thread_it_says_what_to_do_instead(agent_of):
+def test_from_the_engines_own_thread_it_says_what_to_do_instead(agent_at_home):
     met = list[str]()
 
     @auteryn.tool(effect="read")
@@ -98,13 +108,13 @@ def test_from_the_engines_own_thread_it_says_what_to_do_instead(agent_of):
             met.append(str(error))
         return "ok"
 
-    agents = [agent_of(lambda ask: "ok" if ask.results else ask.call("nested"), tools=[nested])]
+    agents = [agent_at_home(lambda ask: "ok" if ask.results else ask.call("nested"), tools=[nested])]
     assert agents[0].run("Hello") == "ok"
     assert "asyncio.to_thread" in met[0]
 
 
 @pytest.mark.proves("P31", "P40", "P94")
-def test_a_program_that_was_killed_leaves_a_task_that_the_next_one_finishes(agent_of, tmp_path):
+def test_a_program_that_was_killed_leaves_a_task_that_the_next_one_finishes(agent_at_home, tmp_path):
     code = """
 import sys, threading
 import auteryn
@@ -130,12 +140,12 @@ threading.Event().wait(60)
         """Rest."""
         return "rested"
 
-    task = agent_of(lambda ask: "back again" if ask.results else ask.call("forever"), tools=[at_once]).task(run)
+    task = agent_at_home(lambda ask: "back again" if ask.results else ask.call("forever"), tools=[at_once]).task(run)
     assert task.result(30) == "back again"
 
 
 @pytest.mark.proves("P30", "P40")
-def test_a_script_may_end_at_once_and_its_task_is_carried_out_by_whoever_opens_the_home(agent_of, tmp_path):
+def test_a_script_may_end_at_once_and_its_task_is_carried_out_by_whoever_opens_the_home(agent_at_home, tmp_path):
     code = """
 import sys, auteryn
 from auteryn.testing.scripted import ScriptedModel
@@ -145,7 +155,7 @@ print(agent.run_async("What is X?").id)
     argv = [sys.executable, "-c", code, str(tmp_path / "home")]
     ended = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
     assert not ended.stderr
-    assert agent_of("done").task(ended.stdout.strip()).result(30) == "done"
+    assert agent_at_home("done").task(ended.stdout.strip()).result(30) == "done"
 
 
 # ---- tasks ---------------------------------------------------------------------------------------------------
@@ -312,7 +322,7 @@ def test_the_newest_run_is_meant_when_none_is_named_and_a_plan_is_found_by_its_i
     plan.task.result(10)
     for of in (None, plan, plan.task, plan.id, plan.task.id):
         assert agent.get_task_progress(of)["plan_id"] == plan.id
-    other = Agent(home=tmp_path / "home")
+    other = agent_of()
     assert other.get_task_progress()["plan_id"] == plan.id
     assert [task.id for task in other.tasks()] == [plan.task.id]
     with pytest.raises(NotFound, match="plan_nothing"):

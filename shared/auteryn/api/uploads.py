@@ -1,0 +1,56 @@
+"""Files beside a request: `multipart/form-data` with one part `run`, the request as JSON, and a part `files` for each file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from auteryn.api.problems import TooLarge
+from auteryn.errors import Invalid
+
+MEDIA = "multipart/form-data"
+REQUEST, FILES = "run", "files"
+MOST_FILES = 1_000
+
+
+async def form_of(request: Request, most: int) -> tuple[bytes, dict[str, bytes]]:
+    """The request's JSON, and the files by name. Raises `Invalid`, `TooLarge`."""
+    parser = MultiPartParser(request.headers, _capped(request, most), max_files=MOST_FILES, max_fields=1, max_part_size=most)
+    try:
+        form = await parser.parse()
+    except (MultiPartException, KeyError, UnicodeDecodeError) as error:
+        raise Invalid("body", None, f"cannot be read as a form: {error}") from error
+    try:
+        return await _read(form.multi_items())
+    finally:
+        await form.close()
+
+
+async def _read(parts: list[tuple[str, Any]]) -> tuple[bytes, dict[str, bytes]]:
+    said, files = b"{}", dict[str, bytes]()
+    for name, part in parts:
+        body = await part.read() if isinstance(part, UploadFile) else str(part).encode()
+        if name == REQUEST:
+            said = body
+        elif name != FILES or not isinstance(part, UploadFile) or not part.filename:
+            raise Invalid(
+                name, body[:100].decode(errors="replace"), f"is no part of a request: those are {REQUEST} and {FILES}"
+            )
+        elif part.filename in files:
+            raise Invalid(f"files[{part.filename!r}]", part.filename, "is given twice")
+        else:
+            files[part.filename] = body
+    return said, files
+
+
+async def _capped(request: Request, most: int) -> AsyncGenerator[bytes]:
+    seen = 0
+    async for chunk in request.stream():
+        seen += len(chunk)
+        if seen > most:
+            raise TooLarge(f"the body has more than the {most:,} bytes that are taken here")
+        yield chunk

@@ -1,0 +1,235 @@
+"""The desk of a server: what `service.desk.Desk` does in a home, done over HTTP. Same questions, same answers, same errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import quote
+
+import msgspec
+
+from auteryn.api import views as v
+from auteryn.client.wire import LONG_PATIENCE, Wire
+from auteryn.errors import NotFound
+from auteryn.schema.human import Answer, Ask
+from auteryn.schema.record import new_id
+from auteryn.schema.run import TERMINAL, Artifact
+from auteryn.service.listing import ANY, Planned, Wanted
+from auteryn.service.logs import LogLine
+from auteryn.service.new import NewRun
+from auteryn.service.progress import Standing
+from auteryn.service.stream import StreamEvent
+
+WAIT = timedelta(seconds=50)
+"""One question for a result waits so long; the next follows at once."""
+
+
+class Remote:
+    """One owner's runs on a server, reached with an API key."""
+
+    def __init__(self, endpoint: str, api_key: str) -> None:
+        self._wire = Wire(endpoint, api_key)
+
+    # ---- runs
+
+    async def create(self, new: NewRun) -> v.RunView:
+        """Repeated after a lost reply it is the same run: a request without a key gets one."""
+        body = {name: msgspec.to_builtins(getattr(new, name)) for name in _SENT if getattr(new, name) != _DEFAULTS[name]}
+        key = new.key if new.key is not None else new_id("key")
+        files = await asyncio.to_thread(_parts, body, new) if new.files else None
+        return await self._wire.read(v.RunView, "POST", "/v1/runs", body=body, files=files, key=key)
+
+    async def get(self, run: str) -> v.RunView:
+        return await self._wire.read(v.RunView, "GET", _of(run))
+
+    async def runs(self, wanted: Wanted = ANY, *, limit: int = 50, cursor: str | None = None) -> v.RunPage:
+        labels = [f"{name}={value}" for name, value in wanted.labels.items()]
+        asked = {"status": list(wanted.status), "mode": wanted.mode, "text": wanted.text or None, "label": labels}
+        query = {**asked, "asking": "true" if wanted.asking else None, "limit": limit, "cursor": cursor}
+        return await self._wire.read(v.RunPage, "GET", "/v1/runs", query=query)
+
+    async def children(self, run: str, *, limit: int = 500, cursor: str | None = None) -> v.RunPage:
+        query = {"limit": limit, "cursor": cursor}
+        return await self._wire.read(v.RunPage, "GET", _of(run, "children"), query=query)
+
+    async def result(self, run: str, timeout: timedelta | None = None) -> v.RunView:
+        """Long polls, one after the other, over restarts of the server."""
+        loop = asyncio.get_running_loop()
+        give_up_at = None if timeout is None else loop.time() + timeout.total_seconds()
+        while True:
+            left = WAIT if give_up_at is None else timedelta(seconds=max(0.0, give_up_at - loop.time()))
+            wait = min(WAIT, left)
+            query = {"wait": wait.total_seconds()}
+            answer = await self._wire.ask("GET", _of(run, "result"), query=query, wait=wait, patience=LONG_PATIENCE)
+            found = msgspec.json.decode(answer.content, type=v.RunView)
+            if answer.status_code == 200:
+                return found
+            if timeout is not None and left <= WAIT:
+                raise TimeoutError(f"run {run!r} has not ended within {timeout.total_seconds():g} s, and goes on. {found.why}")
+
+    # ---- steering
+
+    async def cancel(self, run: str, by: str = "") -> v.RunView:
+        """`by` is whoever the key belongs to."""
+        return await self._tell(run, "cancel")
+
+    async def pause(self, run: str, by: str = "") -> v.RunView:
+        return await self._tell(run, "pause")
+
+    async def resume(self, run: str, by: str = "") -> v.RunView:
+        return await self._tell(run, "resume")
+
+    async def send(
+        self,
+        run: str,
+        text: str,
+        mode: Literal["steer", "queue"] = "steer",
+        *,
+        by: str = "",
+        message_id: str | None = None,
+    ) -> v.RunView:
+        said, key = {"text": text, "mode": mode}, message_id or new_id("key")
+        return await self._wire.read(v.RunView, "POST", _of(run, "messages"), body=said, key=key)
+
+    async def retry(self, run: str, step: int | None = None, by: str = "") -> v.RunView:
+        return await self._tell(run, "retry", {} if step is None else {"step": step})
+
+    async def schedules(self, run: str | None = None) -> list[Planned]:
+        where = "/v1/schedules" if run is None else _of(run, "schedules")
+        return list((await self._wire.read(v.Schedules, "GET", where)).schedules)
+
+    async def end_schedule(self, run: str, schedule: str, by: str = "") -> v.RunView:
+        return await self._wire.read(v.RunView, "DELETE", _of(run, "schedules", schedule))
+
+    # ---- people
+
+    async def asks(self, run: str | None = None, open_only: bool = True) -> list[Ask]:
+        where = "/v1/asks" if run is None else _of(run, "asks")
+        return list((await self._wire.read(v.Asks, "GET", where, query={"open": str(open_only).lower()})).asks)
+
+    async def answer(self, ask_id: str, value: Any, by: str = "", remember: bool = False) -> Answer:
+        body = {"value": msgspec.to_builtins(value), "remember": remember}
+        return await self._wire.read(Answer, "POST", f"/v1/asks/{_name(ask_id)}/answer", body=body)
+
+    async def ask(self, message: str, *, key: str | None = None, **said: Any) -> v.RunView:
+        body = {"message": message, **{name: msgspec.to_builtins(one) for name, one in said.items() if one is not None}}
+        return await self._wire.read(v.RunView, "POST", "/v1/asks", body=body, key=key or new_id("key"))
+
+    async def answered(self, run: str) -> Answer | None:
+        try:
+            return await self._wire.read(Answer, "GET", _of(run, "answer"))
+        except NotFound:
+            return None
+
+    # ---- how far it is
+
+    async def progress(self, run: str) -> dict[str, Any]:
+        return await self._object(_of(run, "progress"))
+
+    async def standing(self, run: str) -> Standing:
+        found = await self.get(run)
+        return Standing(**{name: getattr(found, name) for name in Standing.__struct_fields__})
+
+    async def metrics(self, run: str) -> dict[str, Any]:
+        return await self._object(_of(run, "metrics"))
+
+    async def credits(self, run: str) -> dict[str, Any]:
+        return await self._object(_of(run, "credits"))
+
+    # ---- what there is to read
+
+    async def logs(self, run: str, level: str = "info", after: int = 0, limit: int | None = None) -> list[LogLine]:
+        """At most `limit` journal entries' worth; all of them page by page, if there is none."""
+        found, left = list[LogLine](), limit
+        while True:
+            query = {"level": level, "after": after, "limit": min(left or PAGE, PAGE)}
+            page = await self._wire.read(v.LogPage, "GET", _of(run, "logs"), query=query)
+            found += page.lines
+            left = None if left is None else left - PAGE
+            if page.next is None or (left is not None and left <= 0):
+                return found
+            after = page.next
+
+    async def log_tail(self, run: str, level: str = "info", after: int = 0) -> AsyncIterator[LogLine]:
+        over = False
+        async with aclosing(self._wire.frames(_of(run, "logs"), {"level": level, "after": after})) as frames:
+            async for one in frames:
+                if one is not None:
+                    yield msgspec.json.decode(one.data, type=LogLine)
+                elif over:
+                    return
+                else:  # it ends when the run has, or to be begun anew: one more look after the end misses nothing
+                    over = (await self.get(run)).state in TERMINAL
+
+    async def events(self, run: str, after: str | None = None) -> AsyncIterator[StreamEvent]:
+        async with aclosing(self._wire.frames(_of(run, "events"), {"after": after})) as frames:
+            async for one in frames:
+                if one is not None:
+                    event = _event(one.id, one.event, msgspec.json.decode(one.data))
+                    yield event
+                    if event.run == run and event.kind == "status" and event.data["status"] in TERMINAL:
+                        return
+
+    async def artifacts(self, run: str) -> tuple[Artifact, ...]:
+        return (await self._wire.read(v.Artifacts, "GET", _of(run, "artifacts"))).artifacts
+
+    async def artifact(self, run: str, path_or_id: str) -> bytes:
+        return (await self._wire.ask("GET", f"{_of(run, 'artifacts')}/{quote(path_or_id)}")).content
+
+    async def scratchpad(self, run: str) -> dict[str, list[str]]:
+        return await self._wire.read(dict[str, list[str]], "GET", _of(run, "scratchpad"))
+
+    async def tools(self) -> list[dict[str, Any]]:
+        return list((await self._wire.read(v.Tools, "GET", "/v1/tools")).tools)
+
+    async def run_of_plan(self, plan_id: str) -> v.RunView:
+        return await self._wire.read(v.RunView, "GET", f"/v1/plans/{_name(plan_id)}")
+
+    # ---- the door itself
+
+    async def session(self) -> v.Session:
+        """Whom the key belongs to. Raises `Unauthenticated` for one that opens nothing, and at once if nobody answers."""
+        return await self._wire.read(v.Session, "GET", "/v1/session", patience=timedelta())
+
+    async def close(self) -> None:
+        await self._wire.close()
+
+    async def _tell(self, run: str, what: str, body: dict[str, Any] | None = None) -> v.RunView:
+        """Said twice, these are the same: what was lost on the way is said again."""
+        return await self._wire.read(v.RunView, "POST", _of(run, what), body=body or {}, repeat=True)
+
+    async def _object(self, path: str) -> dict[str, Any]:
+        return await self._wire.read(dict[str, Any], "GET", path)
+
+
+PAGE = 5_000
+_SENT = tuple(name for name in NewRun.__struct_fields__ if name not in ("files", "key"))
+_DEFAULTS = {name: getattr(NewRun(), name) for name in _SENT}
+
+
+def _of(run: str, *more: str) -> str:
+    return "/".join(("/v1/runs", *map(_name, (run, *more))))
+
+
+def _name(one: str) -> str:
+    """A piece of a path, whatever it holds."""
+    return quote(one, safe="") or "-"
+
+
+def _parts(body: dict[str, Any], new: NewRun) -> list[tuple[str, tuple[str | None, bytes, str]]]:
+    """The form that carries files: the request itself, then one part a file."""
+    parts: list[tuple[str, tuple[str | None, bytes, str]]] = [("run", (None, msgspec.json.encode(body), "application/json"))]
+    for name, given in new.files.items():
+        raw = given.read_bytes() if isinstance(given, Path) else given
+        parts.append(("files", (name, raw, "application/octet-stream")))
+    return parts
+
+
+def _event(event_id: str, kind: Any, data: dict[str, Any]) -> StreamEvent:
+    """The frame's data are the event's own fields and, beside them, whose it is and when."""
+    run, at, delta = data.pop("run_id"), data.pop("at"), data.pop("delta")
+    return StreamEvent(id=event_id, kind=kind, run=run, data=data, at=at and datetime.fromisoformat(at), delta=delta)
