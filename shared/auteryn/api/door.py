@@ -76,6 +76,8 @@ class Door:
             response = unexpected()
         for name, value in GUARDS.items():
             response.headers.setdefault(name, value)
+        if self._closing.is_set():
+            response.headers["Connection"] = "close"  # whoever asks on the same line would hold up the server's end
         return response
 
     async def _respond(self, request: Request) -> Response:

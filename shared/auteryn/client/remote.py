@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from auteryn.api import views as v
-from auteryn.client.wire import LONG_PATIENCE, Wire
+from auteryn.client.wire import FIRST_PAUSE, LONG_PATIENCE, Wire
 from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.record import new_id
@@ -58,18 +58,20 @@ class Remote:
 
     async def result(self, run: str, timeout: timedelta | None = None) -> v.RunView:
         """Long polls, one after the other, over restarts of the server."""
-        loop = asyncio.get_running_loop()
-        give_up_at = None if timeout is None else loop.time() + timeout.total_seconds()
+        loop, left = asyncio.get_running_loop(), WAIT if timeout is None else max(timeout, timedelta())
+        give_up_at = loop.time() + left.total_seconds()
         while True:
-            left = WAIT if give_up_at is None else timedelta(seconds=max(0.0, give_up_at - loop.time()))
             wait = min(WAIT, left)
             query = {"wait": wait.total_seconds()}
             answer = await self._wire.ask("GET", _of(run, "result"), query=query, wait=wait, patience=LONG_PATIENCE)
             found = msgspec.json.decode(answer.content, type=v.RunView)
             if answer.status_code == 200:
                 return found
-            if timeout is not None and left <= WAIT:
-                raise TimeoutError(f"run {run!r} has not ended within {timeout.total_seconds():g} s, and goes on. {found.why}")
+            left = WAIT if timeout is None else timedelta(seconds=give_up_at - loop.time())
+            if timeout is not None and left <= timedelta():
+                span = f"{timeout.total_seconds():g} s"
+                raise TimeoutError(f"run {run!r} has not ended within {span}, and goes on. {found.why}")
+            await asyncio.sleep(min(FIRST_PAUSE, left).total_seconds())
 
     # ---- steering
 

@@ -30,6 +30,7 @@ MOST_EVENT_BYTES = 10_000_000
 SILENCE_SECONDS = 45
 """Three beats of a stream: then the line is dead, whatever TCP believes."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=15)
+"""Before the same question again. A server that ends lets go of everybody at once: the next one is not there yet."""
 PASSING = frozenset({429, 502, 503, 504})
 """Statuses after which the same question may be answered: ours say so, and proxies in between do."""
 
@@ -140,6 +141,7 @@ class Wire:
                 await trouble.again(error, error.retry_after)
                 continue
             yield None
+            await asyncio.sleep(FIRST_PAUSE.total_seconds())
 
     @asynccontextmanager
     async def _stream(
