@@ -45,13 +45,15 @@ class Settings:
     keep_tokens: int = KEEP_TOKENS
     egress: Egress = field(default_factory=Egress)
     """Where tools may connect to."""
+    public_url: str = ""
+    """Where people reach this system with a browser: the links in notifications begin with it."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, *, home: str | Path | None = None) -> Settings:
         """`AUTERYN_HOME` (else `~/.auteryn`), `AUTERYN_SYNCHRONOUS`, `AUTERYN_MODEL_FAST`, `AUTERYN_MODEL_DEEP`.
 
         `AUTERYN_EGRESS_ALLOW` (`host:port`, though not public), `AUTERYN_EGRESS_ONLY` and `AUTERYN_EGRESS_DENY` (hosts with
-        what is below them) are lists with commas.
+        what is below them) are lists with commas. `AUTERYN_PUBLIC_URL` is where people reach the console.
         """
         synchronous = environ.get("AUTERYN_SYNCHRONOUS", "full").lower()
         if synchronous not in ("full", "normal", "off"):
@@ -67,7 +69,10 @@ class Settings:
             only=_listed(environ, "AUTERYN_EGRESS_ONLY"),
             deny=_listed(environ, "AUTERYN_EGRESS_DENY"),
         )
-        return cls(home=where, synchronous=synchronous, models=models, egress=egress)
+        public_url = environ.get("AUTERYN_PUBLIC_URL", "").strip().rstrip("/")
+        if public_url and not public_url.startswith(("https://", "http://")):
+            raise Invalid("AUTERYN_PUBLIC_URL", public_url, "must be a web address such as https://agents.example.com")
+        return cls(home=where, synchronous=synchronous, models=models, egress=egress, public_url=public_url)
 
 
 def _listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
@@ -135,9 +140,10 @@ def engine_of(
     registry = Registry(_builtin() if builtin else ())
     for one in tools:
         registry.add(one)
-    return Engine(
+    engine = Engine(
         services=services,
         registry=registry,
+        public_url=settings.public_url,
         settings=AgentSettings(
             compact_at_tokens=settings.compact_at_tokens,
             keep_tokens=settings.keep_tokens,
@@ -147,6 +153,14 @@ def engine_of(
         files_of=lambda root: Workspace(settings.home / "files" / root),
         egress=settings.egress,
     )
+
+    async def deliver(post: str) -> None:
+        from auteryn.service.notify import deliver
+
+        await deliver(engine, post)
+
+    engine.deliver = deliver
+    return engine
 
 
 def registry_of(tools: Iterable[Tool] = ()) -> Registry:

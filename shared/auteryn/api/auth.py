@@ -15,10 +15,10 @@ from starlette.responses import Response
 
 from auteryn.api.keys import ROLES, Key, Role, key_of, known
 from auteryn.api.problems import Unauthenticated
-from auteryn.api.seal import Purpose, Seal
 from auteryn.errors import Invalid, NotAllowed
 from auteryn.ports import Store
 from auteryn.schema.record import Record
+from auteryn.service.seal import Purpose, Seal
 
 COOKIE = "auteryn_session"
 CSRF, FOR_OWNER = "x-csrf-token", "auteryn-owner"

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from auteryn.schema.human import InputType, OnTimeout, People
 from auteryn.schema.plan import StepDraft
+from auteryn.schema.post import EventType
 from auteryn.schema.record import Record
 from auteryn.schema.run import AtBudget, Channel, FileCheck, ModeName, Status
 from auteryn.service.listing import Wanted
@@ -105,6 +106,27 @@ class AskBody(Record):
     max_duration: str = "1w"
 
 
+class LinksBody(Record):
+    by: str = ""
+    """In whose name the links answer; empty: yours."""
+
+
+class WebhookBody(Record):
+    url: str
+    types: tuple[EventType, ...] = ()
+    """Empty: all."""
+    description: str = ""
+
+
+class EstimateBody(Record):
+    """A task that is not started."""
+
+    input: str = ""
+    mode: Literal["auto", "fast", "deep"] = "auto"
+    steps: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """Of a plan, if it is known."""
+
+
 class LoginBody(Record):
     key: str
     """An API key."""
@@ -155,6 +177,11 @@ class LogsQuery(Record):
     """Lines of journal entries after this one; with `Accept: text/event-stream`, what the header `Last-Event-ID` says."""
     limit: Annotated[int, Meta(ge=1, le=5000)] = 500
     """Journal entries' worth of lines."""
+
+
+class CreditsQuery(Record):
+    detail: bool = False
+    """By step, tool, model and cause, too."""
 
 
 class AsksQuery(Record):

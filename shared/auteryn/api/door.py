@@ -22,11 +22,11 @@ from auteryn.api.problems import problem, unexpected
 from auteryn.api.reading import body_of, query_of
 from auteryn.api.routes import Route, route_of
 from auteryn.api.runs import stream_events
-from auteryn.api.seal import Seal
 from auteryn.api.stream import Pace
 from auteryn.api.views import full
 from auteryn.errors import AuterynError, NotAllowed
 from auteryn.runtime.engine import Engine
+from auteryn.service.seal import Seal
 
 GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 

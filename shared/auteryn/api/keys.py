@@ -10,11 +10,11 @@ from typing import Literal, get_args
 import msgspec
 from msgspec.structs import replace
 
-from auteryn.api.seal import Seal
 from auteryn.errors import Invalid, NotFound
 from auteryn.ports import Store
 from auteryn.schema.change import Doc
 from auteryn.schema.record import Record
+from auteryn.service.seal import Seal
 
 Role = Literal["viewer", "operator", "admin"]
 """viewer: reads. operator: starts and steers, too. admin: also for any owner it names."""

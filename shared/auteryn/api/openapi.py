@@ -12,7 +12,7 @@ import msgspec
 from auteryn.api.auth import COOKIE, CSRF
 from auteryn.api.bodies import Empty
 from auteryn.api.problems import Problem
-from auteryn.api.routes import JSON, ROUTES, Route
+from auteryn.api.routes import JSON, PAGE, ROUTES, Route
 from auteryn.api.uploads import FILES, MEDIA, REQUEST
 from auteryn.service.feed import Kind
 
@@ -132,9 +132,16 @@ def _in_headers(route: Route) -> list[dict[str, Any]]:
 def _answers(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     said = route.media if route.reply or route.media != (JSON,) else ()
     content = {"content": {media: {"schema": _schema(route, media, of)} for media in said}} if said else {}
-    refusals = {str(status): {"$ref": f"#/components/responses/{status}"} for status in REFUSALS}
+    refusals = {str(status): _refusal(route, status, of) for status in REFUSALS}
     answers = {str(status): {"description": OK[status], **(content if status not in BARE else {})} for status in route.statuses}
     return {**answers, **refusals}
+
+
+def _refusal(route: Route, status: int, of: dict[str, Any]) -> dict[str, Any]:
+    """A problem document; where a person is at the other end, perhaps a page instead."""
+    if PAGE not in route.media:
+        return {"$ref": f"#/components/responses/{status}"}
+    return {"description": REFUSALS[status], "content": {"application/problem+json": {"schema": of[str(Problem)]}, PAGE: {}}}
 
 
 def _schema(route: Route, media: str, of: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from auteryn.api.keys import key_of
 from auteryn.api.limits import check_room
 from auteryn.api.problems import Unauthenticated
 from auteryn.errors import NotFound
-from auteryn.schema.human import Answer
+from auteryn.schema.human import Answer, Ask
 
 
 async def list_asks(call: Call[b.AsksQuery, None]) -> v.Asks:
@@ -25,6 +25,17 @@ async def list_asks(call: Call[b.AsksQuery, None]) -> v.Asks:
 async def list_run_asks(call: Call[b.AsksQuery, None]) -> v.Asks:
     """Questions of a run and its steps, oldest first."""
     return v.Asks(asks=tuple(await call.desk.asks(call.path["run"], open_only=call.query.open)))
+
+
+async def get_ask(call: Call[b.Empty, None]) -> Ask:
+    """One question, open or not."""
+    return await call.desk.question(call.path["ask"])
+
+
+async def make_links(call: Call[b.Empty, b.LinksBody]) -> Reply:
+    """One-tap links that answer an open question in somebody's name: for a mail or message of your own."""
+    found = await call.desk.links(call.path["ask"], call.body.by or call.caller.name)
+    return Reply(v.Links(links=tuple(found)), 201)
 
 
 async def create_ask(call: Call[b.Empty, b.AskBody]) -> Reply:

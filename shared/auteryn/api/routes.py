@@ -9,7 +9,7 @@ from typing import Any
 from starlette.routing import compile_path
 
 from auteryn.api import bodies as b
-from auteryn.api import people, runs
+from auteryn.api import figures, links, people, runs, webhooks
 from auteryn.api import views as v
 from auteryn.api.call import Call
 from auteryn.api.keys import Role
@@ -17,10 +17,12 @@ from auteryn.api.problems import NoSuchMethod
 from auteryn.api.reading import JSON
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
-from auteryn.schema.human import Answer
+from auteryn.schema.human import Answer, Ask
+from auteryn.service.estimate import Estimate, Forecast
+from auteryn.service.why import RunHealth
 
 KB, MB = 1_000, 1_000_000
-STREAM, FILE = "text/event-stream", "application/octet-stream"
+STREAM, FILE, PAGE = "text/event-stream", "application/octet-stream", "text/html"
 BOTH = (JSON, STREAM)
 
 
@@ -63,7 +65,10 @@ ROUTES: tuple[Route, ...] = (
     R("GET", RUN + "/events", runs.stream_events, query=b.EventsQuery, media=(STREAM,), statuses=(200, 204), resumes=True),
     R("GET", RUN + "/logs", runs.get_logs, query=b.LogsQuery, reply=v.LogPage, media=BOTH, resumes=True),
     R("GET", RUN + "/metrics", runs.get_metrics, reply=v.Metrics),
-    R("GET", RUN + "/credits", runs.get_credits, reply=v.CreditUsage),
+    R("GET", RUN + "/credits", figures.get_credits, query=b.CreditsQuery, reply=v.CreditUsage),
+    R("GET", RUN + "/forecast", figures.get_forecast, reply=Forecast),
+    R("GET", RUN + "/health", figures.get_run_health, reply=RunHealth),
+    R("POST", "/v1/estimate", figures.estimate_run, body=b.EstimateBody, reply=Estimate),
     R("GET", RUN + "/artifacts", runs.list_artifacts, reply=v.Artifacts),
     R("GET", RUN + "/artifacts/{path:path}", runs.get_artifact, query=b.FileQuery, media=(FILE,), statuses=(200, 206, 304)),
     R("GET", RUN + "/scratchpad", runs.get_scratchpad, reply=dict[str, list[str]]),
@@ -82,6 +87,14 @@ ROUTES: tuple[Route, ...] = (
     R("POST", "/v1/asks", people.create_ask, "operator", body=b.AskBody, reply=v.RunView, statuses=MADE, idempotent=True),
     R("POST", "/v1/asks/{ask}/answer", people.answer_ask, "operator", body=b.AnswerBody, reply=Answer),
     R("GET", "/v1/schedules", runs.list_schedules, reply=v.Schedules),
+    R("GET", "/v1/asks/{ask}", people.get_ask, reply=Ask),
+    R("POST", "/v1/asks/{ask}/links", people.make_links, "operator", body=b.LinksBody, reply=v.Links, statuses=MADE),
+    R("GET", "/a/{token}", links.show_link, None, media=(PAGE,)),
+    R("POST", "/a/{token}", links.follow_tap, None, media=(PAGE,)),
+    R("GET", "/v1/webhooks", webhooks.list_webhooks, reply=v.Webhooks),
+    R("POST", "/v1/webhooks", webhooks.add_webhook, "operator", body=b.WebhookBody, reply=v.NewWebhook, statuses=MADE),
+    R("POST", "/v1/webhooks/{webhook}/rotate", webhooks.rotate_webhook, "operator", body=b.Empty, reply=v.NewWebhook),
+    R("DELETE", "/v1/webhooks/{webhook}", webhooks.remove_webhook, "operator", statuses=(204,)),
     R("GET", "/v1/plans/{plan}", runs.run_of_plan, reply=v.RunView),
     R("GET", "/v1/tools", runs.list_tools, reply=v.Tools),
     R("GET", "/v1/session", people.get_session, reply=v.Session),

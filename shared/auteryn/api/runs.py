@@ -83,11 +83,6 @@ async def get_metrics(call: Call[b.Empty, None]) -> dict[str, Any]:
     return await call.desk.metrics(call.path["run"])
 
 
-async def get_credits(call: Call[b.Empty, None]) -> dict[str, Any]:
-    """What the run has cost, and for what."""
-    return await call.desk.credits(call.path["run"])
-
-
 async def get_scratchpad(call: Call[b.Empty, None]) -> dict[str, list[str]]:
     """What the agent noted, by section."""
     return await call.desk.scratchpad(call.path["run"])
@@ -221,4 +216,5 @@ async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
 
 
 async def _view(call: Call[Any, Any]) -> v.RunView:
-    return v.view(await call.desk.get(call.path["run"]), call.now)
+    run = await call.desk.get(call.path["run"])
+    return v.view(run, call.now, await call.desk.why_waiting(run.id))

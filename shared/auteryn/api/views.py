@@ -9,6 +9,7 @@ import msgspec
 
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.plan import Plan
+from auteryn.schema.post import Endpoint, EventType
 from auteryn.schema.record import Record
 from auteryn.schema.run import (
     Artifact,
@@ -24,6 +25,8 @@ from auteryn.schema.run import (
     Verdict,
     Wait,
 )  # fmt: skip
+from auteryn.service.costs import CreditDetail
+from auteryn.service.links import Link
 from auteryn.service.listing import Planned
 from auteryn.service.logs import LogLine
 from auteryn.service.progress import standing
@@ -138,6 +141,30 @@ class CreditBreakdown(Record):
 class CreditUsage(Record):
     total_credits: int
     breakdown: CreditBreakdown
+    detail: CreditDetail | None = None
+
+
+class Links(Record):
+    links: tuple[Link, ...]
+
+
+class Webhook(Record):
+    id: str
+    url: str
+    types: tuple[EventType, ...]
+    """Empty: all."""
+    description: str
+    created_at: datetime
+
+
+class NewWebhook(Record):
+    webhook: Webhook
+    secret: str
+    """Signs what is sent (standardwebhooks.com); nobody can learn it again."""
+
+
+class Webhooks(Record):
+    webhooks: tuple[Webhook, ...]
 
 
 class Tools(Record):
@@ -172,9 +199,12 @@ def line(run: Run, now: datetime) -> RunLine:
     return RunLine(**_line(run, now))
 
 
-def view(run: Run, now: datetime) -> RunView:
+def view(run: Run, now: datetime, why: str | None = None) -> RunView:
+    """`why`: the sentence of somebody who looked deeper than into the run itself."""
+    line = _line(run, now)
+    line["why"] = line["why"] if why is None else why
     return RunView(
-        **_line(run, now),
+        **line,
         reason=run.routing.reason,
         result=run.result,
         failure=run.failure,
@@ -189,6 +219,10 @@ def view(run: Run, now: datetime) -> RunView:
         limits=run.limits,
         options=run.options,
     )
+
+
+def webhook(one: Endpoint) -> Webhook:
+    return Webhook(id=one.id, url=one.url, types=one.types, description=one.description, created_at=one.created_at)
 
 
 def full(value: Any) -> Any:

@@ -44,6 +44,7 @@ async def _serve(common: Common, host: str, port: int) -> int:
         await check_reach(home, host)
         with _listening(host, port) as listening:
             await home.host.start()
+            home.host.engine.public_url = home.host.engine.public_url or _url(host, listening.getsockname()[1])
             door = Door(home.host.engine, secure=False)
             token = await login_token(door.auth.seal, OWNER, home.host.engine.now())
             _greet(common, _url(host, listening.getsockname()[1]), token)

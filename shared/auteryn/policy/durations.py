@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from auteryn.errors import Invalid
 
@@ -44,3 +44,8 @@ def shown(span: timedelta) -> str:
             parts.append(f"{count}{unit}")
             left -= count * size
     return " ".join(parts) or "0s"
+
+
+def moment(at: datetime) -> str:
+    """A moment as people are told it."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"

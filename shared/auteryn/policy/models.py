@@ -15,6 +15,9 @@ from auteryn.schema.record import Record
 
 RoleName = Literal["fast", "deep", "classifier"]
 
+PRICES_OF = "2026-11-23"
+"""When the prices below were looked up."""
+
 CHAINS: dict[RoleName, tuple[str, ...]] = {
     "fast": ("gemini-3-flash-preview", "gemini-3.8-flash", "gemini-3.5-flash"),
     "deep": ("gemini-3.1-pro-preview", "gemini-3.8-flash", "gemini-3.5-flash"),

@@ -144,7 +144,7 @@ def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: d
             approve=options.approve,
             ask_when_stuck=options.ask_when_stuck,
             people=options.people,
-            notify=tuple(replace(one, on=("waiting",)) for one in options.notify if "waiting" in one.on),
+            notify=options.notify,
         ),
         thrifty=run.thrifty,
         parent=parent,

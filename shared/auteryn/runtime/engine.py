@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol
 
 from auteryn.agent.mind import Settings
 from auteryn.errors import AuterynError
 from auteryn.policy.limits import HEARTBEAT, INBOX_LOOK
 from auteryn.ports import Services
+from auteryn.schema.post import Endpoint
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.workspace import Workspace
@@ -42,6 +43,15 @@ class Engine:
     """The files of a tree, by its root's id."""
     egress: Egress = field(default_factory=Egress)
     """The way out of this process."""
+    public_url: str = ""
+    """Where people reach this system with a browser; without it notifications carry no links."""
+    deliver: Callable[[str], Awaitable[None]] | None = None
+    """Takes a post of the outbox to its receiver."""
+    delivering: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])
+    endpoints: dict[str, tuple[datetime, tuple[Endpoint, ...]]] = field(
+        default_factory=dict[str, tuple[datetime, tuple[Endpoint, ...]]]
+    )
+    """By owner, with the time they were read."""
     live: dict[str, Live] = field(default_factory=dict[str, Live])
     _keeper: asyncio.Task[None] | None = None
 
@@ -77,6 +87,11 @@ class Engine:
                     continue  # the slice itself meets the same trouble at its next commit and acts on it
             if beat:
                 next_beat = self.now() + HEARTBEAT
+
+    async def delivered(self, patience: timedelta) -> None:
+        """Back when the posts that are on their way have arrived, or patience is over; what is left is sent again later."""
+        if self.delivering:
+            await asyncio.wait(set(self.delivering), timeout=patience.total_seconds())
 
     async def close(self) -> None:
         if self._keeper and not self._keeper.done():

@@ -10,6 +10,8 @@ from auteryn.runtime.engine import Engine
 from auteryn.runtime.slice import run_slice
 
 SWEEP_EVERY = timedelta(seconds=30)
+LAST_POSTS = timedelta(seconds=10)
+"""How long closing waits for notifications that are on their way."""
 
 
 class Host:
@@ -31,7 +33,7 @@ class Host:
 
     async def start(self) -> None:
         await self.engine.services.bus.start()
-        await sweep(self.engine)
+        await sweep(self.engine, starting=True)
         await self.engine.services.queue.start()
         self._sweeper = asyncio.create_task(self._sweep())
 
@@ -41,6 +43,7 @@ class Host:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
         services = self.engine.services
+        await self.engine.delivered(LAST_POSTS)
         await services.queue.close()
         await services.jobs.close()
         await self.engine.close()

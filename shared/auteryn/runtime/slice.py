@@ -23,11 +23,12 @@ from auteryn.runtime.children import advance
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.intake import Intake, expired, take_in
+from auteryn.runtime.outbox import posts
 from auteryn.runtime.outgoing import asks_index, sends_of, touches_children
 from auteryn.runtime.receipt import cancelled
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
-from auteryn.schema.change import SUMMARY_EVERY, Change, Newborn, Send
+from auteryn.schema.change import SUMMARY_EVERY, Change, Doc, Newborn, Send
 from auteryn.schema.fold import after
 from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id
@@ -226,24 +227,25 @@ class Slice:
         self.unsummarised += 1
         starts = touches_children(events)
         summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or starts
-        change = Change(
-            run=run,
-            entry=entry,
-            consumed=consumed,
-            sends=sends,
-            children=children,
-            docs=asks_index(self.run, run, events, now),
-            summary=summary,
-            leave=leave,
-            wake_at=wake_at(run) if leave else None,
-        )
         self.committing = True
         try:
+            told = await posts(self.engine, self.run, run, events, now)
+            change = Change(
+                run=run,
+                entry=entry,
+                consumed=consumed,
+                sends=sends,
+                children=children,
+                docs=(*asks_index(self.run, run, events, now), *told),
+                summary=summary,
+                leave=leave,
+                wake_at=wake_at(run) if leave else None,
+            )
             await self.services.store.commit(change)
             self._is_true(run, entry, leave=leave, summary=summary)
         finally:
             self.committing = False
-        await self._tell(sends, children)
+        await self._tell(sends, children, told)
         if starts and not children:
             await self._advance()
 
@@ -272,12 +274,14 @@ class Slice:
         self.left = leave
         self.unsummarised = 0 if summary else self.unsummarised
 
-    async def _tell(self, sends: tuple[Send, ...], children: tuple[Newborn, ...]) -> None:
+    async def _tell(self, sends: tuple[Send, ...], children: tuple[Newborn, ...], told: tuple[Doc, ...]) -> None:
         """Hints, all of them: whatever is lost here is found again by `due`."""
         self.services.bus.tell(self.run.root, self.run.id, self.run.seq)
         for send in sends:
             await self.services.queue.enqueue(send.run, self.engine.now())
             await self.engine.ring(send.run)
+        for post in told:
+            await self.services.queue.enqueue(post.id, self.engine.now())
         if children:
             await self.services.bus.publish_steps([child.run.id for child in children])
 

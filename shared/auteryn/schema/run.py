@@ -111,8 +111,9 @@ class Verdict(Record):
     detail: str = ""
 
 
-Occasion = Literal["start", "daily", "waiting", "done", "failed"]
-"""When somebody is told: it begins; once every 24 hours; a person is asked; it has completed; it has failed or was stopped."""
+Occasion = Literal["start", "daily", "waiting", "news", "done", "failed"]
+"""When somebody is told: it begins; once every 24 hours; a person is asked; the agent has news; it has completed; it has
+failed or was stopped."""
 
 AtBudget = Literal["go_on", "ask", "fast", "stop"]
 """Go on to the cap; ask a person; go on with the FAST model; conclude with what there is."""
@@ -124,7 +125,7 @@ class Channel(Record):
     kind: Literal["webhook", "email", "slack"]
     to: str
     """Name of a webhook or an https address; a mail address; a Slack channel."""
-    on: tuple[Occasion, ...] = ("start", "daily", "waiting", "done", "failed")
+    on: tuple[Occasion, ...] = ("start", "daily", "waiting", "news", "done", "failed")
 
 
 class Options(Record):

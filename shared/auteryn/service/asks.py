@@ -14,6 +14,7 @@ from auteryn.policy.asking import timed, waited_for
 from auteryn.policy.gates import ALLOWING, may_answer
 from auteryn.runtime.children import born, title_of
 from auteryn.runtime.due import wake_at
+from auteryn.runtime.outbox import posts
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
@@ -64,16 +65,28 @@ class Said(Record):
 async def answer(access: Access, ask_id: str, said: Said, by: str) -> Answer:
     """The answer, in the run's inbox: the first one wins. Raises `Invalid` naming what may be answered, `NotAllowed` for who is
     none of the approvers, `WrongState` for a question that is closed, naming who closed it."""
-    doc = await access.services.store.doc("ask", ask_id)
-    run = await _run_of(access, doc) if doc else None
-    if run is None:
-        raise NotFound(f"no question {ask_id!r}; `auteryn ls` shows the runs that wait for one")
-    ask = next((ask for ask in run.asks if ask.id == ask_id), None)
-    if ask is None:
-        raise await _closed(access, run, ask_id)
+    run, ask = await open_ask(access, ask_id)
     given = _given(access, ask, said, by)
     first = await access.tell(run, _message(ask, given))
     return await _told(access, run.id, ask, given, first=first)
+
+
+async def question(access: Access, ask_id: str) -> Ask:
+    """The question, open or not; raises `NotFound`."""
+    run = await _asking(access, ask_id)
+    found = next((ask for ask in run.asks if ask.id == ask_id), None) or await _asked(access, run, ask_id)
+    if found is None:
+        raise NotFound(f"no question {ask_id!r}")
+    return found
+
+
+async def open_ask(access: Access, ask_id: str) -> tuple[Run, Ask]:
+    """The open question and its run; raises `NotFound`, or `WrongState` naming who closed it."""
+    run = await _asking(access, ask_id)
+    ask = next((ask for ask in run.asks if ask.id == ask_id), None)
+    if ask is None:
+        raise await _closed(access, run, ask_id)
+    return run, ask
 
 
 async def ask(
@@ -124,10 +137,17 @@ async def ask(
     await access.services.store.put(line)  # before the run: a line too many is passed over, one too few would hide a question
     task = Input(text=message, extra={"request": _fingerprint(asked)} if key is not None else {})
     newborn = born(run, task, now, e.AskOpened(ask=asked))
+    told = await posts(access.engine, None, newborn.run, newborn.entry.events, now)
+    for post in told:
+        await access.services.store.put(post)
     made = await store_new(access, replace(newborn, wake_at=wake_at(newborn.run)), key=key)
     if made.id != run.id:
-        await access.services.store.drop("ask", asked.id)
+        for doc in (line, *told):
+            await access.services.store.drop(doc.kind, doc.id)
         await refuse_another(access, made, key, task)
+        return made
+    for post in told:
+        await access.services.queue.enqueue(post.id, now)
     return made
 
 
@@ -137,6 +157,15 @@ async def answer_of(access: Access, run: Run) -> Answer | None:
 
 
 # ---- pieces --------------------------------------------------------------------------------------------------
+
+
+async def _asking(access: Access, ask_id: str) -> Run:
+    """The run that asks, or asked."""
+    doc = await access.services.store.doc("ask", ask_id)
+    run = await _run_of(access, doc) if doc else None
+    if run is None:
+        raise NotFound(f"no question {ask_id!r}; `auteryn ls` shows the runs that wait for one")
+    return run
 
 
 def _given(access: Access, ask: Ask, said: Said, by: str) -> Answer:

@@ -6,22 +6,30 @@ from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from auteryn.errors import Invalid, NotFound, WrongState
+import msgspec
+from msgspec.structs import replace
+
+from auteryn.errors import Invalid, NotAllowed, NotFound, WrongState
+from auteryn.policy.gates import may_answer
 from auteryn.ports.store import Page
 from auteryn.runtime.engine import Engine
 from auteryn.schema import inbox as m
 from auteryn.schema.fold import add_usage
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
+from auteryn.schema.post import Endpoint
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Artifact, Channel, Run, Usage
-from auteryn.service import asks, create, follow, listing, stream
+from auteryn.service import asks, costs, create, estimate, follow, links, listing, stream, webhooks, why
 from auteryn.service.access import Access
+from auteryn.service.estimate import Estimate, Forecast
+from auteryn.service.links import Link
 from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
-from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line, why_waiting
+from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
 from auteryn.service.reading import artifact_bytes, scratchpad, tool_list
 from auteryn.service.stream import StreamEvent
+from auteryn.service.why import RunHealth
 
 LONGEST_MESSAGE = 100_000
 
@@ -187,9 +195,37 @@ class Desk:
             key=key,
         )
 
+    async def question(self, ask_id: str) -> Ask:
+        """A question, open or not."""
+        return await asks.question(self._access, ask_id)
+
+    async def links(self, ask_id: str, by: str) -> list[Link]:
+        """One-tap links that answer an open question in somebody's name; raises `NotAllowed` for who is no approver."""
+        run, ask = await asks.open_ask(self._access, ask_id)
+        if not self._access.engine.public_url:
+            raise WrongState("AUTERYN_PUBLIC_URL is not set: links would lead nowhere")
+        if not may_answer(ask, by):
+            raise NotAllowed(f"question {ask_id!r} is for {', '.join(ask.approvers)} to answer, not for {by!r}")
+        return await links.links(self._access.engine, run, ask, by)
+
     async def answered(self, run: str) -> Answer | None:
         """The answer a question run ended with."""
         return await asks.answer_of(self._access, await self.get(run))
+
+    # ---- programs that hear of runs
+
+    async def webhooks(self) -> list[Endpoint]:
+        return await webhooks.endpoints(self._access)
+
+    async def add_webhook(self, url: str, types: tuple[str, ...] = (), description: str = "") -> tuple[Endpoint, str]:
+        """The endpoint, and its secret: nobody can learn that again."""
+        return await webhooks.add(self._access, url, types, description)
+
+    async def rotate_webhook(self, endpoint: str) -> tuple[Endpoint, str]:
+        return await webhooks.rotate(self._access, endpoint)
+
+    async def remove_webhook(self, endpoint: str) -> None:
+        await webhooks.remove(self._access, endpoint)
 
     # ---- how far it is
 
@@ -199,23 +235,40 @@ class Desk:
 
     async def standing(self, run: str) -> Standing:
         """Status, day, step and why, of one and the same moment."""
-        return standing(await self.get(run), self._access.now())
+        found = await self.get(run)
+        return replace(standing(found, self._access.now()), why=await why.why(self._access, found))
 
     async def status_line(self, run: str) -> str:
         """Such as "Day 2 of 7, Step 3/6 complete"."""
         return status_line(await self.get(run), self._access.now())
 
     async def why_waiting(self, run: str) -> str:
-        """One sentence: why nothing happens now, or that something does."""
-        return why_waiting(await self.get(run), self._access.now())
+        """One sentence: why nothing happens now, or that something does; and what the steps it waits for wait for."""
+        return await why.why(self._access, await self.get(run))
+
+    async def health(self, run: str) -> RunHealth:
+        """Who works on it, when it was last written and wakes next, what is in its inbox, what the sweeper had to do."""
+        return await why.health(self._access, await self.get(run))
 
     async def metrics(self, run: str) -> dict[str, Any]:
         """The spec's figures, over all slices; children under way are counted as far as they are."""
         found = await self.get(run)
         return metrics(found, await self._usage(found), self._access.now())
 
-    async def credits(self, run: str) -> dict[str, Any]:
-        return credit_usage(await self._usage(await self.get(run)))
+    async def credits(self, run: str, *, detail: bool = False) -> dict[str, Any]:
+        """The spec's total and breakdown; with `detail`, by step, tool, model and cause, too."""
+        found = await self.get(run)
+        used = credit_usage(await self._usage(found))
+        return {**used, "detail": msgspec.to_builtins(await costs.detail(self._access, found))} if detail else used
+
+    async def estimate(self, text: str, mode: Literal["auto", "fast", "deep"] = "auto", steps: int = 0) -> Estimate:
+        """What a task would cost, before it is started."""
+        return await estimate.estimate(self._access, text, mode, steps)
+
+    async def forecast(self, run: str) -> Forecast:
+        """What a run will have cost when it ends."""
+        found = await self.get(run)
+        return await estimate.forecast(self._access, found, await self._usage(found))
 
     # ---- what there is to read
 

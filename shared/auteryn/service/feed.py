@@ -12,7 +12,8 @@ from auteryn.schema.human import Ask
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Run
 from auteryn.service.logs import kind_of, line
-from auteryn.service.progress import progress_event, status_line, why_waiting
+from auteryn.service.progress import progress_event, status_line
+from auteryn.service.why import why_waiting
 
 Kind = Literal[
     "task_progress", "thought", "message", "tool_call", "tool_result", "ask", "log", "status", "step", "reset"

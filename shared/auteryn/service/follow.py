@@ -11,7 +11,7 @@ from auteryn.schema.fold import after
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
 from auteryn.service.logs import LogLine, at_least, lines
-from auteryn.service.progress import why_waiting
+from auteryn.service.why import why_waiting
 
 SOON, SELDOM = timedelta(seconds=1), timedelta(seconds=30)
 """Between two unprompted looks: a silent bus costs at most this much, a run that sleeps for days next to nothing."""

@@ -7,11 +7,10 @@ from datetime import datetime
 from typing import Any, Literal, assert_never, get_args
 
 from auteryn.errors import Invalid
-from auteryn.policy.durations import shown
+from auteryn.policy.durations import moment, shown
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepChange
 from auteryn.schema.record import Record, to_json
-from auteryn.service.progress import moment
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from typing import Any
 
 from auteryn.plan.scheduler import current_step, running
 from auteryn.policy.credits import whole, whole_total
 from auteryn.policy.durations import shown
 from auteryn.schema.record import Record
-from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, Run, Schedule, UntilTime, Usage, Wait
+from auteryn.schema.run import Run, Usage
+from auteryn.service.why import why_waiting
 
 DAY = timedelta(days=1)
 
@@ -83,22 +84,6 @@ def status_line(run: Run, now: datetime) -> str:
     return f"{line}, Step {run.plan.done}/{len(run.plan.steps)} complete" if run.plan else line
 
 
-def why_waiting(run: Run, now: datetime) -> str:
-    """One sentence: why nothing happens now, or that something does."""
-    if run.failure:
-        return f"It has failed ({run.failure.reason}): {run.failure.message}"
-    if run.terminal:
-        return f"It is {run.status}."
-    if run.status == "paused":
-        return "It is paused and goes on when somebody resumes it."
-    if run.status == "pending":
-        return "It waits for its next slice to start."
-    if run.status == "running":
-        return "It is at work."
-    reasons = list(dict.fromkeys(_reason(run, wait, now) for wait in run.waits))
-    return _sentence(reasons or ["for its next slice"])
-
-
 # ---- figures -------------------------------------------------------------------------------------------------
 
 
@@ -117,46 +102,3 @@ def credit_usage(usage: Usage) -> dict[str, Any]:
     """The spec's credit usage ("Monitor Credit Usage"): whole credits that add up to `credits_consumed`."""
     llm, tools, storage = whole(usage.credits)
     return {"total_credits": llm + tools + storage, "breakdown": {"llm_calls": llm, "tool_calls": tools, "storage": storage}}
-
-
-# ---- waits in words ------------------------------------------------------------------------------------------
-
-
-def _reason(run: Run, wait: Wait, now: datetime) -> str:
-    match wait:
-        case UntilTime():
-            return f"until {moment(wait.at)}" + (f" ({wait.reason})" if wait.reason else "")
-        case ForSteps():
-            return _children(run)
-        case ForPerson():
-            ask = next((ask for ask in run.asks if ask.id == wait.ask), None)
-            since = f" since {shown(now - ask.opened_at)}" if ask else ""
-            return f"for a person to answer {ask.message!r} ({wait.ask}){since}" if ask else "for a person's answer"
-        case ForBudget():
-            return "for model calls that other steps give back"
-        case ForRateLimit():
-            return f"until {moment(wait.at)}, when the model's provider takes requests again ({wait.why})"
-        case _:
-            assert_never(wait)
-
-
-def _children(run: Run) -> str:
-    parts = list[str]()
-    if run.plan and (ids := [str(step.id) for step in running(run.plan)]):
-        parts.append(f"for step {ids[0]}" if len(ids) == 1 else f"for steps {', '.join(ids)}")
-    parts += [_ticks(schedule) for schedule in run.schedules if not schedule.over]
-    return " and ".join(parts) or "for its steps"
-
-
-def _ticks(schedule: Schedule) -> str:
-    if schedule.running:
-        return f"for a tick of {schedule.name!r}"
-    return f"until {moment(schedule.at(schedule.next_index))}, the next tick of {schedule.name!r}"
-
-
-def _sentence(reasons: list[str]) -> str:
-    return f"It waits {'; and '.join(reasons)}."
-
-
-def moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M} UTC"

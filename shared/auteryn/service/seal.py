@@ -15,7 +15,7 @@ from auteryn.schema.change import Doc
 from auteryn.schema.record import Record, from_json, to_json
 
 R = TypeVar("R", bound=Record)
-Purpose = Literal["session", "stream", "login", "key"]
+Purpose = Literal["session", "stream", "login", "key", "answer"]
 
 KIND, NAME = "door", "secret"
 

@@ -1,0 +1,201 @@
+"""Where the credits of a run and everything below it went: by step, tool, model and cause. Counted from the journals."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, cast
+
+from auteryn.agent.stuck import circling
+from auteryn.schema import event as e
+from auteryn.schema.fold import OUR_FAULT
+from auteryn.schema.record import Record, canonical_json, derived_id
+from auteryn.schema.run import Run
+from auteryn.service.access import Access
+
+Cause = Literal["useful", "retry", "loop", "platform fault"]
+"""Useful; of an attempt that was made again; going in circles; made useless by the platform, and not charged."""
+
+PAGE = 500
+
+
+class CreditLine(Record):
+    """What one step, tool, model or cause has cost."""
+
+    name: str
+    credits: float
+    llm_calls: int
+    tool_calls: int
+    tokens: int
+
+
+class CreditDetail(Record):
+    """Every list adds up to `credits`; of the causes, the platform's faults are apart."""
+
+    credits: float
+    steps: tuple[CreditLine, ...]
+    tools: tuple[CreditLine, ...]
+    models: tuple[CreditLine, ...]
+    causes: tuple[CreditLine, ...]
+    waived: float
+    """Not charged: the platform's own fault made it useless. In no list but the causes'."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One fact that cost something."""
+
+    step: str
+    credits: int = 0
+    """Thousandths."""
+    llm_calls: int = 0
+    tool_calls: int = 0
+    tokens: int = 0
+    tool: str = ""
+    model: str = ""
+    cause: Cause = "useful"
+
+
+async def detail(access: Access, run: Run) -> CreditDetail:
+    items = [item for one in await _tree(access, run) for item in await _items(access, *one)]
+    charged = [item for item in items if item.cause != "platform fault"]
+    return CreditDetail(
+        credits=sum(item.credits for item in charged) / 1000,
+        steps=_lines(charged, lambda item: item.step),
+        tools=_lines(charged, lambda item: item.tool or ("the model" if item.model else "storage")),
+        models=_lines(charged, lambda item: item.model or ("no model: tools" if item.tool else "no model: storage")),
+        causes=_lines(items, lambda item: item.cause),
+        waived=sum(item.credits for item in items if item.cause == "platform fault") / 1000,
+    )
+
+
+def _lines(items: Iterable[Item], name_of: Callable[[Item], str]) -> tuple[CreditLine, ...]:
+    found = dict[str, list[Item]]()
+    for item in items:
+        found.setdefault(name_of(item), []).append(item)
+    return tuple(
+        CreditLine(
+            name=name,
+            credits=sum(item.credits for item in group) / 1000,
+            llm_calls=sum(item.llm_calls for item in group),
+            tool_calls=sum(item.tool_calls for item in group),
+            tokens=sum(item.tokens for item in group),
+        )
+        for name, group in found.items()
+    )
+
+
+async def _tree(
+    access: Access, run: Run, name: str = "the run itself", superseded: bool = False
+) -> list[tuple[Run, str, bool]]:
+    """The run and everything below it, each with the step it belongs to, and whether it was done again after it."""
+    found, cursor = [(run, name, superseded)], None
+    while True:
+        page = await access.services.store.runs(parent=run.id, roots_only=False, limit=PAGE, cursor=cursor)
+        for child in reversed(page.runs):
+            assert child.parent is not None
+            below = _name(child) if name == "the run itself" else f"{name}, {_name(child)}"
+            found += await _tree(access, await access.run(child.id), below, superseded or _done_again(run, child))
+        cursor = page.next
+        if cursor is None:
+            return found
+
+
+def _name(child: Run) -> str:
+    assert child.parent is not None
+    number = child.parent.key + (child.parent.kind == "tick")
+    again = f" (attempt {child.parent.attempt})" if child.parent.attempt > 1 else ""
+    return f"{child.parent.kind} {number}{again}"
+
+
+def _done_again(parent: Run, child: Run) -> bool:
+    if parent.plan is None or child.parent is None or child.parent.kind != "step" or child.parent.of != parent.plan.id:
+        return False
+    return parent.plan.step(child.parent.key).attempt > child.parent.attempt
+
+
+async def _items(access: Access, run: Run, step: str, superseded: bool) -> list[Item]:
+    """What the run's own journal says it has cost; its children's journals say the rest."""
+    reading, seq = _Reading(run, step), 0
+    while entries := await access.services.store.journal(run.id, after=seq, limit=PAGE):
+        for entry in entries:
+            for event in entry.events:
+                reading.take(event)
+        seq = entries[-1].seq
+    if run.failure and run.failure.reason in OUR_FAULT:
+        return [replace(item, cause="platform fault") for item in reading.items]
+    if superseded:
+        return [replace(item, cause="retry") if item.cause == "useful" else item for item in reading.items]
+    return reading.items
+
+
+@dataclass(slots=True)
+class _Reading:
+    run: Run
+    step: str
+    items: list[Item] = field(default_factory=list[Item])
+    model: str = ""
+    args: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Of the open turn's calls."""
+    outcomes: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    turns: list[int] = field(default_factory=list[int])
+    """Where the items of each turn begin."""
+
+    def take(self, event: e.AnyEvent) -> None:
+        match event:
+            case e.ModelAnswered():
+                self._turn(event)
+            case e.ModelConsulted():
+                self.model = event.model
+                self._add(credits=event.credits, llm_calls=event.attempts, tokens=event.tokens.total, model=event.model)
+            case e.Compacted() if event.attempts:
+                model = self.model or "the model"
+                self._add(credits=event.credits, llm_calls=event.attempts, tokens=event.tokens.total, model=model)
+            case e.ModelFailed():
+                ours = event.reason in ("no_answer", "unavailable", "rate_limited")
+                self._add(
+                    llm_calls=event.attempts, model=self.model or "the model", cause="platform fault" if ours else "retry"
+                )
+            case e.CallAnswered():
+                self._add(credits=event.credits, tool_calls=1, tool=event.tool)
+                self.outcomes.append((event.tool, _hash(self.args.get(event.call)), _hash(event.output)))
+            case e.ArtifactPublished():
+                self._add(credits=event.credits)
+            case e.Told() if event.why == "nudge":
+                self._circled()
+            case e.AskOpened() if event.ask.kind == "stuck":
+                self._circled()
+            case e.RunFailed() if event.reason == "stuck":
+                self._circled()
+            case _:
+                pass
+
+    def _turn(self, event: e.ModelAnswered) -> None:
+        self.model = event.model
+        self.turns.append(len(self.items))
+        parts = cast("list[dict[str, Any]]", event.content["parts"])
+        asked = [part["functionCall"] for part in parts if "functionCall" in part]
+        self.args = {derived_id("call", self.run.id, event.turn, i): one.get("args") or {} for i, one in enumerate(asked)}
+        if event.attempts > 1:
+            self._add(llm_calls=event.attempts - 1, model=event.model, cause="platform fault")
+        self._add(credits=event.credits, llm_calls=1, tokens=event.tokens.total, model=event.model)
+
+    def _add(self, **fields: Any) -> None:
+        self.items.append(Item(step=self.step, **fields))
+
+    def _circled(self) -> None:
+        """All but the first round of the circle was a loop."""
+        count = circling(self.outcomes)
+        if count:
+            same = len(self.outcomes) > 1 and self.outcomes[-1] == self.outcomes[-2]
+            repeats = (count - 1) * (1 if same else 2)
+            begin = self.turns[-repeats] if repeats <= len(self.turns) else 0
+            self.items[begin:] = [
+                replace(item, cause="loop") if item.cause == "useful" else item for item in self.items[begin:]
+            ]
+        self.outcomes.clear()
+
+
+def _hash(value: Any) -> str:
+    return hashlib.blake2b(canonical_json(value), digest_size=8).hexdigest()

@@ -1,0 +1,75 @@
+"""One-tap links: whoever holds one may give one answer to one question, until it expires or somebody has answered.
+
+A link is a signed word, not a document: nothing has to be stored for it, and the question itself, which takes one answer, makes
+it single-use. Opening a link shows what would be answered; only the form behind it answers, so a mail scanner decides nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from auteryn.errors import NotAllowed, NotFound, WrongState
+from auteryn.policy.gates import may_answer
+from auteryn.runtime.engine import Engine
+from auteryn.schema.human import Answer, Ask
+from auteryn.schema.record import Record
+from auteryn.schema.run import Run
+from auteryn.service import asks
+from auteryn.service.access import Access
+from auteryn.service.seal import Seal
+
+PATH = "/a/"
+
+
+class OneTap(Record):
+    """What a link says."""
+
+    ask: str
+    owner: str
+    by: str
+    """In whose name it answers."""
+    until: datetime
+    option: str | None = None
+    """None: what is answered is written into the form."""
+
+
+class Link(Record):
+    option: str | None
+    url: str
+    until: datetime
+
+
+async def links(engine: Engine, run: Run, ask: Ask, by: str) -> list[Link]:
+    """A link for each option, or the one to a form; none for who may not answer, or where no address of ours is known."""
+    if not engine.public_url or not may_answer(ask, by):
+        return []
+    seal, until = Seal(engine.services.store), ask.expires_at or run.deadline_at
+    found = list[Link]()
+    for option in ask.options or (None,):
+        token = await seal.sign("answer", OneTap(ask=ask.id, owner=run.owner, by=by, until=until, option=option))
+        found.append(Link(option=option, url=f"{engine.public_url.rstrip('/')}{PATH}{token}", until=until))
+    return found
+
+
+async def opened(engine: Engine, token: str) -> tuple[OneTap, Run, Ask]:
+    """What the link stands for, while it can still answer. Raises `NotFound` for what was not signed here, `NotAllowed` for a
+    link that has expired or whose holder's turn is over, `WrongState` for a question that is closed, naming who closed it."""
+    seal, now = Seal(engine.services.store), engine.now()
+    tap = await seal.read("answer", token, OneTap)
+    if tap is None:
+        raise NotFound("this link is not one of ours, or it was changed on its way: open it exactly as it was sent")
+    if now >= tap.until:
+        raise NotAllowed(f"this link expired at {tap.until:%Y-%m-%d %H:%M} UTC")
+    run, ask = await asks.open_ask(Access(engine, tap.owner), tap.ask)
+    if not may_answer(ask, tap.by):
+        raise NotAllowed(f"it is no longer {tap.by}'s turn to answer: {', '.join(ask.approvers)} were asked instead")
+    if tap.option is not None and tap.option not in ask.options:
+        raise WrongState(f"{tap.option!r} can no longer be answered")
+    return tap, run, ask
+
+
+async def answer_by(engine: Engine, token: str, written: str | None) -> Answer:
+    """The link's answer, or what was written into its form; raises what `opened` and an answer raise."""
+    tap, _, ask = await opened(engine, token)
+    value = written if tap.option is None else tap.option
+    return await asks.answer(Access(engine, tap.owner), ask.id, asks.Said(value=value), tap.by)

@@ -1,0 +1,89 @@
+"""An owner's webhook endpoints: where programs hear of all their runs. A secret is shown once, when it is made."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from datetime import timedelta
+from typing import get_args
+
+import msgspec
+from msgspec.structs import replace
+
+from auteryn.errors import Invalid, NotFound, ToolFailed
+from auteryn.schema.change import Doc
+from auteryn.schema.post import ENDPOINT, Endpoint, EventType, Secret
+from auteryn.schema.record import new_id
+from auteryn.service.access import Access
+
+MOST = 20
+OVERLAP = timedelta(days=1)
+"""How long the old secret goes on signing beside the new one."""
+
+
+async def endpoints(access: Access) -> list[Endpoint]:
+    """Oldest first."""
+    docs = await access.services.store.docs(ENDPOINT, access.owner)
+    return [msgspec.convert(doc.body, Endpoint) for doc in docs]
+
+
+async def add(access: Access, url: str, types: tuple[str, ...] = (), description: str = "") -> tuple[Endpoint, str]:
+    """The new endpoint and its secret, which nobody can learn again; raises `Invalid` for an address the guard would not let
+    pass, and for types that do not exist."""
+    for one in types:
+        if one not in get_args(EventType):
+            raise Invalid("types", one, f"is none of {', '.join(get_args(EventType))}")
+    if len(description) > 200:
+        raise Invalid("description", description, "has more than 200 characters")
+    try:
+        access.engine.egress.checked(url)
+    except ToolFailed as error:
+        raise Invalid("url", url, f"cannot be told anything: {error}") from error
+    if len(await endpoints(access)) >= MOST:
+        raise Invalid("url", url, f"would be more than {MOST} endpoints: remove one first")
+    secret = _secret()
+    kinds = tuple(kind for kind in get_args(EventType) if kind in types)
+    endpoint = Endpoint(
+        id=new_id("hook"),
+        owner=access.owner,
+        url=url,
+        types=kinds,
+        secrets=(Secret(text=secret),),
+        created_at=access.now(),
+        description=description,
+    )
+    await _put(access, endpoint)
+    return endpoint, secret
+
+
+async def rotate(access: Access, endpoint_id: str) -> tuple[Endpoint, str]:
+    """A new secret. The old one signs along for a day, so that no message is refused in between."""
+    endpoint, secret, now = await _endpoint(access, endpoint_id), _secret(), access.now()
+    old = Secret(text=endpoint.secrets[0].text, until=now + OVERLAP)
+    endpoint = replace(endpoint, secrets=(Secret(text=secret), old))
+    await _put(access, endpoint)
+    return endpoint, secret
+
+
+async def remove(access: Access, endpoint_id: str) -> None:
+    """Nothing is sent there any more, what is on its way included."""
+    await _endpoint(access, endpoint_id)
+    await access.services.store.drop(ENDPOINT, endpoint_id)
+    access.engine.endpoints.pop(access.owner, None)
+
+
+async def _endpoint(access: Access, endpoint_id: str) -> Endpoint:
+    found = next((one for one in await endpoints(access) if one.id == endpoint_id), None)
+    if found is None:
+        raise NotFound(f"no webhook {endpoint_id!r}")
+    return found
+
+
+async def _put(access: Access, endpoint: Endpoint) -> None:
+    body = msgspec.to_builtins(endpoint)
+    await access.services.store.put(Doc(kind=ENDPOINT, id=endpoint.id, scope=access.owner, body=body, at=endpoint.created_at))
+    access.engine.endpoints.pop(access.owner, None)
+
+
+def _secret() -> str:
+    return f"whsec_{base64.b64encode(secrets.token_bytes(24)).decode()}"
