@@ -280,10 +280,10 @@ async def _run(mind: Mind, one: _Work) -> Facts:
                 e.CallSuspended(call=one.call.id, tool=one.tool.name, wait=outcome.wait),
             )
         case Result():
-            output, events, credits = outcome.output, outcome.events, outcome.credits
+            result = outcome
         case _:
-            output, events, credits = outcome, (), None
-    shown, cut = capped(output, one.call.id, mind.files)
+            result = Result(output=outcome)
+    shown, cut = capped(result.output, one.call.id, mind.files)
     answer = e.CallAnswered(
         call=one.call.id,
         tool=one.tool.name,
@@ -291,11 +291,12 @@ async def _run(mind: Mind, one: _Work) -> Facts:
         cut=cut,
         ms=_ms(began),
         attempts=attempts,
-        credits=one.tool.cost if credits is None else credits,
+        credits=one.tool.cost if result.credits is None else result.credits,
+        images=result.images,
     )
     if one.tool.name == "note_write":
         mind.notes = None
-    return (*_logged(context), *facts, *events, answer)
+    return (*_logged(context), *facts, *result.events, answer)
 
 
 async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any, int]:

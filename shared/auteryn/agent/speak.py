@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from auteryn.agent.mind import Mind
+from auteryn.agent.pictures import with_pictures
 from auteryn.errors import Exhausted
 from auteryn.ports.model import ModelRequest
 from auteryn.schema import event as e
@@ -21,7 +22,8 @@ async def ask_model(mind: Mind, wanted: ModelRequest, call: str = "") -> Reply:
         if call:
             mind.consulting[call] = mind.consulting.get(call, 0) + count
 
-    return await mind.services.model.generate(wanted, on_delta=None if call else mind.on_delta, spend=spend)
+    request = await with_pictures(wanted, mind.services.blobs)
+    return await mind.services.model.generate(request, on_delta=None if call else mind.on_delta, spend=spend)
 
 
 async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], wanted: ModelRequest) -> Reply:

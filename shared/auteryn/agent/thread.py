@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
+from auteryn.agent.pictures import shown_image
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer
-from auteryn.schema.message import Content
+from auteryn.schema.message import Content, Image
 from auteryn.schema.record import canonical_json, derived_id, to_json
 from auteryn.schema.run import Input, Wait
 
@@ -36,6 +37,7 @@ class OpenCall:
     """A person put other arguments in the place of the model's."""
     output: Any = None
     error: str | None = None
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(slots=True)
@@ -198,6 +200,7 @@ class Thread:
     def _call_answered(self, event: e.CallAnswered) -> None:
         call = self.calls[event.call]
         call.state, call.output, call.error, call.wait = "answered", event.output, event.error, None
+        call.images = event.images
         self.outcomes.append((call.name, _short_hash(call.args), _short_hash(event.output)))
         if isinstance(event.output, dict):
             self._learned(event.tool, cast("dict[str, Any]", event.output))
@@ -216,6 +219,7 @@ class Thread:
     def _close_turn(self) -> None:
         """All calls have their answers: they go back in one content, in the order of the calls."""
         parts = [_response(call) for call in self.calls.values()]
+        parts += [part for call in self.calls.values() for image in call.images for part in shown_image(image)]
         self.chars += sum(len(to_json(part)) for part in parts)
         self.contents.append({"role": "user", "parts": parts})
         self.calls = {}

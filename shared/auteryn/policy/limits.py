@@ -15,6 +15,11 @@ COMPACT_AT_TOKENS = 160_000
 """Before 200,000 prompt tokens, where every model's price doubles, with room for one large turn."""
 KEEP_TOKENS = 40_000
 """What stays verbatim at the end of a compacted conversation."""
+PICTURES = 16
+"""Shown to the model in one request, the newest; each costs about 1,000 tokens."""
+PICTURE_BYTES = 12 << 20
+"""Of all pictures in one request: base64 adds a third, and a request with its pictures may have 20 MB."""
+
 CHARS_PER_TOKEN = 4
 
 RESERVE_CHUNK = 16

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from auteryn.schema.human import Answer, Ask
-from auteryn.schema.message import Content, Tokens
+from auteryn.schema.message import Image, Content, Tokens
 from auteryn.schema.plan import Plan, StepChange
 from auteryn.schema.record import Record
 from auteryn.schema.run import Artifact, AtBudget, FailReason, Input, Queued, Run, Schedule, Share, Usage, Verdict, Wait
@@ -193,6 +193,8 @@ class CallAnswered(Event, tag="call_answered"):
     """Thousandths of a credit."""
     cut: bool = False
     """The whole output is in a file of the run; `output` has head, tail and path."""
+    images: tuple[Image, ...] = ()
+    """Pictures the model sees with the answer."""
 
 
 class CallSuspended(Event, tag="call_suspended"):

@@ -14,6 +14,16 @@ Content = dict[str, Any]
 """One turn on the wire: `{"role": ..., "parts": [...]}`, camelCase keys, never edited after it was received."""
 
 
+class Image(Record):
+    """A picture a tool shows to the model. Its bytes lie in the blobs; a request carries them."""
+
+    sha256: str
+    media_type: str
+    """`image/png`, `image/jpeg` or `image/webp`."""
+    name: str
+    """What it shows: a file, a page."""
+
+
 class Tokens(Record):
     """What one model call used, from the last chunk's running total."""
 

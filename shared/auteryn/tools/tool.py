@@ -20,7 +20,7 @@ from auteryn.errors import Invalid, ToolFailed
 from auteryn.ports import Blobs, Clock, Store
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema.event import AnyEvent
-from auteryn.schema.message import Reply
+from auteryn.schema.message import Image, Reply
 from auteryn.schema.record import Record, derived_id
 from auteryn.schema.run import Run, Wait
 from auteryn.tools.egress import Egress
@@ -46,6 +46,8 @@ class Result(Record):
     events: tuple[AnyEvent, ...] = ()
     credits: int | None = None
     """Thousandths of a credit, if it differs from the tool's `cost`."""
+    images: tuple[Image, ...] = ()
+    """Pictures, put into the blobs, that the model is to see with the output."""
 
 
 class Pause(Record):
