@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from auteryn.schema.human import Answer, Ask
-from auteryn.schema.message import Image, Content, Tokens
+from auteryn.schema.message import Content, Image, Tokens
 from auteryn.schema.plan import Plan, StepChange
 from auteryn.schema.record import Record
 from auteryn.schema.run import Artifact, AtBudget, FailReason, Input, Queued, Run, Schedule, Share, Usage, Verdict, Wait

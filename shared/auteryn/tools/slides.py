@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from auteryn.errors import ToolFailed
+from auteryn.tools.document_package import opened
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.slides_shape import Slide
 from auteryn.tools.tool import ToolContext, tool
@@ -45,9 +46,7 @@ async def slides_create(
     return await in_thread(lambda leash: _create(ctx.files, path, title, slides, template, leash))
 
 
-def _create(
-    files: Workspace, path: str, title: str, slides: list[Slide], template: str, leash: Leash
-) -> dict[str, Any]:
+def _create(files: Workspace, path: str, title: str, slides: list[Slide], template: str, leash: Leash) -> dict[str, Any]:
     from auteryn.tools.slides_draw import furnish
     from auteryn.tools.slides_layouts import draw
 
@@ -76,17 +75,11 @@ def _create(
 
 
 def _deck(files: Workspace, template: str) -> Any:
-    from auteryn.tools.slides_draw import opened
+    from auteryn.tools.slides_draw import emptied
     from auteryn.tools.slides_masters import FOLDER
-    from auteryn.tools.tables.workbooks import refuse_bomb
 
     if template in LOOKS:
-        return opened(str(FOLDER / f"{template}.pptx"))
+        return emptied(str(FOLDER / f"{template}.pptx"))
     if not template.lower().endswith((".pptx", ".potx")):
         raise ToolFailed("invalid", f"template: {template!r} must be one of {', '.join(LOOKS)}, or a .pptx file")
-    with files.path_for_library(template) as real:
-        refuse_bomb(real, template)
-        try:
-            return opened(str(real))
-        except (KeyError, ValueError, OSError, SyntaxError, ArithmeticError) as error:
-            raise ToolFailed("unsupported", f"template: {template!r} cannot be read as a presentation: {error}") from error
+    return opened(files, template, lambda real: emptied(str(real)))

@@ -107,11 +107,12 @@ class Page:
         shown = repr(value)
         shown = shown if len(shown) <= 100 else f"{shown[:97]}..."
         return ToolFailed(
-            "too_large", f"slides[{self.number}].{field}: {shown} does not fit into {room}: shorten it, or make two slides of it"
+            "too_large",
+            f"slides[{self.number}].{field}: {shown} does not fit into {room}: shorten it, or make two slides",
         )
 
 
-def opened(source: Any) -> Deck:
+def emptied(source: Any) -> Deck:
     """The template without its slides, with the layouts that serve."""
     from pptx import Presentation
 

@@ -88,7 +88,8 @@ def made(look: Look) -> bytes:
         if layout.name not in ("Title Slide", "Title Only"):
             deck.slide_layouts.remove(layout)
     master = deck.slide_master
-    _drawn(master, _background("bg1"), _rule(), _title(0.05, 0.055, 0.9, 0.13, 2800), _body(), _number())
+    title = _place("title", None, "Title", 0.05, 0.055, 0.9, 0.13, 2800, None, "ctr", bold=True)
+    _drawn(master, _background("bg1"), _rule(), title, _body(), _number())
     _drawn(
         deck.slide_layouts[0],
         _background_colour(look.cover),
@@ -96,7 +97,7 @@ def made(look: Look) -> bytes:
         _place("ctrTitle", 0, "Title", 0.06, 0.2, 0.62, 0.34, 4400, look.on_cover, "b", bold=True),
         _place("subTitle", 1, "Subtitle", 0.06, 0.57, 0.62, 0.18, 2000, look.on_cover, "t"),
     )
-    _drawn(deck.slide_layouts[1], "", _place("title", None, "Title", 0.05, 0.055, 0.9, 0.13, 2800, None, "ctr", bold=True), _number())
+    _drawn(deck.slide_layouts[1], "", title, _number())
     deck.slide_layouts[0]._element.set("showMasterSp", "0")
     _left(master)
     out = io.BytesIO()
@@ -146,8 +147,8 @@ def _background_colour(colour: str) -> str:
 
 def _shape(form: str, left: float, top: float, width: float, height: float, colour: str) -> str:
     return (
-        f'<p:sp {_NAMESPACES}><p:nvSpPr><p:cNvPr id="{_id(left, top, width)}" name="Decoration"/><p:cNvSpPr/><p:nvPr userDrawn="1"/></p:nvSpPr>'
-        f"<p:spPr>{_at(left, top, width, height, form)}"
+        f'<p:sp {_NAMESPACES}><p:nvSpPr><p:cNvPr id="{_id(left, top, width)}" name="Decoration"/>'
+        f'<p:cNvSpPr/><p:nvPr userDrawn="1"/></p:nvSpPr><p:spPr>{_at(left, top, width, height, form)}'
         f'<a:solidFill><a:schemeClr val="{colour}"/></a:solidFill><a:ln><a:noFill/></a:ln></p:spPr></p:sp>'
     )
 
@@ -155,10 +156,6 @@ def _shape(form: str, left: float, top: float, width: float, height: float, colo
 def _rule() -> str:
     """A short bar at the title's left."""
     return _shape("rect", 0, 0.082, 0.012, 0.076, "accent1")
-
-
-def _title(left: float, top: float, width: float, height: float, size: int) -> str:
-    return _place("title", None, "Title", left, top, width, height, size, None, "ctr", bold=True)
 
 
 def _body() -> str:
@@ -172,30 +169,43 @@ def _number() -> str:
         f"<p:spPr>{_at(0.87, 0.935, 0.08, 0.045)}</p:spPr>"
         '<p:txBody><a:bodyPr lIns="0" tIns="0" rIns="0" bIns="0" anchor="ctr"/><a:lstStyle><a:lvl1pPr algn="r">'
         '<a:defRPr sz="1000"><a:solidFill><a:schemeClr val="tx2"/></a:solidFill></a:defRPr></a:lvl1pPr></a:lstStyle>'
-        '<a:p><a:fld id="{C1FF6DA9-008F-8B48-92A6-B652298478BF}" type="slidenum"><a:rPr lang="en-US"/><a:t>0</a:t></a:fld></a:p>'
-        "</p:txBody></p:sp>"
+        '<a:p><a:fld id="{C1FF6DA9-008F-8B48-92A6-B652298478BF}" type="slidenum"><a:rPr lang="en-US"/><a:t>0</a:t></a:fld>'
+        "</a:p></p:txBody></p:sp>"
     )
 
 
 def _place(
-    kind: str, index: int | None, name: str, left: float, top: float, width: float, height: float, size: int, colour: str | None,
-    anchor: str, *, bold: bool = False,
-) -> str:  # fmt: skip
+    kind: str,
+    index: int | None,
+    name: str,
+    left: float,
+    top: float,
+    width: float,
+    height: float,
+    size: int,
+    colour: str | None,
+    anchor: str,
+    *,
+    bold: bool = False,
+) -> str:
     """A placeholder."""
     numbered = "" if index is None else f' idx="{index}"'
     fill = f'<a:srgbClr val="{colour}"/>' if colour else '<a:schemeClr val="tx1"/>'
+    font = f'<a:defRPr sz="{size}" b="{int(bold)}"><a:solidFill>{fill}</a:solidFill></a:defRPr>'
     return (
-        f'<p:sp {_NAMESPACES}><p:nvSpPr><p:cNvPr id="{_id(left, top, size)}" name="{name}"/><p:cNvSpPr><a:spLocks noGrp="1"/>'
-        f'</p:cNvSpPr><p:nvPr><p:ph type="{kind}"{numbered}/></p:nvPr></p:nvSpPr><p:spPr>{_at(left, top, width, height)}</p:spPr>'
-        f'<p:txBody><a:bodyPr lIns="0" tIns="0" rIns="0" bIns="0" anchor="{anchor}"><a:noAutofit/></a:bodyPr><a:lstStyle>'
-        f'<a:lvl1pPr marL="0" indent="0" algn="l"><a:buNone/><a:defRPr sz="{size}" b="{int(bold)}"><a:solidFill>{fill}</a:solidFill>'
-        f'</a:defRPr></a:lvl1pPr></a:lstStyle><a:p><a:r><a:rPr lang="en-US"/><a:t>{name}</a:t></a:r></a:p></p:txBody></p:sp>'
+        f'<p:sp {_NAMESPACES}><p:nvSpPr><p:cNvPr id="{_id(left, top, size)}" name="{name}"/>'
+        f'<p:cNvSpPr><a:spLocks noGrp="1"/></p:cNvSpPr><p:nvPr><p:ph type="{kind}"{numbered}/></p:nvPr></p:nvSpPr>'
+        f"<p:spPr>{_at(left, top, width, height)}</p:spPr><p:txBody>"
+        f'<a:bodyPr lIns="0" tIns="0" rIns="0" bIns="0" anchor="{anchor}"><a:noAutofit/></a:bodyPr>'
+        f'<a:lstStyle><a:lvl1pPr marL="0" indent="0" algn="l"><a:buNone/>{font}</a:lvl1pPr></a:lstStyle>'
+        f'<a:p><a:r><a:rPr lang="en-US"/><a:t>{name}</a:t></a:r></a:p></p:txBody></p:sp>'
     )
 
 
 def _at(left: float, top: float, width: float, height: float, form: str = "rect") -> str:
     x, y, cx, cy = round(left * WIDTH), round(top * HEIGHT), round(width * WIDTH), round(height * HEIGHT)
-    return f'<a:xfrm><a:off x="{x}" y="{y}"/><a:ext cx="{cx}" cy="{cy}"/></a:xfrm><a:prstGeom prst="{form}"><a:avLst/></a:prstGeom>'
+    frame = f'<a:xfrm><a:off x="{x}" y="{y}"/><a:ext cx="{cx}" cy="{cy}"/></a:xfrm>'
+    return f'{frame}<a:prstGeom prst="{form}"><a:avLst/></a:prstGeom>'
 
 
 def _id(*of: float) -> int:
@@ -223,7 +233,8 @@ def _themed(theme: str, look: Look) -> str:
     colours |= {f"accent{at}": colour for at, colour in enumerate(look.accents, 1)}
     colours |= {"hlink": look.accents[0], "folHlink": look.accents[4]}
     scheme = "".join(f'<a:{name}><a:srgbClr val="{colour}"/></a:{name}>' for name, colour in colours.items())
-    theme = re.sub(r"<a:clrScheme .*?</a:clrScheme>", f'<a:clrScheme name="{look.name}">{scheme}</a:clrScheme>', theme, flags=re.DOTALL)
+    scheme = f'<a:clrScheme name="{look.name}">{scheme}</a:clrScheme>'
+    theme = re.sub(r"<a:clrScheme .*?</a:clrScheme>", scheme, theme, flags=re.DOTALL)
     theme = re.sub(r'(<a:(?:majorFont|minorFont)>\s*<a:latin typeface=")[^"]*', r"\1Arial", theme)
     return re.sub(r'(<a:theme [^>]*name=")[^"]*', rf"\1Auteryn {look.name}", theme)
 

@@ -1,0 +1,43 @@
+"""Office files, opened with care: they are archives, may be bombs, may be locked, may be damaged in any way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from auteryn.errors import ToolFailed
+from auteryn.tools.tables.workbooks import refuse_bomb
+from auteryn.tools.workspace import Workspace
+
+T = TypeVar("T")
+
+_COMPOUND = bytes.fromhex("d0cf11e0a1b11ae1")
+"""Begins the form of Office before 2007; newer files are put into one when they get a password."""
+_LOCKED = "EncryptedPackage".encode("utf-16-le")
+
+
+def opened(files: Workspace, path: str, read: Callable[[Path], T]) -> T:
+    """What `read` makes of the file; raises `ToolFailed` for bombs, locked and damaged files."""
+    with files.path_for_library(path) as real:
+        refuse_bomb(real, path)
+        refuse_locked(real, path)
+        try:
+            return read(real)
+        except ToolFailed:
+            raise
+        except Exception as error:  # the libraries raise whatever they stumble over in a damaged file
+            raise ToolFailed("unsupported", f"{path!r} cannot be read, it seems damaged: {type(error).__name__}") from error
+
+
+def refuse_locked(real: Path, shown: str) -> None:
+    """Raises `ToolFailed("auth")` for a file with a password, `unsupported` for the old form under a new ending."""
+    if real.suffix.lower() in (".doc", ".xls", ".ppt"):
+        return
+    with real.open("rb") as file:
+        if file.read(8) != _COMPOUND:
+            return
+        locked = _LOCKED in file.read(1 << 20)
+    if locked:
+        raise ToolFailed("auth", f"{shown!r} is protected by a password")
+    raise ToolFailed("unsupported", f"{shown!r} has the form of Office before 2007, whatever its ending says")
