@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -11,6 +14,9 @@ from auteryn.tools.tables.workbooks import refuse_bomb
 from auteryn.tools.workspace import Workspace
 
 T = TypeVar("T")
+
+_WHEN = (2026, 1, 1, 0, 0, 0)
+_TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*(</)")
 
 _COMPOUND = bytes.fromhex("d0cf11e0a1b11ae1")
 """Begins the form of Office before 2007; newer files are put into one when they get a password."""
@@ -28,6 +34,18 @@ def opened(files: Workspace, path: str, read: Callable[[Path], T]) -> T:
             raise
         except Exception as error:  # the libraries raise whatever they stumble over in a damaged file
             raise ToolFailed("unsupported", f"{path!r} cannot be read, it seems damaged: {type(error).__name__}") from error
+
+
+def settled(body: bytes) -> bytes:
+    """The same package without the time it was written at, so that a repeated call makes the same file."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if name == "docProps/core.xml":
+                part = _TIMES.sub(rb"\g<1>2026-01-01T00:00:00Z\g<2>", part)
+            new.writestr(zipfile.ZipInfo(name, _WHEN), settled(part) if name.endswith(".xlsx") else part, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
 
 
 def refuse_locked(real: Path, shown: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 from datetime import timedelta
 from typing import Annotated, Any
 
 from msgspec import Meta
 
 from auteryn.errors import ToolFailed
-from auteryn.tools.document_package import opened
+from auteryn.tools.document_package import opened, settled
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.slides_shape import Slide
 from auteryn.tools.tool import ToolContext, tool
@@ -64,11 +65,12 @@ def _create(files: Workspace, path: str, title: str, slides: list[Slide], templa
     furnish(deck)
     deck.file.core_properties.title = title
     deck.file.core_properties.author = "Auteryn"
-    with files.path_to_write(path) as to:
-        deck.file.save(str(to))
+    out = io.BytesIO()
+    deck.file.save(out)
+    leash.check()
     return {
         "path": path,
-        "size_bytes": files.stat(path).size_bytes,
+        "size_bytes": files.write(path, settled(out.getvalue())).size_bytes,
         "pages": len(deck.file.slides),
         "titles": [page.shapes.title.text_frame.text if page.shapes.title else "" for page in deck.file.slides],
     }
