@@ -140,6 +140,7 @@ def engine_of(
     registry = Registry(_builtin() if builtin else ())
     for one in tools:
         registry.add(one)
+    files = settings.home / "files"
     engine = Engine(
         services=services,
         registry=registry,
@@ -150,7 +151,7 @@ def engine_of(
             price=_price(),
         ),
         holder=holder or new_id("proc"),
-        files_of=lambda root: Workspace(settings.home / "files" / root),
+        files_of=lambda root: Workspace(files / root),
         egress=settings.egress,
     )
 

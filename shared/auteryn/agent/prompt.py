@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from importlib.resources import files
+
+import msgspec
 
 from auteryn.plan.scheduler import over
 from auteryn.policy.durations import shown
@@ -60,7 +61,7 @@ def plan_lines(plan: Plan) -> str:
     steps = plan.steps
     if len(steps) > 40:
         ended = [step for step in steps if step.status in ("completed", "skipped")]
-        steps = tuple(step for step in steps if step not in ended)[:40]
+        steps = tuple(step for step in steps if step.status not in ("completed", "skipped"))[:40]
         head = [f"- {len(ended)} of {len(plan.steps)} steps have ended"]
     else:
         head = []
@@ -95,11 +96,15 @@ def plan_report(plan: Plan) -> dict[str, object]:
     return report
 
 
+def _report(plan: Plan) -> str:
+    return msgspec.json.format(msgspec.json.encode(plan_report(plan)), indent=1).decode()
+
+
 def children_report(run: Run) -> str:
     """What the model is told when steps or schedules ended while no call was waiting for them."""
     parts = list[str]()
     if run.plan:
-        parts.append("The plan has ended:\n" + json.dumps(plan_report(run.plan), ensure_ascii=False, indent=1))
+        parts.append("The plan has ended:\n" + _report(run.plan))
     for schedule in run.schedules:
         failed = f", {schedule.failed} of them failed" if schedule.failed else ""
         skipped = f", {schedule.skipped} were skipped" if schedule.skipped else ""
@@ -112,7 +117,7 @@ def children_report(run: Run) -> str:
 
 def review_request(plan: Plan) -> str:
     """What the planner is told when a step it wanted to see has ended and the plan is not over."""
-    report = json.dumps(plan_report(plan), ensure_ascii=False, indent=1)
+    report = _report(plan)
     return f"The plan so far:\n{report}\n\nLook at the results; change what has not started if need be. The plan then goes on."
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from auteryn.errors import Invalid
@@ -144,6 +145,7 @@ def price(model: str, tokens: Tokens, at: datetime) -> float:
     return (fresh * rate.prompt + tokens.cached * rate.cached + (tokens.output + tokens.thoughts) * rate.output) / 1_000_000
 
 
+@lru_cache(maxsize=64)
 def family_of(model: str) -> Family:
     """The family with the longest matching prefix; a model newer than the table is one that takes levels."""
     name = model.rsplit("/", 1)[-1]

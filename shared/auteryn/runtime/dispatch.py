@@ -35,7 +35,7 @@ async def dispatch(engine: Engine, run_id: str) -> None:
     try:
         run = await store.get(run_id)
         lease = await store.lease(run_id)
-        unread = bool(await store.inbox(run_id))
+        unread = bool(await store.inbox(run_id, limit=1))
     except (NotFound, Corrupt):
         return  # nothing to start: `doctor` names unreadable runs, the others go on
     match due(run, engine.now(), unread=unread, lease=lease):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from auteryn.agent.loop import think
-from auteryn.agent.mind import Mind
+from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.thread import Thread
 from auteryn.errors import Conflict
 from auteryn.policy.limits import INBOX_LOOK, LEASE, MOST_STARTS_WITHOUT_PROGRESS, RESERVE_CHUNK, RESERVE_LOW, last_moment
@@ -29,7 +29,7 @@ from auteryn.runtime.receipt import cancelled
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import SUMMARY_EVERY, Change, Doc, Newborn, Send
-from auteryn.schema.fold import after
+from auteryn.schema.fold import after, and_then
 from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Run
@@ -58,7 +58,7 @@ async def run_slice(engine: Engine, run_id: str) -> None:
             await asyncio.shield(sitting.open.close())
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)
-    if sitting and not sitting.run.terminal and await services.store.inbox(run_id):
+    if sitting and not sitting.run.terminal and await services.store.inbox(run_id, limit=1):
         await services.queue.enqueue(run_id, engine.now())
 
 
@@ -127,10 +127,12 @@ class Slice:
     async def _loop(self) -> None:
         async with aclosing(think(self.mind)) as thoughts:
             async for facts in thoughts:
-                if isinstance(facts[-1], e.RunCompleted) and await self.services.store.inbox(self.run.id):
+                if isinstance(facts[-1], e.RunCompleted) and await self.services.store.inbox(self.run.id, limit=1):
                     facts = facts[:-1]  # somebody spoke before the end: the run goes on and answers
                     self.looked -= INBOX_LOOK
-                if facts:
+                if facts and self._all_wait_after(facts):
+                    await self._leave("waiting", facts)
+                elif facts:
                     await self._commit(facts)
                 if self.left or self.interrupt:
                     return
@@ -141,6 +143,15 @@ class Slice:
                         await self._read_inbox()
                         if self.left or self._paused():
                             return
+
+    def _all_wait_after(self, facts: Facts) -> bool:
+        """Every open call of the turn is suspended by these facts, or was: the sitting is over with the same commit."""
+        suspended = {fact.call for fact in facts if isinstance(fact, e.CallSuspended)}
+        done = suspended | {fact.call for fact in facts if isinstance(fact, e.CallAnswered)}
+        open_calls = self.mind.thread.open_calls
+        return (
+            bool(suspended) and not touches_children(facts) and all(c.state == "suspended" or c.id in done for c in open_calls)
+        )
 
     def _paused(self) -> bool:
         return self.run.status == "paused" and self.engine.now() < last_moment(self.run)
@@ -221,7 +232,7 @@ class Slice:
         run = after(self.run, entry)
         if reserved := _reservation(run):
             entry = replace(entry, events=(*events, reserved))
-            run = after(self.run, entry)
+            run = and_then(run, entry, reserved)
         leave = leave or run.terminal
         sends = (*sends, *sends_of(self.run, run, events, now))
         self.unsummarised += 1
@@ -285,10 +296,10 @@ class Slice:
         if children:
             await self.services.bus.publish_steps([child.run.id for child in children])
 
-    async def _leave(self, why: Literal["waiting", "handed_over", "paused"]) -> None:
+    async def _leave(self, why: Literal["waiting", "handed_over", "paused"], facts: Facts = ()) -> None:
         """The last commit of a sitting that does not end the run; then whoever is due next is enqueued."""
         left = e.Left(why=why, waits=tuple(self.mind.wait_for), active_ms=self._active_ms())
-        await self._commit((left,), leave=True)
+        await self._commit((*facts, left), leave=True)
         at = wake_at(self.run)
         if at is not None:
             await self.services.queue.enqueue(self.run.id, max(at, self.engine.now()))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
 from typing import Any, assert_never
 
 from msgspec.structs import replace
@@ -38,6 +39,13 @@ def after(run: Run, entry: e.Entry) -> Run:
     for event in entry.events:
         draft.take(event)
     draft.fields["seq"] = entry.seq
+    return replace(run, **draft.fields)
+
+
+def and_then(run: Run, entry: e.Entry, event: e.AnyEvent) -> Run:
+    """The run of `after(…, entry)` once one more event of the same entry is true."""
+    draft = _Draft(run, entry)
+    draft.take(event)
     return replace(run, **draft.fields)
 
 
@@ -190,8 +198,7 @@ class _Draft:
                 self.shares({start.run: start.share for start in event.steps})
             case e.StepsEnded():
                 self.steps({end.step: _ended(end) for end in event.steps})
-                for end in event.steps:
-                    self.child_ended(end)
+                self.children_ended(event.steps)
             case e.StepRetried():
                 self.retried(event.step)
             case e.PlanReviewed():
@@ -302,17 +309,16 @@ class _Draft:
         if more := tuple(tool for tool in tools if tool not in known):
             self.fields["used_tools"] = (*known, *more)
 
-    def child_ended(self, end: e.StepEnd) -> None:
-        """The child's use becomes ours; its share ends, so what it did not use is free again."""
-        shares = dict(self.now("shares"))
-        shares.pop(end.run, None)
-        self.fields["shares"] = shares
-        self.fields["usage"] = add_usage(self.now("usage"), end.usage)
-        self.fields["reserved_calls"] = self.now("reserved_calls") + end.usage.llm_calls
-        self.learned(end.used_tools)
-        if end.artifacts:
-            fresh = {a.path for a in end.artifacts}
-            self.fields["artifacts"] = (*(a for a in self.now("artifacts") if a.path not in fresh), *end.artifacts)
+    def children_ended(self, ends: Sequence[e.StepEnd]) -> None:
+        """The children's use becomes ours; their shares end, so what they did not use is free again."""
+        over = {end.run for end in ends}
+        self.fields["shares"] = {run: share for run, share in self.now("shares").items() if run not in over}
+        used = reduce(add_usage, (end.usage for end in ends), Usage())
+        self.fields["usage"] = add_usage(self.now("usage"), used)
+        self.fields["reserved_calls"] = self.now("reserved_calls") + used.llm_calls
+        self.learned(tuple(dict.fromkeys(tool for end in ends for tool in end.used_tools)))
+        if fresh := {a.path: a for end in ends for a in end.artifacts}:
+            self.fields["artifacts"] = (*(a for a in self.now("artifacts") if a.path not in fresh), *fresh.values())
 
     def retried(self, step_id: int) -> None:
         plan: Plan = self.now("plan")
@@ -350,7 +356,7 @@ class _Draft:
             )
 
         self.schedule(event.schedule, change)
-        self.child_ended(end)
+        self.children_ended((end,))
 
     def share_changed(self, event: e.ShareChanged) -> None:
         if event.run == self.run.id:

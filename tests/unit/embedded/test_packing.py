@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import zlib
 
 import pytest
 
-from auteryn.adapters.embedded.packing import WORDS, packed, settled, unpacked
+from auteryn.adapters.embedded.packing import packed, settled, unpacked
+from auteryn.adapters.embedded.words import WORDS_1, WORDS_2
 from auteryn.errors import Corrupt
 from auteryn.schema.record import to_json
 from auteryn.schema.versions import read_entry
@@ -40,6 +42,15 @@ def test_a_damaged_stream_is_corrupt_and_says_where(harm) -> None:
 
 
 @pytest.mark.proves("L13")
-def test_the_words_are_never_edited() -> None:
+@pytest.mark.parametrize(
+    ("words", "sha256"),
+    [
+        (WORDS_1, "1bd7fd9624e271f8d73b940c70130066899561ae406d3067e95e16820fcd3031"),
+        (WORDS_2, "c265d5b54ea763497eeec25c6c99a4f81f3cc40bb249311c44c8ee54b8446e9f"),
+    ],
+)
+def test_the_words_are_never_edited(words: bytes, sha256: str) -> None:
     """Every stream ever stored is read with exactly these bytes."""
-    assert hashlib.sha256(WORDS).hexdigest() == "1bd7fd9624e271f8d73b940c70130066899561ae406d3067e95e16820fcd3031"
+    assert hashlib.sha256(words).hexdigest() == sha256
+    stream = zlib.compressobj(zdict=words)
+    assert unpacked(stream.compress(b'{"kind":"told"}') + stream.flush(), where="here") == b'{"kind":"told"}'

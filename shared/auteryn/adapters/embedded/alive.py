@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 from pathlib import Path
 
 from auteryn.adapters.embedded.faults import from_os
 from auteryn.adapters.embedded.folders import make_folder
-from auteryn.schema.record import new_id
 
 
 class Alive:
@@ -17,7 +17,7 @@ class Alive:
 
     def __init__(self, home: Path) -> None:
         self._folder = make_folder(home / "alive")
-        self.token = new_id("proc")
+        self.token = f"proc_{secrets.token_hex(5)}"
         self._lock = self._hold()
         self._bury()
 

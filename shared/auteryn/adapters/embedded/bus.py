@@ -74,13 +74,12 @@ class LocalBus:
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def publish_steps(self, runs: Sequence[str]) -> None:
-        """Each run goes to the handler in a task of its own; without a handler nobody here can work, and `due` finds them."""
+        """The runs go to the handler in a task of their own; without a handler nobody here can work, and `due` finds them."""
         if self._handler is None:
             return
-        for run in runs:
-            task = asyncio.create_task(self._handler(run), name=f"step {run}")
-            self._at_work.add(task)
-            task.add_done_callback(self._worked)
+        task = asyncio.create_task(self._hand_over(self._handler, runs), name=f"{len(runs)} steps")
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
 
     def on_step(self, handler: Callable[[str], Awaitable[None]]) -> None:
         async def handle(run: str) -> None:
@@ -115,10 +114,13 @@ class LocalBus:
             task.cancel()
         await asyncio.gather(*self._at_work, return_exceptions=True)
 
-    def _worked(self, task: asyncio.Task[None]) -> None:
-        self._at_work.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            _log.error("%s failed; it is still due, and comes again", task.get_name(), exc_info=error)
+    @staticmethod
+    async def _hand_over(handler: Callable[[str], Coroutine[Any, Any, None]], runs: Sequence[str]) -> None:
+        for run in runs:
+            try:
+                await handler(run)
+            except Exception:  # noqa: BLE001 - whatever is wrong with one step, the others start
+                _log.exception("step %s failed; it is still due, and comes again", run)
 
     def _hear(self, news: News) -> None:
         for watch in self._watches.get(news.topic, ()) if news.topic else self._all_watches():

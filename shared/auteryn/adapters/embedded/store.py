@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
-from auteryn.adapters.embedded.packing import packed, settled, unpacked
+from auteryn.adapters.embedded.packing import packed, packed_if_small, settled, unpacked
 from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
 from auteryn.ports.store import Lease, Page
 from auteryn.schema.change import Change, Doc, Newborn
@@ -23,6 +23,9 @@ from auteryn.schema.versions import read_entry, read_run
 
 SEQ_BITS = 24
 """16 million entries a run; 5,000 model calls make some 20,000."""
+
+FOLDED_AT_SIGHT = 8
+"""Entries up to which a run has no summary here: reading them all costs less than a second row, and keeping it, does."""
 
 NUMBERS_KEPT = 50_000
 """Run numbers remembered, so that a commit need not look up its run."""
@@ -77,43 +80,42 @@ class SqliteStore:
 
     async def commit(self, change: Change) -> None:
         entry, run, n = change.entry, change.run, self._number(change.run.id)
-        parked = change.leave and not run.terminal  # what may lie for days is kept small; elsewhere the microseconds count
-        body = settled(packed(to_json(entry)) if parked else to_json(entry))
-        summary = (packed(to_json(run)) if parked else to_json(run)) if change.summary else None
+        parked = change.leave and not run.terminal  # what may lie for days is kept small
+        body = settled(packed(to_json(entry)) if parked else packed_if_small(to_json(entry)))
+        summary = packed(to_json(run)) if change.summary and run.seq > FOLDED_AT_SIGHT else None
         wake_at = None if change.wake_at is None or run.terminal else micros(change.wake_at)
         children = [_born_row(child) for child in change.children]
         sends = [(send.run, send.message.id, to_json(send.message)) for send in change.sends]
         docs = [_doc_row(doc) for doc in change.docs]
 
-        def apply(c: sqlite3.Connection) -> None:
+        def apply(c: sqlite3.Connection) -> int:
+            """The number of the first child, if there are any."""
             if not self._append(c, n, run.id, entry, body):
-                return
+                return 0
             if summary is not None:
                 c.execute("INSERT INTO summaries VALUES (?,?) ON CONFLICT DO UPDATE SET body=excluded.body", (n, summary))
             if change.leave:
                 c.execute(_LEAVE, (run.status, wake_at, n))
-            elif summary is not None or run.terminal:
+            elif change.summary or run.terminal:
                 c.execute(_STATUS, (run.status, run.terminal, n, run.status))
             if change.consumed:
                 c.executemany("UPDATE inbox SET body=NULL WHERE n=? AND id=?", [(n, message) for message in change.consumed])
-            if children:
-                _insert_runs(c, children)
+            first_child = _insert_runs(c, children) if children else 0
             for to, message, said in sends:
                 _deliver(c, to, message, said)
             if docs:
                 c.executemany(_PUT, docs)
+            return first_child
 
-        await self.database.write(apply)
+        if first_child := await self.database.write(apply):
+            self._numbers.update((child.run.id, number) for number, child in enumerate(change.children, first_child))
 
     async def get(self, run: str) -> Run:
         found = self.database.row("SELECT n, body FROM runs LEFT JOIN summaries USING (n) WHERE id=?", (run,))
         if found is None:
             raise NotFound(f"no run {run!r}")
         n, summary = found
-        now = self._summary(run, n, summary)
-        for entry in self._entries(run, n, after=now.seq):
-            now = fold(now, entry)
-        return now
+        return self._folded(run, n, summary)
 
     async def journal(self, run: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         try:
@@ -131,7 +133,7 @@ class SqliteStore:
         limit: int = 50,
         cursor: str | None = None,
     ) -> Page:
-        """As of each run's last summary. A run whose summary cannot be read is passed over: `get` says why."""
+        """As of each run's last summary, short runs as they are. What cannot be read is passed over: `get` says why."""
         where: list[tuple[str, Sequence[Any]]] = []
         if owner is not None:
             where.append(("owner=?", [owner]))
@@ -150,7 +152,7 @@ class SqliteStore:
             [*args, limit + 1],
         )
         return Page(
-            runs=tuple(run for n, run_id, body in found[:limit] if (run := self._summary_or_none(run_id, n, body))),
+            runs=tuple(run for n, run_id, body in found[:limit] if (run := self._listed(run_id, n, body))),
             next=str(found[limit - 1][0]) if len(found) > limit else None,
         )
 
@@ -160,28 +162,24 @@ class SqliteStore:
         said = to_json(message)
         return await self.database.write(lambda c: _deliver(c, run, message.id, said))
 
-    async def inbox(self, run: str) -> Sequence[AnyMessage]:
-        found = self.database.rows(
-            "SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? AND i.body IS NOT NULL ORDER BY i.place",
-            (run,),
-        )
+    async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
+        found = self.database.rows(_INBOX, (run, -1 if limit is None else limit))
         return [self._read(body, AnyMessage, f"message {message!r} of run {run!r}") for message, body in found]
 
     # ---- leases
 
     async def take_lease(self, run: str, *, holder: str, now: datetime, until: datetime) -> Lease | None:
         """None while any lease is live, the holder's own included: two slices of one process are two."""
-        n, taken_by = self._number(run), "SELECT number, token, until FROM runs WHERE n=?"
+        n, ours = self._number(run), (holder, self.holder, micros(until))
 
         def apply(c: sqlite3.Connection) -> Lease | None:
-            number, token, ends = c.execute(taken_by, (n,)).fetchone()
-            if token is not None and ends > micros(now) and self._lives(token):
-                return None
-            c.execute(
-                "UPDATE runs SET number=?, holder=?, token=?, until=? WHERE n=?",
-                (number + 1, holder, self.holder, micros(until), n),
-            )
-            return Lease(run=run, holder=holder, number=number + 1, until=until)
+            taken = c.execute(_TAKE_FREE, (*ours, n, micros(now))).fetchone()
+            if taken is None:
+                token = c.execute("SELECT token FROM runs WHERE n=?", (n,)).fetchone()[0]
+                if self._lives(token):
+                    return None
+                taken = c.execute(_TAKE, (*ours, n)).fetchone()
+            return Lease(run=run, holder=holder, number=taken[0], until=until)
 
         return await self.database.write(apply)
 
@@ -263,19 +261,25 @@ class SqliteStore:
         where = self._where(f"journal entry {key & MAX_SEQ} of run {run!r}")
         return read_entry(unpacked(body, where=where), where=where)
 
-    def _summary(self, run: str, n: int, body: bytes | None) -> Run:
-        """The run as of its last summary; its first entry is one."""
-        if body is not None:
-            where = self._where(f"the summary of run {run!r}")
-            return read_run(unpacked(body, where=where), where=where)
-        first = self._entries(run, n, after=0, limit=1)
-        if not first:
-            raise Corrupt(f"{self._where(f'run {run!r}')} has no first entry")
-        return born(first[0])
+    def _folded(self, run: str, n: int, summary: bytes | None) -> Run:
+        """The run as of its last entry: what its summary lacks, or all there is, is folded."""
+        now = None if summary is None else self._summary(run, summary)
+        entries = self._entries(run, n, after=now.seq if now else 0)
+        if now is None:
+            if not entries:
+                raise Corrupt(f"{self._where(f'run {run!r}')} has no first entry")
+            now, entries = born(entries[0]), entries[1:]
+        for entry in entries:
+            now = fold(now, entry)
+        return now
 
-    def _summary_or_none(self, run: str, n: int, body: bytes | None) -> Run | None:
+    def _summary(self, run: str, body: bytes) -> Run:
+        where = self._where(f"the summary of run {run!r}")
+        return read_run(unpacked(body, where=where), where=where)
+
+    def _listed(self, run: str, n: int, body: bytes | None) -> Run | None:
         try:
-            return self._summary(run, n, body)
+            return self._folded(run, n, None) if body is None else self._summary(run, body)
         except Corrupt:
             return None
 
@@ -320,6 +324,14 @@ _HELD = f"SELECT id, token, until FROM runs WHERE holder IS NOT NULL AND NOT {_E
 _SLEEPERS = f"SELECT id FROM runs WHERE wake_at<=? AND NOT {_ENDED} ORDER BY wake_at LIMIT ?"
 _UNREAD = f"""SELECT id FROM runs WHERE NOT {_ENDED} AND n IN (SELECT n FROM inbox WHERE body IS NOT NULL) LIMIT ?"""
 
+_TAKE = "UPDATE runs SET number=number+1, holder=?, token=?, until=? WHERE n=? RETURNING number"
+_TAKE_FREE = f"{_TAKE.replace(' RETURNING', ' AND (token IS NULL OR until<=?) RETURNING')}"
+
+_INBOX = """SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? AND i.body IS NOT NULL
+    ORDER BY i.place LIMIT ?"""
+_PLACE = "1 + ifnull((SELECT max(place) FROM inbox i WHERE i.n=runs.n AND body IS NOT NULL), 0)"
+_DELIVER = f"INSERT INTO inbox SELECT n, ?, {_PLACE}, ? FROM runs WHERE id=? ON CONFLICT DO NOTHING"
+
 _DOC = "kind, id, scope, at, body"
 _PUT_IF_ABSENT = f"INSERT INTO docs ({_DOC}) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
 _PUT = f"""INSERT INTO docs ({_DOC}) VALUES (?,?,?,?,?)
@@ -353,12 +365,11 @@ def _insert_runs(c: sqlite3.Connection, newborn: Sequence[_Born]) -> int:
 
 def _deliver(c: sqlite3.Connection, run: str, message: str, said: bytes) -> bool:
     """The message is in the run's inbox; False if its id was there before, consumed or not."""
-    found = c.execute("SELECT n FROM runs WHERE id=?", (run,)).fetchone()
-    if found is None:
+    if c.execute(_DELIVER, (message, said, run)).rowcount > 0:
+        return True
+    if c.execute("SELECT 1 FROM runs WHERE id=?", (run,)).fetchone() is None:
         raise NotFound(f"no run {run!r} to send message {message!r} to")
-    place = c.execute("SELECT max(place) FROM inbox WHERE n=? AND body IS NOT NULL", found).fetchone()[0] or 0
-    sql = "INSERT INTO inbox VALUES (?,?,?,?) ON CONFLICT DO NOTHING"
-    return c.execute(sql, (*found, message, place + 1, said)).rowcount > 0
+    return False
 
 
 def _doc_row(doc: Doc) -> Row:

@@ -149,9 +149,9 @@ class FirestoreStore:
         body = First(writing.body(to_json(message)))
         return await self._create_once(writing, path, {"state": UNREAD, "place": 0, "bodies": body})
 
-    async def inbox(self, run: str) -> Sequence[AnyMessage]:
-        messages = self.database.client.collection("runs", name_of(run), "inbox")
-        found = await self.database.find(where(messages, "state", "==", UNREAD))
+    async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
+        messages = where(self.database.client.collection("runs", name_of(run), "inbox"), "state", "==", UNREAD)
+        found = await self.database.find(messages if limit is None else messages.limit(limit))
         found.sort(key=lambda document: (document.create_time, document.get("place")))
         return await asyncio.gather(*(self._message(document, run) for document in found))
 
