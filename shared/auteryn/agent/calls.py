@@ -84,7 +84,7 @@ def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
     if call.state == "allowed" and call.allowed != _fingerprint(mind, tool, args):
         return [_failed(call, ToolFailed("denied", CHANGED))]
     if call.state == "proposed":
-        judged = tool.judged(args, mind.files)
+        judged = tool.judged(args, mind.files, mind.run)
         match _verdict(mind, tool, judged):
             case "ask":
                 return _gated(mind, call, tool, args, judged)

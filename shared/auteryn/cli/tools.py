@@ -113,7 +113,7 @@ async def _called(settings: Settings, one: Tool, args: dict[str, Any], files: Se
             target = context.files.root / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        if one.judged(args, context.files).permission != "auto" and not yes:
+        if one.judged(args, context.files, context.run).permission != "auto" and not yes:
             raise click.UsageError(f"{label(one.name, args)} would ask a person first: allow it with --yes")
         full = {"ctx": context, **args} if one.takes_context else args
         async with asyncio.timeout(one.timeout.total_seconds()):

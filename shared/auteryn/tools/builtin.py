@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from auteryn.tools import (
     archive,
+    browser,
     calculate,
     chart,
     crawl,
@@ -98,6 +99,13 @@ _ALL: tuple[Tool, ...] = (
     sheet.sheet_create,
     slides.slides_create,
     chart.chart_create,
+    browser.browser_open,
+    browser.browser_read,
+    browser.browser_click,
+    browser.browser_fill,
+    browser.browser_wait,
+    browser.browser_screenshot,
+    browser.browser_extract,
     search_web.web_search,
     web.web_fetch,
     crawl.web_crawl,

@@ -33,13 +33,15 @@ class Passage(Record):
     address: str = ""
     """What was connected to."""
     refused: str = ""
+    kind: str = ""
+    """Of the refusal: `blocked`, `not_found`, `unavailable`."""
 
 
 class Proxy:
     """A running proxy."""
 
-    def __init__(self, guard: Egress) -> None:
-        self._guard = guard
+    def __init__(self, guard: Egress, most_bytes: int | None = None) -> None:
+        self._guard, self._most_bytes = guard, most_bytes
         self.passages = deque[Passage](maxlen=REMEMBERED)
         """The evidence: the last ones, oldest first."""
         self.url = ""
@@ -81,7 +83,7 @@ class Proxy:
             addresses = await self._guard.addresses(request.host, request.port)
             there, back, address = await _connected(addresses, request.port, request.host)
         except ToolFailed as error:
-            self.passages.append(Passage(target=target[:500], refused=str(error)))
+            self.passages.append(Passage(target=target[:500], refused=str(error), kind=error.kind))
             writer.write(_refusal(error))
             return
         self.passages.append(Passage(target=target[:500], address=address))
@@ -89,15 +91,18 @@ class Proxy:
             if request.tunnel:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             back.write(request.onward)
-            await _both_ways((reader, back, request.body_bytes), (there, writer, None))
+            await _both_ways((reader, back, request.body_bytes), (there, writer, self._most_bytes))
         finally:
             back.close()
 
 
 @asynccontextmanager
-async def proxy(guard: Egress, *, socket: Path | None = None) -> AsyncGenerator[Proxy]:
-    """A proxy while the block lasts: on a free port of this machine, or on a unix socket to be mounted into a sandbox."""
-    running = Proxy(guard)
+async def proxy(guard: Egress, *, socket: Path | None = None, most_bytes: int | None = None) -> AsyncGenerator[Proxy]:
+    """A proxy while the block lasts: on a free port of this machine, or on a unix socket to be mounted into a sandbox.
+
+    `most_bytes`: what comes down one connection before it is cut.
+    """
+    running = Proxy(guard, most_bytes)
     if socket is None:
         server = await asyncio.start_server(running.serve, "127.0.0.1", 0, limit=HEAD_BYTES)
         running.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"

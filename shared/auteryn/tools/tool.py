@@ -120,7 +120,7 @@ class Tool:
     permission: Permission = "auto"
     decide: Callable[[dict[str, Any], Workspace], Permission] | None = None
     """The permission where it depends on the arguments (how many files, how often)."""
-    judge: Callable[[dict[str, Any], Workspace], Judged] | None = None
+    judge: Callable[[dict[str, Any], Workspace, Run], Judged] | None = None
     """Everything the gate asks, where it depends on what the arguments stand for (a button of a page)."""
     timeout: timedelta = timedelta(seconds=60)
     cost: int = 1_000
@@ -148,10 +148,10 @@ class Tool:
     missing: Callable[[], str | None] | None = None
     """Why the tool cannot work here (an extra, a system package, a credential), or None."""
 
-    def judged(self, args: dict[str, Any], files: Workspace) -> Judged:
+    def judged(self, args: dict[str, Any], files: Workspace, run: Run) -> Judged:
         """What the gate needs to know of this very call."""
         if self.judge:
-            return self.judge(args, files)
+            return self.judge(args, files, run)
         permission = self.decide(args, files) if self.decide else self.permission
         return Judged(permission=permission, target=self.target(args) if self.target else "", sends=self.sends)
 
@@ -168,7 +168,7 @@ def tool(
     effect: Effect = "once",
     permission: Permission = "auto",
     decide: Callable[[dict[str, Any], Workspace], Permission] | None = None,
-    judge: Callable[[dict[str, Any], Workspace], Judged] | None = None,
+    judge: Callable[[dict[str, Any], Workspace, Run], Judged] | None = None,
     timeout: timedelta = timedelta(seconds=60),
     cost: int = 1_000,
     group: str = "own",

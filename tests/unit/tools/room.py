@@ -13,16 +13,19 @@ import pytest
 from auteryn.adapters.embedded.blobs import FolderBlobs
 from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.errors import ToolFailed
+from auteryn.ports.model import Model
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after
 from auteryn.schema.record import from_json, to_json
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Limits, Run
 from auteryn.testing.clock import START, SkippingClock
+from auteryn.testing.scripted import ScriptedModel
 from auteryn.tools.builtin import builtin_tools
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.signature import arguments
+from auteryn.tools.sitting import Sitting
 from auteryn.tools.tool import Pause, Result, Tool, ToolContext
 from auteryn.tools.workspace import Workspace
 
@@ -50,6 +53,11 @@ class Room:
             seq=1,
         )
         self.context: ToolContext | None = None
+        self.sitting = Sitting()
+        self.model: Model = ScriptedModel(["done"])
+        """Whom tools ask that ask a model."""
+        self.loop = asyncio.Runner()
+        """All calls share one, so what stays open between them goes on living."""
         self._calls = 0
 
     def call(self, tool: Tool, /, call: str | None = None, **raw: Any) -> Any:
@@ -65,9 +73,11 @@ class Room:
             clock=self.clock,
             registry=self.registry,
             egress=self.egress,
+            sitting=self.sitting,
+            consult=self.model.generate,
         )
         given = {"ctx": self.context, **arguments(tool, from_json(to_json(raw), dict[str, Any]))}
-        outcome = asyncio.run(tool.fn(**given)) if inspect.iscoroutinefunction(tool.fn) else tool.fn(**given)
+        outcome = self.loop.run(tool.fn(**given)) if inspect.iscoroutinefunction(tool.fn) else tool.fn(**given)
         return from_json(to_json(outcome), type(outcome)) if isinstance(outcome, Pause | Result) else outcome
 
     def refusal(self, tool: Tool, /, call: str | None = None, **raw: Any) -> ToolFailed:
@@ -85,4 +95,6 @@ class Room:
         self.files.write(path, text.encode() if isinstance(text, str) else text)
 
     def close(self) -> None:
-        asyncio.run(self.store.close())
+        self.loop.run(self.sitting.close())
+        self.loop.run(self.store.close())
+        self.loop.close()

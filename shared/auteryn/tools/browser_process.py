@@ -1,0 +1,176 @@
+"""A running Chromium whose every byte passes the guard, and of which nothing is left when it is closed.
+
+Chromium leads a process group of its own; the group is killed at the end, whatever happened before. If this process dies
+first, the driver sees its pipe close and takes Chromium with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from auteryn.errors import ToolFailed
+from auteryn.policy.quotas import FILE_BYTES
+from auteryn.tools.egress import Egress
+from auteryn.tools.egress_proxy import Proxy, proxy
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+START_TIME = timedelta(seconds=30)
+STOP_TIME = timedelta(seconds=4)
+CHATTER = (
+    "update.googleapis.com",
+    "content-autofill.googleapis.com",
+    "optimizationguide-pa.googleapis.com",
+    "clients2.google.com",
+    "edgedl.me.gvt1.com",
+)
+"""Where Chromium calls home whatever it is told; nobody asked for it."""
+_ARGUMENTS = (
+    "--disable-dev-shm-usage",  # Cloud Run has 64 MB of it
+    "--disable-quic",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # names are looked up by the guard alone
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-pings",
+)
+
+
+def chatter(target: str) -> bool:
+    """Whether Chromium itself wanted this, and no page."""
+    return any(host in target for host in CHATTER)
+
+
+def no_browser() -> str | None:
+    """Why there is no browser here."""
+    if importlib.util.find_spec("playwright") is None:
+        return "it needs pip install 'auteryn[browser]'"
+    return None if program() else "it needs Chromium (Debian: apt install chromium)"
+
+
+def program() -> str | None:
+    """Chromium on this machine."""
+    return next((found for name in NAMES if (found := shutil.which(name))), None)
+
+
+class Chromium:
+    """The browser, its processes and its proxy."""
+
+    def __init__(self, browser: Browser, proxy: Proxy, pid: int, stack: AsyncExitStack) -> None:
+        self.browser, self.proxy, self.pid, self._stack = browser, proxy, pid, stack
+        """`pid` leads the process group."""
+
+    @classmethod
+    async def start(cls, guard: Egress) -> Chromium:
+        """Raises `ToolFailed("unavailable")` if it does not come up."""
+        from playwright.async_api import Error
+
+        async with AsyncExitStack() as stack:
+            quiet = replace(guard, deny=(*guard.deny, *CHATTER))
+            way_out = await stack.enter_async_context(proxy(quiet, most_bytes=FILE_BYTES))
+            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="auteryn-browser-", ignore_cleanup_errors=True)))
+            try:
+                browser, pid = await stack.enter_async_context(_launched(way_out, home))
+            except (Error, OSError, TimeoutError) as error:
+                raise ToolFailed("unavailable", f"the browser does not start: {_first_line(error)}", retryable=True) from error
+            return cls(browser, way_out, pid, stack.pop_all())
+        raise AssertionError("unreachable")
+
+    @property
+    def alive(self) -> bool:
+        return self.browser.is_connected()
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser, int]]:
+    from playwright.async_api import async_playwright
+
+    root = os.geteuid() == 0  # Chromium's own sandbox does not work for root
+    playwright = await async_playwright().start()
+    browser: Browser | None = None
+    pid, driver = 0, 0
+    try:
+        async with asyncio.timeout(START_TIME.total_seconds()):
+            browser = await playwright.chromium.launch(
+                executable_path=program(),
+                args=[*_ARGUMENTS, *(["--no-sandbox"] if root else [])],
+                chromium_sandbox=not root,
+                proxy={"server": way_out.url, "bypass": "<-loopback>"},
+                env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8"},
+                downloads_path=home,
+                artifacts_dir=home,
+                handle_sigint=False,
+                handle_sigterm=False,
+                handle_sighup=False,
+            )
+            pid = await _pid(browser)
+            driver = _parent(pid)
+        yield browser, pid
+    finally:
+        profile = _profile(pid)
+        with suppress(Exception):
+            async with asyncio.timeout(STOP_TIME.total_seconds()):
+                if browser is not None and browser.is_connected():
+                    await browser.close()
+                await playwright.stop()
+        _kill(pid, driver)
+        if profile is not None:
+            await asyncio.to_thread(shutil.rmtree, profile, ignore_errors=True)
+
+
+async def _pid(browser: Browser) -> int:
+    session = await browser.new_browser_cdp_session()
+    told = cast("dict[str, Any]", await session.send("SystemInfo.getProcessInfo"))
+    await session.detach()
+    return next(int(one["id"]) for one in told["processInfo"] if one["type"] == "browser")
+
+
+def _parent(pid: int) -> int:
+    """The driver: what started Chromium."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _profile(pid: int) -> Path | None:
+    """The temporary profile, which the driver removes unless it is killed."""
+    try:
+        told = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return None
+    found = next((one.partition("=")[2] for one in told if one.startswith("--user-data-dir=")), "")
+    return Path(found) if "playwright" in found else None
+
+
+def _kill(pid: int, driver: int) -> None:
+    """Whatever of the group is still there, and a driver that did not stop in order."""
+    if pid:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+    if driver > 1 and _parent(driver) == os.getpid():
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(driver, signal.SIGKILL)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
