@@ -258,7 +258,8 @@ async def _seen(
         text = cleaned(session.hidden((await session.look(page)).text))
         title = await page.title()
     except Error as error:
-        raise ToolFailed("unavailable", f"the page does not answer: {str(error).splitlines()[0][:200]}") from error
+        gone = f"the page does not answer: {str(error).splitlines()[0][:200]}"
+        raise ToolFailed("unavailable", gone, retryable=True) from error
     happened = session.what_happened()
     told: dict[str, Any] = {"url": page.url, "title": cleaned(title)[:200]}
     told |= {"tabs": session.tabs()} if len(session.tabs()) > 1 else {}

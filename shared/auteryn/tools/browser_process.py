@@ -38,6 +38,9 @@ CHATTER = (
     "edgedl.me.gvt1.com",
 )
 """Where Chromium calls home whatever it is told; nobody asked for it."""
+_ACCOUNTS = "accounts.google.com"
+"""It asks there at its start whether somebody is logged in; people's pages may need it, too."""
+_FOLDER = "auteryn-browser-"
 _ARGUMENTS = (
     "--disable-dev-shm-usage",  # Cloud Run has 64 MB of it
     "--disable-quic",
@@ -54,7 +57,7 @@ _ARGUMENTS = (
 
 def chatter(target: str) -> bool:
     """Whether Chromium itself wanted this, and no page."""
-    return any(host in target for host in CHATTER)
+    return any(host in target for host in (*CHATTER, _ACCOUNTS))
 
 
 def no_browser() -> str | None:
@@ -84,7 +87,9 @@ class Chromium:
         async with AsyncExitStack() as stack:
             quiet = replace(guard, deny=(*guard.deny, *CHATTER))
             way_out = await stack.enter_async_context(proxy(quiet, most_bytes=FILE_BYTES))
-            home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="auteryn-browser-", ignore_cleanup_errors=True)))
+            await asyncio.to_thread(_swept)
+            ours = tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
+            home = Path(stack.enter_context(ours))
             try:
                 browser, pid = await stack.enter_async_context(_launched(way_out, home))
             except (Error, OSError, TimeoutError) as error:
@@ -98,6 +103,14 @@ class Chromium:
 
     async def close(self) -> None:
         await self._stack.aclose()
+
+
+def _swept() -> None:
+    """Remove what processes left that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager

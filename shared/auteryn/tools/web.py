@@ -70,7 +70,7 @@ def host_of(url: str) -> str:
     sends=True,
     timeout=timedelta(seconds=150),
     target=lambda args: host_of(str(args["url"])),
-    serial=lambda args: str(args["save_as"]) if args.get("save_as") else None,
+    serial=lambda args: "page" if args.get("render") else str(args["save_as"]) if args.get("save_as") else None,
 )
 async def web_fetch(
     ctx: ToolContext,
@@ -78,9 +78,12 @@ async def web_fetch(
     mode: Annotated[Mode, "article: the main text; full: everything a reader sees; raw: as the server sent it"] = "article",
     save_as: Annotated[str | None, "Also write it to this file; needed for PDFs, images and other files"] = None,
     max_chars: Annotated[int, "Most characters in the answer", Meta(ge=200, le=100_000)] = 6_000,
+    render: Annotated[bool, "Let a browser run the page's scripts first: for pages that are empty without them"] = False,
 ) -> dict[str, Any]:
     """Read a web page: its text word for word, whether it is complete, status and final address. Long pages go to a file, too.
     save_as downloads files."""
+    if render:
+        return await _told(ctx, await rendered(ctx, url), mode, save_as, max_chars)
     most = FILE_BYTES if save_as else PAGE_BYTES
     async with ctx.egress.open("GET", url, most_bytes=most, total=SAVE_TIME if save_as else timedelta(seconds=40)) as answer:
         if failed := refusal(answer.status, answer.headers, str(answer.url), ctx.clock.now()):
@@ -97,6 +100,18 @@ async def page(ctx: ToolContext, url: str) -> Page:
         if failed := refusal(answer.status, answer.headers, str(answer.url), ctx.clock.now()):
             raise failed
         return await _read(answer)
+
+
+async def rendered(ctx: ToolContext, url: str) -> Page:
+    """The page after its scripts have run in the slice's browser."""
+    from auteryn.tools.browser_process import no_browser
+    from auteryn.tools.browser_session import browser_of
+
+    if why := no_browser():
+        raise ToolFailed("missing_extra", f"render: {why}")
+    session = await browser_of(ctx)
+    at, status, html = await session.rendered(ctx, url)
+    return Page(url=at, status=status, media_type="text/html", text=html)
 
 
 async def text_of(page: Page, mode: str) -> Text:

@@ -407,6 +407,7 @@ def test_the_schemas_are_these() -> None:
             "mode": ["default", "description", "enum", "type"],
             "save_as": ["description", "type"],
             "max_chars": ["default", "description", "maximum", "minimum", "type"],
+            "render": ["default", "description", "type"],
         }
     )
     assert web_fetch.target and web_fetch.target({"url": "https://Shop.test/x"}) == "shop.test"
