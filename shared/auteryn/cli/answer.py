@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
+import msgspec
 
 from auteryn.cli import exits, output
 from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.prompt import meant, whoever
 from auteryn.cli.root import Common, common
-from auteryn.errors import NotFound
+from auteryn.errors import Invalid, NotFound
+from auteryn.policy.durations import parse
 from auteryn.schema.human import Ask
 
 
 @click.command()
 @click.argument("ask_id", metavar="ASK")
 @click.argument("value")
-@click.option("--remember", is_flag=True, help="For a tool call: allow the same for the rest of this run.")
+@click.option("--remember", is_flag=True, help="For a tool call: the same answer for this tool and target until the run ends.")
+@click.option("--for", "span", metavar="SPAN", help="With --remember: only so long, such as 2h.")
+@click.option("--args", metavar="JSON", help="For a tool call: allow it with these arguments instead.")
 @click.option("--detach", is_flag=True, help="Return at once; the run goes on when somebody opens the home.")
 @common
 @click.pass_obj
-def answer(common: Common, ask_id: str, value: str, remember: bool, detach: bool) -> int:
+def answer(common: Common, ask_id: str, value: str, detach: bool, **how: Any) -> int:
     """Answer a question of a run, by an option's text or number; then follow the run to its end.
 
     `auteryn status` shows the open questions. The first answer wins.
     """
-    return going(_answer(common, ask_id, value, remember, detach))
+    return going(_answer(common, ask_id, value, detach, **how))
 
 
-async def _answer(common: Common, ask_id: str, value: str, remember: bool, detach: bool) -> int:
+async def _answer(
+    common: Common, ask_id: str, value: str, detach: bool, *, remember: bool, span: str | None, args: str | None
+) -> int:
+    changed = None if args is None else _object(args)
     async with opened(common) as home:
         run, ask = await _of(home, ask_id)
-        said = await home.desk.answer(ask_id, meant(ask, value) if ask else value, by=whoever(), remember=remember)
+        until = home.host.engine.now() + parse(span, "--for") if span else None
+        said = await home.desk.answer(
+            ask_id, meant(ask, value) if ask else value, by=whoever(), remember=remember, until=until, args=changed
+        )
         if not detach:
             return await follow(common, home, run, Follow(from_now=True))
         if common.json:
@@ -39,6 +51,13 @@ async def _answer(common: Common, ask_id: str, value: str, remember: bool, detac
         elif not common.quiet:
             click.echo(f"{run} goes on when its home is opened: {home.command} watch {run}", err=True)
         return exits.DONE
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise Invalid("--args", text, f"is no JSON object: {error}") from error
 
 
 async def _of(home: Home, ask_id: str) -> tuple[str, Ask | None]:

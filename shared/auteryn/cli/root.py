@@ -31,7 +31,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "result": "Print the result of a run.",
         "logs": "Print a run's log.",
         "metrics": "Time, calls and tokens of a run.",
-        "credits": "What a run has cost.",
+        "credits": "What a run has cost, and will cost.",
+        "estimate": "What a task would cost.",
+        "health": "Who works on a run, and when it wakes next.",
         "artifacts": "List the files of a run, or get them.",
     },
     "Steer": {
@@ -45,6 +47,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Set up": {
         "serve": "Serve this home over HTTP: API, streams, console.",
         "keys": "Make, list and revoke API keys.",
+        "webhooks": "Tell other programs of runs.",
         "tools": "List the tools, show one, try one.",
         "doctor": "Check this machine and this home.",
         "chaos": "Kill, repeat and reorder everything, and see that nothing is lost.",
@@ -55,7 +58,7 @@ SECTIONS: dict[str, dict[str, str]] = {
 HIDDEN = ("slice",)
 MODULES = (
     {"ls": "runs", "status": "runs", "result": "runs", "watch": "watch"}
-    | dict.fromkeys(("logs", "metrics", "credits"), "figures")
+    | dict.fromkeys(("logs", "metrics", "credits", "estimate", "health"), "figures")
     | dict.fromkeys(("send", "pause", "resume", "cancel", "retry"), "steer")
 )
 """Where a command is, if its module is not named like it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import click
 import msgspec
@@ -17,7 +17,9 @@ from auteryn.cli.root import Common, common
 from auteryn.compose import model_access
 from auteryn.demo.marker import demo_tools
 from auteryn.errors import Invalid
-from auteryn.schema.run import FileCheck, Run
+from auteryn.schema.human import People
+from auteryn.schema.run import AtBudget, FileCheck, Run
+from auteryn.service.channels import channels
 from auteryn.service.new import Budget, NewRun, checked_request, drafts
 
 
@@ -59,6 +61,19 @@ from auteryn.service.new import Budget, NewRun, checked_request, drafts
 @click.option("--isolate", is_flag=True, help="Every slice in a process of its own.")
 @click.option(
     "--approve", default="ask", metavar="ask|auto", help="auto opens the gates before tool calls by itself; the log says so."
+)
+@click.option(
+    "--notify",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Who hears of it: mailto:ann@example.com, slack:#alerts, webhook:NAME or https://…. Repeatable.",
+)
+@click.option("--approver", "approvers", multiple=True, metavar="NAME", help="Who may answer its questions. Repeatable.")
+@click.option(
+    "--at-budget",
+    default="go_on",
+    type=click.Choice(get_args(AtBudget)),
+    help="When four fifths of the budget are spent: go_on (the default), ask, fast (the FAST model) or stop.",
 )
 @click.option("--key", metavar="KEY", help="Idempotency key: the same key is the same run.")
 @click.option("--title", default="", help="What the run is called in lists.")
@@ -110,6 +125,8 @@ def _new_run(
     budget: float | None,
     deliverables: tuple[str, ...],
     thoughts: bool,
+    notify: tuple[str, ...],
+    approvers: tuple[str, ...],
     **plain: Any,
 ) -> NewRun:
     """What was asked for, as the service takes it; raises `Invalid` or a usage error before anything is opened."""
@@ -124,6 +141,8 @@ def _new_run(
         steps=drafts(plan),
         files=_by_name(files),
         include_thoughts=thoughts,
+        notify=channels(notify),
+        people=People(approvers=approvers),
         budget=Budget(credits=budget),
         deliverables=tuple(FileCheck(path=path) for path in deliverables),
         **plain,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, TypeVar, Unpack, cast, get_args
 
 import msgspec
 
@@ -17,12 +17,16 @@ from auteryn.client.plan import Plan
 from auteryn.client.task import Result, Task
 from auteryn.client.world import World, server_of, world_of
 from auteryn.errors import Invalid, NotFound
+from auteryn.policy.durations import parse
 from auteryn.ports.model import Model
-from auteryn.schema.human import Answer, Ask, InputType
+from auteryn.schema.human import Answer, Ask, InputType, OnTimeout, People
 from auteryn.schema.plan import StepDraft
-from auteryn.schema.run import FileCheck, Run
+from auteryn.schema.run import AtBudget, Channel, FileCheck, Run
+from auteryn.service.channels import Written, channels
+from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.logs import LogLine
 from auteryn.service.new import Budget, NewRun, drafts, lifetime
+from auteryn.service.why import RunHealth
 from auteryn.tools.tool import Tool
 
 if TYPE_CHECKING:
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ModeWord = Literal["auto", "fast", "deep"]
+Notify = Written | Sequence[Written]
 
 
 class TaskOptions(TypedDict, total=False):
@@ -46,10 +51,34 @@ class TaskOptions(TypedDict, total=False):
     deliverables: Sequence[str | FileCheck | Mapping[str, Any]]
     """Files that must be there before the run counts as completed."""
     approve: Literal["ask", "auto"]
+    people: People | Mapping[str, Any]
+    """Who is asked on behalf of the run: approvers, quorum, timeout ("24h"), on_timeout, escalate_to, remind_every."""
+    notify: Notify
+    """Who hears of it: `"mailto:ann@example.com"`, `"slack:#alerts"`, `"webhook:NAME"`, `"https://…"`, several of them, or
+    `{"address": …, "on": ["daily", "done"]}`; on are start, daily, waiting, news, done, failed."""
+    at_budget: AtBudget
+    """When four fifths of the credits are spent: go_on, ask, fast (go on with the FAST model) or stop."""
     key: str
     """Idempotency key: the same key is the same run."""
     title: str
     labels: dict[str, str]
+
+
+class AskOptions(TypedDict, total=False):
+    """What may be said about a question beside its words."""
+
+    timeout: str | None
+    """Such as `24h`; left out, the question is open for a week."""
+    on_timeout: OnTimeout
+    default: str | None
+    approvers: Sequence[str]
+    """Who may answer: names or addresses, `*` for any part of one."""
+    escalate_to: Sequence[str]
+    """Whose turn comes next, one after the other, each time that `timeout` has passed."""
+    quorum: int
+    """How many different people must say the same."""
+    notify: Notify
+    max_duration: str
 
 
 class RunOptions(TaskOptions, total=False):
@@ -62,6 +91,9 @@ class Defaults:
     include_thoughts: bool = False
     max_duration: str = "1w"
     auto_retry: bool = True
+    people: People = field(default_factory=People)
+    notify: tuple[Channel, ...] = ()
+    at_budget: AtBudget = "go_on"
 
 
 class Agent:
@@ -116,13 +148,26 @@ class Agent:
         include_thoughts: bool | None = None,
         max_duration: str | None = None,
         auto_retry: bool | None = None,
+        people: People | Mapping[str, Any] | None = None,
+        notify: Notify | None = None,
+        at_budget: AtBudget | None = None,
     ) -> None:
         """How later runs of this agent are started; what is not named stays. Raises `Invalid` (a `ValueError`)."""
         if mode is not None and mode not in ("auto", "fast", "deep"):
             raise Invalid("mode", mode, "is none of 'auto', 'fast', 'deep'")
         if max_duration is not None:
             lifetime(max_duration)
-        said = {"mode": mode, "include_thoughts": include_thoughts, "max_duration": max_duration, "auto_retry": auto_retry}
+        if at_budget is not None and at_budget not in get_args(AtBudget):
+            raise Invalid("at_budget", at_budget, f"is none of {', '.join(get_args(AtBudget))}")
+        said = {
+            "mode": mode,
+            "include_thoughts": include_thoughts,
+            "max_duration": max_duration,
+            "auto_retry": auto_retry,
+            "people": None if people is None else _people(people),
+            "notify": None if notify is None else channels(notify),
+            "at_budget": at_budget,
+        }
         self._defaults = replace(self._defaults, **{name: value for name, value in said.items() if value is not None})
 
     def task(self, run_id: str) -> Task:
@@ -157,11 +202,16 @@ class Agent:
 
     # ---- people
 
-    def request_approval(self, message: str, options: Sequence[str] = ("Yes", "No"), *, context: str = "") -> str:
+    def request_approval(
+        self, message: str, options: Sequence[str] = ("Yes", "No"), *, context: str = "", **how: Unpack[AskOptions]
+    ) -> str:
         """Ask a person to choose, and return the chosen option word for word. At a terminal it is asked there; else it
-        waits until somebody answers with `auteryn answer` or from another program."""
-        run = self.world.call(self.world.desk.ask(message, options=tuple(options), context=context))
-        return answer_to(self.world, run.id)
+        waits until somebody answers with `auteryn answer`, by a link of a notification, or from another program.
+
+        With `timeout="24h"`, `on_timeout` says what silence means: `deny` and `halt` raise `RunFailed`, `default` returns
+        `default`, `escalate` asks the next of `escalate_to`, `wait` goes on waiting. `approvers` names who may answer.
+        """
+        return self._answer_to(message, options=tuple(options), context=context, **how)
 
     def request_input(
         self,
@@ -172,10 +222,11 @@ class Agent:
         *,
         json_schema: dict[str, Any] | None = None,
         context: str = "",
+        **how: Unpack[AskOptions],
     ) -> Any:
         """Ask a person for a text, number, date, email, url, choice or JSON. `validation`: `email`, `url`, `number`, `date` or
         `regex:PATTERN`. What does not pass is refused with the rule, and asked for again."""
-        question = self.world.desk.ask(
+        return self._answer_to(
             message,
             kind="input",
             options=tuple(options),
@@ -183,16 +234,26 @@ class Agent:
             validation=validation,
             json_schema=json_schema,
             context=context,
+            **how,
         )
-        return answer_to(self.world, self.world.call(question).id)
 
     def asks(self) -> list[Ask]:
         """Every open question of this home."""
         return self.world.call(self.world.desk.asks())
 
-    def answer(self, ask_id: str, value: Any, by: str = "owner", *, remember: bool = False) -> Answer:
-        """Answer a question of any run; the first answer counts."""
-        return self.world.call(self.world.desk.answer(ask_id, value, by, remember))
+    def answer(
+        self,
+        ask_id: str,
+        value: Any,
+        by: str = "owner",
+        *,
+        remember: bool = False,
+        until: datetime | None = None,
+        args: dict[str, Any] | None = None,
+    ) -> Answer:
+        """Answer a question of any run; the first answer counts. For a gated call: `remember` answers the same for this tool
+        and target until the run ends (or `until`), `args` allows the call with these arguments instead."""
+        return self.world.call(self.world.desk.answer(ask_id, value, by, remember, until=until, args=args))
 
     # ---- watching
 
@@ -205,9 +266,12 @@ class Agent:
                 self._listeners.follow(task)
         return unsubscribe
 
-    def get_logs(self, run_id: Task | str | None = None, level: str = "info", after: int = 0) -> list[LogLine]:
-        """Log lines of this level and above; printed, a line reads like one of a log file."""
-        return self.world.call(self.world.desk.logs(self._id(run_id), level, after))
+    def get_logs(
+        self, run_id: Task | str | None = None, level: str = "info", after: int = 0, limit: int | None = None
+    ) -> list[LogLine]:
+        """Log lines of this level and above; printed, a line reads like one of a log file. In pages: of at most `limit` journal
+        entries after entry `after` (a line's `seq`)."""
+        return self.world.call(self.world.desk.logs(self._id(run_id), level, after, limit))
 
     def stream_logs(self, run_id: Task | str | None = None, level: str = "info", after: int = 0) -> Iterator[LogLine]:
         """The same, and then every new line, until the run has ended."""
@@ -217,9 +281,22 @@ class Agent:
         """duration, llm_calls, tool_calls, tokens_used and credits_consumed, over all slices, steps and retries."""
         return self.world.call(self.world.desk.metrics(self._id(run_id)))
 
-    def get_credit_usage(self, run_id: Task | str | None = None) -> dict[str, Any]:
-        """total_credits and their breakdown into llm_calls, tool_calls and storage."""
-        return self.world.call(self.world.desk.credits(self._id(run_id)))
+    def get_credit_usage(self, run_id: Task | str | None = None, *, detail: bool = False) -> dict[str, Any]:
+        """total_credits and their breakdown into llm_calls, tool_calls and storage; with `detail` also by step, tool, model and
+        cause (useful, retry, loop, platform fault: the last is not charged)."""
+        return self.world.call(self.world.desk.credits(self._id(run_id), detail=detail))
+
+    def estimate(self, input: str, mode: ModeWord | None = None, *, steps: int = 0) -> Estimate:
+        """What a task would cost and how long it would work: half of such runs stay below p50, nine of ten below p90."""
+        return self.world.call(self.world.desk.estimate(input, mode or self._defaults.mode, steps))
+
+    def forecast(self, run_id: Task | str | None = None) -> Forecast:
+        """What a run will have cost when it ends, and whether its budget will do."""
+        return self.world.call(self.world.desk.forecast(self._id(run_id)))
+
+    def health(self, run_id: Task | str | None = None) -> RunHealth:
+        """Who works on a run, when it was last written and wakes next, what is in its inbox; and `why`, in one sentence."""
+        return self.world.call(self.world.desk.health(self._id(run_id)))
 
     def tools(self) -> list[dict[str, Any]]:
         return self.world.call(self.world.desk.tools())
@@ -249,6 +326,12 @@ class Agent:
         self._listeners.heard_out(run_id)
         self._tasks.pop(run_id, None)
 
+    def _answer_to(self, message: str, **said: Any) -> Any:
+        said["notify"] = channels(said["notify"]) if "notify" in said else self._defaults.notify
+        for names in ("approvers", "escalate_to"):
+            said[names] = tuple(said.get(names, ()))
+        return answer_to(self.world, self.world.call(self.world.desk.ask(message, **said)).id)
+
     def _start(self, new: NewRun) -> Task:
         return self.started(self.world.call(self.world.desk.create(new)).id)
 
@@ -263,6 +346,9 @@ class Agent:
         given.setdefault("include_thoughts", defaults.include_thoughts)
         given.setdefault("auto_retry", defaults.auto_retry)
         given.setdefault("max_duration", defaults.max_duration)
+        given.setdefault("at_budget", defaults.at_budget)
+        given["people"] = _people(given["people"]) if "people" in given else defaults.people
+        given["notify"] = channels(given["notify"]) if "notify" in given else defaults.notify
         given["steps"] = drafts(given.get("steps", ()))
         given["files"] = _files(given.get("files", {}))
         given["budget"] = _budget(given.get("budget", Budget()))
@@ -295,6 +381,15 @@ def _files(given: Mapping[str, bytes | str | Path] | Sequence[str | Path]) -> di
         if sum(other.name == path.name for other in paths) > 1:
             raise Invalid("files", path.name, "is the name of two files: give them as {name: path}")
     return {path.name: path for path in paths}
+
+
+def _people(given: People | Mapping[str, Any]) -> People:
+    if isinstance(given, People):
+        return given
+    spans = {
+        name: parse(given[name], f"people.{name}") for name in ("timeout", "remind_every") if isinstance(given.get(name), str)
+    }
+    return _converted({**given, **spans}, People, "people")
 
 
 def _budget(given: Budget | Mapping[str, float]) -> Budget:

@@ -18,11 +18,14 @@ from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.record import new_id
 from auteryn.schema.run import TERMINAL, Artifact
+from auteryn.service.estimate import Estimate, Forecast
+from auteryn.service.links import Link
 from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing
 from auteryn.service.stream import StreamEvent
+from auteryn.service.why import RunHealth
 
 WAIT = timedelta(seconds=50)
 """One question for a result waits so long; the next follows at once."""
@@ -113,9 +116,25 @@ class Remote:
         where = "/v1/asks" if run is None else _of(run, "asks")
         return list((await self._wire.read(v.Asks, "GET", where, query={"open": str(open_only).lower()})).asks)
 
-    async def answer(self, ask_id: str, value: Any, by: str = "", remember: bool = False) -> Answer:
-        body = {"value": msgspec.to_builtins(value), "remember": remember}
+    async def answer(
+        self,
+        ask_id: str,
+        value: Any,
+        by: str = "",
+        remember: bool = False,
+        *,
+        until: datetime | None = None,
+        args: dict[str, Any] | None = None,
+    ) -> Answer:
+        body = {"value": msgspec.to_builtins(value), "remember": remember, "until": msgspec.to_builtins(until), "args": args}
         return await self._wire.read(Answer, "POST", f"/v1/asks/{_name(ask_id)}/answer", body=body)
+
+    async def question(self, ask_id: str) -> Ask:
+        return await self._wire.read(Ask, "GET", f"/v1/asks/{_name(ask_id)}")
+
+    async def links(self, ask_id: str, by: str) -> list[Link]:
+        where = f"/v1/asks/{_name(ask_id)}/links"
+        return list((await self._wire.read(v.Links, "POST", where, body={"by": by}, repeat=True)).links)
 
     async def ask(self, message: str, *, key: str | None = None, **said: Any) -> v.RunView:
         body = {"message": message, **{name: msgspec.to_builtins(one) for name, one in said.items() if one is not None}}
@@ -139,8 +158,19 @@ class Remote:
     async def metrics(self, run: str) -> dict[str, Any]:
         return await self._object(_of(run, "metrics"))
 
-    async def credits(self, run: str) -> dict[str, Any]:
-        return await self._object(_of(run, "credits"))
+    async def credits(self, run: str, *, detail: bool = False) -> dict[str, Any]:
+        query = {"detail": "true"} if detail else None
+        return await self._wire.read(dict[str, Any], "GET", _of(run, "credits"), query=query)
+
+    async def estimate(self, text: str, mode: Literal["auto", "fast", "deep"] = "auto", steps: int = 0) -> Estimate:
+        body = {"input": text, "mode": mode, "steps": steps}
+        return await self._wire.read(Estimate, "POST", "/v1/estimate", body=body, repeat=True)
+
+    async def forecast(self, run: str) -> Forecast:
+        return await self._wire.read(Forecast, "GET", _of(run, "forecast"))
+
+    async def health(self, run: str) -> RunHealth:
+        return await self._wire.read(RunHealth, "GET", _of(run, "health"))
 
     # ---- what there is to read
 
