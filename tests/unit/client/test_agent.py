@@ -206,7 +206,7 @@ def test_the_status_is_a_plain_word_with_the_day_and_the_steps_behind_it(tmp_pat
     assert status == "running" and status in ("pending", "running", "completed", "failed")
     assert status.detail == "Day 2 of 7, Step 3/6 complete"
     assert (status.day, status.days, status.step, status.steps, status.state) == (2, 7, 3, 6, "waiting")
-    assert status.why == "It waits for step 4."
+    assert status.why.startswith("It waits for step 4. Step 4 waits until 2026-01-08 09:00 UTC, when the model")
 
 
 def test_a_paused_task_can_be_steered_and_resumed(agent_of):
