@@ -12,16 +12,19 @@ from auteryn.api.auth import members_of
 from auteryn.api.door import Door
 from auteryn.api.once import Once
 from auteryn.api.problems import problem
-from auteryn.compose import composed, id_tokens
+from auteryn.compose import composed, id_tokens, stop_gracefully, tell_the_log, traced
 from auteryn.errors import AuterynError, Unavailable
 
 
 async def opened() -> Door:
     """The door of this process, and its share of the engine behind it."""
+    tell_the_log()
     audience, members = os.environ.get("AUTERYN_AUDIENCE"), members_of(os.environ.get("AUTERYN_MEMBERS", ""))
-    host = composed(os.environ)
+    host = composed(os.environ, "api")
     await host.start()
-    return Door(host.engine, id_tokens=id_tokens(audience) if audience else None, members=members)
+    door = Door(host.engine, id_tokens=id_tokens(audience) if audience else None, members=members)
+    stop_gracefully(host, door.close)
+    return door
 
 
 door = Once(opened)
@@ -29,7 +32,8 @@ door = Once(opened)
 
 @functions_framework.aio.http
 async def api(request: Request) -> Response:
-    try:
-        return await (await door.get()).respond(request)
-    except AuterynError as error:  # the door answers its own: this is the world that could not be composed
-        return problem(Unavailable(f"this service is not set up: {error}"))
+    with traced(request.headers):
+        try:
+            return await (await door.get()).respond(request)
+        except AuterynError as error:  # the door answers its own: this is the world that could not be composed
+            return problem(Unavailable(f"this service is not set up: {error}"))

@@ -12,17 +12,19 @@ from auteryn.api import wakes
 from auteryn.api.auth import IdTokens
 from auteryn.api.once import Once
 from auteryn.api.problems import problem
-from auteryn.compose import composed, id_tokens
+from auteryn.compose import callers, composed, stop_gracefully, tell_the_log, traced
 from auteryn.errors import AuterynError, Unavailable
 from auteryn.runtime.host import Host
 
 
-async def opened() -> tuple[Host, IdTokens]:
-    """This process's share of the engine, and who tells its callers apart."""
-    tokens = id_tokens(os.environ.get("AUTERYN_DISPATCH_URL", ""))
-    host = composed(os.environ)
+async def opened() -> tuple[Host, IdTokens, tuple[str, ...]]:
+    """This process's share of the engine, how its callers prove who they are, and who of them is let in."""
+    tell_the_log()
+    tokens, known = callers(os.environ)
+    host = composed(os.environ, "dispatch")
     await host.start()
-    return host, tokens
+    stop_gracefully(host)
+    return host, tokens, known
 
 
 once = Once(opened)
@@ -30,9 +32,9 @@ once = Once(opened)
 
 @functions_framework.aio.http
 async def dispatch(request: Request) -> Response:
-    callers = [one for one in os.environ.get("AUTERYN_CALLERS", "").split(",") if one]
-    try:
-        host, tokens = await once.get()
-        return await wakes.respond(request, host.engine, tokens, callers)
-    except AuterynError as error:  # the world could not be composed
-        return problem(Unavailable(f"this service is not set up: {error}"))
+    with traced(request.headers):
+        try:
+            host, tokens, known = await once.get()
+            return await wakes.respond(request, host.engine, tokens, known)
+        except AuterynError as error:  # the world could not be composed
+            return problem(Unavailable(f"this service is not set up: {error}"))

@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib import import_module
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 from auteryn.agent.mind import Settings as AgentSettings
-from auteryn.errors import Invalid, Refused
+from auteryn.errors import Invalid
+from auteryn.policy.cloud import (
+    BLOBS_RENEWED,
+    DISPATCH_DEADLINE,
+    FEED_PREFIX,
+    FILES_BYTES,
+    JOB_TIMEOUT,
+    RUN_VARIABLE,
+    WAKE_PATH,
+    Deployable,
+)
 from auteryn.policy.limits import COMPACT_AT_TOKENS, KEEP_TOKENS
 from auteryn.ports import Clock, Jobs, Model, Queue, Services
 from auteryn.ports.model import Role
 from auteryn.runtime.engine import Engine
+from auteryn.runtime.files import Files, StoredFiles
 from auteryn.runtime.host import Host
 from auteryn.schema.message import Tokens
 from auteryn.schema.record import new_id
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
-from auteryn.tools.workspace import Workspace
 
 if TYPE_CHECKING:
     from auteryn.adapters.embedded.condition import Condition
     from auteryn.adapters.gcp.id_tokens import GoogleIdTokens
+    from auteryn.api.auth import IdTokens
 
 
 @dataclass(slots=True)
@@ -79,14 +95,14 @@ def _listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(one for part in environ.get(name, "").split(",") if (one := part.strip().lower()))
 
 
-def composed(environ: Mapping[str, str] = os.environ) -> Host:
-    """The world `AUTERYN_BACKEND` names, as the environment sets it up; nothing is started."""
+def composed(environ: Mapping[str, str] = os.environ, piece: Deployable = "api") -> Host:
+    """The world `AUTERYN_BACKEND` names, as the environment sets it up; nothing is started. `piece`: which of the three."""
     backend = environ.get("AUTERYN_BACKEND", "embedded")
     match backend:
         case "embedded":
-            return embedded(Settings.from_environment(environ))
+            return embedded(Settings.from_environment(environ), tools=own_tools(environ))
         case "gcp":
-            raise Refused("AUTERYN_BACKEND: 'gcp' is not in this release yet; leave it out, or set 'embedded'")
+            return cloud(environ, piece, tools=own_tools(environ))
         case _:
             raise Invalid("AUTERYN_BACKEND", backend, "is none of 'embedded', 'gcp'")
 
@@ -96,6 +112,125 @@ def id_tokens(audience: str) -> GoogleIdTokens:
     from auteryn.adapters.gcp.id_tokens import GoogleIdTokens
 
     return GoogleIdTokens(audience)
+
+
+def callers(environ: Mapping[str, str] = os.environ) -> tuple[IdTokens, tuple[str, ...]]:
+    """Who may call `dispatch`: how a token is checked, and whose are let in."""
+    from auteryn.adapters.gcp.id_tokens import LocalIdTokens
+    from auteryn.adapters.gcp.settings import CloudSettings
+
+    if environ.get("AUTERYN_BACKEND", "embedded") != "gcp":
+        return id_tokens(environ.get("AUTERYN_DISPATCH_URL", "")), ()
+    there = CloudSettings.from_environment(environ)
+    return LocalIdTokens(there.dispatch_url) if there.local else id_tokens(there.dispatch_url), there.callers
+
+
+def own_tools(environ: Mapping[str, str] = os.environ) -> list[Tool]:
+    """The tools of the modules that `AUTERYN_TOOLS` names (`shop.tools,other`): everything in them that is a tool."""
+    names = [one for part in environ.get("AUTERYN_TOOLS", "").split(",") if (one := part.strip())]
+    found = list[Tool]()
+    for name in names:
+        try:
+            module = import_module(name)
+        except ImportError as error:
+            raise Invalid("AUTERYN_TOOLS", name, f"cannot be imported: {error}") from error
+        found += dict.fromkeys(one for one in vars(module).values() if isinstance(one, Tool))
+    return found
+
+
+def cloud(
+    environ: Mapping[str, str],
+    piece: Deployable,
+    *,
+    model: Model | None = None,
+    clock: Clock | None = None,
+    tools: Iterable[Tool] = (),
+    builtin: bool = True,
+    around: Callable[[Services], Services] = lambda services: services,
+) -> Host:
+    """One process of the cloud. No client is made before it is used, so nothing is open when the server forks.
+
+    `api` hears what other processes tell and works on FAST runs itself; `dispatch` starts jobs; a job's slice only works.
+    """
+    from auteryn.adapters.embedded.clock import ShiftedClock, SystemClock
+    from auteryn.adapters.embedded.jobs import TaskJobs
+    from auteryn.adapters.gcp.blobs import CloudBlobs
+    from auteryn.adapters.gcp.bus import PubSubBus
+    from auteryn.adapters.gcp.jobs import CloudRunJobs
+    from auteryn.adapters.gcp.queue import CloudTasksQueue
+    from auteryn.adapters.gcp.settings import CloudSettings
+    from auteryn.adapters.gcp.store import FirestoreStore
+
+    there, settings = CloudSettings.from_environment(environ), Settings.from_environment(environ)
+    project = f"projects/{there.project}"
+    clock = clock or (ShiftedClock(there.clock_file) if there.clock_file else SystemClock())
+    blobs = CloudBlobs(there.bucket, endpoint=there.storage_url, renew_after=BLOBS_RENEWED)
+    services = Services(
+        store=FirestoreStore.open(there.project, blobs, database=there.database, host=there.firestore_host),
+        queue=CloudTasksQueue(
+            f"{there.place}/queues/{there.queue}",
+            clock,
+            url=there.dispatch_url + WAKE_PATH,
+            caller=there.tasks_account,
+            audience=there.dispatch_url,
+            deadline=DISPATCH_DEADLINE,
+            host=there.tasks_host,
+        ),
+        bus=PubSubBus(
+            steps=f"{project}/topics/{there.steps_topic}",
+            events=f"{project}/topics/{there.events_topic}",
+            feed=f"{project}/subscriptions/{FEED_PREFIX}{new_id('at')}" if piece == "api" else None,
+            host=there.pubsub_host,
+        ),
+        jobs=CloudRunJobs(f"{there.place}/jobs/{there.job}", cap=JOB_TIMEOUT, variable=RUN_VARIABLE, host=there.run_host)
+        if there.job
+        else TaskJobs(max_slices=settings.max_slices),
+        blobs=blobs,
+        model=model or gemini(settings, clock, environ),
+        clock=clock,
+    )
+    services = around(services)
+    files = StoredFiles(there.home / "files", services.store, services.blobs, tree_bytes=FILES_BYTES)
+    engine = engine_of(services, settings, tools, holder=_holder(environ), builtin=builtin, files=files)
+    engine.sits_on = frozenset({"fast"}) if piece == "api" else frozenset()
+    return Host(engine, sweeps=False, last=blobs.close)
+
+
+def tell_the_log(environ: Mapping[str, str] = os.environ) -> None:
+    """In the cloud, log lines are JSON objects on stdout, which the platform collects."""
+    if environ.get("AUTERYN_BACKEND") == "gcp":
+        from auteryn.adapters.gcp.log import log_to_stdout
+
+        log_to_stdout(environ.get("GOOGLE_CLOUD_PROJECT", ""), environ.get("CLOUD_RUN_EXECUTION", ""))
+
+
+def traced(headers: Mapping[str, str] | None = None, run: str = "") -> AbstractContextManager[None]:
+    """Log lines of the block say which request, or which run, they belong to."""
+    from auteryn.adapters.gcp.log import traced
+
+    return traced(headers, run)
+
+
+def stop_gracefully(host: Host, *also: Callable[[], None]) -> None:
+    """On SIGTERM every slice here hands its run over, if the seconds before SIGKILL are enough; whoever handled the signal
+    before does so still. Nothing relies on it (F11)."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(signal.SIGTERM)
+
+    def stop() -> None:
+        for act in (host.engine.stop, *also):
+            act()
+
+    def told(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(signal.SIGTERM, told)
+
+
+def _holder(environ: Mapping[str, str]) -> str:
+    """This process, as leases and the journal name it: the platform's own name for it, and which start of it."""
+    return new_id(environ.get("CLOUD_RUN_EXECUTION") or environ.get("K_REVISION") or "proc")
 
 
 def embedded(
@@ -134,13 +269,18 @@ def embedded(
 
 
 def engine_of(
-    services: Services, settings: Settings, tools: Iterable[Tool], *, holder: str = "", builtin: bool = True
+    services: Services,
+    settings: Settings,
+    tools: Iterable[Tool],
+    *,
+    holder: str = "",
+    builtin: bool = True,
+    files: Files | None = None,
 ) -> Engine:
     """The engine over any set of ports."""
     registry = Registry(_builtin() if builtin else ())
     for one in tools:
         registry.add(one)
-    files = settings.home / "files"
     engine = Engine(
         services=services,
         registry=registry,
@@ -151,8 +291,8 @@ def engine_of(
             price=_price(),
         ),
         holder=holder or new_id("proc"),
-        files_of=lambda root: Workspace(files / root),
         egress=settings.egress,
+        files=files or Files(settings.home / "files"),
     )
 
     async def deliver(post: str) -> None:
@@ -201,13 +341,13 @@ def model_access(environ: Mapping[str, str] = os.environ) -> str:
     return f"Gemini API key is set{where}" if access.api_key else ""
 
 
-def gemini(settings: Settings, clock: Clock | None = None) -> Model:
+def gemini(settings: Settings, clock: Clock | None = None, environ: Mapping[str, str] = os.environ) -> Model:
     """The real model, by key or Vertex, as the environment says; imported and built on first use."""
     from auteryn.adapters.gcp.model import GeminiModel
     from auteryn.policy.models import chains, thinking_config
 
     models = chains(settings.models)
-    return GeminiModel.from_environment(resolve=models.__getitem__, thinking=thinking_config, clock=clock)
+    return GeminiModel.from_environment(environ, resolve=models.__getitem__, thinking=thinking_config, clock=clock)
 
 
 def _jobs(settings: Settings, queue: Queue, clock: Clock) -> Jobs:

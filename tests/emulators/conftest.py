@@ -1,5 +1,17 @@
-"""The plugin, as users of the package take it."""
+"""The plugin, as users of the package take it, and the local cloud that the walks share."""
+
+from collections.abc import Iterator
+
+import pytest
 
 from auteryn.testing.emulators.plugin import firestore_emulator, project, pubsub_emulator
+from emulators.local import Rig, Threaded
 
 __all__ = ["firestore_emulator", "project", "pubsub_emulator"]
+
+
+@pytest.fixture(scope="session")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Threaded]:
+    """Three functions, two emulators, the stand-ins: started once."""
+    with Threaded(Rig(tmp_path_factory.mktemp("cloud"))) as threaded:
+        yield threaded

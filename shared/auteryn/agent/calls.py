@@ -33,8 +33,8 @@ async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
 
     Calls run side by side; each answer is committed as it comes, so a crash repeats only what has no answer yet.
     """
-    if settled := [fact for call in mind.thread.open_calls for fact in _settled(mind, call)]:
-        yield tuple(settled)
+    if facts := [fact for call in mind.thread.open_calls for fact in settled(mind, call)]:
+        yield tuple(facts)
     work = list[_Work]()
     refused = list[e.AnyEvent]()
     for call in mind.thread.open_calls:
@@ -161,7 +161,7 @@ def _fingerprint(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:
 # ---- when a wait is over ----------------------------------------------------------------------------------------
 
 
-def _settled(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
+def settled(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
     """The facts that end a suspended call's wait, if it is over."""
     match call.wait:
         case UntilTime() as wait:

@@ -21,13 +21,14 @@ async def conclude(mind: Mind) -> Facts:
     if run.queued:
         message = run.queued[0]
         return (e.Told(text=message.text, why="message", message=message.id, by=message.by),)
-    if not _children_over(run):
-        if run.plan and (review := needs_review(run.plan)) and not running(run.plan):
-            if thread.review_shown:
-                return (e.PlanReviewed(steps=review),)
-            return (e.Told(text=review_request(run.plan), why="review"),)
+    if waits_for_children(run):
         mind.wait_for.append(ForSteps())
         return ()
+    if run.plan and not _children_over(run):
+        review = needs_review(run.plan)
+        if thread.review_shown:
+            return (e.PlanReviewed(steps=review),)
+        return (e.Told(text=review_request(run.plan), why="review"),)
     if _unreported(mind):
         return (e.Told(text=children_report(run), why="report"),)
     verdicts = await _verified(mind)
@@ -38,6 +39,12 @@ async def conclude(mind: Mind) -> Facts:
         message = f"the model says it is done, but {missing[0].deliverable!r} is not there: {missing[0].detail}"
         return (e.RunFailed(reason="deliverable_missing", message=message, partial=thread.final, verdicts=verdicts),)
     return (e.RunCompleted(result=thread.final or "", verdicts=verdicts),)
+
+
+def waits_for_children(run: Run) -> bool:
+    """Nothing is to be said or looked at before one of its children has ended."""
+    review = run.plan is not None and bool(needs_review(run.plan)) and not running(run.plan)
+    return not (run.queued or _children_over(run) or review)
 
 
 def nothing_left(mind: Mind) -> bool:

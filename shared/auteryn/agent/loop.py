@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from auteryn.agent.calls import answer_calls
-from auteryn.agent.conclude import conclude
+from auteryn.agent.calls import answer_calls, settled
+from auteryn.agent.conclude import conclude, waits_for_children
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.turn import next_turn, out_of_time
 from auteryn.plan.scheduler import over
@@ -36,6 +36,15 @@ async def think(mind: Mind) -> AsyncGenerator[Facts, None]:
                 yield facts
             if mind.wait_for or not facts:
                 return
+
+
+def resting(mind: Mind) -> bool:
+    """All the run can do now is to go on waiting: no call of the model or of a tool is due."""
+    if mind.now() >= last_moment(mind.run):
+        return False
+    if mind.thread.open_calls:
+        return all(call.state == "suspended" and not settled(mind, call) for call in mind.thread.open_calls)
+    return (mind.thread.final is not None or _carries_out_a_given_plan(mind)) and waits_for_children(mind.run)
 
 
 def _carries_out_a_given_plan(mind: Mind) -> bool:

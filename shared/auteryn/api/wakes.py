@@ -13,11 +13,17 @@ from starlette.responses import Response
 from auteryn.api.auth import IdTokens
 from auteryn.api.problems import NoSuchMethod, Unauthenticated, problem
 from auteryn.errors import AuterynError, Invalid, NotFound
-from auteryn.policy.cloud import HEALTH_PATH, STEPS_PATH, SWEEP_PATH, WAKE_PATH
-from auteryn.runtime.dispatch import begin, dispatch, sweep
+from auteryn.policy.cloud import HEALTH_PATH, PUSH_SLICE_STOP, STEPS_PATH, SWEEP_PATH, WAKE_PATH
+from auteryn.runtime.dispatch import Here, dispatch, sweep
 from auteryn.runtime.engine import Engine
 
 LARGEST = 64_000
+
+SWEPT_AT_ONCE = 10
+
+WOKEN = Here(folds=True)
+PUSHED = Here(folds=True, fast=PUSH_SLICE_STOP)
+"""A FAST step is worked on inside its push; a FAST run that was handed over goes on in a job."""
 
 
 async def respond(request: Request, engine: Engine, id_tokens: IdTokens, callers: Collection[str]) -> Response:
@@ -40,17 +46,17 @@ async def _respond(request: Request, engine: Engine, id_tokens: IdTokens, caller
     await _check(request, id_tokens, callers)
     match path:
         case "/wake":
-            await dispatch(engine, _run(await _json(request)))
+            await dispatch(engine, _run(await _json(request)), WOKEN)
         case "/steps":
-            await begin(engine, _run(_pushed(await _json(request))))
+            await dispatch(engine, _run(_pushed(await _json(request))), PUSHED)
         case _:
-            await sweep(engine)
+            await sweep(engine, at_once=SWEPT_AT_ONCE)
 
 
 async def _check(request: Request, id_tokens: IdTokens, callers: Collection[str]) -> None:
     """Raises `Unauthenticated` for everybody but the service accounts named in `callers`."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    email = await id_tokens.email_of(token) if scheme.lower() == "bearer" else None
+    email = await id_tokens.email_of(token) if scheme.lower() in ("bearer", "") else None
     if email is None or email not in callers:
         raise Unauthenticated("this is for the service accounts of the queue, the bus and the scheduler")
 

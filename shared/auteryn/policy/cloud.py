@@ -71,6 +71,10 @@ BLOBS_RENEWED = timedelta(days=30)
 """A blob is kept by its hash, once. `put` of one that is older writes it anew, so that no live run's reaches `BLOBS_KEPT`."""
 
 
+FILES_BYTES = 1 << 30
+"""All files of a tree: what a slice of the small variant (2 GiB, files in memory) can hold beside itself."""
+
+
 class Retry(Record):
     """How a platform repeats what was not answered with 2xx."""
 
@@ -190,8 +194,16 @@ RUN_VARIABLE = "AUTERYN_RUN"
 
 NOT_DEPLOYED = (
     "AUTERYN_AUDIENCE",
+    "AUTERYN_CLOCK_FILE",
+    "AUTERYN_EGRESS_ALLOW",
+    "AUTERYN_EGRESS_DENY",
+    "AUTERYN_EGRESS_ONLY",
+    "AUTERYN_LOCAL_CLOUD",
     "AUTERYN_MEMBERS",
+    "AUTERYN_RUN_HOST",
     "AUTERYN_SYNCHRONOUS",
+    "AUTERYN_TASKS_HOST",
+    "AUTERYN_TOOLS",
     "FIRESTORE_EMULATOR_HOST",
     "GOOGLE_API_KEY",
     "GOOGLE_CLOUD_QUOTA_PROJECT",
@@ -199,8 +211,10 @@ NOT_DEPLOYED = (
     "GOOGLE_GENAI_USE_ENTERPRISE",
     "GOOGLE_VERTEX_BASE_URL",
     "PUBSUB_EMULATOR_HOST",
+    "STORAGE_EMULATOR_HOST",
 )
-"""Read where set, and never set in the cloud: a laptop's, an emulator's, another name of the same thing."""
+"""Read where set, and never set by Terraform: a laptop's, an emulator's, another name of the same thing, or what an image of
+one's own brings (`AUTERYN_TOOLS`)."""
 
 PLATFORM = (
     "CLOUD_RUN_EXECUTION",

@@ -33,6 +33,9 @@ HEARTBEAT = timedelta(seconds=20)
 INBOX_LOOK = timedelta(seconds=2)
 """Between two unprompted looks into the inbox: a cancel is seen well inside its 5 s."""
 
+LAST_CALLS = timedelta(seconds=6)
+"""For the calls under way when the process is told to stop: Cloud Run kills 10 s after SIGTERM, and a commit must fit in."""
+
 MOST_STARTS_WITHOUT_PROGRESS = 3
 """Slices that began and committed nothing, one after the other, before a run counts as poison."""
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
+import logging
+from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from auteryn.errors import Corrupt, NotFound
+from auteryn.errors import AuterynError, Corrupt, NotFound
+from auteryn.policy.cloud import SWEEP_LINE
 from auteryn.policy.limits import LEASE
-from auteryn.runtime.due import Later, Nothing, Now, due
+from auteryn.ports.store import Lease
+from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.runtime.engine import Engine
+from auteryn.runtime.slice import run_slice
 from auteryn.schema.change import Doc
 from auteryn.schema.post import POST, POSTS
+from auteryn.schema.record import Record
+from auteryn.schema.run import Run
 
 SWEPT = "swept"
 """Kind of the documents that count how often only the sweeper found a run."""
@@ -21,30 +27,54 @@ LATE = timedelta(minutes=2)
 MOST_POSTS = 200
 """Looked at in one sweep."""
 
+_log = logging.getLogger(__name__)
 
-async def dispatch(engine: Engine, run_id: str) -> None:
-    """Evaluate `due` and act on it. May be called at any time, by anybody, any number of times (L3).
+
+class Here(Record):
+    """Which slices this process works on itself, before it answers whoever brought the wake."""
+
+    folds: bool = False
+    """Of a waiting run that was written to: the inbox is read and what may start is started. If the model or a tool is wanted,
+    the run is handed over."""
+    fast: timedelta | None = None
+    """Of a FAST run: the whole work, for so long; then it is handed over."""
+
+
+NOTHING = Here()
+
+
+async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedelta:
+    """Evaluate `due` and act on it; gives how late that is. May be called at any time, by anybody, any number of times (L3).
 
     The watchdog is enqueued BEFORE the slice is started, so that at no instant the run has neither a live lease nor a
     future wake (L4).
     """
     if run_id.startswith(POST):
         await _deliver(engine, run_id)
-        return
+        return timedelta()
     store, queue = engine.services.store, engine.services.queue
     try:
         run = await store.get(run_id)
         lease = await store.lease(run_id)
         unread = bool(await store.inbox(run_id, limit=1))
     except (NotFound, Corrupt):
-        return  # nothing to start: `doctor` names unreadable runs, the others go on
-    match due(run, engine.now(), unread=unread, lease=lease):
+        return timedelta()  # nothing to start: `doctor` names unreadable runs, the others go on
+    now = engine.now()
+    match due(run, now, unread=unread, lease=lease):
         case Nothing():
-            return
+            return timedelta()
         case Later(at=at):
             await queue.enqueue(run_id, at)
+            return timedelta()
+        case Now() if here.folds and unread and run.status == "waiting":
+            await queue.enqueue(run_id, now + LEASE)
+            await run_slice(engine, run_id, thinks=False)
+        case Now() if here.fast is not None and run.mode == "fast":
+            await queue.enqueue(run_id, now + LEASE)
+            await run_slice(engine, run_id, budget=here.fast)
         case Now():
             await begin(engine, run_id)
+    return _late(run, lease, now)
 
 
 async def _deliver(engine: Engine, post: str) -> None:
@@ -63,23 +93,35 @@ async def begin(engine: Engine, run_id: str) -> None:
     await engine.services.jobs.start(run_id)
 
 
-async def sweep(engine: Engine, *, starting: bool = False) -> int:
+async def sweep(engine: Engine, *, starting: bool = False, at_once: int = 1) -> int:
     """Dispatch everything that is due and that nobody told us of; returns how many there were (L4).
 
-    Every one beyond a start-up is a lost message: the number is worth watching.
+    Every one beyond a start-up is a lost message: the number is worth watching. One that cannot be started does not keep the
+    others waiting: the next sweep finds it again.
     """
-    store = engine.services.store
-    found = await store.due(engine.now())
-    for run_id in found:
-        await dispatch(engine, run_id)
+    found, late = await engine.services.store.due(engine.now()), [timedelta()]
+
+    async def one(run_id: str) -> None:
+        try:
+            late.append(await dispatch(engine, run_id))
+        except AuterynError as error:
+            _log.warning("%s is due and could not be started: %s", run_id, error)
         if not starting:
             await _noted(engine, run_id)
-    late = engine.now() - LATE
+
+    for first in range(0, len(found), at_once):
+        await asyncio.gather(*map(one, found[first : first + at_once]))
+    await _lost_posts(engine)
+    _log.info(SWEEP_LINE, extra={"acted": len(found), "overdue_seconds": round(max(late).total_seconds())})
+    return len(found)
+
+
+async def _lost_posts(engine: Engine) -> None:
+    store, late = engine.services.store, engine.now() - LATE
     for doc in await store.docs(POST, POSTS, limit=MOST_POSTS):
         if doc.at <= late:
             await store.put(replace(doc, at=engine.now()))
             await engine.services.queue.enqueue(doc.id, engine.now())
-    return len(found)
 
 
 async def _noted(engine: Engine, run_id: str) -> None:
@@ -88,3 +130,9 @@ async def _noted(engine: Engine, run_id: str) -> None:
     old = await store.doc(SWEPT, run_id)
     times = old.body["times"] + 1 if old else 1
     await store.put(Doc(kind=SWEPT, id=run_id, scope=run_id, body={"times": times}, at=engine.now()))
+
+
+def _late(run: Run, lease: Lease | None, now: datetime) -> timedelta:
+    """Since when it was due; a message's own time is not asked for."""
+    at = lease.until if lease is not None else wake_at(run)
+    return max(now - at, timedelta()) if at is not None else timedelta()

@@ -12,7 +12,9 @@ from auteryn.agent.mind import Settings
 from auteryn.errors import AuterynError
 from auteryn.policy.limits import HEARTBEAT, INBOX_LOOK
 from auteryn.ports import Services
+from auteryn.runtime.files import Files
 from auteryn.schema.post import Endpoint
+from auteryn.schema.run import ModeName
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.workspace import Workspace
@@ -29,6 +31,10 @@ class Live(Protocol):
         """Renew the lease; lost, the slice ends."""
         ...
 
+    def stop(self) -> None:
+        """Hand the run over as soon as it can be: this process is about to end."""
+        ...
+
 
 @dataclass(slots=True)
 class Engine:
@@ -39,8 +45,8 @@ class Engine:
     settings: Settings
     holder: str
     """This process, as leases name it."""
-    files_of: Callable[[str], Workspace]
-    """The files of a tree, by its root's id."""
+    files: Files
+    """The files of every tree."""
     egress: Egress = field(default_factory=Egress)
     """The way out of this process."""
     public_url: str = ""
@@ -52,15 +58,24 @@ class Engine:
         default_factory=dict[str, tuple[datetime, tuple[Endpoint, ...]]]
     )
     """By owner, with the time they were read."""
+    sits_on: frozenset[ModeName] = frozenset()
+    """Runs of these modes are begun in the process that made them, with no queue between."""
     live: dict[str, Live] = field(default_factory=dict[str, Live])
     _keeper: asyncio.Task[None] | None = None
+    _stopping: bool = False
 
     def now(self) -> datetime:
         return self.services.clock.now()
 
+    def files_of(self, root: str) -> Workspace:
+        """The folder of a tree on this machine."""
+        return self.files.of(root)
+
     def enter(self, run: str, live: Live) -> None:
         """A slice has begun here. One keeper looks after all of them: no task and no timer per run."""
         self.live[run] = live
+        if self._stopping:
+            live.stop()
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep())
 
@@ -92,6 +107,12 @@ class Engine:
         """Back when the posts that are on their way have arrived, or patience is over; what is left is sent again later."""
         if self.delivering:
             await asyncio.wait(set(self.delivering), timeout=patience.total_seconds())
+
+    def stop(self) -> None:
+        """The process is about to end (SIGTERM): every slice hands its run over, if there is time for it."""
+        self._stopping = True
+        for live in list(self.live.values()):
+            live.stop()
 
     async def close(self) -> None:
         if self._keeper and not self._keeper.done():

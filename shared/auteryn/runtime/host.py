@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from auteryn.runtime.dispatch import begin, dispatch, sweep
@@ -20,8 +21,9 @@ class Host:
     Starting resumes whatever was interrupted. Several hosts on one store are safe.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, *, sweeps: bool = True, last: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`sweeps`: nobody else does, as the scheduler of a cloud would. `last` is called when everything else is closed."""
+        self.engine, self._sweeps, self._last = engine, sweeps, last
         self.sweep_every = SWEEP_EVERY
         self.swept = 0
         """How many runs only the sweeper found: lost messages, and what a crash left behind."""
@@ -33,9 +35,11 @@ class Host:
 
     async def start(self) -> None:
         await self.engine.services.bus.start()
-        await sweep(self.engine, starting=True)
+        if self._sweeps:
+            await sweep(self.engine, starting=True)
         await self.engine.services.queue.start()
-        self._sweeper = asyncio.create_task(self._sweep())
+        if self._sweeps:
+            self._sweeper = asyncio.create_task(self._sweep())
 
     async def close(self) -> None:
         """Stop. Slices that are under way are interrupted; whoever opens the store next resumes them."""
@@ -50,6 +54,8 @@ class Host:
         await services.bus.close()
         await services.model.close()
         await services.store.close()
+        if self._last:
+            await self._last()
 
     async def _dispatch(self, run: str) -> None:
         await dispatch(self.engine, run)

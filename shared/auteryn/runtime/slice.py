@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from datetime import timedelta
 from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from auteryn.agent.loop import think
+from auteryn.agent.loop import resting, think
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.thread import Thread
 from auteryn.errors import Conflict
-from auteryn.policy.limits import INBOX_LOOK, LEASE, MOST_STARTS_WITHOUT_PROGRESS, RESERVE_CHUNK, RESERVE_LOW, last_moment
+from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, MOST_STARTS_WITHOUT_PROGRESS, last_moment
 from auteryn.policy.modes import MODES
 from auteryn.ports.store import Lease
 from auteryn.runtime.children import advance
+from auteryn.runtime.counting import completed, may_call, reservation
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.engine import Engine
+from auteryn.runtime.files import open_keys, touches_files
 from auteryn.runtime.intake import Intake, expired, take_in
 from auteryn.runtime.outbox import posts
 from auteryn.runtime.outgoing import asks_index, sends_of, touches_children
@@ -34,10 +37,15 @@ from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Run
 from auteryn.tools.sitting import Sitting
+from auteryn.tools.workspace import Workspace
 
 
-async def run_slice(engine: Engine, run_id: str) -> None:
-    """Work on the run until it has ended, waits or hands over. Returns at once if another slice is at work on it."""
+async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = None, thinks: bool = True) -> None:
+    """Work on the run until it has ended, waits or hands over. Returns at once if another slice is at work on it.
+
+    `budget`: how long this host may be sat on, where that is shorter than the mode's time. Without `thinks` neither the model
+    nor a tool is called: the inbox is read, what may start is started, and the run is handed over if that is not all.
+    """
     services = engine.services
     now = engine.now()
     lease = await services.store.take_lease(run_id, holder=engine.holder, now=now, until=now + LEASE)
@@ -48,35 +56,36 @@ async def run_slice(engine: Engine, run_id: str) -> None:
         run = await services.store.get(run_id)
         if run.terminal:
             return
-        sitting = Slice(engine, run, lease)
+        sitting = Slice(engine, run, lease, budget=budget, thinks=thinks)
         await sitting.work()
     except Conflict:
         return  # another slice has taken over: nothing of ours was written, nothing of ours may follow
     finally:
         engine.leave(run_id)
         if sitting is not None:
-            await asyncio.shield(sitting.open.close())
+            await asyncio.shield(sitting.close())
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)
     if sitting and not sitting.run.terminal and await services.store.inbox(run_id, limit=1):
         await services.queue.enqueue(run_id, engine.now())
 
 
-_COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted, e.ModelConsulted)
-
-
 class Slice:
     """The state of one sitting. `run` and the thread are always what the store holds."""
 
-    def __init__(self, engine: Engine, run: Run, lease: Lease) -> None:
+    def __init__(self, engine: Engine, run: Run, lease: Lease, *, budget: timedelta | None = None, thinks: bool = True) -> None:
         self.engine, self.services, self.run, self.lease = engine, engine.services, run, lease
         self.began = engine.now()
         mode = MODES[run.mode]
         self.stop_at = self.began + mode.slice_time - mode.slice_margin
+        self.hosted_until = None if budget is None else self.began + budget
+        """Then the run is handed over, whatever its mode."""
+        self.thinks = thinks
+        self.files: Workspace | None = None
         self.looked = self.began
         self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder),)
         self.left = False
-        self.interrupt: Literal["", "inbox", "lost"] = ""
+        self.interrupt: Literal["", "inbox", "lost", "stop"] = ""
         self.busy: asyncio.Task[Any] | None = None
         """The task that thinks, while it may be interrupted."""
         self.committing = False
@@ -94,7 +103,7 @@ class Slice:
             await self._read_inbox()
             if self.left:
                 return
-            why = await self._think()
+            why = await self._think() if self.thinks or self._paused() or resting(self.mind) else "handed_over"
             if why == "interrupted":
                 continue
             if not self.left:
@@ -117,6 +126,8 @@ class Slice:
             self.busy = None
         if self.interrupt == "lost":
             raise Conflict(f"run {self.run.id!r}: the lease was lost")
+        if self.interrupt == "stop":
+            return "handed_over"
         if self.interrupt:
             self.interrupt = ""
             return "interrupted"
@@ -157,7 +168,8 @@ class Slice:
         return self.run.status == "paused" and self.engine.now() < last_moment(self.run)
 
     def _time_is_up(self) -> bool:
-        return self.run.mode == "deep" and self.engine.now() >= self.stop_at
+        now = self.engine.now()
+        return (self.hosted_until is not None and now >= self.hosted_until) or (self.run.mode == "deep" and now >= self.stop_at)
 
     # ---- the inbox
 
@@ -176,7 +188,15 @@ class Slice:
         except Conflict:
             self._interrupt("lost")
 
-    def _interrupt(self, why: Literal["inbox", "lost"]) -> None:
+    def stop(self) -> None:
+        """Hand the run over: after the calls under way if they end soon, else without their answers, as after a crash."""
+        self.hosted_until = self.engine.now()
+        calls = self.busy is not None and bool(self.mind.thread.open_calls)
+        asyncio.get_running_loop().call_later(
+            LAST_CALLS.total_seconds() if calls else 0, lambda: self.interrupt or self._interrupt("stop")
+        )
+
+    def _interrupt(self, why: Literal["inbox", "lost", "stop"]) -> None:
         """Stop what is awaited now; a commit that is on its way is let through first, so that memory and store agree."""
         self.interrupt = why
         if self.busy and not self.committing:
@@ -193,7 +213,7 @@ class Slice:
             await self._cancel(intake)
         elif intake.halted:
             await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
-        elif intake.events or intake.consumed or (self.first and not self._may_call()):
+        elif intake.events or intake.consumed or (self.first and not may_call(self.run)):
             facts = tuple(intake.events)
             await self._commit(facts, consumed=tuple(intake.consumed), sends=tuple(intake.sends))
             await self._advance()
@@ -227,10 +247,10 @@ class Slice:
     ) -> None:
         """Make these facts true, then tell whoever should know. Raises `Conflict` if another slice was first."""
         now = self.engine.now()
-        events = self._completed((*self.first, *facts))
+        events = completed(self.mind, (*self.first, *facts), len(self.first), self._active_ms())
         entry = e.Entry(seq=self.run.seq + 1, at=now, slice=self.lease.number, commit=new_id("c"), events=events)
         run = after(self.run, entry)
-        if reserved := _reservation(run):
+        if reserved := reservation(run):
             entry = replace(entry, events=(*events, reserved))
             run = and_then(run, entry, reserved)
         leave = leave or run.terminal
@@ -240,6 +260,8 @@ class Slice:
         summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or starts
         self.committing = True
         try:
+            keys = open_keys(self.mind.thread, events)
+            files = await self.engine.files.changed(run, self.mind.files, keys, now) if leave or touches_files(events) else ()
             told = await posts(self.engine, self.run, run, events, now)
             change = Change(
                 run=run,
@@ -247,7 +269,7 @@ class Slice:
                 consumed=consumed,
                 sends=sends,
                 children=children,
-                docs=(*asks_index(self.run, run, events, now), *told),
+                docs=(*asks_index(self.run, run, events, now), *told, *files),
                 summary=summary,
                 leave=leave,
                 wake_at=wake_at(run) if leave else None,
@@ -257,25 +279,16 @@ class Slice:
         finally:
             self.committing = False
         await self._tell(sends, children, told)
+        if any(isinstance(event, e.StepsEnded | e.TickEnded) for event in events) and not leave:
+            await self.engine.files.news(run, self.mind.files)
         if starts and not children:
             await self._advance()
 
-    def _completed(self, events: tuple[e.AnyEvent, ...]) -> tuple[e.AnyEvent, ...]:
-        """Times, and requests that came to nothing: only the slice knows them."""
-        out = list(events)
-        counted = sum(event.attempts for event in out if isinstance(event, _COUNTED))
-        sent = self.mind.sent - self.mind.sent_by_tools(out)
-        if sent > counted:  # sent, and then refused or interrupted: they count all the same
-            failed = e.ModelFailed(attempts=sent - counted, reason="no_answer", message="requests without a usable answer")
-            out.insert(len(self.first), failed)
-        if isinstance(out[-1], (e.RunCompleted, e.RunFailed)):
-            out[-1] = replace(out[-1], active_ms=self._active_ms())
-        return tuple(out)
-
-    def _may_call(self) -> bool:
-        """The model may be called before anything is committed: a newborn step has its first calls reserved from birth."""
-        used = self.run.usage.llm_calls
-        return self.run.reserved_calls - used >= min(RESERVE_LOW, self.run.limits.llm_calls - used)
+    async def close(self) -> None:
+        """The sitting is over, however it ended: nothing of it stays open, nor on this machine what is kept elsewhere."""
+        await self.open.close()
+        if self.files is not None:
+            await self.engine.files.end(self.files)
 
     def _is_true(self, run: Run, entry: e.Entry, *, leave: bool, summary: bool) -> None:
         self.run = self.mind.run = run
@@ -315,12 +328,13 @@ class Slice:
             entries = [*entries, *await store.journal(run.id, after=min(keep, run.context_seq) - 1)]
         else:
             entries = await store.journal(run.id)
+        self.files = await self.engine.files.begin(run)
         return Mind(
             run=run,
             thread=Thread(run=run.id).extend(entries),
             services=self.services,
             registry=self.engine.registry,
-            files=self.engine.files_of(run.root),
+            files=self.files,
             settings=self.engine.settings,
             on_delta=self._delta,
             stop_at=self.stop_at,
@@ -340,12 +354,3 @@ class Slice:
 
     def _active_ms(self) -> int:
         return round((self.engine.now() - self.began).total_seconds() * 1000)
-
-
-def _reservation(run: Run) -> e.CallsReserved | None:
-    """The next chunk of model calls, if few are left of the last; children's shares are not ours to reserve (L11)."""
-    ceiling = run.limits.llm_calls - sum(share.llm_calls for share in run.shares.values())
-    left = run.reserved_calls - run.usage.llm_calls
-    if run.status != "running" or left >= RESERVE_LOW or run.reserved_calls >= ceiling:
-        return None
-    return e.CallsReserved(total=min(ceiling, run.usage.llm_calls + RESERVE_CHUNK))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from auteryn.errors import WrongState
 from auteryn.routing.router import route
 from auteryn.runtime.children import born
+from auteryn.runtime.dispatch import begin
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
 from auteryn.schema.plan import Plan, Step
@@ -33,12 +35,13 @@ async def create(access: Access, new: NewRun) -> Run:
     facts: tuple[e.AnyEvent, ...] = (e.PlanCreated(plan=request.plan),) if request.plan else ()
     if warning := advice(run.routing, new.input):
         facts = (*facts, e.Logged(level="warning", message=warning))
+    files = access.engine.files
     if new.files:
-        await asyncio.to_thread(_place, access.engine.files_of(run.id), new.files)
+        await files.given(run.id, partial(_place, given=new.files), access.now())
     made = await store_new(access, born(run, request.task, run.created_at, *facts), key=new.key)
     if made.id != run.id:
         if new.files:
-            shutil.rmtree(access.engine.files_of(run.id).root, ignore_errors=True)
+            await files.drop(run.id)
         await refuse_another(access, made, new.key, request.task)
     return made
 
@@ -47,7 +50,9 @@ async def store_new(access: Access, newborn: Newborn, *, key: str | None = None)
     """Store the run and wake it at the time it wants its first slice."""
     made = await access.services.store.create(newborn, key=key)
     access.services.bus.tell(made.root, made.id, made.seq)
-    if newborn.wake_at is not None:
+    if made.mode in access.engine.sits_on and newborn.wake_at is not None:
+        await begin(access.engine, made.id)
+    elif newborn.wake_at is not None:
         await access.services.queue.enqueue(made.id, newborn.wake_at)
     return made
 
@@ -70,7 +75,7 @@ async def again(access: Access, old: Run) -> Run:
         labels={**old.labels, "retry_of": old.id},
     )
     plan = _kept(old.plan, given=any(isinstance(event, e.PlanCreated) for event in first.events))
-    await asyncio.to_thread(_copy, access.engine.files_of(old.root), access.engine.files_of(run.id))
+    await access.engine.files.copied(old.root, run.id, now)
     await _copy_notes(access, old.root, run.id)
     facts = (e.PlanCreated(plan=plan),) if plan else ()
     return await store_new(access, born(run, created.input, now, *facts), key=f"retry of {old.id}")
@@ -111,14 +116,6 @@ def _chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
-
-
-def _copy(old: Workspace, new: Workspace) -> None:
-    if not old.root.exists():
-        return
-    for found in old.walk():
-        with old.reading(found.path) as file:
-            new.write(found.path, iter(lambda: file.read(CHUNK_BYTES), b""))
 
 
 async def _copy_notes(access: Access, old: str, new: str) -> None:

@@ -112,9 +112,9 @@ class Workspace:
     # ---- reading
 
     @contextmanager
-    def reading(self, path: str) -> Generator[BinaryIO]:
-        """The file, open; raises `ToolFailed` for a folder, a link or a special file."""
-        name = self._named(path)
+    def reading(self, path: str, *, engine: bool = False) -> Generator[BinaryIO]:
+        """The file, open; raises `ToolFailed` for a folder, a link or a special file. `engine`: one of its own, too."""
+        name = self._named(path, engine=engine)
         with told(path):
             fd = self._jail.open(name)
         try:
@@ -136,12 +136,12 @@ class Workspace:
         return body
 
     @contextmanager
-    def path_for_library(self, path: str) -> Generator[Path]:
+    def path_for_library(self, path: str, *, engine: bool = False) -> Generator[Path]:
         """A real path with the same file name, for a library that takes no open file.
 
         It is a second name of the file that was opened through the jail, in a place only we write to; gone after the block.
         """
-        with self.reading(path) as file:
+        with self.reading(path, engine=engine) as file:
             aside = self._aside()
             real = aside / Path(path).name
             try:
@@ -175,9 +175,9 @@ class Workspace:
             return _found(name, self._jail.stat(name), path)
 
     @contextmanager
-    def path_to_write(self, path: str) -> Generator[Path]:
+    def path_to_write(self, path: str, *, engine: bool = False) -> Generator[Path]:
         """A real path for a library to write to; when the block ends well the file is at `path`, whole, synced and counted."""
-        name = self._named(path, to_write=True)
+        name = self._named(path, to_write=True, engine=engine)
         self._room_for(0)
         aside = self._aside()
         staged = f"{HIDDEN}/tmp/{aside.name}/{Path(path).name}"
@@ -269,6 +269,14 @@ class Workspace:
             return left.output
         return None if there.st_ino == left.undone.inode else left.output
 
+    def settle(self, key: str, output: Any) -> None:
+        """The effect that `key` stands for happened before these files came here: `receipt(key)` gives `output`."""
+        self._prepare()
+        draft = f"{HIDDEN}/tmp/{new_id('new')}"
+        nothing = _Undone(path=HIDDEN, inode=0)
+        self._fill(draft, [to_json(_Receipt(output=output, undone=nothing))], draft)
+        self._jail.rename(draft, _receipt_path(key))
+
     def place(self, files: Iterable[tuple[str, Iterable[bytes]]], *, key: str, output: Callable[[], Any]) -> None:
         """Put many files in their places; all are written aside before the first one appears.
 
@@ -291,9 +299,9 @@ class Workspace:
 
     # ---- pieces
 
-    def _named(self, path: str, *, to_write: bool = False) -> str:
+    def _named(self, path: str, *, to_write: bool = False, engine: bool = False) -> str:
         name = cleaned(path)
-        if name.split("/", 1)[0] == HIDDEN:
+        if name.split("/", 1)[0] == HIDDEN and not engine:
             raise ToolFailed("denied", f"{path!r} belongs to the engine")
         if to_write and not name:
             raise ToolFailed("invalid", f"path: {path!r} names no file")

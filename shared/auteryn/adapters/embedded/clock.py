@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 LONGEST_NAP = timedelta(seconds=30)
 """A laptop that was suspended wakes with its timers behind: no sleep trusts one timer for longer than this."""
+
+LOOK_SECONDS = 0.05
+"""Between two looks whether time has been moved."""
 
 
 class SystemClock:
@@ -29,3 +33,30 @@ class SystemClock:
 
     async def sleep(self, span: timedelta) -> None:
         await self.sleep_until(self.now() + span)
+
+
+class ShiftedClock(SystemClock):
+    """The system's time moved forward by the seconds a file holds, which many processes share: `shift` moves them all."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__()
+        self._file = file
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self._seconds())
+
+    def shift(self, span: timedelta) -> None:
+        """Only one process may: readers see the file as it was or as it is."""
+        aside = self._file.with_name(f"{self._file.name}.new")
+        aside.write_text(repr(self._seconds() + span.total_seconds()))
+        aside.replace(self._file)
+
+    async def sleep_until(self, moment: datetime) -> None:
+        while (left := moment - self.now()) > timedelta(0):  # noqa: ASYNC110 - the file has no event to wait for
+            await asyncio.sleep(min(left.total_seconds(), LOOK_SECONDS))
+
+    def _seconds(self) -> float:
+        try:
+            return float(self._file.read_text())
+        except FileNotFoundError:
+            return 0.0

@@ -51,8 +51,8 @@ class FirestoreStore:
         self._known: set[str] = set()
 
     @classmethod
-    def open(cls, project: str, blobs: Blobs, *, database: str = "(default)") -> FirestoreStore:
-        return cls(Database(project, database), blobs)
+    def open(cls, project: str, blobs: Blobs, *, database: str = "(default)", host: str | None = None) -> FirestoreStore:
+        return cls(Database(project, database, host=host), blobs)
 
     async def close(self) -> None:
         await self.database.close()

@@ -259,7 +259,7 @@ class CloudTasks:
         queue, _, short = task.name.partition("/tasks/")
         headers = {
             **request.headers,
-            **_token(request.oidc_token, request.url, self._clock.now()),
+            **_token_of(request, self._clock.now()),
             "X-CloudTasks-QueueName": queue.rpartition("/")[2],
             "X-CloudTasks-TaskName": short,
             "X-CloudTasks-TaskRetryCount": str(waiting.tries),
@@ -288,14 +288,17 @@ def _is_task_of(queue: str, name: str) -> bool:
     return name.startswith(f"{queue}/tasks/") and bool(_TASK.fullmatch(name.removeprefix(f"{queue}/tasks/")))
 
 
-def _token(oidc: Any, url: str, now: datetime) -> dict[str, str]:
-    """An unsigned token with the right claims: enough for a test mode, refused by every real check."""
-    if not oidc.service_account_email:
-        return {}
+def _token_of(request: Any, now: datetime) -> dict[str, str]:
+    oidc = request.oidc_token
+    return token_for(oidc.service_account_email, oidc.audience or request.url, now) if oidc.service_account_email else {}
+
+
+def token_for(email: str, audience: str, now: datetime) -> dict[str, str]:
+    """A header with an unsigned token and the right claims: enough for a test mode, refused by every real check."""
     claims = {
         "iss": "https://accounts.google.com",
-        "aud": oidc.audience or url,
-        "email": oidc.service_account_email,
+        "aud": audience,
+        "email": email,
         "email_verified": True,
         "iat": int(now.timestamp()),
         "exp": int((now + timedelta(hours=1)).timestamp()),

@@ -1,0 +1,40 @@
+"""What a commit adds to the facts it was given: times, and the model calls that were sent, reserved, or came to nothing."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from auteryn.agent.mind import Mind
+from auteryn.policy.limits import RESERVE_CHUNK, RESERVE_LOW
+from auteryn.schema import event as e
+from auteryn.schema.run import Run
+
+_COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted, e.ModelConsulted)
+
+
+def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms: int) -> tuple[e.AnyEvent, ...]:
+    """The events, with requests that were sent and not answered put in at place `first`, and an end's time."""
+    out = list(events)
+    counted = sum(event.attempts for event in out if isinstance(event, _COUNTED))
+    sent = mind.sent - mind.sent_by_tools(out)
+    if sent > counted:  # sent, and then refused or interrupted: they count all the same
+        failed = e.ModelFailed(attempts=sent - counted, reason="no_answer", message="requests without a usable answer")
+        out.insert(first, failed)
+    if isinstance(out[-1], (e.RunCompleted, e.RunFailed)):
+        out[-1] = replace(out[-1], active_ms=active_ms)
+    return tuple(out)
+
+
+def may_call(run: Run) -> bool:
+    """The model may be called before anything is committed: a newborn step has its first calls reserved from birth."""
+    used = run.usage.llm_calls
+    return run.reserved_calls - used >= min(RESERVE_LOW, run.limits.llm_calls - used)
+
+
+def reservation(run: Run) -> e.CallsReserved | None:
+    """The next chunk of model calls, if few are left of the last; children's shares are not ours to reserve (L11)."""
+    ceiling = run.limits.llm_calls - sum(share.llm_calls for share in run.shares.values())
+    left = run.reserved_calls - run.usage.llm_calls
+    if run.status != "running" or left >= RESERVE_LOW or run.reserved_calls >= ceiling:
+        return None
+    return e.CallsReserved(total=min(ceiling, run.usage.llm_calls + RESERVE_CHUNK))

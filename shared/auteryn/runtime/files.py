@@ -1,0 +1,323 @@
+"""Where the files of a tree are while a slice works on them, and how they reach the next one.
+
+At home they lie in a folder, and that is all. In the cloud a slice has a folder of its own that goes with its machine. So
+every commit that answers a call also says what has become of the files, in the same batch: their bytes are in the blobs
+before. A slice that dies in between leaves neither the answer nor the files, and the call is made again from the same state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from auteryn.agent.thread import Thread
+from auteryn.errors import Corrupt, ToolFailed
+from auteryn.ports import Blobs, Store
+from auteryn.schema.change import Doc
+from auteryn.schema.event import AnyEvent, CallAnswered, CallSuspended
+from auteryn.schema.files import KIND, FileChanges, FileState, Receipt
+from auteryn.schema.record import derived_id, new_id
+from auteryn.schema.run import Run
+from auteryn.tools.workspace import HIDDEN, Workspace
+
+AT_ONCE = 16
+"""Files on their way to or from the blobs."""
+MERGE_AT = 50
+"""So many documents become one, when nobody else of the tree is at work."""
+CHUNK_BYTES = 1 << 20
+
+
+class Files:
+    """Folders that stay: one for each tree, shared by its slices."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def of(self, root: str) -> Workspace:
+        """The folder of a tree on this machine."""
+        return Workspace(self.folder / root)
+
+    async def begin(self, run: Run) -> Workspace:
+        """The tree's files as they are, for one slice."""
+        return self.of(run.root)
+
+    async def news(self, run: Run, files: Workspace) -> None:
+        """Take over what other slices of the tree have committed since."""
+
+    async def changed(self, run: Run, files: Workspace, keys: Collection[str], now: datetime) -> tuple[Doc, ...]:
+        """What the slice's next commit must hold. `keys`: of calls that will still be open after it."""
+        return ()
+
+    async def end(self, files: Workspace) -> None:
+        """The slice is over."""
+
+    async def given(self, root: str, write: Callable[[Workspace], None], now: datetime) -> None:
+        """What `write` puts into the workspace belongs to the tree from its beginning."""
+        await asyncio.to_thread(write, self.of(root))
+
+    async def copied(self, old: str, new: str, now: datetime) -> None:
+        """The tree `new` begins with the files of `old`."""
+        await asyncio.to_thread(_copy, self.of(old), self.of(new))
+
+    async def drop(self, root: str) -> None:
+        """The tree was not made after all."""
+        await asyncio.to_thread(shutil.rmtree, self.folder / root, ignore_errors=True)
+
+
+class StoredFiles(Files):
+    """Every slice has a folder of its own under `folder`; what is true is in `store` and `blobs`."""
+
+    def __init__(self, folder: Path, store: Store, blobs: Blobs, *, tree_bytes: int) -> None:
+        super().__init__(folder)
+        self._store, self._blobs, self._tree_bytes = store, blobs, tree_bytes
+        self._open: dict[Path, _Folder] = {}
+
+    async def begin(self, run: Run) -> Workspace:
+        files = self._new(run.root)
+        documents = await self._take_over(run.root, files)
+        if len(documents) > MERGE_AT and run.parent is None and not run.shares:
+            await self._merge(run.root, documents)
+        return files
+
+    async def news(self, run: Run, files: Workspace) -> None:
+        await self._take_over(run.root, files)
+
+    async def changed(self, run: Run, files: Workspace, keys: Collection[str], now: datetime) -> tuple[Doc, ...]:
+        return await self._changed(run.root, files, keys, now)
+
+    async def end(self, files: Workspace) -> None:
+        self._open.pop(files.root, None)
+        await asyncio.to_thread(shutil.rmtree, files.root, ignore_errors=True)
+
+    async def given(self, root: str, write: Callable[[Workspace], None], now: datetime) -> None:
+        files = self._new(root)
+        try:
+            await asyncio.to_thread(write, files)
+            for document in await self._changed(root, files, (), now):
+                await self._store.put(document)
+        finally:
+            await self.end(files)
+
+    async def copied(self, old: str, new: str, now: datetime) -> None:
+        for document in await self._store.docs(KIND, old):
+            await self._store.put(replace(document, id=new_id("files"), scope=new), if_absent=True)
+
+    async def drop(self, root: str) -> None:
+        for document in await self._store.docs(KIND, root):
+            await self._store.drop(KIND, document.id)
+
+    # ---- from the store into the folder
+
+    def _new(self, root: str) -> Workspace:
+        files = Workspace(self.folder / f"{root}.{new_id('sit')}", tree_bytes=self._tree_bytes)
+        self._open[files.root] = _Folder()
+        return files
+
+    async def _take_over(self, root: str, files: Workspace) -> Sequence[Doc]:
+        folder = self._open[files.root]
+        documents = await self._store.docs(KIND, root)
+        states, receipts = _folded(document for document in documents if document.id not in folder.read)
+        changed = [state for state in states.values() if folder.sha256_of(state.path) != state.sha256]
+        await _side_by_side(self._bring, files, folder, changed)
+        for receipt in receipts:
+            files.settle(receipt.key, receipt.output)
+        folder.read |= {document.id for document in documents}
+        folder.latest = max([folder.latest, *(document.at for document in documents)])
+        return documents
+
+    async def _bring(self, files: Workspace, folder: _Folder, state: FileState) -> None:
+        """The file is here as it was, or it is gone; a file that was changed here since stays as it is here."""
+        place = files.root / state.path
+        known = folder.known.get(state.path)
+        if place.is_symlink() or (place.exists() and (known is None or known.sign != _sign(place.lstat()))):
+            return
+        if state.sha256 is None:
+            place.unlink(missing_ok=True)
+            folder.known.pop(state.path, None)
+            return
+        with Workspace(files.root, file_bytes=1 << 62, tree_bytes=1 << 62).path_to_write(state.path, engine=True) as aside:
+            await self._blobs.save(state.sha256, aside)
+            aside.chmod(0o755 if state.executable else 0o644)
+            if state.modified_at:
+                at = state.modified_at.timestamp()
+                os.utime(aside, (at, at))
+        folder.known[state.path] = _Known(_sign(place.lstat()), state.sha256)
+
+    async def _merge(self, root: str, documents: Sequence[Doc]) -> None:
+        """One document instead of many. It sorts behind them, so nothing changes if they do not go now."""
+        states, _ = _folded(documents)
+        there = tuple(state for state in states.values() if state.sha256)
+        merged = FileChanges(files=there)
+        await self._store.put(_document(root, merged, documents[-1].at))
+        for document in documents:
+            await self._store.drop(KIND, document.id)
+
+    # ---- from the folder into the store
+
+    async def _changed(self, root: str, files: Workspace, keys: Collection[str], now: datetime) -> tuple[Doc, ...]:
+        folder = self._open[files.root]
+        there, receipts = await asyncio.to_thread(_looked, files, keys)
+        new = [path for path, sign in there.items() if path not in folder.known or folder.known[path].sign != sign]
+        states = list[FileState]()
+
+        async def upload(files: Workspace, folder: _Folder, path: str) -> None:
+            if state := await self._upload(files, folder, path, there[path]):
+                states.append(state)
+
+        await _side_by_side(upload, files, folder, new)
+        gone = [path for path in folder.known if path not in there]
+        for path in gone:
+            del folder.known[path]
+        states += (FileState(path=path) for path in gone)
+        told = tuple(one for one in receipts if one.key not in folder.told)
+        folder.told |= {one.key for one in told}
+        if not (states or told):
+            return ()
+        folder.latest = max(now, folder.latest + timedelta(microseconds=1))
+        states.sort(key=lambda state: state.path)
+        document = _document(root, FileChanges(files=tuple(states), receipts=told), folder.latest)
+        folder.read.add(document.id)
+        return (document,)
+
+    async def _upload(self, files: Workspace, folder: _Folder, path: str, sign: _Sign) -> FileState | None:
+        """None: only its date has changed, or it went while we looked, and the next look sees that."""
+        try:
+            with files.path_for_library(path, engine=True) as real:
+                sha256 = await self._blobs.put(real)
+        except ToolFailed:
+            return None
+        known = folder.known.get(path)
+        folder.known[path] = _Known(sign, sha256)
+        if known and known.sha256 == sha256 and known.sign.executable == sign.executable:
+            return None
+        modified_at = datetime.fromtimestamp(sign.modified_ns // 1_000_000_000, UTC)
+        return FileState(
+            path=path, sha256=sha256, size_bytes=sign.size_bytes, executable=sign.executable, modified_at=modified_at
+        )
+
+
+def open_keys(thread: Thread, events: Iterable[AnyEvent]) -> list[str]:
+    """Of the calls that have no answer even after these events: a repeat of one finds out by its key that it was done."""
+    answered = {event.call for event in events if isinstance(event, CallAnswered)}
+    return [derived_id("key", thread.run, call.id) for call in thread.open_calls if call.id not in answered]
+
+
+def touches_files(events: Iterable[AnyEvent]) -> bool:
+    return any(isinstance(event, CallAnswered | CallSuspended) for event in events)
+
+
+class _Sign(NamedTuple):
+    """While it is the same, so are the bytes."""
+
+    size_bytes: int
+    modified_ns: int
+    inode: int
+    executable: bool
+
+
+class _Known(NamedTuple):
+    sign: _Sign
+    sha256: str
+
+
+class _Folder:
+    """What one slice's folder has of what is stored."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, _Known] = {}
+        self.read: set[str] = set()
+        """Documents that are taken into account."""
+        self.told: set[str] = set()
+        """Keys of receipts that are stored."""
+        self.latest = datetime.min.replace(tzinfo=UTC)
+        """Of all documents seen: the next one comes after it, whatever this machine's clock says."""
+
+    def sha256_of(self, path: str) -> str | None:
+        return known.sha256 if (known := self.known.get(path)) else None
+
+
+async def _side_by_side(act: Callable[..., Awaitable[None]], files: Workspace, folder: _Folder, each: Iterable[Any]) -> None:
+    """Raises the first failure, once nothing is under way any more."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(what: Any) -> None:
+        async with gate:
+            await act(files, folder, what)
+
+    async with asyncio.TaskGroup() as group:
+        for what in each:
+            group.create_task(one(what))
+
+
+def _folded(documents: Sequence[Doc] | Iterator[Doc]) -> tuple[dict[str, FileState], list[Receipt]]:
+    """The files by path, those that are gone included, and all receipts."""
+    states, receipts = dict[str, FileState](), list[Receipt]()
+    for document in documents:
+        changes = _changes(document)
+        states |= {state.path: state for state in changes.files}
+        receipts += changes.receipts
+    return states, receipts
+
+
+def _changes(document: Doc) -> FileChanges:
+    try:
+        return msgspec.convert(document.body, FileChanges)
+    except msgspec.ValidationError as error:
+        raise Corrupt(f"the files of {document.scope!r} cannot be read: document {document.id!r}: {error}") from error
+
+
+def _document(root: str, changes: FileChanges, at: datetime) -> Doc:
+    return Doc(kind=KIND, id=new_id("files"), scope=root, body=changes, at=at)
+
+
+def _looked(files: Workspace, keys: Collection[str]) -> tuple[dict[str, _Sign], list[Receipt]]:
+    """The files and the receipts of one moment: a receipt without its file, or the other way round, is looked at again."""
+    while True:
+        before = _receipts(files, keys)
+        there = {path: _sign(at) for path, at in _below(files.root)}
+        receipts = _receipts(files, keys)
+        if receipts == before:
+            return there, receipts
+
+
+def _receipts(files: Workspace, keys: Collection[str]) -> list[Receipt]:
+    if not files.root.exists():
+        return []
+    found = ((key, files.receipt(key)) for key in keys)
+    return [Receipt(key=key, output=output) for key, output in found if output is not None]
+
+
+def _below(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every plain file, links and what is half-made left out."""
+    for folder, folders, names in os.walk(root):
+        here = os.path.relpath(folder, root)
+        if here == HIDDEN:
+            folders[:] = [name for name in folders if name not in ("tmp", "done")]
+        for name in names:
+            path = name if here == "." else f"{here}/{name}"
+            with suppress(FileNotFoundError, UnicodeEncodeError):
+                path.encode()  # code in a sandbox may give names that are no text: they stay where they are
+                at = (root / path).lstat()
+                if (at.st_mode & 0o170000) == 0o100000:
+                    yield path, at
+
+
+def _sign(at: os.stat_result) -> _Sign:
+    return _Sign(at.st_size, at.st_mtime_ns, at.st_ino, bool(at.st_mode & 0o100))
+
+
+def _copy(old: Workspace, new: Workspace) -> None:
+    if not old.root.exists():
+        return
+    for found in old.walk():
+        with old.reading(found.path) as file:
+            new.write(found.path, iter(lambda: file.read(CHUNK_BYTES), b""))

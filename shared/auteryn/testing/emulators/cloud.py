@@ -1,0 +1,235 @@
+"""The whole cloud on this machine: emulators, stand-ins, the three functions as processes, as the image starts them.
+
+async with LocalCloud(folder, {"GEMINI_API_KEY": key}) as cloud:
+    print(cloud.url, await cloud.key())
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from auteryn.adapters.embedded.clock import ShiftedClock
+from auteryn.adapters.gcp.id_tokens import EMULATOR
+from auteryn.api.keys import Role, issue
+from auteryn.compose import cloud
+from auteryn.policy import cloud as names
+from auteryn.runtime.host import Host
+from auteryn.schema.record import new_id
+from auteryn.testing.emulators.executions import CloudRunJobs, Execution, Job
+from auteryn.testing.emulators.pubsub import lay_out
+from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, free_port, host_of, leashed
+from auteryn.testing.emulators.storage import Storage
+from auteryn.testing.emulators.tasks import CloudTasks, Rules, token_for
+
+ACCOUNT = "tasks@localhost"
+REGION = "here"
+START_SECONDS = 60.0
+"""For a function to answer; about one is usual, a loaded machine takes more."""
+LOOK_SECONDS = 0.05
+STOP_SECONDS = 10.0
+
+
+class FunctionDied(RuntimeError):
+    """A function ended, or never answered; the message has its last words."""
+
+
+class LocalCloud:
+    """From entering to leaving, `url` is the API of a project that is this machine's alone. Everything ends with it."""
+
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str] | None = None,
+        *,
+        functions: Path | None = None,
+        port: int = 0,
+        firestore: str | None = None,
+        grace: timedelta = timedelta(seconds=10),
+        rules: Rules | None = None,
+        sweep_every: timedelta = names.SWEEP_EVERY,
+        ack_seconds: int = 600,
+    ) -> None:
+        """`firestore`: the emulator's host, where something lies between; `environ` goes to every process."""
+        self.folder, self.functions = folder, functions or source()
+        self.project = f"local-{new_id('p')[-8:]}"
+        self._given, self._port, self._firestore, self._ack = dict(environ or {}), port, firestore, ack_seconds
+        self._rules, self._sweep_every = rules or Rules(first=timedelta(milliseconds=100)), sweep_every
+        self.clock = ShiftedClock(folder / "clock")
+        self.tasks = CloudTasks(self.clock)
+        self.jobs = CloudRunJobs(self.clock, grace=grace)
+        self.running: dict[str, asyncio.subprocess.Process] = {}
+        self._open = contextlib.AsyncExitStack()
+
+    @property
+    def queue(self) -> str:
+        return f"projects/{self.project}/locations/{REGION}/queues/{names.QUEUE}"
+
+    async def __aenter__(self) -> LocalCloud:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def _begin(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        firestore, pubsub = (
+            self._firestore or await asyncio.to_thread(host_of, FIRESTORE),
+            await asyncio.to_thread(host_of, PUBSUB),
+        )
+        self.storage = Storage()
+        self._open.callback(self.storage.stop)
+        await self._open.enter_async_context(self.tasks)
+        await self._open.enter_async_context(self.jobs)
+        api, dispatch = self._port or free_port(), free_port()
+        self.url, self.dispatch_url = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{dispatch}"
+        self.environ = self._environ(firestore, pubsub)
+        self.tasks.add_queue(self.queue, self._rules)
+        job = f"projects/{self.project}/locations/{REGION}/jobs/"
+        slice_ = [sys.executable, str(self.functions / "slice" / "main.py")]
+        for name in (names.JOB, names.JOB_LARGE):
+            self.jobs.add_job(job + name, Job(slice_, {**self.environ, "AUTERYN_JOB": ""}, names.JOB_TIMEOUT))
+        push = self.dispatch_url + names.STEPS_PATH
+        topics = (names.STEPS_TOPIC, names.EVENTS_TOPIC)
+        await lay_out(pubsub, f"projects/{self.project}", topics=topics, push_to=push, ack_seconds=self._ack)
+        self._open.push_async_callback(self._stop_functions)
+        await asyncio.gather(self.start("api"), self.start("dispatch"))
+        sweeping = asyncio.create_task(self._sweep())
+        self._open.push_async_callback(_ended, sweeping)
+
+    def _environ(self, firestore: str, pubsub: str) -> dict[str, str]:
+        """As Terraform would set it, and where the stand-ins are."""
+        return {
+            "AUTERYN_BACKEND": "gcp",
+            "AUTERYN_BUCKET": "auteryn-blobs",
+            "AUTERYN_CALLERS": f"{ACCOUNT},{EMULATOR}",
+            "AUTERYN_CLOCK_FILE": str(self.folder / "clock"),
+            "AUTERYN_DATABASE": names.DATABASE,
+            "AUTERYN_DISPATCH_URL": self.dispatch_url,
+            "AUTERYN_EVENTS_TOPIC": names.EVENTS_TOPIC,
+            "AUTERYN_HOME": str(self.folder / "scratch"),
+            "AUTERYN_JOB": names.JOB,
+            "AUTERYN_JOB_LARGE": names.JOB_LARGE,
+            "AUTERYN_LOCAL_CLOUD": "1",
+            "AUTERYN_QUEUE": names.QUEUE,
+            "AUTERYN_REGION": REGION,
+            "AUTERYN_RUN_HOST": self.jobs.host,
+            "AUTERYN_STEPS_TOPIC": names.STEPS_TOPIC,
+            "AUTERYN_TASKS_ACCOUNT": ACCOUNT,
+            "AUTERYN_TASKS_HOST": self.tasks.host,
+            "FIRESTORE_EMULATOR_HOST": firestore,
+            "GOOGLE_CLOUD_PROJECT": self.project,
+            "PUBSUB_EMULATOR_HOST": pubsub,
+            "STORAGE_EMULATOR_HOST": self.storage.endpoint,
+            **self._given,
+        }
+
+    # ---- what is in it
+
+    def host(self) -> Host:
+        """A process's share of this cloud that only looks: close it."""
+        return cloud({**os.environ, **self.environ, "AUTERYN_JOB": ""}, "slice", clock=self.clock)
+
+    async def key(self, *, role: Role = "admin", owner: str = "local") -> str:
+        """A new API key."""
+        host = self.host()
+        try:
+            lifetime = timedelta(days=365)
+            _, key = await issue(
+                host.engine.services.store, self.clock.now(), name="local", owner=owner, role=role, lifetime=lifetime
+            )
+        finally:
+            await host.close()
+        return key
+
+    @property
+    def executions(self) -> Sequence[Execution]:
+        return list(self.jobs.executions.values())
+
+    # ---- the functions
+
+    async def start(self, name: str) -> None:
+        """The function runs and answers."""
+        url = {"api": self.url, "dispatch": self.dispatch_url}[name]
+        framework = str(Path(sys.executable).parent / "functions-framework")
+        main = self.functions / name / "main.py"
+        port = url.rpartition(":")[2]
+        with self.log(name).open("ab") as log:
+            self.running[name] = await asyncio.create_subprocess_exec(
+                *leashed([framework, f"--source={main}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"]),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **self._environ_of(name)},
+                start_new_session=True,
+            )
+        await self._answers(name, url + names.HEALTH_PATH)
+
+    def _environ_of(self, name: str) -> dict[str, str]:
+        return self.environ if name == "dispatch" else {**self.environ, "AUTERYN_JOB": "", "AUTERYN_CALLERS": ""}
+
+    def log(self, name: str) -> Path:
+        """What the function said."""
+        return self.folder / f"{name}.log"
+
+    async def stop(self, name: str, number: int = 15) -> None:
+        """The function has ended, by this signal."""
+        process = self.running.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            pass
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, 9)
+            await process.wait()
+
+    async def _stop_functions(self) -> None:
+        await asyncio.gather(*(self.stop(name) for name in list(self.running)))
+
+    async def _answers(self, name: str, url: str) -> None:
+        give_up_at = datetime.now(UTC) + timedelta(seconds=START_SECONDS)
+        async with httpx2.AsyncClient(timeout=5) as http:
+            while datetime.now(UTC) < give_up_at and self.running[name].returncode is None:
+                with contextlib.suppress(httpx2.TransportError):
+                    await http.get(url)
+                    return
+                await asyncio.sleep(LOOK_SECONDS)
+        raise FunctionDied(f"the function {name} does not answer; it said:\n{self.log(name).read_text()[-4_000:]}")
+
+    async def sweep(self) -> int:
+        """The scheduler's call of every minute; gives the status."""
+        async with httpx2.AsyncClient(timeout=names.SWEEP_DEADLINE.total_seconds()) as http:
+            headers = token_for(ACCOUNT, self.dispatch_url, self.clock.now())
+            return (await http.post(self.dispatch_url + names.SWEEP_PATH, headers=headers)).status_code
+
+    async def _sweep(self) -> None:
+        while True:
+            await self.clock.sleep(self._sweep_every)
+            with contextlib.suppress(httpx2.HTTPError):  # the next minute brings the next
+                await self.sweep()
+
+
+def source() -> Path:
+    """The folder of the three functions in a checkout."""
+    return Path(__file__).resolve().parents[4] / "functions"
+
+
+async def _ended(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

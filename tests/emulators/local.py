@@ -1,0 +1,126 @@
+"""One local cloud for a whole test session, its processes started once; every test has runs and a script of its own in it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+
+from auteryn.runtime.host import Host
+from auteryn.schema.record import new_id
+from auteryn.schema.run import Run
+from auteryn.testing.emulators.cloud import LocalCloud
+from auteryn.testing.gemini import ScriptedGemini
+from auteryn.testing.scripted import Ask, Line
+
+T = TypeVar("T")
+
+HANG = 120
+Script = Callable[[Ask], Line]
+
+
+class Rig:
+    """The cloud, the model behind it, a client with a key, and a host that looks."""
+
+    def __init__(self, folder: Path, environ: dict[str, str] | None = None, **how: Any) -> None:
+        self._scripts: dict[str, Script] = {}
+        self._folder, self._given, self._how = folder, environ or {}, how
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        self.gemini = await stack.enter_async_context(ScriptedGemini(self._say))
+        environ = {"GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": self.gemini.url, **self._given}
+        self.cloud = await stack.enter_async_context(LocalCloud(self._folder, environ, **self._how))
+        self.host: Host = self.cloud.host()
+        stack.push_async_callback(self.host.close)
+        key = await self.cloud.key()
+        headers = {"Authorization": f"Bearer {key}"}
+        self.http = await stack.enter_async_context(httpx2.AsyncClient(base_url=self.cloud.url, headers=headers, timeout=90))
+
+    def _say(self, ask: Ask) -> Line:
+        mark = ask.task[: ask.task.find("]") + 1]
+        return self._scripts[mark](ask)
+
+    def script(self, script: Script) -> str:
+        """A mark: tasks and steps whose text begins with it are answered by this script."""
+        mark = f"[{new_id('m')[-6:]}]"
+        self._scripts[mark] = script
+        return mark
+
+    # ---- what people do
+
+    async def create(self, **body: Any) -> str:
+        key = {"Idempotency-Key": body.pop("key")} if "key" in body else {}
+        answer = await self.http.post("/v1/runs", json=body, headers=key)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    async def ended(self, run: str) -> dict[str, Any]:
+        """The run at its end, as the API shows it."""
+        async with asyncio.timeout(HANG):
+            while (answer := await self.http.get(f"/v1/runs/{run}/result?wait=20")).status_code == 202:
+                pass
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def until(self, run: str, holds: Callable[[Run], bool]) -> Run:
+        async with asyncio.timeout(HANG):
+            while not holds(found := await self.store.get(run)):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+        return found
+
+    @property
+    def store(self) -> Any:
+        return self.host.engine.services.store
+
+    async def tree(self, root: str) -> list[Run]:
+        found, left = list[Run](), [root]
+        while left:
+            run = await self.store.get(left.pop(0))
+            found.append(run)
+            left += [one.id for one in reversed((await self.store.runs(parent=run.id, roots_only=False, limit=500)).runs)]
+        return found
+
+    async def outline(self, run: str) -> list[str]:
+        return [type(event).__name__ for entry in await self.store.journal(run) for event in entry.events]
+
+    def executions_of(self, run: str) -> list[Any]:
+        return [one for one in self.cloud.executions if one.env["AUTERYN_RUN"] == run]
+
+    async def quiet(self, runs: list[str]) -> None:
+        """No execution of these runs is under way."""
+        for one in self.cloud.executions:
+            if one.env["AUTERYN_RUN"] in runs:
+                await asyncio.wait_for(one.over.wait(), HANG)
+
+
+class Threaded:
+    """A rig on an event loop in a thread of its own, so that many tests can share it."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._stack = AsyncExitStack()
+
+    def __enter__(self) -> Threaded:
+        self._thread.start()
+        self.do(self.rig.open(self._stack))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.do(self._stack.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def do(self, story: Coroutine[Any, Any, T] | Awaitable[T]) -> T:
+        async def within() -> T:
+            return await asyncio.wait_for(story, HANG + timedelta(seconds=60).total_seconds())
+
+        return asyncio.run_coroutine_threadsafe(within(), self._loop).result()

@@ -1,0 +1,197 @@
+"""Files of slices that share no folder: what is committed is there for the next one, and what is not never was."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from auteryn.adapters.embedded.blobs import FolderBlobs
+from auteryn.adapters.embedded.store import SqliteStore
+from auteryn.errors import Corrupt
+from auteryn.runtime.files import MERGE_AT, StoredFiles
+from auteryn.schema.change import Doc
+from auteryn.schema.files import KIND
+from auteryn.tools.workspace import Workspace
+from conformance.samples import newborn
+
+NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+class Machine:
+    """One machine after another; the store and the blobs outlive them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.count = home, 0
+        self.store = SqliteStore.open(home, synchronous="off")
+        self.blobs = FolderBlobs(home / "blobs")
+        self.run = newborn().run
+
+    def another(self) -> StoredFiles:
+        self.count += 1
+        return StoredFiles(self.home / f"machine{self.count}", self.store, self.blobs, tree_bytes=1 << 20)
+
+    async def commit(self, files: StoredFiles, folder: Workspace, *keys: str, late: int = 0) -> None:
+        for document in await files.changed(self.run, folder, keys, NOW + timedelta(seconds=late)):
+            await self.store.put(document)
+
+
+def story(test):
+    def go(tmp_path: Path) -> None:
+        async def main() -> None:
+            machine = Machine(tmp_path)
+            await test(machine)
+            await machine.store.close()
+
+        asyncio.run(main())
+
+    go.__name__ = test.__name__
+    return go
+
+
+@pytest.mark.proves("P37")
+@story
+async def test_what_was_committed_is_there_on_the_next_machine(there: Machine):
+    first = there.another()
+    here = await first.begin(there.run)
+    here.write("a/b.bin", os.urandom(5_000))
+    here.write("gone.txt", b"old")
+    here.write("tool.sh", b"#!/bin/sh\n")
+    (here.root / "tool.sh").chmod(0o755)
+    await there.commit(first, here)
+    before = here.stat("a/b.bin").modified_at, here.read("a/b.bin")
+    (here.root / "gone.txt").unlink()
+    await there.commit(first, here)
+    await first.end(here)
+    assert not here.root.exists()
+
+    second = there.another()
+    again = await second.begin(there.run)
+    assert sorted(found.path for found in again.walk()) == ["a/b.bin", "tool.sh"]
+    assert (again.stat("a/b.bin").modified_at, again.read("a/b.bin")) == before
+    assert os.access(again.root / "tool.sh", os.X_OK)
+    assert await second.changed(there.run, again, (), NOW) == ()
+
+
+@story
+async def test_what_was_not_committed_never_was(there: Machine):
+    """The machine goes after the write; neither the file nor the knowledge that it was written is left."""
+    first = there.another()
+    here = await first.begin(there.run)
+    here.write("draft.txt", b"half", key="k1", output="done")
+    await first.changed(there.run, here, ["k1"], NOW)  # the commit it was for is refused
+
+    again = await there.another().begin(there.run)
+    assert not again.exists("draft.txt") and again.receipt("k1") is None
+
+
+@pytest.mark.proves("L6")
+@story
+async def test_a_call_without_an_answer_finds_out_on_the_next_machine_that_it_was_done(there: Machine):
+    """Another call's answer was committed between its effect and its own answer."""
+    first = there.another()
+    here = await first.begin(there.run)
+    here.write("old.txt", b"x")
+    await there.commit(first, here)
+    here.move("old.txt", "new.txt", key="moving", output={"moved": True})
+    await there.commit(first, here, "moving", "untouched")
+
+    again = await there.another().begin(there.run)
+    assert again.receipt("moving") == {"moved": True}
+    assert again.receipt("untouched") is None
+    assert [found.path for found in again.walk()] == ["new.txt"]
+
+
+@story
+async def test_steps_side_by_side_keep_each_other_s_files(there: Machine):
+    left, right = there.another(), there.another()
+    here, yonder = await left.begin(there.run), await right.begin(there.run)
+    here.write("left.txt", b"l")
+    yonder.write("right.txt", b"r")
+    await there.commit(left, here)
+    await there.commit(right, yonder)
+    here.write("mine.txt", b"not committed yet")
+    await left.news(there.run, here)
+    assert sorted(found.path for found in here.walk()) == ["left.txt", "mine.txt", "right.txt"]
+    yonder.write("left.txt", b"changed there")
+    await there.commit(right, yonder)
+    here.write("right.txt", b"changed here, not committed")
+    await left.news(there.run, here)
+    assert here.read("left.txt") == b"changed there"
+    assert here.read("right.txt") == b"changed here, not committed"
+
+
+@story
+async def test_a_clock_that_is_behind_loses_no_change(there: Machine):
+    first = there.another()
+    here = await first.begin(there.run)
+    here.write("a.txt", b"1")
+    await there.commit(first, here, late=60)
+    second = there.another()
+    again = await second.begin(there.run)
+    again.write("a.txt", b"2")
+    await there.commit(second, again, late=0)
+    assert (await there.another().begin(there.run)).read("a.txt") == b"2"
+
+
+@story
+async def test_many_changes_become_one_document(there: Machine):
+    first = there.another()
+    here = await first.begin(there.run)
+    for number in range(MERGE_AT + 1):
+        here.write("a.txt" if number % 2 else "b.txt", b"%d" % number)
+        await there.commit(first, here, late=number)
+    assert len(await there.store.docs(KIND, there.run.root)) == MERGE_AT + 1
+    again = await there.another().begin(there.run)
+    assert len(await there.store.docs(KIND, there.run.root)) == 1
+    third = await there.another().begin(there.run)
+    for files in (again, third):
+        assert {found.path: files.read(found.path) for found in files.walk()} == {
+            "a.txt": b"%d" % (MERGE_AT - 1),
+            "b.txt": b"%d" % MERGE_AT,
+        }
+
+
+@story
+async def test_links_and_names_that_are_no_text_stay_where_they_are(there: Machine):
+    first = there.another()
+    here = await first.begin(there.run)
+    here.write("a.txt", b"1")
+    (here.root / "link").symlink_to("/etc/passwd")
+    (here.root / os.fsdecode(b"\xff.txt")).write_bytes(b"x")
+    await there.commit(first, here)
+    assert [found.path for found in (await there.another().begin(there.run)).walk()] == ["a.txt"]
+
+
+@story
+async def test_a_link_that_takes_a_file_s_place_is_not_followed(there: Machine):
+    first, second = there.another(), there.another()
+    here, yonder = await first.begin(there.run), await second.begin(there.run)
+    here.write("a.txt", b"1")
+    await there.commit(first, here)
+    secret = there.home / "secret"
+    secret.write_bytes(b"secret")
+    (yonder.root).mkdir(parents=True, exist_ok=True)
+    (yonder.root / "a.txt").symlink_to(secret)
+    await second.news(there.run, yonder)
+    assert secret.read_bytes() == b"secret"
+
+
+@story
+async def test_files_given_with_the_task_and_files_of_an_earlier_run_are_there(there: Machine):
+    first = there.another()
+    await first.given(there.run.id, lambda files: files.write("in.csv", b"1,2") and None, NOW)
+    await first.copied(there.run.id, "run_next", NOW)
+    await first.drop(there.run.id)
+    assert not (await there.another().begin(there.run)).exists("in.csv")
+    assert [doc.scope for doc in await there.store.docs(KIND, "run_next")] == ["run_next"]
+
+
+@story
+async def test_a_document_that_cannot_be_read_says_which(there: Machine):
+    await there.store.put(Doc(kind=KIND, id="files_x", scope=there.run.root, body={"files": 3}, at=NOW))
+    with pytest.raises(Corrupt, match="files_x"):
+        await there.another().begin(there.run)
