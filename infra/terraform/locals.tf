@@ -35,6 +35,7 @@ locals {
     AUTERYN_DISPATCH_URL  = local.dispatch_url
     AUTERYN_EVENTS_TOPIC  = google_pubsub_topic.events.name
     AUTERYN_HOME          = "/tmp/auteryn"
+    AUTERYN_PUBLIC_URL    = local.api_url
     AUTERYN_QUEUE         = google_cloud_tasks_queue.wakes.name
     AUTERYN_REGION        = var.region
     AUTERYN_STEPS_TOPIC   = google_pubsub_topic.steps.name

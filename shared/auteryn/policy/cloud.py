@@ -169,6 +169,7 @@ ENVIRONMENT: dict[str, tuple[Deployable, ...]] = {
     "AUTERYN_HOME": ALL,
     "AUTERYN_JOB": ("dispatch",),
     "AUTERYN_JOB_LARGE": ("dispatch",),
+    "AUTERYN_PUBLIC_URL": ALL,
     "AUTERYN_QUEUE": ALL,
     "AUTERYN_REGION": ALL,
     "AUTERYN_STEPS_TOPIC": ALL,
@@ -178,8 +179,8 @@ ENVIRONMENT: dict[str, tuple[Deployable, ...]] = {
 """Variable → who gets it from Terraform. Values are ids as the names above, not resource paths.
 
 `AUTERYN_CALLERS`: the service accounts `dispatch` accepts, comma-separated. `AUTERYN_DISPATCH_URL`: where wakes go, and the
-audience of every token. `AUTERYN_HOME`: scratch files (memory in Cloud Run). `AUTERYN_TASKS_ACCOUNT`: whose token a wake
-carries.
+audience of every token. `AUTERYN_HOME`: scratch files (memory in Cloud Run). `AUTERYN_PUBLIC_URL`: of the API, for links in
+notifications. `AUTERYN_TASKS_ACCOUNT`: whose token a wake carries.
 """
 
 BY_VERTEX = ("GOOGLE_CLOUD_LOCATION", "GOOGLE_GENAI_USE_VERTEXAI")
