@@ -52,18 +52,24 @@ def cleaned(path: str) -> str:
 class Jail:
     """A folder that nothing gets out of. Paths are those that `cleaned` returns."""
 
-    def __init__(self, root: Path, *, kernel: bool | None = None) -> None:
-        """`kernel=False` takes the slower way that needs no `openat2`."""
-        root.mkdir(parents=True, exist_ok=True)
+    def __init__(self, root: Path, *, beside: dict[str, Path] | None = None, kernel: bool | None = None) -> None:
+        """`beside`: names at the top that lie elsewhere, so that whoever is given the root does not have them.
+
+        `kernel=False` takes the slower way that needs no `openat2`.
+        """
         self.root = root
-        self._fd = os.open(root, _FOLDER)
+        self._fd = _entered(root)
+        self._beside = {name: _entered(place) for name, place in (beside or {}).items()}
         self._kernel = _has_openat2() if kernel is None else kernel
-        weakref.finalize(self, os.close, self._fd)
+        for fd in (self._fd, *self._beside.values()):
+            weakref.finalize(self, os.close, fd)
 
     def open(self, path: str, flags: int = os.O_RDONLY) -> int:
         """A file descriptor; raises `OSError` (`ELOOP` or `EXDEV` where a link is in the way)."""
         flags |= os.O_CLOEXEC | os.O_NONBLOCK  # a FIFO must not hang the open
-        return _openat2(self._fd, path or ".", flags) if self._kernel else _walked(self._fd, path, flags)
+        top, _, rest = path.partition("/")
+        root, below = (self._beside[top], rest) if top in self._beside else (self._fd, path)
+        return _openat2(root, below or ".", flags) if self._kernel else _walked(root, below, flags)
 
     def folder(self, path: str, *, create: bool = False) -> int:
         """A descriptor of the folder, made with those above it if `create`."""
@@ -104,6 +110,11 @@ class Jail:
         with self.parent(src) as (from_fd, old), self.parent(dst, create=True) as (to_fd, new):
             os.rename(old, new, src_dir_fd=from_fd, dst_dir_fd=to_fd)
             os.fsync(to_fd)
+
+
+def _entered(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    return os.open(folder, _FOLDER)
 
 
 @contextmanager

@@ -10,41 +10,51 @@ from auteryn.tools.tool import Tool
 
 
 class Registry:
-    """Tools by name. What cannot work here is left out of sight, with the reason kept for `auteryn doctor`."""
+    """Tools by name. What cannot work here is left out of sight, with the reason kept for `auteryn doctor`.
+
+    Whether a tool can work is found out when somebody first asks for it: finding a sandbox takes a fraction of a second, and
+    a quick answer needs none.
+    """
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
-        self._tools: dict[str, Tool] = {}
-        self.hidden: dict[str, str] = {}
-        """Name → why it is missing."""
+        self._all: dict[str, Tool] = {}
+        self._why: dict[str, str | None] = {}
         for one in tools:
             self.add(one)
 
     def add(self, tool: Tool) -> None:
         """Register a tool; a second one of the same name is refused."""
-        if tool.name in self._tools or tool.name in self.hidden:
+        if tool.name in self._all:
             raise Invalid("tool", tool.name, "is registered already")
-        why = tool.missing() if tool.missing else None
-        if why:
-            self.hidden[tool.name] = why
-        else:
-            self._tools[tool.name] = tool
+        self._all[tool.name] = tool
 
     def get(self, name: str) -> Tool:
         """The tool; raises `ToolFailed` with what the model should do instead."""
-        if found := self._tools.get(name):
-            return found
-        if why := self.hidden.get(name):
-            raise ToolFailed("missing_extra", f"{name} cannot be used here: {why}")
+        if name in self:
+            return self._all[name]
+        if name in self._all:
+            raise ToolFailed("missing_extra", f"{name} cannot be used here: {self._why[name]}")
         raise ToolFailed("not_found", f"there is no tool {name!r}; tool_search finds what there is")
 
+    @property
+    def hidden(self) -> dict[str, str]:
+        """Name → why it is missing."""
+        return {name: why for name in self._all if (why := self._missing(name))}
+
     def __iter__(self) -> Iterator[Tool]:
-        return iter(self._tools.values())
+        return (one for name, one in self._all.items() if name in self)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._tools
+        return name in self._all and self._missing(name) is None
 
     def __len__(self) -> int:
-        return len(self._tools)
+        return sum(1 for _ in self)
+
+    def _missing(self, name: str) -> str | None:
+        if name not in self._why:
+            missing = self._all[name].missing
+            self._why[name] = (missing() or None) if missing else None
+        return self._why[name]
 
     def declared(self, mode: str, found: Iterable[str] = (), without: Iterable[str] = ()) -> tuple[Declaration, ...]:
         """What the model sees: the mode's own tools in registration order, then those found by search, in that order.
@@ -52,7 +62,7 @@ class Registry:
         The order never changes while a run lives, so the prompt's prefix stays cached.
         """
         kept_out = set(without)
-        first = [one for one in self if mode in one.modes and one.name not in kept_out]
+        first = [one for one in self._all.values() if mode in one.modes and one.name not in kept_out and one.name in self]
         names = {one.name for one in first}
-        later = [self._tools[name] for name in dict.fromkeys(found) if name in self._tools and name not in names | kept_out]
+        later = [self._all[name] for name in dict.fromkeys(found) if name not in names | kept_out and name in self]
         return tuple(one.declaration() for one in [*first, *later])

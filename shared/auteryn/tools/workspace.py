@@ -1,7 +1,8 @@
 """The files of a run and its steps: one folder, reached only through a jail.
 
 What tools make appears whole or not at all: it is written beside, synced, then renamed. `.trash` holds what was deleted.
-The hidden `.auteryn` holds what is half-made, and the receipts that let a repeated call find out that it was done.
+The hidden `.auteryn` holds what is half-made, and the receipts that let a repeated call find out that it was done. It lies
+beside the folder: code in the sandbox is given the folder, and must not write receipts.
 """
 
 from __future__ import annotations
@@ -74,7 +75,12 @@ class Workspace:
     @cached_property
     def _jail(self) -> Jail:
         """Made with its folder on first use: a run that touches no file has none, and holds no descriptor."""
-        return Jail(self.root, kernel=self._kernel)
+        return Jail(self.root, beside={HIDDEN: self.own}, kernel=self._kernel)
+
+    @property
+    def own(self) -> Path:
+        """Where the hidden folder lies."""
+        return self.root.with_name(f"{self.root.name}{HIDDEN}")
 
     # ---- looking
 
@@ -229,7 +235,7 @@ class Workspace:
         A write that finds the disk full does this once. Stages with a key stay: a receipt may depend on them.
         """
         before = time.time() - STALE.total_seconds()
-        half_made = (self.root / HIDDEN / "tmp").glob("*")
+        half_made = (self.own / "tmp").glob("*")
         old = [one for one in half_made if not one.name.startswith("at_") and one.lstat().st_mtime < before]
         for one in (gone := [*old, *(self.root / TRASH).glob("*")]):
             shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
@@ -285,17 +291,17 @@ class Workspace:
         """
         stage = self._staged(key)
         if not self._has_receipt(key, stage):
-            shutil.rmtree(self.root / stage, ignore_errors=True)
+            shutil.rmtree(self._real(stage), ignore_errors=True)
             try:
                 self._fill_stage(stage, files)
                 self._leave_receipt(key, stage, output())
             except BaseException:
-                shutil.rmtree(self.root / stage, ignore_errors=True)
+                shutil.rmtree(self._real(stage), ignore_errors=True)
                 raise
         with told(stage):
             for name in self._below(stage):
                 self._jail.rename(f"{stage}/{name}", name)
-        shutil.rmtree(self.root / stage, ignore_errors=True)
+        shutil.rmtree(self._real(stage), ignore_errors=True)
 
     # ---- pieces
 
@@ -319,7 +325,7 @@ class Workspace:
     def _aside(self) -> Path:
         """A private folder, new and empty."""
         self._prepare()
-        aside = self.root / HIDDEN / "tmp" / new_id("aside")
+        aside = self.own / "tmp" / new_id("aside")
         with told(HIDDEN):
             aside.mkdir(mode=0o700)
         return aside
@@ -336,6 +342,9 @@ class Workspace:
             finally:
                 os.close(fd)
         self._ready = True
+
+    def _real(self, hidden: str) -> Path:
+        return self.own / hidden.removeprefix(f"{HIDDEN}/")
 
     @contextmanager
     def _cleaned_up(self, staged: str) -> Generator[None]:
@@ -403,7 +412,7 @@ class Workspace:
                 self._fill(f"{stage}/{name}", chunks, path)
 
     def _below(self, stage: str) -> list[str]:
-        top = self.root / stage
+        top = self._real(stage)
         return sorted(str(file.relative_to(top)) for file in top.rglob("*") if not file.is_dir())
 
 

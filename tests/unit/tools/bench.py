@@ -215,7 +215,7 @@ class Bench(Room):
 
     def half_made(self) -> list[str]:
         """What a call that is over left in the engine's own folder."""
-        return sorted(one.name for one in (self.files.root / HIDDEN / "tmp").glob("*"))
+        return sorted(one.name for one in (self.files.own / "tmp").glob("*"))
 
     def close(self) -> None:
         super().close()

@@ -12,7 +12,6 @@ import pytest
 from auteryn.policy import quotas
 from auteryn.tools import archive as module
 from auteryn.tools.archive import archive
-from auteryn.tools.workspace import HIDDEN
 from unit.tools.room import Room
 
 KINDS = ["zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz"]
@@ -42,7 +41,7 @@ def tarred(*members: tuple[str, bytes, bytes], mode: str = "w") -> bytes:
 
 
 def nothing_was_unpacked(room: Room, *kept: str) -> bool:
-    tmp = room.files.root / HIDDEN / "tmp"
+    tmp = room.files.own / "tmp"
     return [one.path for one in room.files.walk()] == list(kept) and not list(tmp.iterdir())
 
 

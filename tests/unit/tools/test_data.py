@@ -190,7 +190,7 @@ def test_what_cannot_be_saved_leaves_no_file(room: Room) -> None:
     assert room.refusal(data_query, sql="SELECT nope", save_as="x.csv").kind == "invalid"
     assert room.refusal(data_query, sql="SELECT 1", save_as="../x.csv").kind == "denied"
     assert room.refusal(data_query, sql="SELECT 1", save_as=f"{HIDDEN}/x.csv").kind == "denied"
-    assert [file.path for file in room.files.walk()] == [] and not list((room.files.root / HIDDEN / "tmp").iterdir())
+    assert [file.path for file in room.files.walk()] == [] and not list((room.files.own / "tmp").iterdir())
     assert room.call(data_query, sql="SELECT 1 AS a WHERE false", save_as="none.csv")["columns"] == ["a"]
 
 
@@ -461,7 +461,7 @@ def test_an_endless_query_ends_with_its_call(room: Room) -> None:
 
     room.call(data_query, sql="SELECT 1")
     assert asyncio.run(cancel_it())
-    assert not room.files.exists("never.csv") and not list((room.files.root / HIDDEN / "tmp").iterdir())
+    assert not room.files.exists("never.csv") and not list((room.files.own / "tmp").iterdir())
 
 
 def test_work_in_a_thread_has_ended_when_the_cancelled_call_returns() -> None:

@@ -55,7 +55,7 @@ def test_links_are_never_followed(files: Workspace, tmp_path: Path) -> None:
             files.write(write, b"x")
     with pytest.raises(ToolFailed, match="link"):
         files.stat("link")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "secret"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["files", "files.auteryn", "secret"]
     assert [found.path for found in files.walk()] == ["plain"]
 
 
@@ -108,7 +108,7 @@ def test_the_engines_own_files_are_out_of_reach(files: Workspace) -> None:
     files.write("a", b"a", key="k", output=1)
     assert kind(files, HIDDEN) == kind(files, f"./{HIDDEN}/done") == "denied"
     assert [found.path for found in files.walk(skip=frozenset())] == ["a"]
-    assert (files.root / HIDDEN).stat().st_mode & 0o077 == 0
+    assert (files.own).stat().st_mode & 0o077 == 0
 
 
 @given(st.text(max_size=40) | st.text(alphabet="./ab~\\", max_size=12))
@@ -136,7 +136,7 @@ def test_a_file_is_there_whole_or_not_at_all(files: Workspace) -> None:
     with pytest.raises(RuntimeError):
         files.write("a", breaks())
     assert files.read("a") == b"before"
-    assert list((files.root / HIDDEN / "tmp").iterdir()) == []
+    assert list((files.own / "tmp").iterdir()) == []
 
 
 def test_a_second_reader_never_sees_half_a_file(files: Workspace) -> None:
@@ -184,7 +184,7 @@ def test_a_library_gets_a_path_of_the_same_name_and_its_result_is_taken_in_whole
         target.write_bytes(b"half")
         raise RuntimeError
     assert files.read("out/new.xlsx") == b"new"
-    assert not path.exists() and list((files.root / HIDDEN / "tmp").iterdir()) == []
+    assert not path.exists() and list((files.own / "tmp").iterdir()) == []
 
 
 def test_a_link_a_library_leaves_is_not_taken_in(files: Workspace, tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing_behind(files: Workspa
     with pytest.raises(DiskFull):
         files.write("a", b"after")
     assert files.read("a") == b"before"
-    assert list((files.root / HIDDEN / "tmp").iterdir()) == []
+    assert list((files.own / "tmp").iterdir()) == []
 
 
 def test_a_full_disk_is_helped_by_emptying_the_trash(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

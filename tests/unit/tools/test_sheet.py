@@ -26,7 +26,6 @@ from auteryn.tools.sheet_book import write_book
 from auteryn.tools.sheet_formulas import Cell, Grid, cell_at, computed, shown_at
 from auteryn.tools.sheet_plan import Planned
 from auteryn.tools.tables import workbooks
-from auteryn.tools.workspace import HIDDEN
 from unit.tools.outside import as_a_judge_calls
 from unit.tools.room import Room
 
@@ -458,7 +457,7 @@ def test_a_call_that_is_over_writes_nothing(room: Room) -> None:
         "sheets"
     ]
     asyncio.run(cancel_it())
-    assert not room.files.exists("book.xlsx") and not list((room.files.root / HIDDEN / "tmp").iterdir())
+    assert not room.files.exists("book.xlsx") and not list((room.files.own / "tmp").iterdir())
 
 
 # ---- reading -------------------------------------------------------------------------------------------------

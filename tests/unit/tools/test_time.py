@@ -217,6 +217,6 @@ def test_only_so_many_schedules_and_none_inside_a_step(room: Room, as_run: Calla
 
 
 def test_a_schedule_that_ticks_often_is_asked_of_a_person(room: Room) -> None:
-    assert schedule.needs({"every": "30m"}, room.files) == "auto"
-    assert schedule.needs({"every": "10m"}, room.files) == "ask"
-    assert schedule.needs({"every": "junk"}, room.files) == "auto"
+    assert schedule.judged({"every": "30m"}, room.files).permission == "auto"
+    assert schedule.judged({"every": "10m"}, room.files).permission == "ask"
+    assert schedule.judged({"every": "junk"}, room.files).permission == "auto"
