@@ -26,7 +26,8 @@ STAND_IN = f"""#!{sys.executable} -IS
 import json, os, sys
 argv, at, sources = sys.argv[1:], 1, []
 assert argv[0] == "do"
-line = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent", "--ro-bind", "/", "/", "--tmpfs", "/root", "--tmpfs", "/tmp"]
+line = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
+line += ["--ro-bind", "/", "/", "--tmpfs", "/root", "--tmpfs", "/tmp"]
 line += ["--tmpfs", "/etc/ssh", "--proc", "/proc", "--dev", "/dev", "--clearenv"]
 for own in {[path for path in box.readable() if path.startswith("/root/")]!r}:
     line += ["--ro-bind", own, own]
