@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -188,8 +189,15 @@ def _is_link(name: str, fd: int) -> bool:
 # ---- one process -----------------------------------------------------------------------------------------------
 
 
-async def supervised(argv: Sequence[str], job: Job, env: Mapping[str, str], *, end: signal.Signals = signal.SIGKILL) -> Ran:
-    """Run `argv`, the wall and the command in it. `end` is how the wall is told to take down everything."""
+def launcher(order: Mapping[str, object]) -> list[str]:
+    """The command that drops the user, makes paths reachable for it, and takes everything down at the end."""
+    from auteryn.tools.sandbox import launch
+
+    return [python(), "-I", "-S", "-B", str(launch.__file__), json.dumps(order)]
+
+
+async def supervised(argv: Sequence[str], job: Job) -> Ran:
+    """Run a launcher to the end of everything it started."""
     began = time.monotonic()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -197,7 +205,7 @@ async def supervised(argv: Sequence[str], job: Job, env: Mapping[str, str], *, e
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
-            env=dict(env),
+            env={"PATH": HOST_PATH},
             start_new_session=True,
         )
     except OSError as error:
@@ -210,7 +218,7 @@ async def supervised(argv: Sequence[str], job: Job, env: Mapping[str, str], *, e
         stopped = await _watched(work, job, began)
     finally:
         if process.returncode is None:
-            await asyncio.shield(_ended(process, end))
+            await asyncio.shield(_ended(process))
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     code = process.returncode or 0
@@ -237,10 +245,10 @@ async def _watched(work: asyncio.Future[Any], job: Job, began: float) -> str:
             return "disk"
 
 
-async def _ended(process: asyncio.subprocess.Process, end: signal.Signals) -> None:
-    for how in (end, signal.SIGKILL):
+async def _ended(process: asyncio.subprocess.Process) -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, how) if how == signal.SIGKILL else process.send_signal(how)
+            process.send_signal(how)
         with suppress(TimeoutError):
             async with asyncio.timeout(END_SECONDS):
                 await process.wait()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
 
 from auteryn.tools.sandbox import box
 from auteryn.tools.sandbox.box import Job, Ran
@@ -28,7 +26,7 @@ class Bubblewrap:
         with box.aside(job) as folder:
             reach = [str(job.workspace.resolve()), str(folder), *box.readable(), *([str(job.egress)] if job.egress else [])]
             order = {"uid": box.foreign_uid(job.workspace), "reach": reach, "argv": self._argv(job, str(folder / "inputs"))}
-            return await box.supervised(launcher(order), job, {"PATH": box.HOST_PATH})
+            return await box.supervised(box.launcher(order), job)
 
     def _argv(self, job: Job, inputs: str) -> list[str]:
         argv = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--new-session"]
@@ -45,13 +43,6 @@ class Bubblewrap:
 
     def _command(self, job: Job) -> list[str]:
         return [*(forwarder(PROXY_PORT, SOCKET) if job.egress else []), *job.argv]
-
-
-def launcher(order: Mapping[str, object]) -> list[str]:
-    """The command that drops the user, makes paths reachable for it, and becomes the wall."""
-    from auteryn.tools.sandbox import launch
-
-    return [box.python(), "-I", "-S", "-B", str(launch.__file__), json.dumps(order)]
 
 
 def limited(job: Job) -> list[str]:

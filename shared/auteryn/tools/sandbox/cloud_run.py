@@ -7,7 +7,6 @@ it would lead past our guard.
 from __future__ import annotations
 
 import shutil
-import signal
 
 from auteryn.tools.sandbox import box
 from auteryn.tools.sandbox.box import Job, Ran
@@ -39,4 +38,4 @@ class CloudRun:
             for path, more in ((workspace, ""), (tmp, ""), (inputs, ",readonly")):
                 argv += ["--mount", f"type=bind,source={path},destination={path}{more}"]
             argv += ["sh", "-c", _ENTER, f"{workspace}/{job.cwd}", *limited(job), *job.argv]
-            return await box.supervised(argv, job, {"PATH": box.HOST_PATH}, end=signal.SIGTERM)
+            return await box.supervised(box.launcher({"uid": None, "argv": argv}), job)

@@ -6,12 +6,10 @@ the proxy would be a way to everywhere.
 
 from __future__ import annotations
 
-import signal
 import sys
 
 from auteryn.tools.sandbox import box
 from auteryn.tools.sandbox.box import Job, Ran
-from auteryn.tools.sandbox.bubblewrap import launcher
 
 DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
@@ -51,4 +49,4 @@ class Landlock:
             reach = [workspace, str(folder), *box.readable()]
             uid = box.foreign_uid(job.workspace)
             order = {"uid": uid, "reach": reach, "argv": list(job.argv), "confine": confine}
-            return await box.supervised(launcher(order), job, {}, end=signal.SIGTERM)
+            return await box.supervised(box.launcher(order), job)

@@ -2,9 +2,9 @@
 
     python launch.py '{"uid": 200001, "reach": ["/usr", …], "argv": ["bwrap", …]}'
 
-Two ways: without `confine` it becomes `argv`, which is a wall itself. With it, it is the wall: Landlock bounds what the
-command opens and whom it signals, seccomp takes away sockets and the kernel's odd corners, and what the command leaves behind
-falls to this process, which ends it. Stands alone: it starts in milliseconds and imports nothing of the package.
+`argv` is a wall itself (`bwrap …`), or with `confine` the command: then Landlock bounds what it opens and whom it signals, and
+seccomp takes away sockets and the kernel's odd corners. Whatever is left behind falls to this process, which ends it and is
+over only when nothing is alive. Stands alone: it starts in milliseconds and imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ def main(order: dict[str, Any]) -> None:
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     os.umask(0o022)
-    if "confine" not in order:
-        os.execvp(order["argv"][0], order["argv"])
     keep_watch(order, engine)
 
 
@@ -81,46 +79,39 @@ def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> No
 
 
 def keep_watch(order: dict[str, Any], engine: int) -> None:
-    """Run the command confined; end all that is left of it when it ends, when we are told to end, or when the engine dies."""
+    """Run the command; end all that is left of it when it ends, when we are told to end, or when the engine dies."""
     _libc.prctl(_SUBREAPER, 1, 0, 0, 0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, NEWS)  # told one by one below: none is missed
     _libc.prctl(_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != engine:
         return
-    told = list[int]()
-
-    def end(number: int, frame: object) -> None:
-        told.append(number)
-
-    signal.signal(signal.SIGTERM, end)
     child = os.fork()
     if child == 0:
-        become_confined(order)
-    signal.siginterrupt(signal.SIGTERM, True)
-    code = 0
-    while not told:
-        try:
-            pid, status = _waited()
-        except InterruptedError:
-            continue
-        if pid == child:
-            code = os.waitstatus_to_exitcode(status)
+        become(order)
+    code = -signal.SIGKILL
+    while signal.sigwait(NEWS) == signal.SIGCHLD:
+        ended = dict(iter(reaped, None))
+        if child in ended:
+            code = os.waitstatus_to_exitcode(ended[child])
             break
     end_all()
-    os._exit(128 + signal.SIGKILL if told else 128 - code if code < 0 else code)
+    os._exit(128 - code if code < 0 else code)
 
 
-def _waited() -> tuple[int, int]:
-    """`os.waitpid`, which is not begun anew after a signal."""
-    status = ctypes.c_int()
-    pid = _libc.waitpid(-1, ctypes.byref(status), 0)
-    if pid < 0:
-        raise OSError(ctypes.get_errno(), "waitpid")
-    return pid, status.value
+NEWS = {signal.SIGTERM, signal.SIGCHLD}
+
+
+def reaped() -> tuple[int, int] | None:
+    """A child that has ended, and how; None if there is none now."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
 
 
 def end_all() -> None:
     """Whoever loses its parent becomes our child: kill children until there are none."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         with open("/proc/thread-self/children") as listed:
             for pid in listed.read().split():
@@ -131,22 +122,28 @@ def end_all() -> None:
             return
 
 
-def become_confined(order: dict[str, Any]) -> None:
+def become(order: dict[str, Any]) -> None:
     """In the child: never returns."""
-    confine = order["confine"]
     try:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, NEWS)
         os.setsid()
         _libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        os.chdir(confine["cwd"])
-        set_limits(confine["limits"], same_user=order.get("uid") is None)
-        _checked(_libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-        landlock(confine["read"], confine["write"], confine["devices"])
-        seccomp(silent=SILENT if order.get("uid") is None else {})
-        os.execvpe(order["argv"][0], order["argv"], confine["env"])
+        if "confine" in order:
+            confined(order["confine"], same_user=order.get("uid") is None)
+        os.execvp(order["argv"][0], order["argv"])
     except BaseException as error:  # noqa: BLE001 - a child must not go on as its parent
         os.write(2, f"{type(error).__name__}: {error}\n".encode())
         os._exit(127)
+
+
+def confined(confine: dict[str, Any], *, same_user: bool) -> None:
+    os.chdir(confine["cwd"])
+    os.environ.clear()
+    os.environ.update(confine["env"])
+    set_limits(confine["limits"], same_user=same_user)
+    _checked(_libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+    landlock(confine["read"], confine["write"], confine["devices"])
+    seccomp(silent=SILENT if same_user else {})
 
 
 def set_limits(limits: dict[str, int], *, same_user: bool) -> None:
