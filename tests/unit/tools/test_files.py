@@ -300,8 +300,8 @@ def test_more_than_twenty_files_are_deleted_only_with_leave(room: Room) -> None:
     for n in range(21):
         room.put(f"many/{n}", "x")
     few, many = [f"many/{n}" for n in range(20)], ["many"]
-    assert file_delete.judged({"paths": few}, room.files).permission == "auto"
-    assert file_delete.judged({"paths": many}, room.files).permission == "ask"
-    assert file_delete.judged({"paths": ["none"] * 21}, room.files).permission == "ask"
-    assert file_delete.judged({"paths": ["../x"]}, room.files).permission == "auto"
+    assert file_delete.judged({"paths": few}, room.files, room.run).permission == "auto"
+    assert file_delete.judged({"paths": many}, room.files, room.run).permission == "ask"
+    assert file_delete.judged({"paths": ["none"] * 21}, room.files, room.run).permission == "ask"
+    assert file_delete.judged({"paths": ["../x"]}, room.files, room.run).permission == "auto"
     assert file_delete.target and file_delete.target({"paths": few}) == "20 paths: many/0, many/1, many/2 …"

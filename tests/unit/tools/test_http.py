@@ -147,7 +147,7 @@ def test_methods_that_may_be_repeated_are_repeated(surfer: Room, site: FaultServ
 
 def test_a_person_is_asked_once_per_host_for_everything_but_reading(room: Room) -> None:
     needs = {
-        m: http_request.judged({"method": m, "url": "https://a.test/"}, room.files).permission
+        m: http_request.judged({"method": m, "url": "https://a.test/"}, room.files, room.run).permission
         for m in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
     }
     assert needs == dict.fromkeys(("GET", "HEAD", "OPTIONS"), "auto") | dict.fromkeys(

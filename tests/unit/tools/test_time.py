@@ -217,6 +217,6 @@ def test_only_so_many_schedules_and_none_inside_a_step(room: Room, as_run: Calla
 
 
 def test_a_schedule_that_ticks_often_is_asked_of_a_person(room: Room) -> None:
-    assert schedule.judged({"every": "30m", "until": "7d"}, room.files).permission == "auto"
-    assert schedule.judged({"every": "10m", "until": "7d"}, room.files).permission == "ask"
-    assert schedule.judged({"every": "junk", "until": "7d"}, room.files).permission == "auto"
+    assert schedule.judged({"every": "30m", "until": "7d"}, room.files, room.run).permission == "auto"
+    assert schedule.judged({"every": "10m", "until": "7d"}, room.files, room.run).permission == "ask"
+    assert schedule.judged({"every": "junk", "until": "7d"}, room.files, room.run).permission == "auto"
