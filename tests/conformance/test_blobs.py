@@ -1,4 +1,4 @@
-"""The laws of `ports.blobs`, O1 to O4, for every blob store there is."""
+"""The laws of `ports.blobs`, O1 to O5, for every blob store there is."""
 
 from __future__ import annotations
 
@@ -105,3 +105,19 @@ async def test_a_missing_source_is_not_found_and_leaves_nothing(place: Place[Blo
         with pytest.raises(NotFound, match="absent"):
             await blobs.put(place.folder.parent / "absent.csv")
         assert not await blobs.has(hashlib.sha256(b"").hexdigest())
+
+
+@on_every(BLOBS)
+async def test_a_deleted_blob_is_gone_and_may_be_put_again(place: Place[Blobs]) -> None:
+    """O5: what is not there, or is no hash, is deleted without a word."""
+    async with place.open() as blobs:
+        await blobs.put(BODY)
+        other = await blobs.put(b"stays")
+        for name in (HASH, HASH, "", "../../etc/passwd"):
+            await blobs.delete(name)
+
+        assert not await blobs.has(HASH)
+        with pytest.raises(NotFound):
+            await blobs.get(HASH)
+        assert await blobs.get(other) == b"stays"
+        assert await blobs.put(BODY) == HASH and await blobs.get(HASH) == BODY

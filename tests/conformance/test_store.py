@@ -1,4 +1,4 @@
-"""The laws of `ports.store`, S1 to S11, for every store there is."""
+"""The laws of `ports.store`, S1 to S13, for every store there is."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from auteryn.errors import Conflict, Corrupt, NotFound
 from auteryn.ports import Store
@@ -554,7 +555,7 @@ async def test_documents_of_a_scope_come_in_order_of_their_time_then_of_writing(
 
 @on_every(STORES)
 async def test_what_cannot_be_read_is_corrupt_and_harms_no_other_run(place: Place[Store]) -> None:
-    """S11: the error names the run; everything else goes on."""
+    """S13: the error names the run; everything else goes on."""
     async with place.open() as store:
         bad, good = await store.create(newborn()), await store.create(newborn())
         for run in (bad, good):
@@ -570,3 +571,52 @@ async def test_what_cannot_be_read_is_corrupt_and_harms_no_other_run(place: Plac
         assert good.id in {run.id for run in (await store.runs()).runs}
         assert good.id in await store.due(NOON)
         await store.commit(change(await store.get(good.id)))
+
+
+# ---- S11, S12: a run with a past, and none any more
+
+
+@on_every(STORES)
+async def test_a_run_with_a_past_is_there_as_a_whole(place: Place[Store]) -> None:
+    """S11: its journal reads as if it had been written commit by commit, its summary is as of the last entry."""
+    async with place.open() as store:
+        first, entries = newborn(), []
+        run = first.run
+        for _ in range(SUMMARY_EVERY + 5):
+            one = change(run)
+            entries.append(one.entry)
+            run = one.run
+        made = await store.create(replace(first, run=run, past=tuple(entries)), key="k")
+        again = await store.create(newborn(), key="k")
+
+        assert made == again == await store.get(run.id) == run
+        assert list(await store.journal(run.id)) == [first.entry, *entries]
+        assert (await store.runs(limit=1)).runs == (run,)
+        on = change(run)
+        await store.commit(on)
+        assert (await store.get(run.id)).seq == len(entries) + 2
+
+
+@on_every(STORES)
+async def test_of_an_erased_run_nothing_is_left_and_others_are_as_they_were(place: Place[Store]) -> None:
+    """S12: whatever it had, and however often it is erased."""
+    async with place.open() as store, place.open() as elsewhere:
+        kept, gone = await store.create(newborn(), key="kept"), await store.create(newborn(), key="gone")
+        for run in (kept, gone):
+            await store.send(run.id, message(message_id="m1"))
+            await store.put(Doc(kind="note", id=f"n-{run.id}", scope=run.id, body="x" * 40_000, at=NOON))
+            await leased(store, run)
+            one = change(run, consumed=("m1",), summary=True)
+            await store.commit(one)
+        await elsewhere.erase(gone.id)
+        await store.erase(gone.id)
+
+        with pytest.raises(NotFound):
+            await elsewhere.get(gone.id)
+        assert list(await store.journal(gone.id)) == list(await store.inbox(gone.id)) == []
+        assert await store.lease(gone.id) is None and await store.doc("note", f"n-{gone.id}") is None
+        assert [run.id for run in (await store.runs()).runs] == [kept.id]
+        assert (await store.get(kept.id)).seq == 2 and await store.doc("note", f"n-{kept.id}")
+        assert await store.send(kept.id, message(message_id="m1")) is False
+        anew = await store.create(newborn(run_id=gone.id), key="gone")
+        assert anew.seq == 1 and await elsewhere.send(gone.id, message(message_id="m1"))

@@ -109,6 +109,7 @@ def _verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
         now=mind.now(),
         sends=judged.sends,
         tainted=_tainted(mind),
+        outward=tool.effect in ("keyed", "once"),
     )
 
 

@@ -14,7 +14,7 @@ from auteryn.schema import event as e
 from auteryn.schema.human import Answer
 from auteryn.schema.message import Content, Image
 from auteryn.schema.record import canonical_json, derived_id, to_json
-from auteryn.schema.run import Input, Wait
+from auteryn.schema.run import ForSteps, Input, UntilTime, Wait
 
 CallState = Literal["proposed", "allowed", "started", "suspended", "answered"]
 
@@ -158,6 +158,8 @@ class Thread:
                 self.review_shown = False
             case e.ModeRaised():
                 self.raised = True
+            case e.Forked():
+                self._forked()
             case e.BudgetDecided():
                 self.raised = self.raised or (event.how == "fast" and self.started)
             case e.ShareChanged():
@@ -240,6 +242,15 @@ class Thread:
             self.late.append(event.text)
         else:
             self._say([{"text": event.text}])
+
+    def _forked(self) -> None:
+        """What another run had begun, or asked a person, is proposed anew; a plan's end and a time are still waited for."""
+        for call in self.open_calls:
+            if not isinstance(call.wait, UntilTime | ForSteps):
+                call.state, call.begun, call.wait = "proposed", False, None
+        self.answers.clear()
+        self.gates.clear()
+        self.stuck_ask = None
 
     def _failed(self, event: e.ModelFailed) -> None:
         self.outages += event.reason in ("unavailable", "rate_limited")

@@ -70,6 +70,17 @@ class RetryBody(Record):
     """Of a live run: only this failed step."""
 
 
+class ForkBody(Record):
+    after: str | int | None = None
+    """Id of an event of the run, or number of a journal entry: what is up to it is kept. Left out: all but its last answer."""
+    input: str | None = None
+    """The task as it should have been."""
+    message: str | None = None
+    """Said to the agent before it goes on."""
+    effects: Literal["ask", "free"] = "ask"
+    """`ask`: calls that change something outside wait until a person allows them."""
+
+
 class AnswerBody(Record):
     value: Any
     """An option word for word, or what the question's type asks for."""

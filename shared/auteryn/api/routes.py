@@ -18,6 +18,7 @@ from auteryn.api.reading import JSON
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
+from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.why import RunHealth
 
@@ -60,6 +61,7 @@ ROUTES: tuple[Route, ...] = (
     R("POST", "/v1/runs", runs.create_run, "operator", b.Empty, b.NewRunBody, v.RunView, MADE, BOTH, 32 * MB, True, True),
     R("GET", "/v1/runs", runs.list_runs, query=b.RunsQuery, reply=v.RunPage),
     R("GET", RUN, runs.get_run, reply=v.RunView),
+    R("DELETE", RUN, runs.erase_run, "operator", reply=Erased),
     R("GET", RUN + "/result", runs.get_result, query=b.ResultQuery, reply=v.RunView, statuses=(200, 202)),
     R("GET", RUN + "/progress", runs.get_progress, reply=v.Progress),
     R("GET", RUN + "/events", runs.stream_events, query=b.EventsQuery, media=(STREAM,), statuses=(200, 204), resumes=True),
@@ -82,6 +84,7 @@ ROUTES: tuple[Route, ...] = (
     R("POST", RUN + "/resume", runs.resume_run, "operator", body=b.Empty, reply=v.RunView),
     R("POST", RUN + "/messages", runs.send_message, "operator", body=b.MessageBody, reply=v.RunView, idempotent=True),
     R("POST", RUN + "/retry", runs.retry_run, "operator", body=b.RetryBody, reply=v.RunView, statuses=(200, 201)),
+    R("POST", RUN + "/fork", runs.fork_run, "operator", body=b.ForkBody, reply=v.RunView, statuses=MADE, idempotent=True),
     R("POST", RUN + "/ticket", runs.make_ticket, body=b.Empty, reply=v.Ticket, statuses=MADE),
     R("GET", "/v1/asks", people.list_asks, query=b.AsksQuery, reply=v.Asks),
     R("POST", "/v1/asks", people.create_ask, "operator", body=b.AskBody, reply=v.RunView, statuses=MADE, idempotent=True),

@@ -18,6 +18,8 @@ from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotFound
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Run
+from auteryn.service.erase import Erased
+from auteryn.service.fork import Fork
 
 # ---- start and look ------------------------------------------------------------------------------------------
 
@@ -213,6 +215,22 @@ async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
     if run.id == old.id:
         return v.view(run, call.now)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+
+
+async def fork_run(call: Call[b.Empty, b.ForkBody]) -> Reply:
+    """A new run with this one's past up to an event, and another future. What was recorded costs nothing; what it would do
+    outside is asked of a person first, unless `effects` is `free`."""
+    await check_room(call.engine, call.desk, call.quota)
+    body = call.body
+    wanted = Fork(after=body.after, input=body.input, message=body.message, effects=body.effects, key=call.idempotency_key)
+    run = await call.desk.fork(call.path["run"], wanted)
+    return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+
+
+async def erase_run(call: Call[b.Empty, None]) -> Erased:
+    """Erase every copy of an ended run: journals, questions, notes, files, published files. `leftovers` is what was found
+    afterwards all the same."""
+    return await call.desk.erase(call.path["run"])
 
 
 async def _view(call: Call[Any, Any]) -> v.RunView:

@@ -18,7 +18,9 @@ from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.record import new_id
 from auteryn.schema.run import TERMINAL, Artifact
+from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
+from auteryn.service.fork import Fork
 from auteryn.service.links import Link
 from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
@@ -102,6 +104,13 @@ class Remote:
 
     async def retry(self, run: str, step: int | None = None, by: str = "") -> v.RunView:
         return await self._tell(run, "retry", {} if step is None else {"step": step})
+
+    async def fork(self, run: str, wanted: Fork) -> v.RunView:
+        body = {name: value for name, value in msgspec.to_builtins(wanted).items() if name != "key"}
+        return await self._wire.read(v.RunView, "POST", _of(run, "fork"), body=body, key=wanted.key or new_id("key"))
+
+    async def erase(self, run: str) -> Erased:
+        return await self._wire.read(Erased, "DELETE", _of(run))
 
     async def schedules(self, run: str | None = None) -> list[Planned]:
         where = "/v1/schedules" if run is None else _of(run, "schedules")

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from auteryn.client.events import Event
 from auteryn.errors import RunCancelled, RunFailed
 from auteryn.schema.run import Artifact, Run, Verdict
+from auteryn.service.erase import Erased
+from auteryn.service.fork import Fork
 from auteryn.service.progress import Standing
 
 if TYPE_CHECKING:
@@ -102,6 +104,27 @@ class Task:
         """Do a failed step again; of a run that has failed, a new run that keeps what its completed steps found."""
         run = self._world.call(self._world.desk.retry(self.id, step))
         return self._agent.started(run.id)
+
+    def fork(
+        self,
+        after: Event | str | int | None = None,
+        *,
+        input: str | None = None,
+        message: str | None = None,
+        effects: Literal["ask", "free"] = "ask",
+    ) -> Task:
+        """A new run with this one's past up to an event (None: all but its last answer), and another future.
+
+        `input` is the task as it should have been, `message` is said before it goes on. What was recorded costs nothing. With
+        `effects="ask"` every call that would change something outside waits until a person allows it.
+        """
+        where = after.id if isinstance(after, Event) else after
+        run = self._world.call(self._world.desk.fork(self.id, Fork(after=where, input=input, message=message, effects=effects)))
+        return self._agent.started(run.id)
+
+    def erase(self) -> Erased:
+        """Every copy of this run, its steps, questions, notes and files is gone; it must have ended."""
+        return self._world.call(self._world.desk.erase(self.id))
 
     def events(self, after: str | None = None) -> Iterator[Event]:
         """Everything that happened, from the beginning or after an event's `id`, then what happens, until the end."""

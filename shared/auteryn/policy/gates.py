@@ -28,19 +28,23 @@ def fingerprint(tool: str, args: dict[str, Any], preview: str = "") -> str:
     return hashlib.sha256(canonical_json([tool, args, preview] if preview else [tool, args])).hexdigest()
 
 
-def gate(permission: str, *, tool: str, target: str, run: Run, now: datetime, sends: bool, tainted: bool) -> Gate:
+def gate(
+    permission: str, *, tool: str, target: str, run: Run, now: datetime, sends: bool, tainted: bool, outward: bool
+) -> Gate:
     """Whether a person must allow this call.
 
     `ask` and `ask1` ask, until a person has allowed or refused this tool and target for the rest of the run; `auto` asks only
     where a run that has read untrusted text could carry something out. An owner who chose `approve="auto"` opens gates
-    beforehand, except the tainted ones.
+    beforehand, except the tainted ones. Where a run's effects are asked for (a fork), every call that changes something
+    outside (`outward`) is.
     """
     pair = f"{tool} {target}"
     if pair in run.refusals:
         return "refuse"
     if sends and tainted:
         return "ask"
-    if permission == "auto" or run.options.approve == "auto":
+    blocked = outward and run.options.effects == "ask"
+    if not blocked and (permission == "auto" or run.options.approve == "auto"):
         return "open"
     ends = run.grant_ends.get(pair)
     if pair in run.grants and (ends is None or now < ends):

@@ -11,6 +11,7 @@ class Blobs(Protocol):
     O2  After `put` returned, the bytes survive a power cut.
     O3  `get` of what was never put raises `NotFound`; bytes that no longer match their hash raise `Corrupt`.
     O4  A reader never sees half a blob.
+    O5  After `delete` the blob is not there; deleting what is not there is a no-op.
     """
 
     async def put(self, body: bytes | Path) -> str: ...
@@ -22,3 +23,5 @@ class Blobs(Protocol):
         ...
 
     async def has(self, sha256: str) -> bool: ...
+
+    async def delete(self, sha256: str) -> None: ...

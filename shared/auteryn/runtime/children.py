@@ -142,6 +142,7 @@ def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: d
             include_thoughts=options.include_thoughts,
             auto_retry=options.auto_retry,
             approve=options.approve,
+            effects=options.effects,
             ask_when_stuck=options.ask_when_stuck,
             people=options.people,
             notify=options.notify,

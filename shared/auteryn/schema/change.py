@@ -31,10 +31,12 @@ class Doc(Record):
 
 
 class Newborn(Record):
-    """A run and its first entry (`RunCreated`)."""
+    """A run and its first entry (`RunCreated`). `run` is as it is after everything that is stored with it."""
 
     run: Run
     entry: Entry
+    past: tuple[Entry, ...] = ()
+    """The entries after the first of a run that begins with a past: a fork, or one that comes from elsewhere."""
     wake_at: datetime | None = None
     """When it wants its first slice; None for a run that is finished as it is created."""
 

@@ -30,6 +30,16 @@ class RunCreated(Event, tag="run_created"):
     input: Input
 
 
+class Forked(Event, tag="forked"):
+    """Everything before this happened to another run, and is this one's past: it has cost nothing here. What was under way
+    begins anew, and nothing a person allowed or was asked there holds here."""
+
+    run: str
+    """The other run."""
+    seq: int
+    """Its last entry that is kept."""
+
+
 class SliceStarted(Event, tag="slice_started"):
     """A sitting began; committed with the slice's first own fact."""
 
@@ -394,6 +404,7 @@ class Logged(Event, tag="logged"):
 
 AnyEvent = (
     RunCreated
+    | Forked
     | SliceStarted
     | CallsReserved
     | Left

@@ -120,6 +120,8 @@ class _Draft:
         match event:
             case e.RunCreated():
                 raise Corrupt(f"run {self.run.id!r} is created twice")
+            case e.Forked():
+                self.forked()
             case e.SliceStarted():
                 put["anchor_at"] = self.anchor()
                 put["slice"], put["stalls"] = event.slice, self.now("stalls") + 1
@@ -230,6 +232,17 @@ class _Draft:
 
     # ---- pieces
 
+    def forked(self) -> None:
+        """The figures, permissions and children of the run whose past this was are not this one's."""
+        plan: Plan | None = self.now("plan")
+        begun = {s.id: dict(_ANEW) for s in plan.steps if s.status == "in_progress"} if plan else {}
+        if begun:
+            self.steps(begun)
+        self.fields["schedules"] = tuple(replace(one, running=()) for one in self.now("schedules"))
+        self.waits(lambda wait: isinstance(wait, UntilTime | ForSteps) and bool(wait.call))
+        self.fields.update(status="pending", started_at=None, anchor_at=None, over_time=False, slice=0, shares={})
+        self.fields.update(usage=Usage(), reserved_calls=0, asks=(), grants=(), refusals=(), grant_ends={})
+
     def anchor(self) -> datetime:
         """The timer that has just rung; after a crash what the cut-off slice had; else now, or the run's own start."""
         rang = [wait.at for wait in self.now("waits") if isinstance(wait, UntilTime) and wait.at <= self.entry.at]
@@ -322,7 +335,7 @@ class _Draft:
 
     def retried(self, step_id: int) -> None:
         plan: Plan = self.now("plan")
-        changes: dict[int, dict[str, Any]] = {step_id: {"status": "pending", "run": None, "result": None, "error": None}}
+        changes: dict[int, dict[str, Any]] = {step_id: dict(_ANEW)}
         for step in plan.steps:
             if step.status == "skipped" and step.error != DROPPED:
                 changes[step.id] = {"status": "pending", "error": None}
@@ -365,6 +378,9 @@ class _Draft:
             self.waits(lambda wait: not isinstance(wait, ForBudget))
         else:
             self.shares({event.run: Share(llm_calls=event.llm_calls, credits=event.credits)})
+
+
+_ANEW = {"status": "pending", "run": None, "result": None, "error": None}
 
 
 def _started(start: e.StepStart) -> dict[str, Any]:

@@ -136,6 +136,8 @@ class Options(Record):
     deliverables: tuple[FileCheck, ...] = ()
     approve: Literal["ask", "auto"] = "ask"
     """`auto`: gates open by themselves, and the journal says so."""
+    effects: Literal["free", "ask"] = "free"
+    """`ask`: every call that changes something outside is asked of a person first. A fork begins like that."""
     ask_when_stuck: bool = True
     """Before a run that makes no progress is stopped, a person is asked."""
     people: People = People()

@@ -1,10 +1,11 @@
-"""Bring a run into the world: a new one, and one that tries a failed one again."""
+"""Bring a run into the world: a new one, and one that tries a failed one again; and what a new one takes over."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -76,7 +77,7 @@ async def again(access: Access, old: Run) -> Run:
     )
     plan = _kept(old.plan, given=any(isinstance(event, e.PlanCreated) for event in first.events))
     await access.engine.files.copied(old.root, run.id, now)
-    await _copy_notes(access, old.root, run.id)
+    await copy_notes(access, old.root, run.id)
     facts = (e.PlanCreated(plan=plan),) if plan else ()
     return await store_new(access, born(run, created.input, now, *facts), key=f"retry of {old.id}")
 
@@ -118,9 +119,12 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-async def _copy_notes(access: Access, old: str, new: str) -> None:
+async def copy_notes(access: Access, old: str, new: str, *, until: datetime | None = None) -> None:
+    """The notes of a tree, those written by `until` if that is said."""
     store = access.services.store
     for note in await store.docs("note", old):
+        if until is not None and note.at > until:
+            break
         await store.put(replace(note, id=derived_id("note", new, note.id), scope=new), if_absent=True)
 
 

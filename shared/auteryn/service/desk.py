@@ -19,9 +19,11 @@ from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
 from auteryn.schema.post import Endpoint
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Artifact, Channel, Run, Usage
-from auteryn.service import asks, costs, create, estimate, follow, links, listing, stream, webhooks, why
+from auteryn.service import asks, costs, create, erase, estimate, follow, fork, links, listing, stream, webhooks, why
 from auteryn.service.access import Access
+from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
+from auteryn.service.fork import Fork
 from auteryn.service.links import Link
 from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
@@ -131,6 +133,14 @@ class Desk:
     async def end_schedule(self, run: str, schedule: str, by: str = "owner") -> Run:
         """No tick of the schedule (its id or name) starts any more; the run goes on."""
         return await listing.end_schedule(self._access, run, schedule, by)
+
+    async def fork(self, run: str, wanted: Fork) -> Run:
+        """A new run with this one's past up to an event, and another future. Nothing it repeats reaches anybody unasked."""
+        return await fork.fork(self._access, run, wanted)
+
+    async def erase(self, run: str) -> Erased:
+        """An ended run, its steps, questions, notes, files and published files are gone from every store."""
+        return await erase.erase(self._access, run)
 
     # ---- people
 
@@ -309,7 +319,7 @@ class Desk:
         while True:
             page = await self.runs(limit=500, cursor=cursor)
             for run in page.runs:
-                if run.plan and run.plan.id == plan_id:
+                if run.plan and run.plan.id == plan_id and "fork_of" not in run.labels:
                     return await self.get(run.id)
             cursor = page.next
             if cursor is None:

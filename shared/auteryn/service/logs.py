@@ -59,6 +59,8 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
         case e.RunCreated():
             run = event.run
             return "info", f"created: {run.title!r} in {run.mode.upper()} mode ({run.routing.reason})"
+        case e.Forked():
+            return "info", f"goes on from entry {event.seq} of {event.run}: what is above happened there"
         case e.SliceStarted():
             return "info", f"slice {event.slice} began"
         case e.CallsReserved():

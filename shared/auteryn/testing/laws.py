@@ -75,6 +75,9 @@ def _usage(run: Run, entries: Sequence[e.Entry], runs: Sequence[Run]) -> list[st
     tokens = Tokens()
     for event in (event for entry in entries for event in entry.events):
         match event:
+            case e.Forked():  # what is before it was paid by another run
+                calls = tool_calls = llm = tools = 0
+                tokens = Tokens()
             case e.ModelAnswered() | e.Compacted() | e.ModelConsulted():
                 calls, llm, tokens = calls + event.attempts, llm + event.credits, add_tokens(tokens, event.tokens)
             case e.ModelFailed():

@@ -226,6 +226,23 @@ def test_a_paused_task_can_be_steered_and_resumed(agent_of):
         task.send("hello")
 
 
+def test_a_task_is_forked_where_it_went_wrong_and_erased_when_it_is_no_longer_wanted(agent_of):
+    agent = agent_of(lambda ask: f"{ask.last}, then" if "owner" in ask.last else "first")
+    task = agent.run_async("Say something")
+    assert task.result(10) == "first"
+    events = list(task.events())
+    fork = task.fork(message="Say more")
+    assert fork.result(10).endswith("Message from the owner: Say more, then")
+    assert fork.id != task.id and task.fork(events[0], input="Say nothing", effects="free").result(10) == "first"
+    with pytest.raises(Invalid, match="after"):
+        task.fork("1-nonsense")
+    erased = task.erase()
+    assert (erased.runs, erased.leftovers) == ((task.id,), ())
+    with pytest.raises(NotFound):
+        task.status()
+    assert fork.result(10).endswith(", then")
+
+
 # ---- configuring ---------------------------------------------------------------------------------------------
 
 

@@ -46,6 +46,13 @@ class FolderBlobs:
     async def has(self, sha256: str) -> bool:
         return self._path(sha256).is_file()
 
+    async def delete(self, sha256: str) -> None:
+        path = self._path(sha256)
+        with _translated(path):
+            path.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_folder(path.parent)
+
     def _put(self, body: bytes | Path) -> str:
         try:
             return self._store(body)

@@ -61,6 +61,8 @@ class SqliteStore:
     async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
         run, (row, entry) = newborn.run, _born_row(newborn)
         born_row = (row, settled(packed(entry)))
+        past = [(one.seq, settled(packed(to_json(one)))) for one in newborn.past]
+        summary = packed(to_json(run))
 
         def apply(c: sqlite3.Connection) -> str | None:
             """The id of the run the key made before, if it did."""
@@ -71,12 +73,31 @@ class SqliteStore:
             if known and self._is_repeat(c, known[0], run.id, newborn.entry):
                 return None
             n = _insert_runs(c, [born_row])
+            if past:
+                c.executemany("INSERT INTO journal VALUES (?,?)", [(_key(n, seq), body) for seq, body in past])
+                c.execute("INSERT INTO summaries VALUES (?,?)", (n, summary))
             if key is not None:
                 c.execute("INSERT INTO keys VALUES (?,?,?)", (run.owner, key, n))
             return None
 
         made_before = await self.database.write(apply)
         return await self.get(made_before) if made_before else run
+
+    async def erase(self, run: str) -> None:
+        """The bytes are overwritten, not only let go of."""
+
+        def apply(c: sqlite3.Connection) -> None:
+            c.execute("PRAGMA secure_delete = ON")
+            found = c.execute("SELECT n FROM runs WHERE id=?", (run,)).fetchone()
+            if found is not None:
+                c.execute("DELETE FROM journal WHERE key>=? AND key<?", (_key(found[0], 0), _key(found[0] + 1, 0)))
+                for table in ("summaries", "inbox", "keys", "runs"):
+                    c.execute(f"DELETE FROM {table} WHERE n=?", found)
+            c.execute("DELETE FROM docs WHERE scope=?", (run,))
+            c.execute("DELETE FROM wakes WHERE run=?", (run,))
+
+        await self.database.write(apply)
+        self._numbers.pop(run, None)
 
     async def commit(self, change: Change) -> None:
         entry, run, n = change.entry, change.run, self._number(change.run.id)

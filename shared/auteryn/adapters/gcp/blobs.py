@@ -67,6 +67,10 @@ class CloudBlobs:
     async def has(self, sha256: str) -> bool:
         return bool(_HASH.fullmatch(sha256)) and await asyncio.to_thread(self._has, sha256)
 
+    async def delete(self, sha256: str) -> None:
+        if _HASH.fullmatch(sha256):
+            await asyncio.to_thread(self._delete, sha256)
+
     async def close(self) -> None:
         made, self._made = self._made, None
         if made is not None:
@@ -125,6 +129,10 @@ class CloudBlobs:
     def _has(self, sha256: str) -> bool:
         with _translated(self._name()):
             return bool(self._object(sha256).exists(**self._patience()))
+
+    def _delete(self, sha256: str) -> None:
+        with _translated(self._name()), contextlib.suppress(Missing):
+            self._object(sha256).delete(**self._patience())
 
     @contextlib.contextmanager
     def _found(self, sha256: str) -> Generator[None]:

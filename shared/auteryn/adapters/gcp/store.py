@@ -26,7 +26,7 @@ from auteryn.adapters.gcp.database import Database, Fields, where
 from auteryn.adapters.gcp.leases import Leases, newborn_lease, parted_lease
 from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, plain, position_of
 from auteryn.adapters.gcp.unread import HEARD, UNREAD, due_runs
-from auteryn.adapters.gcp.writing import AtLeast, First, Writing, read_body
+from auteryn.adapters.gcp.writing import AtLeast, First, Writing, blobs_of, read_body
 from auteryn.errors import Conflict, Corrupt, NotFound
 from auteryn.ports.blobs import Blobs
 from auteryn.ports.store import Lease, Page
@@ -40,6 +40,10 @@ from auteryn.schema.versions import read_entry, read_run
 
 RUNS_KNOWN = 50_000
 """Runs remembered to exist, so that a message to one of them is one request."""
+
+
+PAST_BATCH = 400
+"""Documents in one request; the service takes 500."""
 
 
 class FirestoreStore:
@@ -61,6 +65,7 @@ class FirestoreStore:
 
     async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
         writing, run = self._writing(), newborn.run
+        await self._put_past(run.id, newborn.past)
         if key is not None:
             writing.create("keys", _key(run.owner, key), fields={"run": run.id})
         self._give_birth(writing, newborn)
@@ -73,6 +78,17 @@ class FirestoreStore:
             if not await self._is_repeat(run.id, newborn.entry):
                 raise Conflict(f"run {run.id!r} exists already") from error
         return run
+
+    async def erase(self, run: str) -> None:
+        """The run's own document goes last: until then a repeat finds what is left."""
+        root, client = self.database.ref("runs", name_of(run)), self.database.client
+        docs, keys = client.collection("docs"), client.collection("keys")
+        below = [root.collection(name) for name in ("journal", "inbox", "lease")]
+        for query in (*below, where(docs, "scope", "==", run), where(keys, "run", "==", run)):
+            async for page in self.database.pages(query.order_by("__name__")):
+                await self._delete(page)
+        await self._delete([await self.database.get("runs", name_of(run))])
+        self._known.discard(run)
 
     async def commit(self, change: Change) -> None:
         """One request, however much changes. What a message to another run says is kept from its first sender."""
@@ -199,6 +215,34 @@ class FirestoreStore:
         await self.database.commit(lambda batch: batch.delete(ref))
 
     # ---- writing
+
+    async def _put_past(self, run: str, past: Sequence[Entry]) -> None:
+        """Before the run itself: while it is not there nobody looks, and a repeat writes the same again."""
+        for begin in range(0, len(past), PAST_BATCH):
+            writing = self._writing()
+            for entry in past[begin : begin + PAST_BATCH]:
+                fields = {"commit": entry.commit, "body": writing.body(to_json(entry))}
+                writing.put(*_journal(run, entry.seq), fields=fields)
+            await writing.send()
+
+    async def _delete(self, documents: Sequence[Any]) -> None:
+        """These documents, and the bodies that were put aside for them."""
+        there = [document for document in documents if document.exists]
+        for begin in range(0, len(there), PAST_BATCH):
+            refs = [one.reference for one in there[begin : begin + PAST_BATCH]]
+            await self.database.commit(lambda batch, refs=refs: [batch.delete(ref) for ref in refs])
+        for fields in (document.to_dict() for document in there):
+            for sha256 in blobs_of(fields):
+                if "kind" not in fields or not await self._named(fields["kind"], sha256):
+                    await self._blobs.delete(sha256)
+
+    async def _named(self, kind: str, sha256: str) -> bool:
+        """Whether a document lies in this blob. Entries and messages have ids in them, so no two share one; documents may."""
+        query = where(self.database.client.collection("docs"), "kind", "==", kind).order_by("__name__")
+        async for page in self.database.pages(query):
+            if any(sha256 in blobs_of(document.to_dict()) for document in page):
+                return True
+        return False
 
     def _writing(self) -> Writing:
         return Writing(self.database, self._blobs)

@@ -116,6 +116,12 @@ async def read_body(stored: Any, blobs: Blobs, where: str) -> bytes:
             raise Corrupt(f"{where} cannot be read: it has no body")
 
 
+def blobs_of(fields: Fields) -> list[str]:
+    """The blobs a document's bodies lie in: its own, nothing else names them."""
+    bodies: list[Any] = [fields.get("body"), *fields.get("bodies", ())]
+    return [body["blob"] for body in bodies if isinstance(body, dict)]
+
+
 def _create(batch: Any, ref: Any, data: Fields) -> None:
     batch.create(ref, data)
 

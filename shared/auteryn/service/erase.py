@@ -1,0 +1,114 @@
+"""Forget a run: every copy of what it was told, thought and made."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+
+import msgspec
+
+from auteryn.errors import NotFound, WrongState
+from auteryn.ports import Store
+from auteryn.schema import event as e
+from auteryn.schema.files import KIND, FileChanges
+from auteryn.schema.record import Record
+from auteryn.schema.run import Run
+from auteryn.service.access import Access
+
+PAGE = 500
+
+
+class Erased(Record):
+    """What was erased, and what was looked for afterwards and found all the same: nothing, if all is well."""
+
+    runs: tuple[str, ...]
+    """The run and its steps and ticks."""
+    asks: int
+    blobs: int
+    """Published files, and in the cloud the others, too."""
+    shared_blobs: int
+    """Those another run has byte for byte: they stay."""
+    leftovers: tuple[str, ...]
+
+
+async def erase(access: Access, run_id: str) -> Erased:
+    """Raises `WrongState` for a run that has not ended, or is part of another. A repeat after a crash takes what is left."""
+    run = await access.run(run_id)
+    if run.parent:
+        raise WrongState(f"run {run_id!r} belongs to {run.parent.root!r}: erase that run, and it goes with it")
+    if not run.terminal:
+        raise WrongState(f"run {run_id!r} is {run.status}: cancel it first")
+    store = access.services.store
+    tree = [one async for one in tree_of(store, run)]
+    asks, published = set[str](), set[str]()
+    for one in tree:
+        for entry in await store.journal(one.id):
+            asks |= {event.ask.id for event in entry.events if isinstance(event, e.AskOpened)}
+            published |= {event.artifact.sha256 for event in entry.events if isinstance(event, e.ArtifactPublished)}
+    published |= await _kept_aside(store, run.id)
+    shared = await _elsewhere(store, {one.id for one in tree}, published)
+    files = access.engine.files_of(run.id).root
+    await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
+    await access.engine.files.drop(run.id)
+    for sha256 in published - shared:
+        await access.services.blobs.delete(sha256)
+    for ask in asks:
+        await store.drop("ask", ask)
+    for one in reversed(tree):  # the run itself goes last: until then a repeat finds its steps
+        await store.erase(one.id)
+    left = [f"run {one.id}" for one in tree if await _there(store, one.id)]
+    left += [f"question {ask}" for ask in asks if await store.doc("ask", ask)]
+    left += [f"blob {sha256}" for sha256 in published - shared if await access.services.blobs.has(sha256)]
+    left += ["files"] if files.exists() else []
+    return Erased(
+        runs=tuple(one.id for one in tree),
+        asks=len(asks),
+        blobs=len(published - shared),
+        shared_blobs=len(shared),
+        leftovers=tuple(left),
+    )
+
+
+async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
+    """The run and everything below it, parents first."""
+    yield run
+    async for child in _all(store, parent=run.id):
+        async for one in tree_of(store, child):
+            yield one
+
+
+async def _all(store: Store, parent: str | None = None) -> AsyncGenerator[Run]:
+    cursor: str | None = None
+    while True:
+        page = await store.runs(parent=parent, roots_only=False, limit=PAGE, cursor=cursor)
+        for run in page.runs:
+            yield run
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
+    """Which of these blobs another run still shows, whoever it belongs to."""
+    if not blobs:
+        return set()
+    found = set[str]()
+    async for run in _all(store):
+        if run.id not in tree:
+            found |= {one.sha256 for one in run.artifacts} | (await _kept_aside(store, run.id) if run.parent is None else set())
+    return found & blobs
+
+
+async def _kept_aside(store: Store, root: str) -> set[str]:
+    """Blobs of a tree's files, where they do not lie in a folder that stays."""
+    changes = [msgspec.convert(doc.body, FileChanges) for doc in await store.docs(KIND, root)]
+    return {state.sha256 for one in changes for state in one.files if state.sha256}
+
+
+async def _there(store: Store, run: str) -> bool:
+    try:
+        await store.get(run)
+    except NotFound:
+        return bool(await store.journal(run, limit=1) or await store.inbox(run) or await store.docs("note", run, limit=1))
+    return True
