@@ -30,6 +30,7 @@ from auteryn.policy.cloud import (
 from auteryn.policy.limits import COMPACT_AT_TOKENS, KEEP_TOKENS
 from auteryn.ports import Clock, Jobs, Model, Queue, Services
 from auteryn.ports.model import Role
+from auteryn.ports.observer import Observer
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.files import Files, StoredFiles
 from auteryn.runtime.host import Host
@@ -61,6 +62,8 @@ class Settings:
     keep_tokens: int = KEEP_TOKENS
     egress: Egress = field(default_factory=Egress)
     """Where tools may connect to."""
+    observer: Observer | None = None
+    """Sees every commit: telemetry."""
     public_url: str = ""
     """Where people reach this system with a browser: the links in notifications begin with it."""
 
@@ -88,7 +91,14 @@ class Settings:
         public_url = environ.get("AUTERYN_PUBLIC_URL", "").strip().rstrip("/")
         if public_url and not public_url.startswith(("https://", "http://")):
             raise Invalid("AUTERYN_PUBLIC_URL", public_url, "must be a web address such as https://agents.example.com")
-        return cls(home=where, synchronous=synchronous, models=models, egress=egress, public_url=public_url)
+        return cls(
+            home=where,
+            synchronous=synchronous,
+            models=models,
+            egress=egress,
+            public_url=public_url,
+            observer=_telemetry(environ),
+        )
 
 
 def _listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
@@ -285,6 +295,7 @@ def engine_of(
         services=services,
         registry=registry,
         public_url=settings.public_url,
+        observer=settings.observer,
         settings=AgentSettings(
             compact_at_tokens=settings.compact_at_tokens,
             keep_tokens=settings.keep_tokens,
@@ -367,6 +378,15 @@ def _builtin() -> list[Tool]:
     from auteryn.tools.builtin import builtin_tools
 
     return builtin_tools()
+
+
+def _telemetry(environ: Mapping[str, str]) -> Observer | None:
+    """OpenTelemetry where its own variables name an endpoint; its SDK is imported with the first commit."""
+    if not any(name.startswith("OTEL_EXPORTER_OTLP") for name in environ):
+        return None
+    from auteryn.adapters.otel.observer import OtelObserver
+
+    return OtelObserver.from_environment(environ)
 
 
 def _price() -> Callable[[str, Tokens, datetime], int]:

@@ -12,6 +12,7 @@ from auteryn.agent.mind import Settings
 from auteryn.errors import AuterynError
 from auteryn.policy.limits import HEARTBEAT, INBOX_LOOK
 from auteryn.ports import Services
+from auteryn.ports.observer import Observer
 from auteryn.runtime.files import Files
 from auteryn.schema.post import Endpoint
 from auteryn.schema.run import ModeName
@@ -51,6 +52,8 @@ class Engine:
     """The way out of this process."""
     public_url: str = ""
     """Where people reach this system with a browser; without it notifications carry no links."""
+    observer: Observer | None = None
+    """Sees every commit of this process."""
     deliver: Callable[[str], Awaitable[None]] | None = None
     """Takes a post of the outbox to its receiver."""
     delivering: set[asyncio.Task[Any]] = field(default_factory=set[asyncio.Task[Any]])

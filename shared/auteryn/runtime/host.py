@@ -51,6 +51,8 @@ class Host:
         await services.queue.close()
         await services.jobs.close()
         await self.engine.close()
+        if self.engine.observer:
+            await self.engine.observer.close()
         await services.bus.close()
         await services.model.close()
         await services.store.close()

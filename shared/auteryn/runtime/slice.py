@@ -275,7 +275,10 @@ class Slice:
                 wake_at=wake_at(run) if leave else None,
             )
             await self.services.store.commit(change)
+            before = self.run
             self._is_true(run, entry, leave=leave, summary=summary)
+            if self.engine.observer:
+                self.engine.observer.committed(before, run, entry)
         finally:
             self.committing = False
         await self._tell(sends, children, told)
