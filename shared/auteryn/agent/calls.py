@@ -13,11 +13,12 @@ from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.output import capped
 from auteryn.agent.prompt import plan_report
 from auteryn.agent.speak import consult
+from auteryn.agent.taint import labels, learn_of_tree, read_by, tainted, verdict, warn_tree
 from auteryn.agent.thread import OpenCall
 from auteryn.errors import DiskFull, Retryable, ToolFailed
 from auteryn.plan.scheduler import needs_review, over, running
 from auteryn.policy.asking import asked_of, waited_for
-from auteryn.policy.gates import ALLOWING, GATE_OPTIONS, TAINTED_OPTIONS, Gate, fingerprint, gate
+from auteryn.policy.gates import ALLOWING, GATE_OPTIONS, TAINTED_OPTIONS, fingerprint
 from auteryn.policy.limits import TOOL_RETRIES
 from auteryn.policy.retry import backoff
 from auteryn.schema import event as e
@@ -35,6 +36,8 @@ async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
     """
     if facts := [fact for call in mind.thread.open_calls for fact in settled(mind, call)]:
         yield tuple(facts)
+    if any(call.state == "proposed" for call in mind.thread.open_calls):
+        await learn_of_tree(mind)
     work = list[_Work]()
     refused = list[e.AnyEvent]()
     for call in mind.thread.open_calls:
@@ -85,7 +88,7 @@ def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
         return [_failed(call, ToolFailed("denied", CHANGED))]
     if call.state == "proposed":
         judged = tool.judged(args, mind.files, mind.run)
-        match _verdict(mind, tool, judged):
+        match verdict(mind, tool, judged):
             case "ask":
                 return _gated(mind, call, tool, args, judged)
             case "refuse":
@@ -98,30 +101,6 @@ def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
 
 
 CHANGED = "what this call would do now is not what was allowed; repeat the call to ask again"
-
-
-def _verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
-    return gate(
-        judged.permission,
-        tool=tool.name,
-        target=judged.target,
-        run=mind.run,
-        now=mind.now(),
-        sends=judged.sends,
-        tainted=_tainted(mind),
-        outward=tool.effect in ("keyed", "once"),
-    )
-
-
-def _tainted(mind: Mind) -> bool:
-    """The run holds private data and has read text of others: together with a way out, that is how data is stolen.
-
-    Files given with the task are both: they are the owner's, and what stands in them may have been written by anybody.
-    """
-    used = [mind.registry.get(name) for name in mind.run.used_tools if name in mind.registry]
-    given = bool(mind.thread.task.files)
-    private = given or any(tool.private for tool in used)
-    return private and any(tool.untrusted or (given and tool.reads_files) for tool in used)
 
 
 def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any], judged: Judged) -> list[e.AnyEvent]:
@@ -140,7 +119,7 @@ def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any], judged:
         call=call.id,
         kind="gate",
         message=f"Allow {_named(tool, judged)}?",
-        options=TAINTED_OPTIONS if judged.sends and _tainted(mind) else GATE_OPTIONS,
+        options=TAINTED_OPTIONS if judged.sends and tainted(mind) else GATE_OPTIONS,
         subject=shown,
     )
     return [e.AskOpened(ask=ask), e.CallSuspended(call=call.id, tool=tool.name, wait=waited_for(ask))]
@@ -266,9 +245,10 @@ async def _run(mind: Mind, one: _Work) -> Facts:
     context = _context(mind, one.call, facts := list[e.AnyEvent]())
     began = time.monotonic()
     try:
+        await warn_tree(mind, one.tool)
         outcome, attempts = await _attempted(mind, one, context)
     except ToolFailed as error:
-        return (*_logged(context), *facts, _failed(one.call, error, ms=_ms(began)))
+        return (*_logged(context), *facts, _failed(one.call, error, ms=_ms(began), labels=labels(mind, one.tool)))
     except asyncio.CancelledError:
         mind.consulting.pop(one.call.id, None)  # sent, and nothing will come of it
         raise
@@ -294,6 +274,7 @@ async def _run(mind: Mind, one: _Work) -> Facts:
         attempts=attempts,
         credits=one.tool.cost if result.credits is None else result.credits,
         images=result.images,
+        labels=labels(mind, one.tool, result.labels),
     )
     if one.tool.name == "note_write":
         mind.notes = None
@@ -364,6 +345,7 @@ def _context(mind: Mind, call: OpenCall, facts: list[e.AnyEvent]) -> ToolContext
         egress=mind.egress,
         sitting=mind.sitting,
         consult=partial(consult, mind, call.id, facts),
+        labels=frozenset(read_by(mind)),
     )
 
 
@@ -371,8 +353,8 @@ def _answered(call: OpenCall, output: Any) -> e.CallAnswered:
     return e.CallAnswered(call=call.id, tool=call.name, output=output)
 
 
-def _failed(call: OpenCall, error: ToolFailed, *, ms: int = 0) -> e.CallAnswered:
-    return e.CallAnswered(call=call.id, tool=call.name, output=str(error), error=error.kind, ms=ms)
+def _failed(call: OpenCall, error: ToolFailed, *, ms: int = 0, labels: tuple[str, ...] = ()) -> e.CallAnswered:
+    return e.CallAnswered(call=call.id, tool=call.name, output=str(error), error=error.kind, ms=ms, labels=labels)
 
 
 def _logged(context: ToolContext) -> tuple[e.Logged, ...]:

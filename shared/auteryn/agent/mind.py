@@ -52,6 +52,10 @@ class Mind:
     """Sections `constraints` and `decisions`, read again after a note was written."""
     wait_for: list[Wait] = field(default_factory=list[Wait])
     """What the run itself will wait for when the loop returns."""
+    tree_read: set[str] = field(default_factory=set[str])
+    """Labels of what other runs of the tree have read, as far as it was looked up."""
+    tree_told: set[str] = field(default_factory=set[str])
+    """Labels the tree was told of by this slice."""
     shown: tuple[tuple[str, int], tuple[Declaration, ...]] | None = None
     """The tools last declared, and for which mode and how many found ones."""
     sent: int = 0

@@ -91,6 +91,8 @@ class Thread:
     """The run went on with another model, and its conversation is still the old one's."""
     chars: int = 0
     """Of `contents`."""
+    owner_said: list[str] = field(default_factory=list[str])
+    """The task and what people said since, in their own words."""
     compacted: bool = False
     late: list[str] = field(default_factory=list[str])
     """Texts told while calls were open; they follow the answers."""
@@ -128,6 +130,7 @@ class Thread:
         match event:
             case e.RunCreated():
                 self.task = event.input
+                self.owner_said.append(event.input.text)
                 self._say(task_parts(event.input))
             case e.ModelAnswered():
                 self._answered(event, seq)
@@ -237,6 +240,7 @@ class Thread:
         self.nudges += event.why == "nudge"
         self.reminders += event.why == "deliverables"
         if event.why == "message":
+            self.owner_said.append(event.text)
             self.nudges, self.outcomes = 0, deque(maxlen=40)
         if self.calls:
             self.late.append(event.text)

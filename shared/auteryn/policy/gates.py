@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -12,6 +13,22 @@ from auteryn.schema.record import canonical_json
 from auteryn.schema.run import Run
 
 Gate = Literal["open", "ask", "refuse"]
+
+FOREIGN, PRIVATE = "@foreign", "@private"
+"""Among a run's `used_tools`: it has read text of others; it holds what is the owner's own."""
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s|\n")
+_SENDING = re.compile(
+    r"\b(?:send|e-?mail|mail|forward|post|write|notify|alert|report|deliver|message|share|tell|inform|reply)\b"
+    r"(?! (?:from|of|by)\b)"
+)
+_ADDRESS = r"(?:[\w.+-]+@[\w-]+(?:\.[\w-]+)+|#[\w-]+)"
+_AND = r"(?:, and|,| and|;| &)"
+_RECIPIENTS = re.compile(
+    r"\b(?:to|cc|bcc|in|notify|tell|alert|inform|e-?mail|mail):? +(?:the (?:channel|team) )?"
+    rf"({_ADDRESS}(?:{_AND} *{_ADDRESS})*)"
+)
+_ONE = re.compile(_ADDRESS)
 
 ALLOW = "Allow"
 ALLOW_FOR_RUN = "Allow for the rest of this run"
@@ -29,27 +46,50 @@ def fingerprint(tool: str, args: dict[str, Any], preview: str = "") -> str:
 
 
 def gate(
-    permission: str, *, tool: str, target: str, run: Run, now: datetime, sends: bool, tainted: bool, outward: bool
+    permission: str,
+    *,
+    tool: str,
+    target: str,
+    run: Run,
+    now: datetime,
+    sends: bool,
+    tainted: bool,
+    outward: bool,
+    named: bool = False,
 ) -> Gate:
     """Whether a person must allow this call.
 
     `ask` and `ask1` ask, until a person has allowed or refused this tool and target for the rest of the run; `auto` asks only
     where a run that has read untrusted text could carry something out. An owner who chose `approve="auto"` opens gates
     beforehand, except the tainted ones. Where a run's effects are asked for (a fork), every call that changes something
-    outside (`outward`) is.
+    outside (`outward`) is. `named`: the owner wrote every recipient into the task, which allows the call beforehand.
     """
     pair = f"{tool} {target}"
     if pair in run.refusals:
         return "refuse"
+    blocked = outward and run.options.effects == "ask"
+    if named and not blocked:
+        return "open"
     if sends and tainted:
         return "ask"
-    blocked = outward and run.options.effects == "ask"
     if not blocked and (permission == "auto" or run.options.approve == "auto"):
         return "open"
     ends = run.grant_ends.get(pair)
     if pair in run.grants and (ends is None or now < ends):
         return "open"
     return "ask"
+
+
+def named_recipients(text: str) -> tuple[str, ...]:
+    """Addresses and channels that somebody is told to send something to, in lower case.
+
+    One that is only mentioned ("summarise the mail of …") is none: the sentence must say what to do before it names whom.
+    """
+    found = list[str]()
+    for sentence in _SENTENCE.split(text.lower()):
+        if told := _SENDING.search(sentence):
+            found += [one for many in _RECIPIENTS.findall(sentence[told.start() :]) for one in _ONE.findall(many)]
+    return tuple(dict.fromkeys(found))
 
 
 def may_answer(ask: Ask, by: str) -> bool:

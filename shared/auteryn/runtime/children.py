@@ -10,6 +10,7 @@ from auteryn.agent.prompt import step_context
 from auteryn.plan.graph import changes
 from auteryn.plan.scheduler import blocked, ready, skip_blocked
 from auteryn.policy.budget import held, near
+from auteryn.policy.gates import named_recipients
 from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
@@ -52,7 +53,7 @@ def advance(run: Run, task: Input, now: datetime) -> Births:
             started, children = _start_steps(run, task, steps, now)
             events.append(started)
     for schedule in run.schedules if run.status != "paused" else ():
-        facts, newborn = _tick(run, schedule, now)
+        facts, newborn = _tick(run, task, schedule, now)
         events += facts
         children += newborn
     return tuple(events), tuple(children)
@@ -86,11 +87,17 @@ def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime)
         parent = Parent(run=run.id, root=run.root, kind="step", key=step.id, of=plan.id, attempt=attempt)
         context = step_context(whole.text or plan.goal, step, plan)
         task = Input(text=step.description, context=context, files=whole.files)
-        children.append(born(_child(run, child, parent, share, step.description, now), task, now))
+        named = _recipients(run, whole)
+        children.append(born(_child(run, child, parent, share, step.description, now, named), task, now))
     return e.StepsStarted(steps=tuple(starts)), children
 
 
-def _tick(run: Run, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent], list[Newborn]]:
+def _recipients(run: Run, whole: Input) -> tuple[str, ...]:
+    """Whom the owner named: only a root's own text is the owner's."""
+    return run.recipients if run.parent else (*run.recipients, *named_recipients(whole.text))
+
+
+def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent], list[Newborn]]:
     """The tick that is due, if one is; missed grid points by the schedule's policy, each accounted for."""
     index = schedule.next_index
     if index >= schedule.ticks or now < schedule.at(index) or run.over_time:
@@ -124,10 +131,11 @@ def _tick(run: Run, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent]
     if schedule.last_result:
         context += f"\nResult of the tick before: {schedule.last_result}"
     task = Input(text=schedule.instruction, context=context)
-    return [started], [born(_child(run, child, parent, share, schedule.instruction, now), task, now)]
+    born_as = _child(run, child, parent, share, schedule.instruction, now, _recipients(run, whole))
+    return [started], [born(born_as, task, now)]
 
 
-def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: datetime) -> Run:
+def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: datetime, recipients: tuple[str, ...]) -> Run:
     options = run.options
     return Run(
         id=child,
@@ -150,5 +158,6 @@ def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: d
         thrifty=run.thrifty,
         parent=parent,
         used_tools=run.used_tools,
+        recipients=recipients,
         reserved_calls=min(share.llm_calls, RESERVE_CHUNK),
     )

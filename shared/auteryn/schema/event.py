@@ -205,6 +205,8 @@ class CallAnswered(Event, tag="call_answered"):
     """The whole output is in a file of the run; `output` has head, tail and path."""
     images: tuple[Image, ...] = ()
     """Pictures the model sees with the answer."""
+    labels: tuple[str, ...] = ()
+    """What the run has read by it for the first time: `@foreign`, `@private`."""
 
 
 class CallSuspended(Event, tag="call_suspended"):

@@ -167,7 +167,7 @@ class _Draft:
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.CallAnswered():
                 self.used(tool_calls=1, tools=event.credits)
-                self.learned((event.tool,))
+                self.learned((event.tool, *event.labels))
                 self.waits(lambda wait: wait.call != event.call)
             case e.CallSuspended():
                 put["waits"] = (*self.now("waits"), event.wait)

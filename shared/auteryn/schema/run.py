@@ -281,7 +281,10 @@ class Run(Record):
     refusals: tuple[str, ...] = ()
     """`tool target` pairs a person refused for the rest of this run."""
     used_tools: tuple[str, ...] = ()
-    """Tools that have answered in this run, in its steps, or before it in its parent: whether it has read untrusted text."""
+    """Tools that have answered in this run, in its steps, or before it in its parent; and what it has read by them:
+    `@foreign` text, `@private` data."""
+    recipients: tuple[str, ...] = ()
+    """Addresses the owner named as recipients to a run above this one."""
     usage: Usage = Usage()
     reserved_calls: int = 0
     """Model calls that may be made without another commit, counted from the first."""

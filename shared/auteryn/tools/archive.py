@@ -29,7 +29,7 @@ _KINDS = {".zip": "", ".tar": "", ".tar.gz": "gz", ".tgz": "gz", ".tar.bz2": "bz
 """Endings, and how a tar is compressed."""
 
 
-@tool(effect="idempotent", group="files", serial=lambda args: str(args["path"]))
+@tool(reads_files=True, effect="idempotent", group="files", serial=lambda args: str(args["path"]))
 def archive(
     ctx: ToolContext,
     action: Annotated[Literal["pack", "unpack", "list"], "What to do"],

@@ -66,6 +66,7 @@ def _fill_judged(args: dict[str, Any], files: Workspace, run: Run) -> Judged:
     missing=no_browser,
     untrusted=True,
     sends=True,
+    address=lambda args: str(args["url"]),
     timeout=CALL_TIME,
     cost=3_000,
     target=lambda args: host_of(str(args["url"])),

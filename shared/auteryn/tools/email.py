@@ -54,6 +54,7 @@ def no_mail() -> str | None:
     sends=True,
     timeout=timedelta(seconds=180),
     target=lambda args: ", ".join([*args["to"], *args.get("cc", [])]),
+    recipients=lambda args: [*args["to"], *args.get("cc", [])],
 )
 async def email_send(
     ctx: ToolContext,

@@ -32,6 +32,7 @@ class _Feed(Record):
     missing=no_web,
     untrusted=True,
     sends=True,
+    address=lambda args: str(args["url"]),
     target=lambda args: host_of(str(args["url"])),
 )
 async def feed_read(

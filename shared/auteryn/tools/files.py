@@ -210,7 +210,7 @@ def _diff(before: str, after: str, path: str) -> str:
 # ---- find and search -----------------------------------------------------------------------------------------
 
 
-@tool(effect="read", group="files")
+@tool(reads_files=True, effect="read", group="files")
 def file_find(
     ctx: ToolContext,
     glob: Annotated[str, "`*.csv` (any folder), `reports/**/*.md`, `{a,b}.txt`"] = "**",

@@ -33,11 +33,17 @@ def _permission(args: dict[str, Any], files: Workspace) -> Permission:
     return "auto" if args["method"] in READING else "ask1"
 
 
+def _only_fetched(args: dict[str, Any]) -> str:
+    more = args.get("headers") or args.get("credential")
+    return str(args["url"]) if args["method"] in READING and not more else ""
+
+
 @tool(
     effect="keyed",
     group="utility",
     untrusted=True,
     sends=True,
+    address=_only_fetched,
     decide=_permission,
     target=lambda args: host_of(str(args["url"])),
 )

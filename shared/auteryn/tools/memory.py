@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from auteryn.errors import ToolFailed
+from auteryn.policy.gates import FOREIGN
 from auteryn.policy.quotas import MEMORIES, MEMORY_CHARACTERS
 from auteryn.schema.change import Doc
 from auteryn.schema.record import derived_id
 from auteryn.tools.search import rank
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Result, ToolContext, tool
 
 KIND = "memory"
 
@@ -31,19 +32,20 @@ async def memory_save(
         raise ToolFailed(
             "quota", f"{len(known):,} memories are kept for {owner!r}, the most there may be: some must be deleted"
         )
-    body = {"text": text, "tags": tags, "run": ctx.run.id}
+    body = {"text": text, "tags": tags, "run": ctx.run.id, "foreign": FOREIGN in ctx.labels}
     await ctx.store.put(Doc(kind=KIND, id=memory, scope=owner, body=body, at=ctx.clock.now()))
     return {"memory": memory}
 
 
-@tool(effect="read", group="knowledge", untrusted=True, private=True, cost=0)
+@tool(effect="read", group="knowledge", private=True, cost=0)
 async def memory_search(
     ctx: ToolContext,
     query: Annotated[str, "Words to look for", Meta(min_length=1)],
     limit: Annotated[int, "Most memories", Meta(ge=1, le=50)] = 10,
-) -> dict[str, Any]:
+) -> Result:
     """Look up what was remembered in earlier tasks of this owner."""
     known = {doc.id: doc for doc in await ctx.store.docs(KIND, ctx.run.owner)}
     found = rank(query, {key: f"{doc.body['text']} {' '.join(doc.body['tags'])}" for key, doc in known.items()})
     shown = [{"text": known[key].body["text"], "saved_at": f"{known[key].at:%Y-%m-%d}"} for key in found[:limit]]
-    return {"memories": shown, "total": len(found)}
+    foreign = any(known[key].body.get("foreign", True) for key in found[:limit])
+    return Result(output={"memories": shown, "total": len(found)}, labels=(FOREIGN,) if foreign else ())

@@ -46,7 +46,7 @@ async def note_write(
     return {"section": _named(section), "characters": len(text)}
 
 
-@tool(effect="read", group="knowledge", cost=0)
+@tool(effect="read", group="knowledge", cost=0, reads_notes=True)
 async def note_read(
     ctx: ToolContext,
     section: Annotated[str | None, "Heading; without one, the headings are listed"] = None,

@@ -65,7 +65,7 @@ def no_provider() -> str | None:
     return None if _provider() else f"it needs a search service: set one of {names}"
 
 
-@tool(effect="read", group="web", missing=no_provider, untrusted=True, sends=True, cost=2_000)
+@tool(effect="read", group="web", missing=no_provider, untrusted=True, cost=2_000)
 async def web_search(
     ctx: ToolContext,
     query: Annotated[str, "What to look for", Meta(min_length=1, max_length=400)],

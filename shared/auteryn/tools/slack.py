@@ -62,6 +62,7 @@ def no_slack() -> str | None:
     sends=True,
     timeout=timedelta(seconds=180),
     target=lambda args: str(args["channel"]),
+    recipients=lambda args: [str(args["channel"])],
     serial=lambda args: str(args["channel"]),
 )
 async def slack_post(

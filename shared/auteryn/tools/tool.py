@@ -11,7 +11,7 @@ timeout, the effect ledger and the output cap; a tool only does its work and ret
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -46,6 +46,8 @@ class Result(Record):
     events: tuple[AnyEvent, ...] = ()
     credits: int | None = None
     """Thousandths of a credit, if it differs from the tool's `cost`."""
+    labels: tuple[str, ...] = ()
+    """What the output is, beyond what the tool declares: `@foreign` text, `@private` data."""
     images: tuple[Image, ...] = ()
     """Pictures, put into the blobs, that the model is to see with the output."""
 
@@ -65,6 +67,10 @@ class Judged(Record):
     target: str = ""
     """What it touches, in few words: approvals and grants name it."""
     sends: bool = False
+    recipients: tuple[str, ...] = ()
+    """Who gets it: addresses, channels."""
+    url: str = ""
+    """The address it fetches, if that is all it sends."""
 
 
 async def _nobody(request: ModelRequest) -> Reply:
@@ -90,6 +96,8 @@ class ToolContext:
     """The way out: what a tool sends anywhere goes through it."""
     sitting: Sitting = field(default_factory=Sitting)
     """What stays open until the slice ends."""
+    labels: frozenset[str] = frozenset()
+    """What the run has read so far: `@foreign` text, `@private` data."""
     consult: Callable[[ModelRequest], Awaitable[Reply]] = _nobody
     """Ask the model something in a request of its own; it is counted and paid by the run."""
     anchor: datetime | None = None
@@ -132,10 +140,16 @@ class Tool:
     """Returns what is the owner's own: memory, a knowledge base."""
     reads_files: bool = False
     """Returns what stands in files."""
+    reads_notes: bool = False
+    """Returns what any step may have written down."""
     untrusted: bool = False
     """Returns text from outside (label U)."""
     sends: bool = False
     """Can carry something out (label S)."""
+    recipients: Callable[[dict[str, Any]], Sequence[str]] | None = None
+    """Who gets what a call sends."""
+    address: Callable[[dict[str, Any]], str] | None = None
+    """What a call fetches, if the address is all it sends; empty if there is more."""
     takes_context: bool = True
     target: Callable[[dict[str, Any]], str] | None = None
     """What a call touches, in few words, for approvals and grants."""
@@ -153,7 +167,13 @@ class Tool:
         if self.judge:
             return self.judge(args, files, run)
         permission = self.decide(args, files) if self.decide else self.permission
-        return Judged(permission=permission, target=self.target(args) if self.target else "", sends=self.sends)
+        return Judged(
+            permission=permission,
+            target=self.target(args) if self.target else "",
+            sends=self.sends,
+            recipients=tuple(self.recipients(args)) if self.recipients else (),
+            url=self.address(args) if self.address else "",
+        )
 
     def declaration(self) -> Declaration:
         return Declaration(name=self.name, description=self.description, parameters=self.parameters)
@@ -175,6 +195,9 @@ def tool(
     modes: tuple[str, ...] = ("fast", "deep"),
     private: bool = False,
     reads_files: bool = False,
+    reads_notes: bool = False,
+    recipients: Callable[[dict[str, Any]], Sequence[str]] | None = None,
+    address: Callable[[dict[str, Any]], str] | None = None,
     untrusted: bool = False,
     sends: bool = False,
     target: Callable[[dict[str, Any]], str] | None = None,

@@ -69,6 +69,7 @@ def host_of(url: str) -> str:
     untrusted=True,
     sends=True,
     timeout=timedelta(seconds=150),
+    address=lambda args: str(args["url"]),
     target=lambda args: host_of(str(args["url"])),
     serial=lambda args: "page" if args.get("render") else str(args["save_as"]) if args.get("save_as") else None,
 )

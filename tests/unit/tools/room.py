@@ -54,6 +54,8 @@ class Room:
         )
         self.context: ToolContext | None = None
         self.sitting = Sitting()
+        self.labels = frozenset[str]()
+        """What the run has read."""
         self.model: Model = ScriptedModel(["done"])
         """Whom tools ask that ask a model."""
         self.loop = asyncio.Runner()
@@ -75,6 +77,7 @@ class Room:
             egress=self.egress,
             sitting=self.sitting,
             consult=self.model.generate,
+            labels=self.labels,
         )
         given = {"ctx": self.context, **arguments(tool, from_json(to_json(raw), dict[str, Any]))}
         outcome = self.loop.run(tool.fn(**given)) if inspect.iscoroutinefunction(tool.fn) else tool.fn(**given)

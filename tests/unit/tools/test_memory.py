@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 import pytest
 
+from auteryn.policy.gates import FOREIGN
 from auteryn.tools import memory
 from auteryn.tools.memory import memory_save, memory_search
 from unit.tools.room import Room
 
 
 def texts(room: Room, query: str) -> list[str]:
-    return [one["text"] for one in room.call(memory_search, query=query)["memories"]]
+    return [one["text"] for one in room.call(memory_search, query=query).output["memories"]]
 
 
 @pytest.mark.tool("memory_save", "happy")
@@ -37,7 +38,7 @@ def test_the_best_match_comes_first_and_the_limit_holds(room: Room) -> None:
     for text in ("coffee and tea", "tea", "coffee coffee beans"):
         room.call(memory_save, text=text)
     assert texts(room, "coffee beans")[0] == "coffee coffee beans"
-    assert len(room.call(memory_search, query="coffee tea", limit=1)["memories"]) == 1
+    assert len(room.call(memory_search, query="coffee tea", limit=1).output["memories"]) == 1
 
 
 @pytest.mark.tool("memory_save", "failure")
@@ -52,9 +53,14 @@ def test_too_much_is_refused(room: Room, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.tool("memory_search", "failure")
 def test_nothing_remembered_is_said_and_a_limit_is_a_limit(room: Room) -> None:
-    assert room.call(memory_search, query="tea") == {"memories": [], "total": 0}
+    assert room.call(memory_search, query="tea").output == {"memories": [], "total": 0}
     assert room.refusal(memory_search, query="tea", limit=51).kind == "invalid"
 
 
-def test_what_is_remembered_counts_as_untrusted() -> None:
-    assert memory_search.untrusted
+def test_what_was_remembered_by_a_run_that_had_read_foreign_text_is_foreign(room: Room) -> None:
+    assert memory_search.private
+    room.call(memory_save, text="tea")
+    assert room.call(memory_search, query="tea").labels == ()
+    room.labels = frozenset({FOREIGN})
+    room.call(memory_save, text="more tea")
+    assert room.call(memory_search, query="tea").labels == (FOREIGN,)

@@ -1,0 +1,117 @@
+"""What a run has read, and whether a call could carry it out: taint follows data, whatever way it takes (L14).
+
+A run that holds private data and has read text of others asks before anything leaves. It has read what its tools read, what
+its steps and its parent read before it, what any run of its tree left in files and notes, and what a memory was made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, cast
+
+from auteryn.agent.mind import Mind
+from auteryn.policy.gates import FOREIGN, PRIVATE, Gate, gate, named_recipients
+from auteryn.schema.change import Doc
+from auteryn.tools.tool import Judged, Tool
+
+LABEL = "label"
+"""Kind of the documents that say what a tree has read."""
+_WEB = ("web", "browser")
+_ECHOED = frozenset({"query", "url", "redirected_from", "saved_as"})
+"""Parts of an answer that repeat what was asked."""
+
+
+def verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
+    """Whether a person must allow this call, now."""
+    risky = judged.sends and tainted(mind)
+    return gate(
+        judged.permission,
+        tool=tool.name,
+        target=judged.target,
+        run=mind.run,
+        now=mind.now(),
+        sends=judged.sends,
+        tainted=risky and not (judged.url and _seen(mind, judged.url)),
+        outward=tool.effect in ("keyed", "once"),
+        named=bool(judged.recipients) and {one.lower() for one in judged.recipients} <= set(_named(mind)),
+    )
+
+
+def tainted(mind: Mind) -> bool:
+    """The run holds private data and has read text of others: together with a way out, that is how data is stolen.
+
+    Files given with the task are both: they are the owner's, and what stands in them may have been written by anybody.
+    """
+    return {FOREIGN, PRIVATE} <= read_by(mind)
+
+
+def read_by(mind: Mind) -> set[str]:
+    """The labels of what this run knows."""
+    used = mind.run.used_tools
+    tools = [mind.registry.get(name) for name in used if name in mind.registry]
+    given = bool(mind.thread.task.files)
+    found = {label for label in (FOREIGN, PRIVATE) if label in used}
+    found |= {PRIVATE} if given or any(tool.private for tool in tools) else set()
+    found |= {FOREIGN} if any(tool.untrusted or (given and tool.reads_files) for tool in tools) else set()
+    if mind.notes or any(tool.reads_files or tool.reads_notes for tool in tools):
+        found |= mind.tree_read
+    return found
+
+
+def labels(mind: Mind, tool: Tool, more: Iterable[str] = ()) -> tuple[str, ...]:
+    """What is new to the run with this answer: it stays known when the tool itself is gone."""
+    found = {*more, *([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
+    return tuple(sorted(found - set(mind.run.used_tools)))
+
+
+async def learn_of_tree(mind: Mind) -> None:
+    """Look up what other runs of the tree have read and may have left in files and notes."""
+    if _in_company(mind) and len(mind.tree_read) < 2:
+        mind.tree_read |= {str(doc.body) for doc in await mind.services.store.docs(LABEL, mind.run.root)}
+
+
+async def warn_tree(mind: Mind, tool: Tool) -> None:
+    """Before the call runs: from now on, what this run leaves in files and notes may come from there."""
+    found = read_by(mind) | {*([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
+    for label in sorted(found - mind.tree_told) if _in_company(mind) else ():
+        doc = Doc(kind=LABEL, id=f"{mind.run.root}/{label}", scope=mind.run.root, body=label, at=mind.now())
+        await mind.services.store.put(doc, if_absent=True)
+        mind.tree_told.add(label)
+
+
+def _in_company(mind: Mind) -> bool:
+    return bool(mind.run.parent or mind.run.plan or mind.run.schedules or mind.run.shares)
+
+
+def _named(mind: Mind) -> tuple[str, ...]:
+    """Recipients the owner wrote into the task: a step's own text is a model's, so it counts for nothing."""
+    own = () if mind.run.parent else named_recipients("\n".join(mind.thread.owner_said))
+    return (*mind.run.recipients, *own)
+
+
+def _seen(mind: Mind, url: str) -> bool:
+    """The address stands word for word in the owner's task or in a page: nobody has put data into it."""
+    if not mind.run.parent and any(url in said for said in mind.thread.owner_said):
+        return True
+    for content in mind.thread.contents:
+        for part in content["parts"] if content["role"] == "user" else ():
+            response = part.get("functionResponse")
+            if response and _of_web(mind, str(response["name"])) and _inside(response["response"], url):
+                return True
+    return False
+
+
+def _of_web(mind: Mind, name: str) -> bool:
+    return name in mind.registry and mind.registry.get(name).group in _WEB
+
+
+def _inside(value: Any, url: str) -> bool:
+    match value:
+        case str():
+            return url in value
+        case dict():
+            return any(_inside(one, url) for key, one in cast("dict[str, Any]", value).items() if key not in _ECHOED)
+        case list():
+            return any(_inside(one, url) for one in cast("list[Any]", value))
+        case _:
+            return False
