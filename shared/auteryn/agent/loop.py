@@ -50,4 +50,7 @@ def resting(mind: Mind) -> bool:
 def _carries_out_a_given_plan(mind: Mind) -> bool:
     """The plan came with the task, and the model has nothing to say before it is over."""
     run = mind.run
-    return not mind.thread.started and run.plan is not None and not (over(run.plan) and mind.thread.reported)
+    if mind.thread.started or run.plan is None:
+        return False
+    closing = run.over_time or bool(run.concluding)
+    return not ((closing or over(run.plan)) and mind.thread.reported)
