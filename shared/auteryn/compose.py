@@ -136,7 +136,7 @@ def callers(environ: Mapping[str, str] = os.environ) -> tuple[IdTokens, tuple[st
 
 
 def own_tools(environ: Mapping[str, str] = os.environ) -> list[Tool]:
-    """The tools of the modules that `AUTERYN_TOOLS` names (`shop.tools,other`): everything in them that is a tool."""
+    """The tools of the modules that `AUTERYN_TOOLS` names (`shop.tools,other`): every tool that is written in them."""
     names = [one for part in environ.get("AUTERYN_TOOLS", "").split(",") if (one := part.strip())]
     found = list[Tool]()
     for name in names:
@@ -144,7 +144,7 @@ def own_tools(environ: Mapping[str, str] = os.environ) -> list[Tool]:
             module = import_module(name)
         except ImportError as error:
             raise Invalid("AUTERYN_TOOLS", name, f"cannot be imported: {error}") from error
-        found += dict.fromkeys(one for one in vars(module).values() if isinstance(one, Tool))
+        found += (one for one in vars(module).values() if isinstance(one, Tool) and one.fn.__module__ == name)
     return found
 
 

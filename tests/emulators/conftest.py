@@ -11,7 +11,7 @@ __all__ = ["firestore_emulator", "project", "pubsub_emulator"]
 
 
 @pytest.fixture(scope="session")
-def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Threaded]:
-    """Three functions, two emulators, the stand-ins: started once."""
+def local_cloud(tmp_path_factory: pytest.TempPathFactory, firestore_emulator: str, pubsub_emulator: str) -> Iterator[Threaded]:
+    """Three functions and the stand-ins, started once; the emulators are older than its thread, and outlive it."""
     with Threaded(Rig(tmp_path_factory.mktemp("cloud"))) as threaded:
         yield threaded

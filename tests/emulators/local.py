@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from auteryn.ports.model import ModelRequest
 from auteryn.runtime.host import Host
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Run
 from auteryn.testing.emulators.cloud import LocalCloud
 from auteryn.testing.gemini import ScriptedGemini
 from auteryn.testing.scripted import Ask, Line
+from sse import Frame, frames
 
 T = TypeVar("T")
 
@@ -30,10 +33,11 @@ class Rig:
 
     def __init__(self, folder: Path, environ: dict[str, str] | None = None, **how: Any) -> None:
         self._scripts: dict[str, Script] = {}
+        self._gates: dict[str, Gate] = {}
         self._folder, self._given, self._how = folder, environ or {}, how
 
     async def open(self, stack: AsyncExitStack) -> None:
-        self.gemini = await stack.enter_async_context(ScriptedGemini(self._say))
+        self.gemini = await stack.enter_async_context(ScriptedGemini(self._say, before=self._held))
         environ = {"GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": self.gemini.url, **self._given}
         self.cloud = await stack.enter_async_context(LocalCloud(self._folder, environ, **self._how))
         self.host: Host = self.cloud.host()
@@ -43,8 +47,21 @@ class Rig:
         self.http = await stack.enter_async_context(httpx2.AsyncClient(base_url=self.cloud.url, headers=headers, timeout=90))
 
     def _say(self, ask: Ask) -> Line:
-        mark = ask.task[: ask.task.find("]") + 1]
-        return self._scripts[mark](ask)
+        return self._scripts[_mark(ask.task)](ask)
+
+    async def _held(self, request: ModelRequest) -> None:
+        if gate := self._gates.get(_mark(request.contents[0]["parts"][0]["text"])):
+            await gate.passing()
+
+    @contextlib.contextmanager
+    def held(self, mark: str) -> Generator[Gate]:
+        """The model does not answer these tasks before the block ends, or the gate lets it."""
+        gate = self._gates[mark] = Gate()
+        try:
+            yield gate
+        finally:
+            del self._gates[mark]
+            gate.let(1_000_000)
 
     def script(self, script: Script) -> str:
         """A mark: tasks and steps whose text begins with it are answered by this script."""
@@ -89,6 +106,23 @@ class Rig:
     async def outline(self, run: str) -> list[str]:
         return [type(event).__name__ for entry in await self.store.journal(run) for event in entry.events]
 
+    async def started(self, run: str) -> None:
+        """An execution of it was made, whether or not it runs."""
+        async with asyncio.timeout(HANG):
+            while not self.executions_of(run):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+
+    async def read(self, run: str, enough: Callable[[list[Frame]], bool], *, after: str | None = None) -> list[Frame]:
+        """What the event stream says, until that is enough."""
+        raw, headers = bytearray(), {"Last-Event-ID": after} if after else {}
+        async with asyncio.timeout(HANG), self.http.stream("GET", f"/v1/runs/{run}/events", headers=headers) as answer:
+            assert answer.status_code == 200
+            async for piece in answer.aiter_bytes():
+                raw += piece
+                if enough(frames(bytes(raw))):
+                    break
+        return frames(bytes(raw))
+
     def executions_of(self, run: str) -> list[Any]:
         return [one for one in self.cloud.executions if one.env["AUTERYN_RUN"] == run]
 
@@ -97,6 +131,41 @@ class Rig:
         for one in self.cloud.executions:
             if one.env["AUTERYN_RUN"] in runs:
                 await asyncio.wait_for(one.over.wait(), HANG)
+
+
+class Gate:
+    """Where requests to the model wait."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._allowed = 0
+        self._changed = asyncio.Condition()
+
+    async def passing(self) -> None:
+        async with self._changed:
+            self.count += 1
+            mine = self.count
+            self._changed.notify_all()
+            await self._changed.wait_for(lambda: self._allowed >= mine)
+
+    async def reached(self, count: int) -> None:
+        """So many requests have come."""
+        async with asyncio.timeout(HANG), self._changed:
+            await self._changed.wait_for(lambda: self.count >= count)
+
+    def let(self, count: int) -> None:
+        """The first so many may pass."""
+        self._allowed = count
+        task = asyncio.ensure_future(self._told())
+        task.add_done_callback(lambda _: None)
+
+    async def _told(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+
+def _mark(task: str) -> str:
+    return task[: task.find("]") + 1]
 
 
 class Threaded:

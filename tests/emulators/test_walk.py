@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_events_of_a_job_reach_a_client_of_the_api(local_cloud: Threaded) -> Non
             async for line in answer.aiter_lines():
                 seen[line.removeprefix("event: ")] += line.startswith("event: ")
                 ids += [line] if line.startswith("id: ") else []
-                data = json.loads(line[6:]) if line.startswith("data: ") else {}
+                data: dict[str, Any] = json.loads(line[6:]) if line.startswith("data: ") else {}
                 if data.get("delta"):
                     ids.pop()  # text on its way: it has the id of the last fact, where a client would resume
                 if data.get("status") == "completed":

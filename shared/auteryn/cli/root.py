@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "keys": "Make, list and revoke API keys.",
         "webhooks": "Tell other programs of runs.",
         "tools": "List the tools, show one, try one.",
+        "dev": "The whole cloud shape on this machine: functions, emulators, stand-ins.",
         "doctor": "Check this machine and this home.",
         "chaos": "Kill, repeat and reorder everything, and see that nothing is lost.",
     },

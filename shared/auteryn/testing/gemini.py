@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -32,7 +33,9 @@ _FINISH = {
 class ScriptedGemini:
     """Listens from entering to leaving. Every process that asks shares one script and its counts."""
 
-    def __init__(self, script: Script) -> None:
+    def __init__(self, script: Script, *, before: Callable[[ModelRequest], Awaitable[None]] | None = None) -> None:
+        """`before` is waited for with each request, before it is answered."""
+        self._before = before
         self.model = ScriptedModel(script)
         self.asked = 0
         self._open: set[asyncio.Task[None]] = set()
@@ -66,8 +69,11 @@ class ScriptedGemini:
 
     async def _answer(self, body: bytes) -> tuple[int, bytes]:
         self.asked += 1
+        request = _request(json.loads(body))
+        if self._before:
+            await self._before(request)
         try:
-            reply = await self.model.generate(_request(json.loads(body)))
+            reply = await self.model.generate(request)
         except RateLimited as error:
             return 429, _refusal(429, "RESOURCE_EXHAUSTED", str(error), error.retry_after)
         except ModelRefused as error:

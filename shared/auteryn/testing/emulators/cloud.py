@@ -25,6 +25,7 @@ from auteryn.policy import cloud as names
 from auteryn.runtime.host import Host
 from auteryn.schema.record import new_id
 from auteryn.testing.emulators.executions import CloudRunJobs, Execution, Job
+from auteryn.testing.emulators.nursery import Nursery
 from auteryn.testing.emulators.pubsub import lay_out
 from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, free_port, host_of, leashed
 from auteryn.testing.emulators.storage import Storage
@@ -65,7 +66,10 @@ class LocalCloud:
         self._rules, self._sweep_every = rules or Rules(first=timedelta(milliseconds=100)), sweep_every
         self.clock = ShiftedClock(folder / "clock")
         self.tasks = CloudTasks(self.clock)
-        self.jobs = CloudRunJobs(self.clock, grace=grace)
+        self.nursery = Nursery()
+        self.jobs = CloudRunJobs(self.clock, grace=grace, spawn=self.nursery.spawn)
+        self.frozen: set[str] = set()
+        """Executions that are no work, for a while."""
         self.running: dict[str, asyncio.subprocess.Process] = {}
         self._open = contextlib.AsyncExitStack()
 
@@ -87,12 +91,13 @@ class LocalCloud:
     async def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         firestore, pubsub = (
-            self._firestore or await asyncio.to_thread(host_of, FIRESTORE),
-            await asyncio.to_thread(host_of, PUBSUB),
+            self._firestore or host_of(FIRESTORE),
+            host_of(PUBSUB),
         )
         self.storage = Storage()
         self._open.callback(self.storage.stop)
         await self._open.enter_async_context(self.tasks)
+        await self._open.enter_async_context(self.nursery)
         await self._open.enter_async_context(self.jobs)
         api, dispatch = self._port or free_port(), free_port()
         self.url, self.dispatch_url = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{dispatch}"
@@ -136,6 +141,13 @@ class LocalCloud:
             "STORAGE_EMULATOR_HOST": self.storage.endpoint,
             **self._given,
         }
+
+    @property
+    def at_work(self) -> bool:
+        """A slice, a delivery, or a wake whose time has come."""
+        now = self.clock.now()
+        slices = any(one.state == "running" and one.name not in self.frozen for one in self.executions)
+        return slices or self.tasks.sending > 0 or any(one.at <= now for one in self.tasks.tasks(self.queue))
 
     # ---- what is in it
 

@@ -11,10 +11,10 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import grpc
 from google.cloud import run_v2
@@ -32,6 +32,16 @@ USUAL_TIMEOUT = timedelta(minutes=10)
 State = Literal["waiting", "running", "succeeded", "failed", "cancelled"]
 
 _log = logging.getLogger(__name__)
+
+
+class Child(Protocol):
+    @property
+    def pid(self) -> int: ...
+
+    async def wait(self) -> int: ...
+
+
+Spawn = Callable[[Sequence[str], Mapping[str, str]], Awaitable[Child]]
 
 
 @dataclass
@@ -63,7 +73,9 @@ class Execution:
 class CloudRunJobs:
     """Jobs and their executions. Faults are planned for `RunJob` and the other methods, and for `start`."""
 
-    def __init__(self, clock: Clock, *, grace: timedelta = GRACE, quota: int = 1_000) -> None:
+    def __init__(self, clock: Clock, *, grace: timedelta = GRACE, quota: int = 1_000, spawn: Spawn | None = None) -> None:
+        """`spawn` starts the processes; each must be in a session of its own."""
+        self._spawn = spawn or _spawned
         self.faults = Faults()
         self.executions: dict[str, Execution] = {}
         self._clock, self._grace, self._quota = clock, grace, quota
@@ -86,6 +98,10 @@ class CloudRunJobs:
     def kill(self, execution: Execution) -> None:
         """As when its memory is used up: SIGKILL, without a word."""
         _signal(execution, signal.SIGKILL)
+
+    def tell(self, execution: Execution) -> None:
+        """SIGTERM, as the service sends it some seconds before it kills."""
+        _signal(execution, signal.SIGTERM)
 
     def freeze(self, execution: Execution) -> None:
         _signal(execution, signal.SIGSTOP)
@@ -200,12 +216,7 @@ class CloudRunJobs:
                 self._end(execution, "cancelled")
 
     async def _run(self, execution: Execution, told: asyncio.Task[Any]) -> None:
-        child = await asyncio.create_subprocess_exec(
-            *leashed(execution.command),
-            stdin=asyncio.subprocess.DEVNULL,
-            env={**os.environ, **execution.env, **_platform_env(execution)},
-            start_new_session=True,
-        )
+        child = await self._spawn(execution.command, {**os.environ, **execution.env, **_platform_env(execution)})
         execution.pid, execution.state = child.pid, "running"
         ended = asyncio.create_task(child.wait())
         limit = asyncio.ensure_future(self._clock.sleep(execution.timeout))
@@ -237,6 +248,12 @@ class CloudRunJobs:
         self._at_work.discard(task)
         if not task.cancelled() and (error := task.exception()):
             _log.error("%s could not be run", task.get_name(), exc_info=error)
+
+
+async def _spawned(command: Sequence[str], env: Mapping[str, str]) -> Child:
+    return await asyncio.create_subprocess_exec(
+        *leashed(command), stdin=asyncio.subprocess.DEVNULL, env=env, start_new_session=True
+    )
 
 
 def _platform_env(execution: Execution) -> dict[str, str]:

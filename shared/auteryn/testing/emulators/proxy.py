@@ -7,7 +7,7 @@ async with Proxy(host) as proxy:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import grpc
@@ -29,6 +29,8 @@ class Proxy:
         self.calls: Counter[str] = Counter()
         """How often each method was called, the failed ones included: `{"Commit": 2, …}`."""
 
+        self.passed: Callable[[str], None] | None = None
+        """Hears of each call after it was carried out and before its client does."""
         self.listening = False
         self.heard: list[tuple[str, bytes]] = []
         """Method and bytes of every request that came while `listening`."""
@@ -68,6 +70,8 @@ class Proxy:
         )
         try:
             async for reply in call:
+                if self.passed:
+                    self.passed(name)
                 if fault != "lose":
                     yield reply
         except grpc.aio.AioRpcError as error:

@@ -90,6 +90,11 @@ class CloudTasks:
         """What has not ended, the next one first."""
         return sorted(self._queues[queue].tasks.values(), key=lambda one: one.at)
 
+    @property
+    def sending(self) -> int:
+        """Deliveries under way."""
+        return len(self._sending)
+
     async def __aenter__(self) -> CloudTasks:
         types: Any = tasks_v2
         methods = {
