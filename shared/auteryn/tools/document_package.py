@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from auteryn.errors import ToolFailed
+from auteryn.tools.leash import Stopped
 from auteryn.tools.tables.workbooks import refuse_bomb
 from auteryn.tools.workspace import Workspace
 
@@ -30,7 +31,7 @@ def opened(files: Workspace, path: str, read: Callable[[Path], T]) -> T:
         refuse_locked(real, path)
         try:
             return read(real)
-        except ToolFailed:
+        except (ToolFailed, Stopped):
             raise
         except Exception as error:  # the libraries raise whatever they stumble over in a damaged file
             raise ToolFailed("unsupported", f"{path!r} cannot be read, it seems damaged: {type(error).__name__}") from error
