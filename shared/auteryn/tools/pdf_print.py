@@ -1,7 +1,7 @@
 """HTML on paper: printed by the system's Chromium, which reaches the run's own files and nothing else.
 
 Its only way out is a proxy of ours that answers for the run's files, from the jail, and refuses everything else; it
-may run no script, and as a page of the web it may not look at the machine's files. Without Chromium LibreOffice prints, plainer.
+may run no script, and as a page of the web it may not look at the machine's files. Without Chromium LibreOffice prints.
 """
 
 from __future__ import annotations
