@@ -67,7 +67,7 @@ async def email_send(
     """Send an e-mail. A person sees it and allows it before."""
     server = _Server.set_up()
     message = _message(ctx, to, cc, subject, body_markdown, attachments)
-    recipients = [_address(one).addr_spec for one in dict.fromkeys([*to, *cc])]
+    recipients = [address(one).addr_spec for one in dict.fromkeys([*to, *cc])]
     egress = ctx.egress.trusting(f"http://{_bracketed(server.host)}:{server.port}")
     addresses = await egress.addresses(server.host, server.port)
     refused = await in_thread(lambda leash: _sent(server, addresses[0], message, recipients, leash))
@@ -85,14 +85,14 @@ async def email_send(
 def _message(
     ctx: ToolContext, to: Sequence[str], cc: Sequence[str], subject: str, markdown: str, attachments: Sequence[str]
 ) -> EmailMessage:
-    sender = _address(os.environ[SENDER])
+    sender = address(os.environ[SENDER])
     if any(sign < " " or sign == "\x7f" for sign in subject):
         raise ToolFailed("invalid", f"subject: {subject!r} must be one line without control signs")
     message = EmailMessage()
     message["From"] = sender
-    message["To"] = [_address(one) for one in to]
+    message["To"] = [address(one) for one in to]
     if cc:
-        message["Cc"] = [_address(one) for one in cc]
+        message["Cc"] = [address(one) for one in cc]
     message["Subject"] = subject
     message["Date"] = format_datetime(ctx.clock.now())
     message["Message-ID"] = f"<{ctx.key}@{sender.domain}>"
@@ -125,7 +125,7 @@ def _html(markdown: str) -> str:
     return MarkdownIt("commonmark", {"html": False}).enable("table").disable("image").render(markdown)
 
 
-def _address(text: str) -> Address:
+def address(text: str, field: str = "to") -> Address:
     """One address; raises `ToolFailed("invalid")` for what is none, or several."""
     (name, spec), *more = getaddresses([text]) or [("", "")]
     user, _, domain = spec.rpartition("@")
@@ -134,7 +134,7 @@ def _address(text: str) -> Address:
             raise ValueError
         return Address(name, user, domain)
     except (ValueError, IndexError) as error:
-        raise ToolFailed("invalid", f"to: {text!r} must be one address such as ann@example.com") from error
+        raise ToolFailed("invalid", f"{field}: {text!r} must be one address such as ann@example.com") from error
 
 
 # ---- the server --------------------------------------------------------------------------------------------------
