@@ -375,6 +375,11 @@ class Workspace:
             raise ToolFailed("too_large", f"{path!r} would be larger than {self.file_bytes:,} bytes, the most a file may have")
         self._room_for(size_bytes)
 
+    def check_room(self) -> None:
+        """Raises `ToolFailed("quota")` if the run's files have taken all they may."""
+        self._counted_at = -_RECOUNT
+        self._room_for(1)
+
     def _room_for(self, size_bytes: int) -> None:
         if time.monotonic() - self._counted_at > _RECOUNT:
             self._used = sum(found.size_bytes for found in self.walk(skip=frozenset()))

@@ -20,7 +20,7 @@ from auteryn.tools.tool import Tool, tool
 from shared_data import shared
 
 TOOLS = builtin_tools()
-ONCE = ("email_send", "browser_click", "browser_fill")
+ONCE = ("python_run", "shell_run", "email_send", "browser_click", "browser_fill")
 """What the other side cannot be asked about, and takes no key for."""
 
 
@@ -106,6 +106,7 @@ def test_a_mode_shows_no_more_than_it_may_and_in_one_order() -> None:
             "ask_input",
             "notify",
             "wait",
+            "python_run",
             "schedule",
             "artifact_publish",
             "calculate",
