@@ -220,7 +220,7 @@ async def patch_apply(
     else:
         raise await _misfit(ctx, repo, body)
     named = await _apply(ctx, repo, one, ["--numstat", *options])
-    paths = [line.split("\t")[-1] for line in text(named.stdout).splitlines()]
+    paths = sorted(line.split("\t")[-1] for line in text(named.stdout).splitlines())
     applied_already = "--reverse" in options  # by this very call before a crash, or by somebody else
     if not (check_only or applied_already):
         ran = await _apply(ctx, repo, one, options)
