@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.requests import Request
@@ -18,15 +18,18 @@ from auteryn.api.call import Call, Reply
 from auteryn.api.keys import Role
 from auteryn.api.limits import Quota, Rate
 from auteryn.api.openapi import document
-from auteryn.api.problems import problem, unexpected
+from auteryn.api.problems import NoSuchMethod, problem, unexpected
 from auteryn.api.reading import body_of, query_of
-from auteryn.api.routes import Route, route_of
+from auteryn.api.routes import MCP_PATH, route_of
 from auteryn.api.runs import stream_events
 from auteryn.api.stream import Pace
 from auteryn.api.views import full
 from auteryn.errors import AuterynError, NotAllowed
 from auteryn.runtime.engine import Engine
 from auteryn.service.seal import Seal
+
+if TYPE_CHECKING:
+    from auteryn.api.mcp import McpRoom
 
 GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
 
@@ -53,6 +56,7 @@ class Door:
         self.auth = Auth(store, Seal(store), id_tokens, members, secure)
         self._rate = Rate(quota)
         self._closing = asyncio.Event()
+        self._mcp: McpRoom | None = None
 
     def close(self) -> None:
         """The server stops: every stream ends now, and its client resumes at the next."""
@@ -83,8 +87,11 @@ class Door:
     async def _respond(self, request: Request) -> Response:
         if request.url.path == "/openapi.json" and request.method in ("GET", "HEAD"):
             return _json(request, document(), 200)
+        if request.url.path == MCP_PATH:
+            return await self._tools(request)
         route, path = route_of(request.method, request.url.path)
-        caller = await self._caller(request, route, path)
+        streamed = path["run"] if route.handler is stream_events else None
+        caller = None if route.role is None else await self._admitted(request, route.role, streamed)
         call: Call[Any, Any] = Call(
             request=request,
             engine=self.engine,
@@ -103,16 +110,23 @@ class Door:
         reply = found if isinstance(found, Reply) else Reply(found, route.statuses[0])
         return _json(request, msgspec.json.encode(full(reply.value)), reply.status, reply.headers)
 
-    async def _caller(self, request: Request, route: Route, path: dict[str, str]) -> Caller | None:
+    async def _admitted(self, request: Request, role: Role, streamed: str | None = None) -> Caller:
         """Who it is, who may this, and not too often."""
-        if route.role is None:
-            return None
-        streamed = path["run"] if route.handler is stream_events else None
         caller = await self.auth.caller(request, streamed, self.engine.now())
         self._rate.take(caller.owner, self.engine.now())
-        if not may(caller, route.role):
-            raise NotAllowed(f"this needs the role {route.role}; {caller.name!r} is {caller.role}")
+        if not may(caller, role):
+            raise NotAllowed(f"this needs the role {role}; {caller.name!r} is {caller.role}")
         return caller
+
+    async def _tools(self, request: Request) -> Response:
+        """Other agents; each tool says whether its caller may."""
+        if request.method != "POST":  # a stream from us to them would say nothing: no answer of ours comes later
+            raise NoSuchMethod(f"{MCP_PATH!r} takes POST only", "POST")
+        caller = await self._admitted(request, "viewer")
+        from auteryn.api.mcp import McpRoom, Visit
+
+        self._mcp = self._mcp or McpRoom(self._closing)
+        return await self._mcp.response(Visit(self.engine, self.quota, caller))
 
 
 def _json(request: Request, body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:

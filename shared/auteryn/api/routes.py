@@ -55,6 +55,8 @@ class Route:
 
 R = Route
 RUN = "/v1/runs/{run}"
+MCP_PATH = "/mcp"
+"""No route of this table: what is said there is the protocol's, and its tools are described by itself."""
 MADE = (201,)
 
 ROUTES: tuple[Route, ...] = (

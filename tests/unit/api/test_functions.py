@@ -96,6 +96,9 @@ def test_the_function_api_serves_the_embedded_world(tmp_path):
             http.post(f"/v1/asks/{run['asks'][0]['id']}/answer", json={"value": "Yes"})
             assert any('"result":"Yes"' in line for line in lines)
         assert http.get(f"/v1/runs/{run['id']}/result?wait=10").json()["result"] == "Yes"
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        tools = http.post("/mcp", json=asked, headers={"Accept": "application/json, text/event-stream"}).json()
+        assert len(tools["result"]["tools"]) == 8
 
 
 def test_a_cloud_that_is_not_set_up_says_what_is_missing(tmp_path):
