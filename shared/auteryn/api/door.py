@@ -19,8 +19,8 @@ from auteryn.api.keys import Role
 from auteryn.api.limits import Quota, Rate
 from auteryn.api.openapi import document
 from auteryn.api.problems import NoSuchMethod, problem, unexpected
-from auteryn.api.reading import body_of, query_of
-from auteryn.api.routes import MCP_PATH, route_of
+from auteryn.api.reading import body_of, file_of, query_of
+from auteryn.api.routes import MCP_PATH, Route, route_of
 from auteryn.api.runs import stream_events
 from auteryn.api.stream import Pace
 from auteryn.api.views import full
@@ -101,7 +101,7 @@ class Door:
             closing=self._closing,
             path=path,
             query=query_of(request, route.query),
-            body=await body_of(request, route.body, route.largest, form=route.form) if route.body else None,
+            body=await self._body(request, route),
             known=caller,
         )
         found = await route.handler(call)
@@ -109,6 +109,13 @@ class Door:
             return found
         reply = found if isinstance(found, Reply) else Reply(found, route.statuses[0])
         return _json(request, msgspec.json.encode(full(reply.value)), reply.status, reply.headers)
+
+    async def _body(self, request: Request, route: Route) -> Any:
+        if route.body is None:
+            return None
+        if route.body is bytes:
+            return await file_of(request, route.largest)
+        return await body_of(request, route.body, route.largest, form=route.form)
 
     async def _admitted(self, request: Request, role: Role, streamed: str | None = None) -> Caller:
         """Who it is, who may this, and not too often."""

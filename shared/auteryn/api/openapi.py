@@ -12,7 +12,8 @@ import msgspec
 from auteryn.api.auth import COOKIE, CSRF
 from auteryn.api.bodies import Empty
 from auteryn.api.problems import Problem
-from auteryn.api.routes import JSON, PAGE, ROUTES, Route
+from auteryn.api.reading import JSON, ZIP
+from auteryn.api.routes import PAGE, ROUTES, Route
 from auteryn.api.uploads import FILES, MEDIA, REQUEST
 from auteryn.service.feed import Kind
 
@@ -24,7 +25,7 @@ REFUSALS = {
     405: "no such method here",
     409: "the state does not allow it",
     413: "too many bytes",
-    415: "the body is not JSON",
+    415: "the body is of another type",
     416: "no such bytes",
     422: "a value breaks a rule: `field`, `value`, `rule`",
     429: "too much at once: see `Retry-After`",
@@ -58,7 +59,11 @@ EVENT = {
 @functools.cache
 def document() -> bytes:
     """The whole description, encoded."""
-    shapes = [Problem, *(route.body for route in ROUTES if route.body), *(route.reply for route in ROUTES if route.reply)]
+    shapes = [
+        Problem,
+        *(route.body for route in ROUTES if route.body not in (None, bytes)),
+        *(route.reply for route in ROUTES if route.reply),
+    ]
     schemas, components = msgspec.json.schema_components(shapes, ref_template="#/components/schemas/{name}")
     of = dict(zip(map(str, shapes), schemas, strict=True))
     paths: dict[str, dict[str, Any]] = {}
@@ -84,7 +89,9 @@ def document() -> bytes:
 def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     summary = " ".join((route.handler.__doc__ or "").split())
     more: dict[str, Any] = {}
-    if route.body:
+    if route.body is bytes:
+        more["requestBody"] = {"required": True, "content": {ZIP: {}}}
+    elif route.body:
         content = {JSON: {"schema": of[str(route.body)]}, **(_form(of[str(route.body)]) if route.form else {})}
         more["requestBody"] = {"required": bool(_required(route.body)), "content": content}
     return {

@@ -15,11 +15,19 @@ from auteryn.schema.record import Record
 
 T = TypeVar("T", bound=Record)
 
-JSON = "application/json"
+JSON, ZIP = "application/json", "application/zip"
 
 _PLACE = re.compile(r"(?P<rule>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
 _NAMED = re.compile(r"Object (?P<how>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
 _RULES = {"contains unknown": "is not known here", "missing required": "must be given"}
+
+
+async def file_of(request: Request, most: int) -> bytes:
+    """The body as it is: a zip. Raises `TooLarge`, `WrongMedia`."""
+    media = request.headers.get("content-type", ZIP).partition(";")[0].strip().lower()
+    if media not in (ZIP, "application/octet-stream"):
+        raise WrongMedia(f"Content-Type {media!r} is not read here: send {ZIP}")
+    return await _raw(request, most)
 
 
 async def body_of(request: Request, shape: type[T], most: int, *, form: bool = False) -> T:

@@ -14,7 +14,7 @@ from auteryn.api import views as v
 from auteryn.api.call import Call
 from auteryn.api.keys import Role
 from auteryn.api.problems import NoSuchMethod
-from auteryn.api.reading import JSON
+from auteryn.api.reading import JSON, ZIP
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
@@ -86,6 +86,8 @@ ROUTES: tuple[Route, ...] = (
     R("POST", RUN + "/resume", runs.resume_run, "operator", body=b.Empty, reply=v.RunView),
     R("POST", RUN + "/messages", runs.send_message, "operator", body=b.MessageBody, reply=v.RunView, idempotent=True),
     R("POST", RUN + "/retry", runs.retry_run, "operator", body=b.RetryBody, reply=v.RunView, statuses=(200, 201)),
+    R("GET", RUN + "/bundle", runs.export_run, media=(ZIP,)),
+    R("POST", "/v1/bundles", runs.import_run, "operator", body=bytes, reply=v.RunView, statuses=MADE, largest=32 * MB),
     R("POST", RUN + "/fork", runs.fork_run, "operator", body=b.ForkBody, reply=v.RunView, statuses=MADE, idempotent=True),
     R("POST", RUN + "/ticket", runs.make_ticket, body=b.Empty, reply=v.Ticket, statuses=MADE),
     R("GET", "/v1/asks", people.list_asks, query=b.AsksQuery, reply=v.Asks),

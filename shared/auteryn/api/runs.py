@@ -18,6 +18,7 @@ from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotFound
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Run
+from auteryn.service.bundle import name_of
 from auteryn.service.erase import Erased
 from auteryn.service.fork import Fork
 
@@ -224,6 +225,20 @@ async def fork_run(call: Call[b.Empty, b.ForkBody]) -> Reply:
     body = call.body
     wanted = Fork(after=body.after, input=body.input, message=body.message, effects=body.effects, key=call.idempotency_key)
     run = await call.desk.fork(call.path["run"], wanted)
+    return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+
+
+async def export_run(call: Call[b.Empty, None]) -> Response:
+    """The run, its steps, notes and published files as one zip, with secrets struck out: a report others can look into."""
+    run = await call.desk.get(call.path["run"])
+    body = await call.desk.export(run.id)
+    headers = {"Content-Disposition": f'attachment; filename="{name_of(run)}"', "Cache-Control": "no-store"}
+    return Response(body, 200, headers, media_type="application/zip")
+
+
+async def import_run(call: Call[b.Empty, bytes]) -> Reply:
+    """Take in an exported run. It is yours now; one that had not ended is cancelled here. A repeat changes nothing."""
+    run = await call.desk.take_in(call.body)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any, TypeVar
 
 import click
@@ -35,6 +36,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "estimate": "What a task would cost.",
         "health": "Who works on a run, and when it wakes next.",
         "artifacts": "List the files of a run, or get them.",
+        "export": "Write a run into one file, without secrets.",
+        "import": "Take in a run from such a file.",
     },
     "Steer": {
         "answer": "Answer a question of a run.",
@@ -43,6 +46,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "resume": "Let a paused run go on.",
         "cancel": "Stop a run and all its steps.",
         "retry": "Try the failed steps of a run again.",
+        "fork": "Begin again in the middle of a run.",
+        "schedule": "List schedules and their next ticks, or end one.",
+        "erase": "Erase every copy of an ended run.",
     },
     "Set up": {
         "serve": "Serve this home over HTTP: API, streams, console.",
@@ -60,7 +66,8 @@ HIDDEN = ("slice",)
 MODULES = (
     {"ls": "runs", "status": "runs", "result": "runs", "watch": "watch"}
     | dict.fromkeys(("logs", "metrics", "credits", "estimate", "health"), "figures")
-    | dict.fromkeys(("send", "pause", "resume", "cancel", "retry"), "steer")
+    | dict.fromkeys(("send", "pause", "resume", "cancel", "retry", "fork"), "steer")
+    | dict.fromkeys(("export", "import", "erase"), "bundle")
 )
 """Where a command is, if its module is not named like it."""
 
@@ -84,7 +91,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.list_commands(ctx) and cmd_name not in HIDDEN:
             return None
         module = import_module(f"auteryn.cli.{MODULES.get(cmd_name, cmd_name)}")
-        return getattr(module, cmd_name)
+        return getattr(module, f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:

@@ -1,4 +1,4 @@
-"""`auteryn send`, `pause`, `resume`, `cancel`, `retry`: a word to a run, wherever it is at work."""
+"""`auteryn send`, `pause`, `resume`, `cancel`, `retry`, `fork`: a word to a run, wherever it is at work."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
 from auteryn.runtime.slice import run_slice
+from auteryn.service.fork import Fork
 
 STOPPED_WITHIN = timedelta(seconds=10)
 """How long a cancel is waited for: the engine promises five seconds."""
@@ -87,6 +88,42 @@ async def _retry(common: Common, run_id: str, step: int | None, detach: bool) ->
         name = await home.named(run_id)
         await home.desk.retry(name, step)
         return await _on(common, home, name, detach)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option(
+    "--after", metavar="EVENT", help="Id of an event, or number of a journal entry; without it, all but the last answer."
+)
+@click.option("--input", "text", metavar="TASK", help="The task as it should have been.")
+@click.option("--message", metavar="TEXT", help="What to say to the agent before it goes on.")
+@click.option("--allow-effects", is_flag=True, help="Do not ask before calls that change something outside.")
+@_WATCH
+@common
+@click.pass_obj
+def fork(
+    common: Common,
+    run_id: str,
+    after: str | None,
+    text: str | None,
+    message: str | None,
+    allow_effects: bool,
+    detach: bool,
+) -> int:
+    """Begin again in the middle: a new run with RUN's past up to an event, and another future. What was recorded costs
+    nothing; calls that change something outside are asked of you first."""
+    where = int(after) if after and after.isdecimal() else after
+    wanted = Fork(after=where, input=text, message=message, effects="free" if allow_effects else "ask")
+    return going(_fork(common, run_id, wanted, detach))
+
+
+async def _fork(common: Common, run_id: str, wanted: Fork, detach: bool) -> int:
+    async with opened(common) as home:
+        made = await home.desk.fork(await home.named(run_id), wanted)
+        if detach:
+            output.json_line({"run": made.id}) if common.json else output.text(made.id)
+            return exits.DONE
+        return await follow(common, home, made.id, Follow(from_now=True))
 
 
 @click.command()

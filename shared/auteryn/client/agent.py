@@ -175,6 +175,11 @@ class Agent:
         self.world.call(self.world.desk.get(run_id))
         return Task(run_id, self)
 
+    def take_in(self, file: bytes | Path) -> Task:
+        """A run that was exported, with everything that happened in it. It had ended, or is cancelled here."""
+        raw = file.read_bytes() if isinstance(file, Path) else file
+        return Task(self.world.call(self.world.desk.take_in(raw)).id, self)
+
     def tasks(self, limit: int = 50) -> list[Task]:
         """Runs of this home, newest first."""
         return [Task(run.id, self) for run in self.world.call(self.world.desk.runs(limit=limit)).runs]

@@ -109,6 +109,12 @@ class Remote:
         body = {name: value for name, value in msgspec.to_builtins(wanted).items() if name != "key"}
         return await self._wire.read(v.RunView, "POST", _of(run, "fork"), body=body, key=wanted.key or new_id("key"))
 
+    async def export(self, run: str) -> bytes:
+        return (await self._wire.ask("GET", _of(run, "bundle"))).content
+
+    async def take_in(self, file: bytes) -> v.RunView:
+        return await self._wire.read(v.RunView, "POST", "/v1/bundles", file=file, repeat=True)
+
     async def erase(self, run: str) -> Erased:
         return await self._wire.read(Erased, "DELETE", _of(run))
 

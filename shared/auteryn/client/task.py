@@ -122,6 +122,10 @@ class Task:
         run = self._world.call(self._world.desk.fork(self.id, Fork(after=where, input=input, message=message, effects=effects)))
         return self._agent.started(run.id)
 
+    def export(self) -> bytes:
+        """This run, its steps, notes and published files as one zip, secrets struck out; `agent.take_in` reads it back."""
+        return self._world.call(self._world.desk.export(self.id))
+
     def erase(self) -> Erased:
         """Every copy of this run, its steps, questions, notes and files is gone; it must have ended."""
         return self._world.call(self._world.desk.erase(self.id))

@@ -81,6 +81,7 @@ class Wire:
         query: Mapping[str, Any] | None = None,
         key: str | None = None,
         files: Any = None,
+        file: bytes | None = None,
         repeat: bool = False,
         wait: timedelta = timedelta(),
         patience: timedelta = PATIENCE,
@@ -96,6 +97,8 @@ class Wire:
         headers = {"Idempotency-Key": key} if key is not None else {}
         more: dict[str, Any] = {"json": body} if body is not None and files is None else {}
         more |= {"files": files} if files is not None else {}
+        if file is not None:
+            headers, more = {**headers, "Content-Type": "application/zip"}, {"content": file}
         while True:
             try:
                 response = await self.client.request(

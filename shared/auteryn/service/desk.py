@@ -19,7 +19,7 @@ from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
 from auteryn.schema.post import Endpoint
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Artifact, Channel, Run, Usage
-from auteryn.service import asks, costs, create, erase, estimate, follow, fork, links, listing, stream, webhooks, why
+from auteryn.service import asks, bundle, costs, create, erase, estimate, follow, fork, links, listing, stream, webhooks, why
 from auteryn.service.access import Access
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
@@ -137,6 +137,14 @@ class Desk:
     async def fork(self, run: str, wanted: Fork) -> Run:
         """A new run with this one's past up to an event, and another future. Nothing it repeats reaches anybody unasked."""
         return await fork.fork(self._access, run, wanted)
+
+    async def export(self, run: str) -> bytes:
+        """The run and everything below it as one file, secrets struck out."""
+        return await bundle.export(self._access, run)
+
+    async def take_in(self, file: bytes) -> Run:
+        """The run of such a file, ended as it was, or cancelled if it had not."""
+        return await bundle.take_in(self._access, file)
 
     async def erase(self, run: str) -> Erased:
         """An ended run, its steps, questions, notes, files and published files are gone from every store."""

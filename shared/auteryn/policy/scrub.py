@@ -1,0 +1,51 @@
+"""Secrets in text: found by what they look like, by the name they stand under, or because we know them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+SHORTEST = 8
+"""Of a known secret: shorter ones would be found in every second word."""
+
+_LOOKS = rb"""
+    AIza[0-9A-Za-z_-]{35}                                    # Google API keys
+  | ya29\.[0-9A-Za-z_-]{20,}                                 # Google access tokens
+  | auteryn_[0-9a-f]{12}_[0-9A-Za-z_-]{40,}                  # ours
+  | sk-[0-9A-Za-z_-]{20,}
+  | gh[pousr]_[0-9A-Za-z]{36,} | github_pat_[0-9A-Za-z_]{40,}
+  | xox[abeprs]-[0-9A-Za-z-]{10,} | xapp-[0-9A-Za-z-]{20,}   # Slack
+  | (?:AKIA|ASIA)[0-9A-Z]{16}
+  | eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}
+  | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?-----END[ ][A-Z ]*PRIVATE[ ]KEY-----
+"""
+_UNDER_A_NAME = rb"""
+    (?i: (?:password|passwd|secret|client_secret|api_?key|access_token|refresh_token|authorization)
+         \\?["']? \s* [:=] \s* \\?["']? (?:bearer\s+|basic\s+)? )
+    (?P<value>[^\s"'\\,;&<>{}\[\]]{8,})
+"""
+_SECRET = re.compile(rb"(?P<looks>" + _LOOKS + rb")|(?:" + _UNDER_A_NAME + rb")", re.VERBOSE | re.DOTALL)
+
+
+def scrubbed(raw: bytes, known: Collection[str] = ()) -> tuple[bytes, int]:
+    """The same bytes with every secret struck out, character by character, and how many there were. JSON stays JSON."""
+    found = 0
+
+    def struck(match: re.Match[bytes]) -> bytes:
+        nonlocal found
+        found += 1
+        name = "looks" if match["looks"] else "value"
+        begin, end = match.start(name) - match.start(), match.end(name) - match.start()
+        return match[0][:begin] + _stars(match[name]) + match[0][end:]
+
+    raw = _SECRET.sub(struck, raw)
+    for secret in sorted((one for one in known if len(one) >= SHORTEST), key=len, reverse=True):
+        body = secret.encode()
+        found += raw.count(body)
+        raw = raw.replace(body, _stars(body))
+    return raw, found
+
+
+def _stars(secret: bytes) -> bytes:
+    """As long as the secret: sizes and places stay true."""
+    return b"*" * len(secret)

@@ -1,0 +1,218 @@
+"""A run as one file: its journals, notes and published files, without secrets; and back again.
+
+A zip: `manifest.json`, `runs/<id>.jsonl` (one journal entry a line), `notes/<id>.json`, `blobs/<sha256>`, and `figures.json`
+for people. The root comes first in the manifest; nothing in it is believed before it was checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from io import BytesIO
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from auteryn.errors import AuterynError, Corrupt, Invalid, WrongState
+from auteryn.policy.scrub import scrubbed
+from auteryn.schema import event as e
+from auteryn.schema.change import Doc, Newborn
+from auteryn.schema.fold import after, born
+from auteryn.schema.record import Record, from_json, new_id, to_json
+from auteryn.schema.run import VERSION, Run
+from auteryn.schema.versions import read_entry
+from auteryn.service.access import Access
+from auteryn.service.erase import tree_of
+from auteryn.service.progress import credit_usage, metrics
+
+FORMAT = 1
+MOST_BYTES = 512_000_000
+"""Of everything in a bundle, unpacked."""
+MOST_RUNS = 10_000
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_SECRETS = ("AUTERYN_SECRET_", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+"""Variables whose values are known secrets."""
+
+
+class Manifest(Record):
+    format: int
+    version: str
+    """Of Auteryn, when it was written."""
+    schema: int
+    exported_at: datetime
+    runs: tuple[str, ...]
+    """The root, then everything below it."""
+    secrets: int
+    """Struck out."""
+
+
+# ---- out -----------------------------------------------------------------------------------------------------
+
+
+async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.environ) -> bytes:
+    """The bundle of a run and everything below it. Secrets are struck out wherever they stand, also in published files."""
+    root = await access.run(run_id)
+    if root.parent:
+        raise WrongState(f"run {run_id!r} belongs to {root.parent.root!r}: export that run")
+    store, known = access.services.store, [value for name, value in environ.items() if name.startswith(_SECRETS)]
+    tree = [run async for run in tree_of(store, root)]
+    journals = {run.id: await store.journal(run.id) for run in tree}
+    sizes = {a.sha256: a.size_bytes for entries in journals.values() for a in _published(entries)}
+    if sum(sizes.values()) > MOST_BYTES:
+        raise WrongState(f"run {run_id!r} has published {sum(sizes.values()):,} bytes, more than fit into a bundle")
+    files, renamed, secrets = dict[str, bytes](), dict[str, str](), 0
+    for sha256 in sizes:
+        body, found = scrubbed(await access.services.blobs.get(sha256), known)
+        renamed[sha256] = hashlib.sha256(body).hexdigest()
+        files[f"blobs/{renamed[sha256]}"], secrets = body, secrets + found
+    for run in tree:
+        body, found = scrubbed(b"\n".join(map(to_json, journals[run.id])), known)
+        for old, new in renamed.items():
+            body = body.replace(old.encode(), new.encode())
+        files[f"runs/{run.id}.jsonl"], secrets = body, secrets + found
+    body, found = scrubbed(to_json(await store.docs("note", root.id)), known)
+    files[f"notes/{root.id}.json"], secrets = body, secrets + found
+    figures = {"metrics": metrics(root, root.usage, access.now()), "credits": credit_usage(root.usage)}
+    files["figures.json"] = msgspec.json.format(msgspec.json.encode(figures))
+    manifest = Manifest(
+        format=FORMAT,
+        version=version("auteryn"),
+        schema=VERSION,
+        exported_at=access.now(),
+        runs=tuple(run.id for run in tree),
+        secrets=secrets,
+    )
+    return await asyncio.to_thread(_zipped, {"manifest.json": msgspec.json.format(to_json(manifest)), **files})
+
+
+def _published(entries: Sequence[e.Entry]) -> list[Any]:
+    return [event.artifact for entry in entries for event in entry.events if isinstance(event, e.ArtifactPublished)]
+
+
+def _zipped(files: Mapping[str, bytes]) -> bytes:
+    out = BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, body in files.items():
+            bundle.writestr(name, body)
+    return out.getvalue()
+
+
+# ---- in ------------------------------------------------------------------------------------------------------
+
+
+async def take_in(access: Access, raw: bytes) -> Run:
+    """The bundle's run, the importer's now, as it was when it was exported.
+
+    One that had not ended is cancelled here: it goes on where it came from. Taken in twice it is the same run. Raises `Invalid`
+    for what is no bundle, before anything is kept.
+    """
+    files = await asyncio.to_thread(_unzipped, raw)
+    manifest = _read(files, "manifest.json", Manifest)
+    if manifest.format != FORMAT:
+        raise Invalid("bundle", manifest.format, f"is of a format this release does not read; it reads {FORMAT}")
+    if not 1 <= len(manifest.runs) <= MOST_RUNS:
+        raise Invalid("bundle", len(manifest.runs), f"must hold 1 to {MOST_RUNS:,} runs")
+    newborn = [_newborn(files, run, access.owner, access.now()) for run in manifest.runs]
+    root = newborn[0].run
+    if root.parent or any(one.run.root != root.id for one in newborn[1:]):
+        raise Invalid("bundle", root.id, "must hold one run and what is below it")
+    await _refuse_others(access, newborn)
+    for name, body in files.items():
+        if name.startswith("blobs/"):
+            await access.services.blobs.put(body)
+    for note in _read(files, f"notes/{root.id}.json", tuple[Doc, ...]):
+        await access.services.store.put(replace(note, kind="note", scope=root.id), if_absent=True)
+    for line in (line for one in newborn for line in _questions(one, access.owner)):
+        await access.services.store.put(line, if_absent=True)
+    for one in reversed(newborn):  # the root last: until then nobody sees any of it
+        await access.services.store.create(one)
+    return await access.run(root.id)
+
+
+def _newborn(files: Mapping[str, bytes], run_id: str, owner: str, now: datetime) -> Newborn:
+    """Folded entry by entry: a journal that does not make a run is refused."""
+    where = f"runs/{run_id}.jsonl"
+    try:
+        entries = [read_entry(line, where=where) for line in files.get(where, b"").split(b"\n")]
+        first = entries[0].events[0]
+        if not isinstance(first, e.RunCreated) or first.run.id != run_id:
+            raise Invalid("bundle", run_id, "must begin with the run's creation")
+        owned = e.RunCreated(run=replace(first.run, owner=owner), input=first.input)
+        entries[0] = replace(entries[0], events=(owned, *entries[0].events[1:]))
+        run = born(entries[0])
+        for entry in entries[1:]:
+            run = after(run, entry)
+        if not run.terminal:
+            end = e.RunCancelled(by="import", receipt=e.Receipt())
+            entries.append(e.Entry(seq=run.seq + 1, at=now, slice=0, commit=new_id("c"), events=(end,)))
+            run = after(run, entries[-1])
+    except (Corrupt, WrongState, IndexError, AttributeError, TypeError) as error:
+        raise Invalid("bundle", where, f"cannot be read: {error}") from error
+    return Newborn(run=run, entry=entries[0], past=tuple(entries[1:]))
+
+
+def _questions(newborn: Newborn, owner: str) -> list[Doc]:
+    """The index lines of what was asked: all of it is closed."""
+    run, facts = newborn.run.id, [event for entry in (newborn.entry, *newborn.past) for event in entry.events]
+    answers = {event.answer.ask: event.answer for event in facts if isinstance(event, e.AskAnswered)}
+    found = list[Doc]()
+    for ask in (event.ask for event in facts if isinstance(event, e.AskOpened)):
+        answer = answers.get(ask.id)
+        how = {"by": answer.by, "how": answer.how} if answer else {"by": "auteryn", "how": "withdrawn"}
+        found.append(Doc(kind="ask", id=ask.id, scope=owner, body={"run": run, "open": False, **how}, at=ask.opened_at))
+    return found
+
+
+async def _refuse_others(access: Access, newborn: Sequence[Newborn]) -> None:
+    """Raises `WrongState` for a run that is here already and is another one."""
+    for one in newborn:
+        first = await access.services.store.journal(one.run.id, limit=1)
+        if first and (
+            first[0].commit != one.entry.commit or (await access.services.store.get(one.run.id)).owner != access.owner
+        ):
+            raise WrongState(f"there is another run {one.run.id!r} here: erase it first")
+
+
+def _unzipped(raw: bytes) -> dict[str, bytes]:
+    """Names we know, sizes we take, blobs that are what they are called."""
+    try:
+        with zipfile.ZipFile(BytesIO(raw)) as bundle:
+            members = bundle.infolist()
+            if sum(one.file_size for one in members) > MOST_BYTES:
+                raise Invalid("bundle", len(raw), f"holds more than {MOST_BYTES:,} bytes")
+            files = {one.filename: bundle.read(one) for one in members if _known(one.filename)}
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        if isinstance(error, AuterynError):
+            raise
+        raise Invalid("bundle", len(raw), f"is no bundle: {error}") from error
+    for name, body in files.items():
+        kind, _, rest = name.partition("/")
+        if kind == "blobs" and hashlib.sha256(body).hexdigest() != rest:
+            raise Invalid("bundle", name, "is not what its name says")
+    return files
+
+
+def _known(name: str) -> bool:
+    folder, _, rest = name.rpartition("/")
+    return folder in ("", "runs", "notes", "blobs") and bool(_NAME.fullmatch(rest))
+
+
+def _read(files: Mapping[str, bytes], name: str, shape: Any) -> Any:
+    try:
+        return from_json(files[name], shape, where=name)
+    except KeyError:
+        raise Invalid("bundle", name, "is missing") from None
+    except Corrupt as error:
+        raise Invalid("bundle", name, f"cannot be read: {error}") from error
+
+
+def name_of(run: Run) -> str:
+    """What the file is called."""
+    return f"{run.id}.auteryn.zip"

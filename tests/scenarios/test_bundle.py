@@ -1,0 +1,196 @@
+"""A run as one file: exported, wiped, taken in again, and nobody sees a difference; secrets stay at home."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+
+from auteryn.errors import Invalid, NotFound, WrongState
+from auteryn.policy.scrub import scrubbed
+from auteryn.service.desk import Desk
+from auteryn.service.fork import Fork
+from auteryn.service.new import NewRun, drafts
+from auteryn.testing.clock import skipping
+from auteryn.testing.scripted import call
+from auteryn.testing.world import World
+from auteryn.tools.deliver import artifact_publish
+from auteryn.tools.files import file_write
+from auteryn.tools.human import ask_approval
+from auteryn.tools.notes import note_write
+
+TOOLS = [file_write, artifact_publish, ask_approval, note_write]
+PLANTED = {
+    "google": "AIza" + "Sy4" * 11 + "ab",
+    "ours": "auteryn_0123456789ab_" + "k" * 43,
+    "slack": "xoxb-1234567890-abcdefghij",
+    "named": "hunter2-hunter2",
+    "known": "only-the-owner-knows-this",
+}
+
+
+def working(ask):
+    if ask.task.startswith("step"):
+        return "found it"
+    if ask.turn == 0:
+        return [call("note_write", section="findings", text="x"), call("file_write", path="a.txt", content="report")]
+    if ask.turn == 1:
+        return [call("artifact_publish", path="a.txt"), call("ask_approval", message="Go?", options=["Yes", "No"])]
+    return "All is done."
+
+
+async def page(desk: Desk, run: str) -> dict:
+    """Everything a console shows of a run."""
+    found = await desk.get(run)
+    return {
+        "run": found,
+        "events": [event async for event in desk.events(run)],
+        "logs": await desk.logs(run, "debug"),
+        "children": (await desk.children(run)).runs,
+        "asks": await desk.asks(run, open_only=False),
+        "notes": await desk.scratchpad(run),
+        "progress": await desk.progress(run),
+        "figures": (await desk.metrics(run), await desk.credits(run)),
+        "artifacts": [(one, await desk.artifact(run, one.id)) for one in await desk.artifacts(run)],
+        "listed": [one.id for one in (await desk.runs()).runs],
+    }
+
+
+@pytest.mark.proves("P35", "P37", "P38", "P40")
+def test_exported_wiped_and_taken_in_again_every_page_is_the_same(tmp_path):
+    async def story() -> None:
+        async with World(tmp_path / "one", model=working, tools=TOOLS) as world:
+            desk = Desk(world.host.engine)
+            run = (await desk.create(NewRun(input="Work", mode="deep", include_thoughts=True))).id
+            await desk.answer((await world.asked(run)).asks[0].id, "Yes")
+            await world.ended(run)
+            before, bundle = await page(desk, run), await desk.export(run)
+            await desk.erase(run)
+            with pytest.raises(NotFound):
+                await desk.get(run)
+            for _ in range(2):
+                assert (await desk.take_in(bundle)).id == run
+            assert await page(desk, run) == before
+            assert await desk.export(run)
+        async with World(tmp_path / "two", model=working, tools=TOOLS) as elsewhere:
+            desk = Desk(elsewhere.host.engine, "bob")
+            assert (await desk.take_in(bundle)).owner == "bob"
+            after = await page(desk, run)
+            assert [event.data for event in after["events"]] == [event.data for event in before["events"]]
+            fork = await desk.fork(run, Fork(message="Once more"))
+            assert (await elsewhere.ended(fork.id)).result == "All is done."
+            with pytest.raises(WrongState, match="another run"):
+                await Desk(elsewhere.host.engine, "eve").take_in(bundle)
+
+    skipping(story())
+
+
+def test_a_plan_comes_with_its_steps_and_what_had_not_ended_is_cancelled_where_it_comes_to(tmp_path):
+    async def story() -> None:
+        async with World(tmp_path / "one", model=working, tools=TOOLS) as world:
+            desk = Desk(world.host.engine)
+            plan = (await desk.create(NewRun(steps=drafts([{"description": "step 1"}, {"description": "step 2"}])))).id
+            await world.ended(plan)
+            open_one = (await desk.create(NewRun(input="Work", mode="deep"))).id
+            await world.asked(open_one)
+            bundles = [await desk.export(plan), await desk.export(open_one)]
+            before = await page(desk, plan)
+            with pytest.raises(WrongState, match="belongs to"):
+                await desk.export((await desk.children(plan)).runs[0].id)
+        async with World(tmp_path / "two", model=working, tools=TOOLS) as elsewhere:
+            desk = Desk(elsewhere.host.engine)
+            for bundle in bundles:
+                await desk.take_in(bundle)
+            after = await page(desk, plan)
+            assert {name: after[name] for name in after if name != "listed"} == {n: before[n] for n in before if n != "listed"}
+            ended = await desk.get(open_one)
+            assert (ended.status, ended.asks) == ("cancelled", ()) and await desk.asks() == []
+            assert await elsewhere.services.store.due(elsewhere.now()) == []
+
+    skipping(story())
+
+
+@pytest.mark.proves("L15")
+def test_planted_secrets_are_in_no_bundle_and_everything_else_is(tmp_path):
+    said = f"{PLANTED['google']} and {PLANTED['ours']}, password: {PLANTED['named']}; {PLANTED['known']}"
+
+    def leaking(ask):
+        if ask.turn == 0:
+            note = call("note_write", section="keys", text=said)
+            return [note, call("file_write", path="k.txt", content=f"{PLANTED['slack']} harmless")]
+        return call("artifact_publish", path="k.txt") if ask.turn == 1 else f"It was {said}, and harmless."
+
+    async def story() -> None:
+        async with World(tmp_path, model=leaking, tools=TOOLS) as world:
+            desk = Desk(world.host.engine)
+            run = (await desk.create(NewRun(input=f"Keep {said}", mode="deep"))).id
+            await world.ended(run)
+            from auteryn.service.access import Access
+            from auteryn.service.bundle import export
+
+            bundle = await export(Access(world.host.engine, "local"), run, {"AUTERYN_SECRET_X": PLANTED["known"], "HOME": "/"})
+            with zipfile.ZipFile(io.BytesIO(bundle)) as zipped:
+                inside = b"\n".join(zipped.read(name) for name in zipped.namelist())
+                assert json.loads(zipped.read("manifest.json"))["secrets"] >= 5
+            assert [name for name, secret in PLANTED.items() if secret.encode() in inside] == []
+            assert b"harmless" in inside
+            await desk.erase(run)
+            await desk.take_in(bundle)
+            [artifact] = await desk.artifacts(run)
+            body = await desk.artifact(run, artifact.id)
+            assert body.endswith(b"* harmless") and len(body) == artifact.size_bytes
+
+    skipping(story())
+
+
+def test_striking_out_leaves_json_and_ordinary_words_alone():
+    text = json.dumps({"api_key": "abcdefgh1234", "note": 'the "password": is nothing', "tokens": 12, "n": "sk-short"}).encode()
+    clean, found = scrubbed(text)
+    assert (json.loads(clean)["api_key"], found) == ("*" * 12, 1)
+    assert json.loads(clean)["n"] == "sk-short" and len(clean) == len(text)
+    assert scrubbed(b"secretary of state, passwords: none") == (b"secretary of state, passwords: none", 0)
+    assert scrubbed(b"Authorization: Bearer abc.def-123456")[0] == b"Authorization: Bearer " + b"*" * 14
+
+
+@pytest.mark.proves("L15")
+def test_what_is_no_bundle_is_refused_and_leaves_nothing(tmp_path):
+    async def story() -> None:
+        async with World(tmp_path / "one", model=working, tools=TOOLS) as world:
+            desk = Desk(world.host.engine)
+            run = (await desk.create(NewRun(steps=drafts([{"description": "step 1"}])))).id
+            await world.ended(run)
+            whole = await desk.export(run)
+
+        def changed(name: str, change) -> bytes:
+            out = io.BytesIO()
+            with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(out, "w") as new:
+                for one in old.namelist():
+                    body = change(old.read(one)) if one.startswith(name) else old.read(one)
+                    if body is not None:
+                        new.writestr(one, body)
+            return out.getvalue()
+
+        journal = f"runs/{run}.jsonl"
+        wrong = [
+            *(b"", b"PK", whole[: len(whole) // 2], b"x" * 1_000),
+            changed("manifest.json", lambda body: None),
+            changed("manifest.json", lambda body: b"[]"),
+            changed("manifest.json", lambda body: body.replace(b'"format": 1', b'"format": 2')),
+            changed("manifest.json", lambda body: body.replace(run.encode(), b"run_other")),
+            changed(journal, lambda body: None),
+            changed(journal, lambda body: body[:-20]),
+            changed(journal, lambda body: b"\n".join(body.split(b"\n")[1:])),
+            changed(journal, lambda body: b"\n".join([*body.split(b"\n"), body.split(b"\n")[-1]])),
+            changed("notes", lambda body: b"{}"),
+        ]
+        async with World(tmp_path / "two", model=working) as elsewhere:
+            desk = Desk(elsewhere.host.engine)
+            for number, raw in enumerate(wrong):
+                with pytest.raises(Invalid, match="bundle"):
+                    await desk.take_in(raw)
+                assert (await elsewhere.services.store.runs(roots_only=False)).runs == (), number
+            assert (await desk.take_in(whole)).status == "completed"
+
+    skipping(story())
