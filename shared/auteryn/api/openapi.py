@@ -90,7 +90,7 @@ def _operation(route: Route, of: dict[str, Any]) -> dict[str, Any]:
     summary = " ".join((route.handler.__doc__ or "").split())
     more: dict[str, Any] = {}
     if route.body is bytes:
-        more["requestBody"] = {"required": True, "content": {ZIP: {}}}
+        more["requestBody"] = {"required": True, "content": {ZIP: {"schema": {"type": "string", "format": "binary"}}}}
     elif route.body:
         content = {JSON: {"schema": of[str(route.body)]}, **(_form(of[str(route.body)]) if route.form else {})}
         more["requestBody"] = {"required": bool(_required(route.body)), "content": content}
