@@ -23,6 +23,7 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import MB
 from auteryn.schema.record import Record
+from auteryn.tools import foreseen
 from auteryn.tools.egress_addresses import plain_host
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.tool import ToolContext, tool
@@ -54,6 +55,7 @@ def no_mail() -> str | None:
     sends=True,
     timeout=timedelta(seconds=180),
     target=lambda args: ", ".join([*args["to"], *args.get("cc", [])]),
+    preview=foreseen.mail,
     recipients=lambda args: [*args["to"], *args.get("cc", [])],
 )
 async def email_send(

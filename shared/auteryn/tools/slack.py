@@ -20,6 +20,7 @@ from msgspec import Meta
 
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import READ_BYTES
+from auteryn.tools import foreseen
 from auteryn.tools.egress import AnswerLost
 from auteryn.tools.refusals import refusal
 from auteryn.tools.sending import first_time, not_sent
@@ -63,6 +64,7 @@ def no_slack() -> str | None:
     timeout=timedelta(seconds=180),
     target=lambda args: str(args["channel"]),
     recipients=lambda args: [str(args["channel"])],
+    preview=foreseen.message,
     serial=lambda args: str(args["channel"]),
 )
 async def slack_post(
