@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal
 
+from auteryn.errors import Invalid
 from auteryn.policy.credits import CostLabel, cost_label, price_of
 from auteryn.policy.models import PRICES_OF
 from auteryn.policy.modes import LONGEST_RUN
@@ -82,6 +83,8 @@ class Sample(Record):
 
 async def estimate(access: Access, text: str, mode: str, steps: int) -> Estimate:
     """For a task that is not started. Nothing is stored; a task that no pattern knows costs one classification."""
+    if not text.strip() and not steps:
+        raise Invalid("input", text, "must say what to do")
     decision = await route(text[:LONGEST_INPUT], "deep" if steps and mode == "auto" else mode, access.services.model)
     history = await _history(access, decision.mode)
     samples = [*_usual(access, decision.mode, steps), *(_own(run, text, steps) for run in history)]

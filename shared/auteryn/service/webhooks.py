@@ -15,6 +15,8 @@ from auteryn.schema.change import Doc
 from auteryn.schema.post import ENDPOINT, Endpoint, EventType, Secret
 from auteryn.schema.record import new_id
 from auteryn.service.access import Access
+from auteryn.tools.egress import host_and_port
+from auteryn.tools.egress_addresses import literal
 
 MOST = 20
 OVERLAP = timedelta(days=1)
@@ -36,7 +38,9 @@ async def add(access: Access, url: str, types: tuple[str, ...] = (), description
     if len(description) > 200:
         raise Invalid("description", description, "has more than 200 characters")
     try:
-        access.engine.egress.checked(url)
+        host, port = host_and_port(access.engine.egress.checked(url))
+        if literal(host):  # a name is judged whenever it is looked up
+            await access.engine.egress.addresses(host, port)
     except ToolFailed as error:
         raise Invalid("url", url, f"cannot be told anything: {error}") from error
     if len(await endpoints(access)) >= MOST:
