@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
-from typing import Any, assert_never
+from typing import Any, NamedTuple, assert_never
+
+from msgspec.structs import replace
 
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.output import capped
@@ -23,10 +25,13 @@ from auteryn.policy.limits import TOOL_RETRIES
 from auteryn.policy.retry import backoff
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Subject
-from auteryn.schema.record import derived_id
+from auteryn.schema.record import derived_id, to_json
 from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, UntilTime
 from auteryn.tools.signature import arguments
 from auteryn.tools.tool import Judged, Pause, Result, Tool, ToolContext
+
+Commit = Callable[..., Awaitable[None]]
+"""Facts → when they are committed."""
 
 
 async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
@@ -56,10 +61,12 @@ async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
 class _Work:
     """A call that may run now."""
 
-    __slots__ = ("args", "call", "resumed", "tool")
+    __slots__ = ("args", "call", "inner", "resumed", "tool")
 
     def __init__(self, call: OpenCall, tool: Tool, args: dict[str, Any]) -> None:
         self.call, self.tool, self.args = call, tool, args
+        self.inner = False
+        """Another call made it: its output goes there, whole."""
         self.resumed = call.begun
         """An earlier slice began it and left no answer."""
 
@@ -203,14 +210,19 @@ async def _side_by_side(mind: Mind, work: list[_Work]) -> AsyncGenerator[Facts, 
     lanes: dict[str, list[_Work]] = {}
     for one in work:
         lanes.setdefault(one.lane, []).append(one)
-    if len(work) == 1:
+    if len(work) == 1 and not work[0].tool.calls_tools:
         yield await _run(mind, work[0])
         return
-    done: asyncio.Queue[Facts] = asyncio.Queue()
+    done: asyncio.Queue[_Ready] = asyncio.Queue()
+
+    async def commit(*facts: e.AnyEvent) -> None:
+        committed = asyncio.get_running_loop().create_future()
+        await done.put(_Ready(facts, committed))
+        await committed
 
     async def drive(lane: list[_Work]) -> None:
         for one in lane:
-            await done.put(await _run(mind, one))
+            await done.put(_Ready(await _run(mind, one, commit)))
 
     tasks = [asyncio.create_task(drive(lane)) for lane in lanes.values()]
     try:
@@ -219,15 +231,29 @@ async def _side_by_side(mind: Mind, work: list[_Work]) -> AsyncGenerator[Facts, 
             ready = [await _first(done, tasks)]
             while not done.empty():  # what came at the same moment shares a commit
                 ready.append(done.get_nowait())
-            left -= len(ready)
-            yield tuple(fact for facts in ready for fact in facts)
+            left -= sum(one.committed is None for one in ready)
+            yield tuple(fact for one in ready for fact in one.facts)
+            for one in ready:
+                if one.committed is not None:
+                    one.committed.set_result(None)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _first(done: asyncio.Queue[Facts], tasks: list[asyncio.Task[None]]) -> Facts:
+class _Ready(NamedTuple):
+    """Facts to commit: a call's answer, or with `committed` what a call under way waits to see committed."""
+
+    facts: Facts
+    committed: asyncio.Future[None] | None = None
+
+
+async def _uncommitted(*facts: e.AnyEvent) -> None:
+    raise AssertionError("only a tool that calls tools commits while it runs")
+
+
+async def _first(done: asyncio.Queue[_Ready], tasks: list[asyncio.Task[None]]) -> _Ready:
     """The next facts; an error of the engine itself in any lane is raised here instead of waiting for ever."""
     getter = asyncio.create_task(done.get())
     await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
@@ -240,9 +266,11 @@ async def _first(done: asyncio.Queue[Facts], tasks: list[asyncio.Task[None]]) ->
     return getter.result()
 
 
-async def _run(mind: Mind, one: _Work) -> Facts:
+async def _run(mind: Mind, one: _Work, commit: Commit = _uncommitted) -> Facts:
     """Run one call to its answer or its pause. Raises only what ends the slice."""
     context = _context(mind, one.call, facts := list[e.AnyEvent]())
+    if one.tool.calls_tools:
+        context.call_tool = partial(_inner, mind, one.call, commit)
     began = time.monotonic()
     try:
         await warn_tree(mind, one.tool)
@@ -264,7 +292,7 @@ async def _run(mind: Mind, one: _Work) -> Facts:
             result = outcome
         case _:
             result = Result(output=outcome)
-    shown, cut = capped(result.output, one.call.id, mind.files)
+    shown, cut = (result.output, False) if one.inner else capped(result.output, one.call.id, mind.files)
     answer = e.CallAnswered(
         call=one.call.id,
         tool=one.tool.name,
@@ -279,6 +307,54 @@ async def _run(mind: Mind, one: _Work) -> Facts:
     if one.tool.name == "note_write":
         mind.notes = None
     return (*_logged(context), *facts, *result.events, answer)
+
+
+INNER_BYTES = 1 << 20
+"""Most that one call within a call may give back."""
+
+
+async def _inner(mind: Mind, outer: OpenCall, commit: Commit, number: int, name: str, args: dict[str, Any]) -> Any:
+    """The n-th call that a call makes: like one of the model's own, with its own ledger row (L6, L7).
+
+    What has an answer is answered with it, after a crash too. What a person would have to allow is refused: a script cannot
+    wait for people, the model can.
+    """
+    call = OpenCall(derived_id("call", outer.id, number), name, args, None)
+    known = outer.inner.get(call.id)
+    if known is not None and known.tool != name:
+        raise ToolFailed("failed", f"call {number} was of {known.tool} before the interruption and is of {name} now")
+    if known is None or known.answer is None:
+        call.begun = known is not None
+        answer = await _inner_answer(mind, outer, commit, call)
+        await commit(*answer)
+        (said,) = (fact for fact in answer if isinstance(fact, e.CallAnswered))
+    else:
+        said = known.answer
+    if said.error is not None:
+        raise ToolFailed(said.error, str(said.output))
+    return said.output
+
+
+async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenCall) -> Facts:
+    try:
+        tool = mind.registry.get(call.name)
+        one = _Work(call, tool, arguments(tool, call.args))
+        one.inner = True
+        judged = tool.judged(one.args, mind.files, mind.run)
+        if tool.calls_tools:
+            raise ToolFailed("unsupported", f"{tool.name} cannot be called from within another call")
+        if verdict(mind, tool, judged) != "open" and not one.resumed:
+            raise ToolFailed("denied", f"{_named(tool, judged)} must be allowed by a person: call it directly")
+        if one.needs_intent:
+            await commit(e.CallStarted(call=call.id, tool=tool.name, within=outer.id))
+        facts = await _run(mind, one)
+    except ToolFailed as error:
+        facts = (_failed(call, error),)
+    if any(isinstance(fact, e.CallAnswered) and len(to_json(fact.output)) > INNER_BYTES for fact in facts):
+        facts = (_failed(call, ToolFailed("too_large", "the output is larger than a script takes: save it to a file")),)
+    if any(isinstance(fact, e.CallSuspended) for fact in facts):
+        facts = (_failed(call, ToolFailed("unsupported", f"{call.name} waits, and a script cannot: call it directly")),)
+    return tuple(replace(fact, within=outer.id) if isinstance(fact, e.CallAnswered) else fact for fact in facts)
 
 
 async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any, int]:

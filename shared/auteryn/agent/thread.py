@@ -20,6 +20,15 @@ CallState = Literal["proposed", "allowed", "started", "suspended", "answered"]
 
 
 @dataclass(slots=True)
+class InnerCall:
+    """A call that a call made."""
+
+    tool: str
+    answer: e.CallAnswered | None = None
+    """None: its intent was committed, and no answer."""
+
+
+@dataclass(slots=True)
 class OpenCall:
     """A call of the current turn."""
 
@@ -37,6 +46,8 @@ class OpenCall:
     """A person put other arguments in the place of the model's."""
     output: Any = None
     error: str | None = None
+    inner: dict[str, InnerCall] = field(default_factory=dict[str, InnerCall])
+    """Calls it made itself, by id."""
     images: tuple[Image, ...] = ()
 
 
@@ -136,6 +147,10 @@ class Thread:
                 self._answered(event, seq)
             case e.CallAllowed():
                 self._allowed(event)
+            case e.CallStarted(within=str(outer)):
+                self.calls[outer].inner[event.call] = InnerCall(event.tool)
+            case e.CallAnswered(within=str(outer)):
+                self.calls[outer].inner[event.call] = InnerCall(event.tool, event)
             case e.CallStarted():
                 self.calls[event.call].begun, self.calls[event.call].state = True, "started"
             case e.CallSuspended():

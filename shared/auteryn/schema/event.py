@@ -187,6 +187,8 @@ class CallStarted(Event, tag="call_started"):
 
     call: str
     tool: str
+    within: str | None = None
+    """The call that made it, if it was not the model."""
 
 
 class CallAnswered(Event, tag="call_answered"):
@@ -207,6 +209,8 @@ class CallAnswered(Event, tag="call_answered"):
     """Pictures the model sees with the answer."""
     labels: tuple[str, ...] = ()
     """What the run has read by it for the first time: `@foreign`, `@private`."""
+    within: str | None = None
+    """The call that made it, if it was not the model; the output is whole then."""
 
 
 class CallSuspended(Event, tag="call_suspended"):

@@ -73,6 +73,10 @@ class Judged(Record):
     """The address it fetches, if that is all it sends."""
 
 
+async def _no_tool(number: int, name: str, args: dict[str, Any]) -> Any:
+    raise ToolFailed("unsupported", "this tool calls no others")
+
+
 async def _nobody(request: ModelRequest) -> Reply:
     raise ToolFailed("not_configured", "there is no model to ask here")
 
@@ -100,6 +104,8 @@ class ToolContext:
     """What the run has read so far: `@foreign` text, `@private` data."""
     consult: Callable[[ModelRequest], Awaitable[Reply]] = _nobody
     """Ask the model something in a request of its own; it is counted and paid by the run."""
+    call_tool: Callable[[int, str, dict[str, Any]], Awaitable[Any]] = _no_tool
+    """Call another tool, as the n-th such call of this one: its output, committed before it is given back."""
     anchor: datetime | None = None
     """Where the run's rhythm stands: the last wait's own time, or the run's start. None = now."""
     logged: list[tuple[Level, str]] = field(default_factory=list[tuple[Level, str]])
@@ -151,6 +157,8 @@ class Tool:
     address: Callable[[dict[str, Any]], str] | None = None
     """What a call fetches, if the address is all it sends; empty if there is more."""
     takes_context: bool = True
+    calls_tools: bool = False
+    """Calls other tools, whose answers are committed while it runs."""
     target: Callable[[dict[str, Any]], str] | None = None
     """What a call touches, in few words, for approvals and grants."""
     preview: Callable[[dict[str, Any], Workspace], str] | None = None
@@ -200,6 +208,7 @@ def tool(
     address: Callable[[dict[str, Any]], str] | None = None,
     untrusted: bool = False,
     sends: bool = False,
+    calls_tools: bool = False,
     target: Callable[[dict[str, Any]], str] | None = None,
     preview: Callable[[dict[str, Any], Workspace], str] | None = None,
     serial: Callable[[dict[str, Any]], str | None] | None = None,
