@@ -324,6 +324,42 @@ def test_a_notification_survives_the_process_that_owed_it_and_is_known_by_its_id
     assert len({one.headers["webhook-id"] for one in hook.asked}) == 1
 
 
+@pytest.mark.proves("P74", "P81", "L2", "L3")
+def test_a_kill_at_any_point_loses_no_notification_and_a_repeat_is_known_by_its_id(
+    tmp_path: Path, mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A wait over two days, then a question; killed before and after durable writes and mails, and taken up again."""
+    from auteryn.testing.crash import Fate, Story
+    from auteryn.testing.scenarios import Scenario
+
+    caplog.set_level("CRITICAL")  # what is cut off says so, some hundred times here
+
+    def script(ask: Any) -> Any:
+        return (call("wait", until="49h"), QUESTION, "done")[ask.turn]
+
+    async def play(world: World) -> str:
+        run = await world.start("Watch", options=ANN, key="watched")
+        asked = await world.asked(run)
+        if not asked.terminal:
+            await world.after(HOUR)
+            await world.answer(run, "No")
+        await world.ended(run)
+        await world.after(HOUR)
+        return run
+
+    scenario = Scenario("told", "a run whose owner is told", script, play, (wait, ask_approval))
+    usual = Fate()
+    Story(scenario, tmp_path / "usual").through([usual])
+    expected = sorted(mailbox.subjects)
+    assert len(expected) == 5
+    for at in range(0, len(usual.points), 7):  # odd: kills before and after alternate
+        mailbox.mails.clear()
+        Story(scenario, tmp_path / str(at)).through([Fate(die_at=at)])
+        different = {str(one["Message-ID"]): str(one["Subject"]) for one in mailbox.mails}
+        assert sorted(different.values()) == expected, f"killed {at} {usual.points[at]}"
+        assert len(mailbox.mails) <= len(expected) + 1, "one kill repeats one mail at most"
+
+
 def test_what_nobody_takes_for_a_day_is_laid_aside_and_said(tmp_path: Path, site: FaultServer, hook: Hook) -> None:
     async def story() -> None:
         hook.fail = 10**6
