@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,14 +16,22 @@ from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 from auteryn.agent.mind import Settings as AgentSettings
-from auteryn.errors import Invalid
+from auteryn.errors import AuterynError, Invalid
 from auteryn.policy.cloud import (
     BLOBS_RENEWED,
+    DATABASE,
+    DISPATCH,
     DISPATCH_DEADLINE,
+    EVENTS_TOPIC,
     FEED_PREFIX,
     FILES_BYTES,
+    JOB,
+    JOB_LARGE,
     JOB_TIMEOUT,
+    QUEUE,
     RUN_VARIABLE,
+    STEPS_SUBSCRIPTION,
+    STEPS_TOPIC,
     WAKE_PATH,
     Deployable,
 )
@@ -236,6 +244,30 @@ def stop_gracefully(host: Host, *also: Callable[[], None]) -> None:
             before(number, frame)
 
     signal.signal(signal.SIGTERM, told)
+
+
+async def cloud_checkup(environ: Mapping[str, str] = os.environ) -> AsyncIterator[tuple[str, str | AuterynError]]:
+    """Each thing a deployment needs, and what is known of it or wrong with it. `GOOGLE_CLOUD_PROJECT` and `AUTERYN_REGION` name
+    the deployment; the rest has the names Terraform gives, where the environment does not say otherwise."""
+    from auteryn.adapters.gcp.checkup import checkup
+    from auteryn.adapters.gcp.settings import CloudSettings
+
+    project = environ.get("GOOGLE_CLOUD_PROJECT", "")
+    usual = {
+        "AUTERYN_BUCKET": f"{project}-auteryn-blobs",
+        "AUTERYN_DATABASE": DATABASE,
+        "AUTERYN_DISPATCH_URL": f"https://{DISPATCH}-",
+        "AUTERYN_EVENTS_TOPIC": EVENTS_TOPIC,
+        "AUTERYN_HOME": ".",
+        "AUTERYN_JOB": JOB,
+        "AUTERYN_JOB_LARGE": JOB_LARGE,
+        "AUTERYN_QUEUE": QUEUE,
+        "AUTERYN_STEPS_TOPIC": STEPS_TOPIC,
+        "AUTERYN_TASKS_ACCOUNT": "-",
+    }
+    there = CloudSettings.from_environment({**usual, **environ})
+    async for finding in checkup(there, STEPS_SUBSCRIPTION):
+        yield finding
 
 
 def _holder(environ: Mapping[str, str]) -> str:

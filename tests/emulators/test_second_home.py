@@ -16,7 +16,7 @@ from auteryn.adapters.gcp.blobs import CloudBlobs
 from auteryn.adapters.gcp.bus import PubSubBus
 from auteryn.adapters.gcp.queue import CloudTasksQueue
 from auteryn.adapters.gcp.store import FirestoreStore
-from auteryn.ports import Services
+from auteryn.ports import Clock, Services
 from auteryn.testing.emulators.pubsub import lay_out
 from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.emulators.target import Request, Target
@@ -30,13 +30,14 @@ STEPS = [f"Look at competitor {number}" for number in range(1, 6)]
 class Cloud:
     """One project with everything in it; `dispatch` is what the function of this name does with its requests."""
 
-    def __init__(self, project: str, pubsub: str, storage: Storage, tasks: CloudTasks, target: Target) -> None:
+    def __init__(self, project: str, pubsub: str, storage: Storage, tasks: CloudTasks, target: Target, clock: Clock) -> None:
         self.project, self.pubsub, self.storage, self.tasks, self.target = project, pubsub, storage, tasks, target
+        self.clock = clock
         self.wakes = f"projects/{project}/locations/here/queues/wakes"
 
     def around(self, services: Services) -> Services:
         blobs, root = CloudBlobs("files", endpoint=self.storage.endpoint), f"projects/{self.project}"
-        queue = CloudTasksQueue(self.wakes, SystemClock(), url=f"{self.target.url}/wake", host=self.tasks.host)
+        queue = CloudTasksQueue(self.wakes, self.clock, url=f"{self.target.url}/wake", host=self.tasks.host)
         bus = PubSubBus(
             steps=f"{root}/topics/steps",
             events=f"{root}/topics/events",
@@ -52,20 +53,21 @@ class Cloud:
             return 204
 
         self.target.handler = dispatch
-        self.left = (services.store, blobs)
+        self.left = (services.bus, services.store, blobs)
         return replace(services, store=FirestoreStore.open(self.project, blobs), queue=queue, bus=bus, blobs=blobs)
 
     async def close(self) -> None:
-        """What the host does not close: the blobs, and the store it would have had at home."""
+        """What the host does not close: the blobs, and the bus and the store it would have had at home."""
         for one in self.left:
             await one.close()
 
 
 @asynccontextmanager
-async def cloud(project: str, pubsub: str, storage: Storage) -> AsyncGenerator[Cloud]:
-    async with CloudTasks(SystemClock()) as tasks, Target() as target:
+async def cloud(project: str, pubsub: str, storage: Storage, clock: Clock | None = None) -> AsyncGenerator[Cloud]:
+    clock = clock or SystemClock()
+    async with CloudTasks(clock) as tasks, Target() as target:
         await lay_out(pubsub, f"projects/{project}", push_to=f"{target.url}/steps")
-        made = Cloud(project, pubsub, storage, tasks, target)
+        made = Cloud(project, pubsub, storage, tasks, target, clock)
         tasks.add_queue(made.wakes, Rules(first=timedelta(milliseconds=20)))
         yield made
 

@@ -17,7 +17,7 @@ from auteryn.cli import exits, output
 from auteryn.cli.home import going, settings_of
 from auteryn.cli.root import Common, common
 from auteryn.cli.screen import Screen
-from auteryn.compose import Settings, condition, embedded, model_access
+from auteryn.compose import Settings, cloud_checkup, condition, embedded, model_access
 from auteryn.errors import AuterynError
 from auteryn.ports.model import ModelRequest
 from auteryn.runtime.host import Host
@@ -42,11 +42,12 @@ class Finding(Record):
 @click.option(
     "--online", is_flag=True, help="Also ask the model something, to see that the key works. Costs a fraction of a cent."
 )
+@click.option("--cloud", is_flag=True, help="The deployment that GOOGLE_CLOUD_PROJECT and AUTERYN_REGION name, thing by thing.")
 @common
 @click.pass_obj
-def doctor(common: Common, online: bool) -> int:
-    """Check this machine, this home and the model key. Exit code 1 if something is broken."""
-    findings = going(_examined(common, online))
+def doctor(common: Common, online: bool, cloud: bool) -> int:
+    """Check this machine, this home and the model key, or a deployment. Exit code 1 if something is broken."""
+    findings = going(_deployment() if cloud else _examined(common, online))
     screen = Screen(sys.stdout)
     for one in findings:
         if common.json:
@@ -55,6 +56,16 @@ def doctor(common: Common, online: bool) -> int:
             mark, colour = MARKS[one.state]
             screen.parts((f"{mark} ", colour), (f"{one.name:<14}", "bold"), one.detail)
     return exits.FAILED if any(one.state == "bad" for one in findings) else exits.DONE
+
+
+async def _deployment() -> list[Finding]:
+    found = [
+        Finding(name=name, state="bad" if isinstance(what, AuterynError) else "ok", detail=str(what))
+        async for name, what in cloud_checkup()
+    ]
+    access = model_access(os.environ)
+    how = "set GEMINI_API_KEY, or GOOGLE_GENAI_USE_VERTEXAI=true as Terraform does"
+    return [*found, Finding(name="model", state="ok" if access else "note", detail=access or f"nothing here opens it: {how}")]
 
 
 async def _examined(common: Common, online: bool) -> list[Finding]:

@@ -99,6 +99,7 @@ class CloudTasks:
         types: Any = tasks_v2
         methods = {
             "CreateQueue": method(self._create_queue, types.CreateQueueRequest, types.Queue),
+            "GetQueue": method(self._get_queue, types.GetQueueRequest, types.Queue),
             "CreateTask": method(self._create_task, types.CreateTaskRequest, types.Task),
             "GetTask": method(self._get_task, types.GetTaskRequest, types.Task),
             "DeleteTask": method(self._delete_task, types.DeleteTaskRequest, empty_pb2.Empty),
@@ -133,6 +134,11 @@ class CloudTasks:
         )
         self.add_queue(request.queue.name, rules)
         return request.queue
+
+    async def _get_queue(self, request: Any) -> Any:
+        paused = self._queue(request.name).paused
+        state: Any = tasks_v2.Queue.State
+        return tasks_v2.Queue(name=request.name, state=state.PAUSED if paused else state.RUNNING)
 
     async def _create_task(self, request: Any) -> Any:
         queue, task, now = self._queue(request.parent), request.task, self._clock.now()

@@ -1,0 +1,148 @@
+"""Whether everything a deployment needs is there and may be used: one question for each thing, each with its own answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPICallError
+
+from auteryn.adapters.gcp.blobs import CloudBlobs
+from auteryn.adapters.gcp.clients import close_transport, local_channel
+from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google
+from auteryn.adapters.gcp.settings import CloudSettings
+from auteryn.adapters.gcp.store import FirestoreStore
+from auteryn.errors import AuterynError, Conflict, NotFound, Unavailable
+
+SKEW = timedelta(seconds=5)
+"""A lease is 60 s long and beaten each 20: a clock that is further off is worth mending."""
+PROBE = b"auteryn doctor was here"
+
+
+async def checkup(there: CloudSettings, subscription: str) -> AsyncIterator[tuple[str, str | AuterynError]]:
+    """Name of the thing, and what is known of it or what is wrong with it. Nothing is changed but one small blob."""
+    blobs = CloudBlobs(there.bucket, endpoint=there.storage_url)
+    store = FirestoreStore.open(there.project, blobs, database=there.database, host=there.firestore_host)
+    try:
+        for name, look in (
+            ("database", lambda: _database(store, there)),
+            ("indexes", lambda: _indexes(store)),
+            ("clock", lambda: _clock(store)),
+            ("bucket", lambda: _bucket(blobs, there)),
+            ("queue", lambda: _queue(there)),
+            ("topic steps", lambda: _topic(there, there.steps_topic)),
+            ("topic events", lambda: _topic(there, there.events_topic)),
+            ("subscription", lambda: _subscription(there, subscription)),
+            ("job", lambda: _job(there, there.job)),
+            ("job large", lambda: _job(there, there.job_large)),
+        ):
+            yield name, await _answer(look)
+    finally:
+        await store.close()
+        await blobs.close()
+
+
+async def _answer(look: Callable[[], Awaitable[str]]) -> str | AuterynError:
+    try:
+        return await look()
+    except AuterynError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one thing, the others are looked at too
+        return Unavailable(f"{type(error).__name__}: {error}")
+
+
+async def _database(store: FirestoreStore, there: CloudSettings) -> str:
+    await store.doc("doctor", "probe")
+    return f"Firestore database {there.database!r} of project {there.project!r} answers"
+
+
+async def _indexes(store: FirestoreStore) -> str:
+    """Every query there is, with every index it may want."""
+    try:
+        await store.due(datetime.now(UTC), limit=1)
+        await store.docs("doctor", "probe", limit=1)
+        for conditions in ({"owner": "doctor"}, {"owner": "doctor", "status": ["failed"]}, {"status": ["failed"]}):
+            for roots_only in (True, False):
+                await store.runs(**conditions, roots_only=roots_only, limit=1)  # pyright: ignore[reportArgumentType]
+        await store.runs(parent="doctor", roots_only=False, limit=1)
+    except Conflict as error:
+        raise Conflict(f"an index is missing or still being built (terraform apply makes them all): {error}") from error
+    return "every query is answered"
+
+
+async def _clock(store: FirestoreStore) -> str:
+    before = datetime.now(UTC)
+    found = await store.database.get("docs", "doctor:clock")
+    off = abs(found.read_time - (before + (datetime.now(UTC) - before) / 2))
+    if off > SKEW:
+        raise Unavailable(f"this machine's clock is {off.total_seconds():.0f} s off the database's: leases would be misjudged")
+    return f"{off.total_seconds():.1f} s off the database's"
+
+
+async def _bucket(blobs: CloudBlobs, there: CloudSettings) -> str:
+    sha256 = await blobs.put(PROBE)
+    if await blobs.get(sha256) != PROBE:
+        raise NotFound(f"bucket {there.bucket!r} does not give back what was put into it")
+    return f"{there.bucket!r} can be written and read"
+
+
+async def _queue(there: CloudSettings) -> str:
+    from google.cloud.tasks_v2 import CloudTasksAsyncClient
+    from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
+
+    name = f"{there.place}/queues/{there.queue}"
+    client = _client(CloudTasksAsyncClient, CloudTasksGrpcAsyncIOTransport, there.tasks_host)
+    found = await _asked(client, lambda: client.get_queue({"name": name}, retry=None, timeout=CALL_SECONDS), f"queue {name!r}")
+    if found.state.name == "PAUSED":
+        raise Conflict(f"queue {there.queue!r} is paused: nothing is woken; gcloud tasks queues resume {there.queue}")
+    return f"{there.queue!r} delivers to {there.dispatch_url}"
+
+
+async def _topic(there: CloudSettings, topic: str) -> str:
+    from google.pubsub_v1 import PublisherAsyncClient
+    from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
+
+    name = f"projects/{there.project}/topics/{topic}"
+    client = _client(PublisherAsyncClient, PublisherGrpcAsyncIOTransport, there.pubsub_host)
+    await _asked(client, lambda: client.get_topic({"topic": name}, retry=None, timeout=CALL_SECONDS), f"topic {name!r}")
+    return f"{topic!r} is there"
+
+
+async def _subscription(there: CloudSettings, subscription: str) -> str:
+    from google.pubsub_v1 import SubscriberAsyncClient
+    from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
+
+    name = f"projects/{there.project}/subscriptions/{subscription}"
+    client = _client(SubscriberAsyncClient, SubscriberGrpcAsyncIOTransport, there.pubsub_host)
+    what = f"subscription {name!r}"
+    found = await _asked(
+        client, lambda: client.get_subscription({"subscription": name}, retry=None, timeout=CALL_SECONDS), what
+    )
+    push = found.push_config.push_endpoint
+    if not push.startswith(there.dispatch_url):
+        raise Conflict(f"{what} pushes to {push or 'nobody'!r}, not to {there.dispatch_url!r}: steps start only when swept")
+    return f"{subscription!r} pushes to {push}"
+
+
+async def _job(there: CloudSettings, job: str) -> str:
+    from google.cloud.run_v2 import JobsAsyncClient
+    from google.cloud.run_v2.services.jobs.transports import JobsGrpcAsyncIOTransport
+
+    name = f"{there.place}/jobs/{job}"
+    client = _client(JobsAsyncClient, JobsGrpcAsyncIOTransport, there.run_host)
+    await _asked(client, lambda: client.get_job({"name": name}, retry=None, timeout=CALL_SECONDS), f"job {name!r}")
+    return f"{job!r} is there"
+
+
+def _client(kind: Any, transport: Any, host: str | None) -> Any:
+    return kind() if host is None else kind(transport=transport(channel=local_channel(host)))
+
+
+async def _asked(client: Any, call: Callable[[], Awaitable[Any]], what: str) -> Any:
+    try:
+        return await call()
+    except GoogleAPICallError as error:
+        raise from_google(error, what) from error
+    finally:
+        await close_transport(client)

@@ -1,0 +1,42 @@
+"""`auteryn doctor --cloud`, asked about a deployment that is whole and one that is not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from emulators.local import Rig, Threaded
+
+
+async def doctor(rig: Rig, **changed: str) -> tuple[int, dict[str, Any]]:
+    """The exit code, and each thing's finding."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "auteryn", "doctor", "--cloud", "--json"),
+        env={**os.environ, **rig.cloud.environ, **changed},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await process.communicate()
+    found = [json.loads(line) for line in said.splitlines()]
+    return process.returncode or 0, {one["name"]: one for one in found}
+
+
+def test_a_whole_deployment_is_found_whole(local_cloud: Threaded) -> None:
+    async def story(rig: Rig) -> None:
+        code, found = await doctor(rig)
+        assert {name: one["detail"] for name, one in found.items() if one["state"] != "ok"} == {}
+        assert code == 0 and len(found) >= 11
+
+    local_cloud.do(story(local_cloud.rig))
+
+
+def test_what_is_missing_is_named_and_the_rest_is_looked_at(local_cloud: Threaded) -> None:
+    async def story(rig: Rig) -> None:
+        code, found = await doctor(rig, AUTERYN_QUEUE="gone", AUTERYN_JOB_LARGE="gone", AUTERYN_STEPS_TOPIC="gone")
+        bad = {name: one["detail"] for name, one in found.items() if one["state"] == "bad"}
+        assert code == 1 and bad.keys() == {"queue", "job large", "topic steps"}
+        assert all("gone" in detail for detail in bad.values())
+
+    local_cloud.do(story(local_cloud.rig))
