@@ -154,6 +154,8 @@ def settled(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
         case UntilTime() as wait:
             if mind.now() < wait.at:
                 return []
+            if wait.again:
+                return [e.CallWoken(call=call.id)]
             return [_answered(call, {"woke_at": wait.at.isoformat(), "reason": wait.reason})]
         case ForPerson() as wait:
             return _person_said(mind, call, wait.ask)

@@ -151,6 +151,8 @@ class Thread:
                 self.calls[outer].inner[event.call] = InnerCall(event.tool)
             case e.CallAnswered(within=str(outer)):
                 self.calls[outer].inner[event.call] = InnerCall(event.tool, event)
+            case e.CallWoken():
+                self.calls[event.call].state, self.calls[event.call].wait = "started", None
             case e.CallStarted():
                 self.calls[event.call].begun, self.calls[event.call].state = True, "started"
             case e.CallSuspended():

@@ -221,6 +221,12 @@ class CallSuspended(Event, tag="call_suspended"):
     wait: Wait
 
 
+class CallWoken(Event, tag="call_woken"):
+    """The time a call waited for has come, and it is made once more: nobody had to think meanwhile."""
+
+    call: str
+
+
 class CallAllowed(Event, tag="call_allowed"):
     """A gate opened: the call may run now, with exactly these arguments."""
 
@@ -430,6 +436,7 @@ AnyEvent = (
     | CallAnswered
     | CallSuspended
     | CallAllowed
+    | CallWoken
     | AskOpened
     | AskAnswered
     | AskVoted

@@ -171,7 +171,7 @@ class _Draft:
                 self.waits(lambda wait: wait.call != event.call)
             case e.CallSuspended():
                 put["waits"] = (*self.now("waits"), event.wait)
-            case e.CallAllowed():
+            case e.CallAllowed() | e.CallWoken():
                 self.waits(lambda wait: wait.call != event.call)
             case e.AskOpened():
                 put["asks"] = (*self.now("asks"), event.ask)

@@ -46,6 +46,8 @@ class UntilTime(Record, tag_field="kind", tag="until"):
     at: datetime
     call: str | None = None
     reason: str = ""
+    again: bool = False
+    """The call is made once more then, instead of being answered."""
 
 
 class ForSteps(Record, tag_field="kind", tag="steps"):

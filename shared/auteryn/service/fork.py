@@ -167,7 +167,7 @@ def _renamed(event: e.AnyEvent, names: dict[str, str]) -> e.AnyEvent:
             return replace(event, run=replace(event.run, id=of(event.run.id)))
         case e.CallSuspended():
             return replace(event, call=of(event.call), wait=waits(event.wait))
-        case e.CallStarted() | e.CallAnswered() | e.CallAllowed() | e.PlanCreated() | e.ScheduleCreated():
+        case e.CallStarted() | e.CallAnswered() | e.CallAllowed() | e.CallWoken() | e.PlanCreated() | e.ScheduleCreated():
             return replace(event, call=of(event.call))
         case e.Left():
             return replace(event, waits=tuple(map(waits, event.waits)))

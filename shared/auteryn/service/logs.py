@@ -98,6 +98,8 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
             return ("warning" if event.error else "info"), f"{said}: {_short(event.output)}"
         case e.CallSuspended():
             return "info", f"{event.tool} waits ({str(event.wait.__struct_config__.tag).replace('_', ' ')})"
+        case e.CallWoken():
+            return "debug", f"call {event.call} is made once more"
         case e.CallAllowed():
             return "info", f"call {event.call} allowed by {event.by}"
         case e.AskOpened():

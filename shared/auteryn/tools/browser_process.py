@@ -140,14 +140,16 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
         yield browser, pid
     finally:
         profile = _profile(pid)
-        with suppress(Exception):
-            async with asyncio.timeout(STOP_TIME.total_seconds()):
-                if browser is not None and browser.is_connected():
-                    await browser.close()
-                await playwright.stop()
-        _kill(pid, driver)
-        if profile is not None:
-            await asyncio.to_thread(shutil.rmtree, profile, ignore_errors=True)
+        try:
+            with suppress(Exception):
+                async with asyncio.timeout(STOP_TIME.total_seconds()):
+                    if browser is not None and browser.is_connected():
+                        await browser.close()
+                    await playwright.stop()
+        finally:  # also if whoever closes it has lost patience
+            _kill(pid, driver)
+            if profile is not None:
+                shutil.rmtree(profile, ignore_errors=True)
 
 
 async def _pid(browser: Browser) -> int:

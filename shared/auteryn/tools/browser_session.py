@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec.structs import replace
@@ -99,14 +99,14 @@ class Session:
         page = self._tabs[-1] if self._tabs else await self._new_tab()
         return await self._load(ctx, page, str(goal))
 
-    async def rendered(self, ctx: ToolContext, url: str) -> tuple[str, int, str]:
-        """An address, status and HTML after its scripts have run, read in a tab of its own."""
+    @asynccontextmanager
+    async def aside(self, ctx: ToolContext, url: str) -> AsyncGenerator[tuple[Page, int]]:
+        """A page and its status in a tab of its own, which is closed afterwards."""
         goal = self._guard.checked(url)
         await self._guard.addresses(*host_and_port(goal))
         page = await (await self._opened_context()).new_page()
         try:
-            status = await self._load(ctx, page, str(goal))
-            return page.url, status, await page.content()
+            yield page, await self._load(ctx, page, str(goal))
         finally:
             await page.close()
 

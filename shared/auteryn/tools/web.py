@@ -91,7 +91,7 @@ async def web_fetch(
             raise failed
         if save_as and (mode == "raw" or not textual(answer)):
             return await _downloaded(ctx, answer, save_as)
-        page = await _read(answer)
+        page = await page_of(answer)
     return await _told(ctx, page, mode, save_as, max_chars)
 
 
@@ -100,7 +100,7 @@ async def page(ctx: ToolContext, url: str) -> Page:
     async with ctx.egress.open("GET", url, most_bytes=PAGE_BYTES) as answer:
         if failed := refusal(answer.status, answer.headers, str(answer.url), ctx.clock.now()):
             raise failed
-        return await _read(answer)
+        return await page_of(answer)
 
 
 async def rendered(ctx: ToolContext, url: str) -> Page:
@@ -111,8 +111,8 @@ async def rendered(ctx: ToolContext, url: str) -> Page:
     if why := no_browser():
         raise ToolFailed("missing_extra", f"render: {why}")
     session = await browser_of(ctx)
-    at, status, html = await session.rendered(ctx, url)
-    return Page(url=at, status=status, media_type="text/html", text=html)
+    async with session.aside(ctx, url) as (page, status):
+        return Page(url=page.url, status=status, media_type="text/html", text=await page.content())
 
 
 async def text_of(page: Page, mode: str) -> Text:
@@ -135,7 +135,8 @@ def media_type(answer: Answer) -> str:
 # ---- reading -----------------------------------------------------------------------------------------------------
 
 
-async def _read(answer: Answer) -> Page:
+async def page_of(answer: Answer) -> Page:
+    """The page an answer brings; raises `ToolFailed` for what is no text."""
     kind = media_type(answer)
     if not textual(answer):
         raise ToolFailed("unsupported", f"{str(answer.url)!r} is {kind}, not text: give save_as to download it")

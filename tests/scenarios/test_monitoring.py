@@ -1,0 +1,89 @@
+"""A week of six-hourly looks at a real page on this machine, on the virtual clock: seen, pictured, told once, summed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from auteryn.schema import event as e
+from auteryn.schema.message import Call
+from auteryn.schema.run import UntilTime
+from auteryn.testing.clock import START, skipping
+from auteryn.testing.laws import broken_laws
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from unit.tools.fault_server import Asked, FaultServer, Reply
+
+LOOKS = 28
+CHANGES = {9: "39.90", 20: "44.90"}
+"""At which look the price becomes another one."""
+
+
+@pytest.fixture
+def shop() -> Iterator[FaultServer]:
+    server = FaultServer()
+
+    def page(asked: Asked) -> Reply:
+        looks = sum("auteryn" in one.headers.get("user-agent", "").lower() for one in server.asked)
+        price = next((CHANGES[at] for at in sorted(CHANGES, reverse=True) if looks > at), "49.90")
+        noise = f"<div class='ad'>Offer {looks}</div><p>Now 2026-03-0{looks % 9 + 1} {looks % 24}:00</p>"
+        tag = f'"{price}-{looks // 3}"'
+        if asked.headers.get("if-none-match") == tag:
+            return Reply(status=304)
+        return Reply(f"<h1>Oak chair</h1><p>Price: {price} EUR</p>{noise}", headers={"content-type": "text/html", "etag": tag})
+
+    server.on("/", page)
+    yield server
+    server.close()
+
+
+def looker(url: str) -> object:
+    """Watch; at each change write to the team; when the time is over, sum up."""
+
+    def script(ask: Ask) -> Line:
+        watch = Call(name="monitor_watch", args={"url": url, "name": "chair", "every": "6h", "until": "7d"})
+        seen = ask.results.get("monitor_watch", [])
+        if not seen:
+            return watch
+        last, alerts = seen[-1]["output"], len(ask.results.get("notify", []))
+        changes = [one["output"] for one in seen if one["output"].get("significant")]
+        if len(changes) > alerts:
+            price = last["figures"][0]
+            return call("notify", message=f"{price['before']} -> {price['after']}, see {last['image']}")
+        return f"{last['looks']} looks, {len(changes)} changes" if last["over"] else watch
+
+    return script
+
+
+@pytest.mark.usefixtures("time_stands_still_for_the_network")
+@pytest.mark.proves("P75", "P76", "P77", "P78", "P79", "P80")
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_week_of_looks_reports_each_change_once(tmp_path: Path, shop: FaultServer, crash: bool) -> None:
+    async def story() -> None:
+        world = World(tmp_path, model=looker(shop.url("/")), builtin=True, egress=shop.egress())  # type: ignore[arg-type]
+        async with world:
+            run = await world.start("Watch the price of the chair for a week", max_duration=timedelta(days=7, hours=1))
+            if crash:  # in the middle of the week the process is gone for a while, and again right after a change
+                await world.after(timedelta(days=2, hours=1))
+                await world.reopen(timedelta(minutes=30))
+                await world.after(timedelta(hours=5))
+                await world.reopen()
+            ended = await world.ended(run)
+            events = await world.events(run)
+            assert ended.status == "completed" and ended.result == "28 looks, 2 changes"
+            told = [event.message for event in events if isinstance(event, e.Notified)]
+            assert [one.partition(",")[0] for one in told] == ["49.90 EUR -> 39.90 EUR", "39.90 EUR -> 44.90 EUR"]
+            assert await broken_laws(world, run) == []
+            waits = [event.wait for event in events if isinstance(event, e.CallSuspended)]
+            grid = [START + k * timedelta(hours=6) for k in range(1, LOOKS)]
+            assert [wait.at for wait in waits if isinstance(wait, UntilTime)] == grid
+            fetched = [one for one in shop.asked if "auteryn" in one.headers["user-agent"].lower()]
+            assert len(fetched) == LOOKS and sum("if-none-match" in one.headers for one in fetched) == LOOKS - 1
+            assert ended.usage.llm_calls == 1 + 2 * len(CHANGES) + 1  # nothing is thought while nothing changes
+            pictures = sorted(one.path for one in world.host.engine.files_of(run).walk() if one.path.endswith(".png"))
+            assert len([one for one in pictures if "change" not in one]) == 3 and len(pictures) == 5
+
+    skipping(story())
