@@ -436,7 +436,9 @@ def _failed(call: OpenCall, error: ToolFailed, *, ms: int = 0, labels: tuple[str
 
 
 def _logged(context: ToolContext) -> tuple[e.Logged, ...]:
-    return tuple(e.Logged(level=level, message=message) for level, message in context.logged)
+    said, context.files.said = context.files.said, []
+    lines = [e.Logged(level=level, message=message) for level, message in context.logged]
+    return (*lines, *(e.Logged(level="warning", message=one) for one in said))
 
 
 def _ms(began: float) -> int:

@@ -126,6 +126,10 @@ async def _home(settings: Settings, host: Host) -> list[Finding]:
 
 
 def _tools(host: Host) -> Iterator[Finding]:
+    from auteryn.tools.sandbox.ladder import chosen
+
+    sandbox = chosen()
+    yield Finding(name="sandbox", state="ok" if sandbox.sandbox else "note", detail=sandbox.words)
     registry = host.engine.registry
     yield Finding(name="tools", state="ok", detail=f"{len(registry)} ready")
     for name, why in sorted(registry.hidden.items()):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -58,7 +57,8 @@ class Files:
         return ()
 
     async def end(self, files: Workspace) -> None:
-        """The slice is over."""
+        """The slice is over: what broken-off calls left half-made goes."""
+        await asyncio.to_thread(files.sweep)
 
     async def given(self, root: str, write: Callable[[Workspace], None], now: datetime) -> None:
         """What `write` puts into the workspace belongs to the tree from its beginning."""
@@ -70,7 +70,7 @@ class Files:
 
     async def drop(self, root: str) -> None:
         """The tree was not made after all."""
-        await asyncio.to_thread(shutil.rmtree, self.folder / root, ignore_errors=True)
+        await asyncio.to_thread(self.of(root).remove)
 
 
 class StoredFiles(Files):
@@ -96,7 +96,7 @@ class StoredFiles(Files):
 
     async def end(self, files: Workspace) -> None:
         self._open.pop(files.root, None)
-        await asyncio.to_thread(shutil.rmtree, files.root, ignore_errors=True)
+        await asyncio.to_thread(files.remove)
 
     async def given(self, root: str, write: Callable[[Workspace], None], now: datetime) -> None:
         files = self._new(root)
@@ -136,7 +136,7 @@ class StoredFiles(Files):
 
     async def _bring(self, files: Workspace, folder: _Folder, state: FileState) -> None:
         """The file is here as it was, or it is gone; a file that was changed here since stays as it is here."""
-        place = files.root / state.path
+        place = files.place_of(state.path)
         known = folder.known.get(state.path)
         if place.is_symlink() or (place.exists() and (known is None or known.sign != _sign(place.lstat()))):
             return
@@ -283,7 +283,7 @@ def _looked(files: Workspace, keys: Collection[str]) -> tuple[dict[str, _Sign], 
     """The files and the receipts of one moment: a receipt without its file, or the other way round, is looked at again."""
     while True:
         before = _receipts(files, keys)
-        there = {path: _sign(at) for path, at in _below(files.root)}
+        there = {path: _sign(at) for path, at in _below(files)}
         receipts = _receipts(files, keys)
         if receipts == before:
             return there, receipts
@@ -296,19 +296,20 @@ def _receipts(files: Workspace, keys: Collection[str]) -> list[Receipt]:
     return [Receipt(key=key, output=output) for key, output in found if output is not None]
 
 
-def _below(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Every plain file, links and what is half-made left out."""
-    for folder, folders, names in os.walk(root):
-        here = os.path.relpath(folder, root)
-        if here == HIDDEN:
-            folders[:] = [name for name in folders if name not in ("tmp", "done")]
-        for name in names:
-            path = name if here == "." else f"{here}/{name}"
-            with suppress(FileNotFoundError, UnicodeEncodeError):
-                path.encode()  # code in a sandbox may give names that are no text: they stay where they are
-                at = (root / path).lstat()
-                if (at.st_mode & 0o170000) == 0o100000:
-                    yield path, at
+def _below(files: Workspace) -> Iterator[tuple[str, os.stat_result]]:
+    """Every plain file, links and what is half-made left out. A hidden folder made by code in a sandbox is none of ours."""
+    for top, prefix, skipped in ((files.root, "", (HIDDEN,)), (files.own, f"{HIDDEN}/", ("tmp", "done"))):
+        for folder, folders, names in os.walk(top):
+            here = os.path.relpath(folder, top)
+            if here == ".":
+                folders[:] = [name for name in folders if name not in skipped]
+            for name in names:
+                path = prefix + (name if here == "." else f"{here}/{name}")
+                with suppress(FileNotFoundError, UnicodeEncodeError):
+                    path.encode()  # code in a sandbox may give names that are no text: they stay where they are
+                    at = (Path(folder) / name).lstat()
+                    if (at.st_mode & 0o170000) == 0o100000:
+                        yield path, at
 
 
 def _sign(at: os.stat_result) -> _Sign:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from auteryn.errors import ToolFailed
-from auteryn.schema.record import from_json, to_json
 from auteryn.tools.egress_proxy import proxy
 from auteryn.tools.jail import cleaned
 from auteryn.tools.sandbox import ladder
@@ -133,13 +132,13 @@ def changes(before: Files, after: Files) -> dict[str, Any]:
 
 def leave_word(ctx: ToolContext, output: Any) -> None:
     """The command has ended with this output: what a resumed call is answered with."""
-    ctx.files.keep(f"done/{ctx.key}", to_json(output))
+    ctx.files.settle(ctx.key, output)
 
 
 async def last_word(ctx: ToolContext, **_: Any) -> Any:
     """The output, if the command had ended; raises `ToolFailed` if it was cut off: nobody knows how far it came."""
-    if (left := ctx.files.kept(f"done/{ctx.key}")) is not None:
-        return from_json(left, dict[str, Any], where=f"the outcome of {ctx.call}")
+    if (left := ctx.files.receipt(ctx.key)) is not None:
+        return left
     raise ToolFailed(
         "ambiguous",
         "outcome unknown: the command was under way when the work was interrupted, and it was not repeated. "

@@ -71,6 +71,8 @@ class Workspace:
         self.file_bytes, self.tree_bytes = file_bytes, tree_bytes
         self._kernel = kernel
         self._used, self._counted_at, self._ready = 0, -_RECOUNT, False
+        self.said = list[str]()
+        """What the run should know of its disk; whoever writes it into the log empties this."""
 
     @cached_property
     def _jail(self) -> Jail:
@@ -81,6 +83,15 @@ class Workspace:
     def own(self) -> Path:
         """Where the hidden folder lies."""
         return self.root.with_name(f"{self.root.name}{HIDDEN}")
+
+    def place_of(self, path: str) -> Path:
+        """Where a file lies, the engine's own included."""
+        return self._real(path) if path.startswith(f"{HIDDEN}/") else self.root / path
+
+    def remove(self) -> None:
+        """All files are gone, the engine's own too."""
+        for folder in (self.root, self.own):
+            shutil.rmtree(folder, ignore_errors=True)
 
     # ---- looking
 
@@ -229,17 +240,20 @@ class Workspace:
             raise ToolFailed("not_found", f"there is no {path!r}; file_find shows what there is")
         return goal
 
-    def tidy(self) -> bool:
-        """Empty the trash and drop what broken-off calls left half-made; whether anything was there.
-
-        A write that finds the disk full does this once. Stages with a key stay: a receipt may depend on them.
-        """
+    def sweep(self) -> int:
+        """Drop what broken-off calls left half-made; how many things. Stages with a key stay: a receipt may depend on them."""
         before = time.time() - STALE.total_seconds()
         half_made = (self.own / "tmp").glob("*")
-        old = [one for one in half_made if not one.name.startswith("at_") and one.lstat().st_mtime < before]
-        for one in (gone := [*old, *(self.root / TRASH).glob("*")]):
-            shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+        return _dropped([one for one in half_made if not one.name.startswith("at_") and one.lstat().st_mtime < before])
+
+    def tidy(self) -> bool:
+        """Empty the trash and drop what is half-made; whether anything was there. For a write that finds the disk full."""
+        gone = self.sweep() + _dropped((self.root / TRASH).glob("*"))
         self._counted_at = -_RECOUNT
+        if gone:
+            self.said.append(
+                f"the disk was full: {gone} things in the trash and half-made files were removed, and work went on"
+            )
         return bool(gone)
 
     # ---- kept for tools
@@ -419,6 +433,13 @@ class Workspace:
     def _below(self, stage: str) -> list[str]:
         top = self._real(stage)
         return sorted(str(file.relative_to(top)) for file in top.rglob("*") if not file.is_dir())
+
+
+def _dropped(things: Iterable[Path]) -> int:
+    gone = list(things)
+    for one in gone:
+        shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+    return len(gone)
 
 
 def _receipt_path(key: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 from pathlib import Path
 from threading import Thread
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auteryn.errors import DiskFull, ToolFailed
+from auteryn.schema.event import CallAnswered, Logged
 from auteryn.tools.jail import Jail, cleaned, told
 from auteryn.tools.workspace import HIDDEN, TRASH, Workspace
 
@@ -246,3 +248,31 @@ def test_a_receipt_counts_only_when_the_effect_is_there(files: Workspace) -> Non
     assert files.receipt("k") is None
     files.write("a", b"new", key="k", output={"done": True})
     assert files.receipt("k") == {"done": True} and files.receipt("other") is None
+
+
+@pytest.mark.proves("P47")
+def test_a_full_disk_is_cleaned_the_same_write_succeeds_and_the_run_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk of two megabytes, through the engine."""
+    from unit.tools.bench import Bench
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, check=False)
+    assert mounted.returncode == 0, "a disk of two megabytes must be mounted for this: run the tests as root"
+    bench = Bench(tmp_path, monkeypatch)
+    try:
+        bench.files = Workspace(disk / "files")
+        bench.put("old.txt", "x" * 1_200_000)
+        bench.facts_of("file_delete", {"paths": ["old.txt"]})
+        facts = bench.facts_of("file_write", {"path": "new.txt", "content": "y" * 1_500_000})
+        assert [fact.error for fact in facts if isinstance(fact, CallAnswered)] == [None]
+        assert any(isinstance(fact, Logged) and "the disk was full" in fact.message for fact in facts)
+        assert bench.files.stat("new.txt").size_bytes == 1_500_000
+        facts = bench.facts_of("file_write", {"path": "more.txt", "content": "z" * 1_500_000})
+        assert [fact.error for fact in facts if isinstance(fact, CallAnswered)] == ["quota"]
+        assert not bench.files.exists("more.txt") and bench.half_made() == []
+    finally:
+        bench.close()
+        subprocess.run(["umount", "-l", str(disk)], check=True)
