@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from unit.tools.office import LibreOffice
+
 ROOT = Path(__file__).resolve().parents[1]
 PROOFS = ROOT / "shared" / "docs" / "proofs.md"
 ENTRIES = ROOT / "tests" / "proofs" / "entries.toml"
@@ -60,3 +62,9 @@ def table(found: dict[str, set[str]]) -> str:
             tests = "<br>".join(f"`{test.removeprefix('tests/')}`" for test in sorted(found.get(name, ()))) or "**none yet**"
             lines.append(f"| {name} | {title.replace('|', '/')} | {tests} |")
     return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="session")
+def libreoffice(tmp_path_factory: pytest.TempPathFactory) -> LibreOffice:
+    """The office suite, started once to make its profile."""
+    return LibreOffice(tmp_path_factory.mktemp("libreoffice"))

@@ -16,6 +16,9 @@ from auteryn.schema.message import Content, Image
 from auteryn.schema.record import canonical_json, derived_id, to_json
 from auteryn.schema.run import ForSteps, Input, UntilTime, Wait
 
+_PLANNING = ("plan_create", "plan_update", "agent_spawn")
+"""Tools that are answered by a plan's report."""
+
 CallState = Literal["proposed", "allowed", "started", "suspended", "answered"]
 
 
@@ -231,9 +234,9 @@ class Thread:
 
     def _learned(self, tool: str, output: dict[str, Any]) -> None:
         """What the engine itself reads out of some tools' answers."""
-        if tool in ("plan_create", "plan_update"):
+        if tool in _PLANNING:
             self.review_shown |= output.get("status") == "needs_you"
-        if tool in ("plan_create", "plan_update") and output.get("status") == "over":
+        if tool in _PLANNING and output.get("status") == "over":
             self.reported.add(output["plan_id"])
         if tool == "tool_search":
             self.found += [one["name"] for one in output.get("tools", []) if one["name"] not in self.found]

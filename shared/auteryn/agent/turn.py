@@ -23,10 +23,10 @@ from auteryn.schema.message import Content, Reply, Tokens
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
 from auteryn.tools.notes import ledger_notes
-from auteryn.tools.profiles import for_files
+from auteryn.tools.profiles import for_files, for_words
 
 STOP, GO_ON = "Stop here", "Go on"
-NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep")
+NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep", "agent_spawn")
 """A step does its step: it makes no plans and no schedules of its own."""
 
 
@@ -132,7 +132,9 @@ def declared(mind: Mind) -> tuple[Declaration, ...]:
 def _declared(mind: Mind) -> tuple[Declaration, ...]:
     run = mind.run
     kept_out = NOT_FOR_STEPS if run.parent else ("go_deep",) if run.mode == "deep" else ()
-    return mind.registry.declared(run.mode, [*for_files(mind.thread.task.files), *mind.thread.found], kept_out)
+    task = mind.thread.task
+    early = [*for_files(task.files), *(for_words(task.text) if run.mode == "deep" else ())]
+    return mind.registry.declared(run.mode, [*early, *mind.thread.found], kept_out)
 
 
 def _with_tail(mind: Mind, notice: str) -> list[Content]:

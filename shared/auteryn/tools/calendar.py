@@ -32,8 +32,8 @@ async def calendar_create(
     tz: Annotated[str, "Such as Europe/Berlin"] = "UTC",
     attendees: Annotated[list[str], "E-mail addresses", Meta(max_length=MOST_ATTENDEES)] = [],  # noqa: B006 - never changed
     rrule: Annotated[str | None, "Repetition, such as FREQ=WEEKLY;BYDAY=MO;COUNT=10"] = None,
-    location: str = "",
-    description: str = "",
+    location: Annotated[str, "Where it is"] = "",
+    description: Annotated[str, "What it is about"] = "",
 ) -> dict[str, Any]:
     """Write an appointment as an .ics file, to attach to a mail. Nobody is invited by it alone."""
     if not path.lower().endswith(".ics"):

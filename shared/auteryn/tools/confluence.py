@@ -44,11 +44,11 @@ def no_confluence() -> str | None:
 async def confluence_read(
     ctx: ToolContext,
     page: Annotated[str | None, "Title or id of a page"] = None,
-    query: Annotated[str | None, "Words to search for instead"] = None,
+    query: Annotated[str | None, "Instead of one page: find those that speak of this"] = None,
     space: Annotated[str | None, "Key of the space; needed with a title"] = None,
     limit: Annotated[int, "Most results of a search", Meta(ge=1, le=50)] = 10,
 ) -> dict[str, Any]:
-    """Read a Confluence page as Markdown, or search for pages."""
+    """Read a Confluence page as Markdown, or find pages."""
     if (page is None) == (query is None):
         raise ToolFailed("invalid", "page, query: give one of them")
     if query is not None:

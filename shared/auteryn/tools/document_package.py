@@ -27,14 +27,21 @@ _LOCKED = "EncryptedPackage".encode("utf-16-le")
 def opened(files: Workspace, path: str, read: Callable[[Path], T]) -> T:
     """What `read` makes of the file; raises `ToolFailed` for bombs, locked and damaged files."""
     with files.path_for_library(path) as real:
-        refuse_bomb(real, path)
-        refuse_locked(real, path)
-        try:
-            return read(real)
-        except (ToolFailed, Stopped):
-            raise
-        except Exception as error:  # the libraries raise whatever they stumble over in a damaged file
-            raise ToolFailed("unsupported", f"{path!r} cannot be read, it seems damaged: {type(error).__name__}") from error
+        return opened_at(real, path, read)
+
+
+def opened_at(real: Path, shown: str, read: Callable[[Path], T]) -> T:
+    """The same for a file at a real path."""
+    refuse_bomb(real, shown)
+    refuse_locked(real, shown)
+    try:
+        return read(real)
+    except (ToolFailed, Stopped):
+        raise
+    except ModuleNotFoundError as error:
+        raise ToolFailed("missing_extra", f"{shown!r} needs {error.name}: pip install 'auteryn[all]'") from error
+    except Exception as error:  # the libraries raise whatever they stumble over in a damaged file
+        raise ToolFailed("unsupported", f"{shown!r} cannot be read, it seems damaged: {type(error).__name__}") from error
 
 
 def settled(body: bytes) -> bytes:

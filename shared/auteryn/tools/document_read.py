@@ -13,7 +13,7 @@ from typing import Any
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.quotas import READ_BYTES
 from auteryn.schema.record import Record
-from auteryn.tools.document_package import opened
+from auteryn.tools.document_package import opened, opened_at
 from auteryn.tools.leash import Leash
 from auteryn.tools.tables.workbooks import SHEETS, sheet_cells, shown_cell
 from auteryn.tools.workspace import Workspace
@@ -45,6 +45,14 @@ def read_document(files: Workspace, path: str, pages: str | None, leash: Leash) 
     if reader is None:
         raise ToolFailed("unsupported", f"{path!r} is none of {', '.join(_READERS)}; image_view shows pictures")
     return opened(files, path, lambda real: reader(real, path, pages, leash))
+
+
+def read_outside(real: Path, shown: str, leash: Leash) -> Read:
+    """The whole of a file that is none of the run's: the owner named it."""
+    reader = _READERS.get(real.suffix.lower())
+    if reader is None:
+        raise ToolFailed("unsupported", f"{shown!r} is none of {', '.join(_READERS)}")
+    return opened_at(real, shown, lambda real: reader(real, shown, None, leash))
 
 
 def picked(pages: str | None, count: int) -> list[int]:

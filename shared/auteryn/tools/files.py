@@ -235,7 +235,7 @@ def file_grep(
     context: Annotated[int, "Lines before and after each hit", Meta(ge=0, le=10)] = 0,
     limit: Annotated[int, "Most hits", Meta(ge=1, le=1_000)] = 100,
 ) -> dict[str, Any]:
-    """Search for words or patterns in files. Each hit is `path:line: text`."""
+    """Search for a word or a pattern in all files. Each hit is `path:line: text`."""
     expression, until = compiled(pattern), time.monotonic() + SEARCH_TIME.total_seconds()
     hits, searched, cut = list[str](), 0, ""
     for file in _matching(ctx.files, glob):

@@ -1,14 +1,50 @@
-"""Tools that are shown from the start because of what the task brings; all others are found by `tool_search`."""
+"""Tools that are shown from the start because of what the task says or brings; all others are found by `tool_search`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import PurePath
+
+from auteryn.schema.record import Record
 
 TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".parquet"})
 FOR_TABLES = ("data_profile", "data_query", "sheet_create", "chart_create")
 
 
+class Profile(Record):
+    """A kind of work, known by its words."""
+
+    words: str
+    tools: tuple[str, ...]
+
+
+PROFILES = {
+    "office": Profile(
+        words=r"presentation|powerpoint|slides?\b|pptx|word document|docx|pdf|spreadsheet|excel|xlsx|workbook",
+        tools=("doc_read", "docx_create", "slides_create", "sheet_create", "office_preview"),
+    ),
+    "research": Profile(
+        words=r"research|competitors?\b|market|benchmark|survey|literature",
+        tools=("web_crawl", "sheet_create", "chart_create", "slides_create"),
+    ),
+    "support": Profile(
+        words=r"support|faq|help ?desk|knowledge base|customers? ask|tickets?\b",
+        tools=("kb_search", "memory_search", "memory_save"),
+    ),
+    "communicate": Profile(
+        words=r"e-?mails?\b|slack|confluence|calendar|invite",
+        tools=("email_send", "slack_post", "confluence_read", "confluence_write", "calendar_create"),
+    ),
+}
+
+
 def for_files(files: Sequence[str]) -> tuple[str, ...]:
     """Names for the files given with a task; the same for the whole life of the run."""
     return FOR_TABLES if any(PurePath(name).suffix.lower() in TABLES for name in files) else ()
+
+
+def for_words(text: str) -> tuple[str, ...]:
+    """Names for what a task says it is about; the same for the whole life of the run."""
+    fitting = (one for one in PROFILES.values() if re.search(rf"\b(?:{one.words})", text, re.IGNORECASE))
+    return tuple(dict.fromkeys(name for one in fitting for name in one.tools))

@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta
 
@@ -42,17 +42,32 @@ def about(tool: Tool) -> str:
 
 def rank(query: str, texts: Mapping[Key, str]) -> list[Key]:
     """The keys whose text has a word of the query, best first (BM25); equals in the order given."""
-    words = {key: Counter(_words(text)) for key, text in texts.items()}
-    lengths = {key: sum(counted.values()) for key, counted in words.items()}
-    usual = max(1.0, sum(lengths.values()) / max(1, len(lengths)))
-    scores = dict.fromkeys(texts, 0.0)
-    for word in set(_words(query)):
-        having = [key for key, counted in words.items() if word in counted]
-        rarity = math.log(1 + (len(texts) - len(having) + 0.5) / (len(having) + 0.5))
-        for key in having:
-            often = words[key][word]
-            scores[key] += rarity * often * (_K1 + 1) / (often + _K1 * (1 - _B + _B * lengths[key] / usual))
-    return [key for key, score in sorted(scores.items(), key=lambda pair: -pair[1]) if score > 0]
+    return Index(texts).best(query)
+
+
+class Index(Generic[Key]):
+    """Texts made ready to be asked more than once."""
+
+    def __init__(self, texts: Mapping[Key, str]) -> None:
+        self._having = dict[str, dict[Key, int]]()
+        """Word → how often it stands in which text."""
+        self._lengths = dict.fromkeys(texts, 0)
+        for key, text in texts.items():
+            for word, often in Counter(_words(text)).items():
+                self._having.setdefault(word, {})[key] = often
+                self._lengths[key] += often
+        self._usual = max(1.0, sum(self._lengths.values()) / max(1, len(texts)))
+
+    def best(self, query: str) -> list[Key]:
+        """The keys whose text has a word of the query, best first; equals in the order given."""
+        scores = dict.fromkeys(self._lengths, 0.0)
+        for word in set(_words(query)):
+            having = self._having.get(word, {})
+            rarity = math.log(1 + (len(scores) - len(having) + 0.5) / (len(having) + 0.5))
+            for key, often in having.items():
+                length = self._lengths[key] / self._usual
+                scores[key] += rarity * often * (_K1 + 1) / (often + _K1 * (1 - _B + _B * length))
+        return [key for key, score in sorted(scores.items(), key=lambda pair: -pair[1]) if score > 0]
 
 
 def _said(tool: Tool) -> str:

@@ -8,7 +8,6 @@ import msgspec
 import pytest
 
 from unit.tools.fault_server import FaultServer
-from unit.tools.office import LibreOffice
 from unit.tools.room import Room
 
 
@@ -43,9 +42,3 @@ def surfer(room: Room, site: FaultServer) -> Room:
     """The room with a guard that lets `site` pass."""
     room.egress = site.egress("shop.test", "other.test")
     return room
-
-
-@pytest.fixture(scope="session")
-def libreoffice(tmp_path_factory: pytest.TempPathFactory) -> LibreOffice:
-    """The office suite, started once to make its profile."""
-    return LibreOffice(tmp_path_factory.mktemp("libreoffice"))

@@ -74,6 +74,8 @@ class FaultServer:
             daemon_threads = True
             block_on_close = False
 
+            request_queue_size = 64  # many calls of one turn arrive at once
+
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass  # a client that hung up
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from auteryn.tools import schemas
 from auteryn.tools.builtin import builtin_tools
 from auteryn.tools.registry import Registry
 from auteryn.tools.signature import shape_of
+from auteryn.tools.table import put
 from auteryn.tools.tool import Tool, tool
 from shared_data import shared
 
@@ -163,3 +165,9 @@ def test_importing_the_tools_loads_nothing_heavy() -> None:
     code = f"import sys, auteryn.tools.builtin; print([name for name in {heavy.split()} if name in sys.modules])"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_the_table_in_the_readme_is_current() -> None:
+    """Else run `python -m auteryn.tools.table README.md`."""
+    text = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
+    assert text == put(text) and all(f"| `{one.name}` |" in text for one in TOOLS)

@@ -48,3 +48,24 @@ def image_view(bench: Bench) -> Iterator[Args]:
     Image.new("RGB", (40, 20), (200, 0, 0)).save(out, "PNG")
     bench.put("red.png", out.getvalue())
     yield {"paths": ["red.png"], "question": "Which colour?"}
+
+
+@sample
+def sheet_update(bench: Bench) -> Iterator[Args]:
+    book = [{"name": "Prices", "columns": ["a", "b"], "rows": [[1, 2]], "table": False}]
+    bench.facts_of("sheet_create", {"path": "a.xlsx", "sheets": book})
+    yield {"path": "a.xlsx", "edits": {"A2": 5, "C2": "=A2+B2"}, "append_rows": [[3, 4]]}
+
+
+@sample
+def kb_search(bench: Bench) -> Iterator[Args]:
+    folder = bench.folder / "kb"
+    folder.mkdir(exist_ok=True)
+    (folder / "faq.md").write_text("## Refunds\n\nWithin 30 days.\n")
+    bench.env.setenv("AUTERYN_KB", str(folder))
+    yield {"query": "refunds"}
+
+
+@sample
+def agent_spawn(bench: Bench) -> Iterator[Args]:
+    yield {"tasks": ["Look at Acme", "Look at Bolt"]}

@@ -11,6 +11,9 @@ from aiosmtpd.controller import Controller
 from auteryn.tools import slack
 from unit.tools.bench import Args, Bench, sample
 from unit.tools.fault_server import Reply
+from unit.tools.test_calendar import MEETING
+from unit.tools.test_confluence import GIVEN as PAGE
+from unit.tools.test_confluence import Wiki, set_up
 from unit.tools.test_email import GIVEN, Post
 from unit.tools.test_slack import Slack
 from unit.tools.test_web_search import FOUND
@@ -55,3 +58,23 @@ def web_search(bench: Bench) -> Iterator[Args]:
     bench.env.setenv("AUTERYN_SEARXNG_URL", bench.site.url(""))
     bench.site.on("/search", Reply(json.dumps(FOUND["SearXNG"]), headers={"content-type": "application/json"}))
     yield {"query": "prices of shops"}
+
+
+@sample
+def confluence_write(bench: Bench) -> Iterator[Args]:
+    set_up(bench.site, bench.env)
+    wiki = Wiki(bench.site)
+    bench.outside = lambda: wiki.versions
+    yield PAGE
+
+
+@sample
+def confluence_read(bench: Bench) -> Iterator[Args]:
+    set_up(bench.site, bench.env)
+    Wiki(bench.site).add("Prices", "<p>price 9</p>")
+    yield {"page": "Prices", "space": "TEAM"}
+
+
+@sample
+def calendar_create(bench: Bench) -> Iterator[Args]:
+    yield MEETING
