@@ -24,6 +24,10 @@ class Empty(Record):
     """Nothing."""
 
 
+class PlaceQuery(Record, forbid_unknown_fields=False):
+    """Of a page that reads its own address: filters, a tab, a place."""
+
+
 # ---- bodies --------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +142,12 @@ class EstimateBody(Record):
     """Of a plan, if it is known."""
 
 
+class ProseBody(Record):
+    """Texts in Markdown."""
+
+    texts: Annotated[tuple[str, ...], Meta(max_length=100)]
+
+
 class LoginBody(Record):
     key: str
     """An API key."""
@@ -179,6 +189,8 @@ class ResultQuery(Record):
 class EventsQuery(Record):
     after: str | None = None
     """An event's id; the header `Last-Event-ID` comes first."""
+    tail: Annotated[int, Meta(ge=0, le=5000)] | None = None
+    """Without either: begin with the newest so many of what has happened."""
     ticket: str | None = None
 
 

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from auteryn.api.problems import OutOfRange
 from auteryn.schema.run import Artifact
 
-INERT = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""What a model wrote runs no script and loads nothing, also where a browser shows it."""
+INERT = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+"""What a model wrote runs no script and loads nothing, also where a browser shows it; only the console frames it."""
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
@@ -25,6 +25,7 @@ def download(request: Request, artifact: Artifact, body: bytes, *, inline: bool)
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
         "Content-Security-Policy": INERT,
+        "X-Frame-Options": "SAMEORIGIN",
         "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{_name(artifact.path)}",
         "Content-Type": _media(artifact.media_type),
     }

@@ -9,12 +9,13 @@ from typing import Any
 from starlette.routing import compile_path
 
 from auteryn.api import bodies as b
-from auteryn.api import figures, links, people, runs, webhooks
+from auteryn.api import figures, links, people, runs, webhooks, window
 from auteryn.api import views as v
 from auteryn.api.call import Call
 from auteryn.api.keys import Role
 from auteryn.api.problems import NoSuchMethod
 from auteryn.api.reading import JSON, ZIP
+from auteryn.console.preview import Preview
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
@@ -75,6 +76,7 @@ ROUTES: tuple[Route, ...] = (
     R("POST", "/v1/estimate", figures.estimate_run, body=b.EstimateBody, reply=Estimate),
     R("GET", RUN + "/artifacts", runs.list_artifacts, reply=v.Artifacts),
     R("GET", RUN + "/artifacts/{path:path}", runs.get_artifact, query=b.FileQuery, media=(FILE,), statuses=(200, 206, 304)),
+    R("GET", RUN + "/preview/{path:path}", window.preview_artifact, reply=Preview),
     R("GET", RUN + "/scratchpad", runs.get_scratchpad, reply=dict[str, list[str]]),
     R("GET", RUN + "/asks", people.list_run_asks, query=b.AsksQuery, reply=v.Asks),
     R("GET", RUN + "/answer", people.get_answer, reply=Answer),
@@ -103,6 +105,7 @@ ROUTES: tuple[Route, ...] = (
     R("POST", "/v1/webhooks/{webhook}/rotate", webhooks.rotate_webhook, "operator", body=b.Empty, reply=v.NewWebhook),
     R("DELETE", "/v1/webhooks/{webhook}", webhooks.remove_webhook, "operator", statuses=(204,)),
     R("GET", "/v1/plans/{plan}", runs.run_of_plan, reply=v.RunView),
+    R("POST", "/v1/prose", window.render_prose, body=b.ProseBody, reply=v.Prose, largest=2 * MB),
     R("GET", "/v1/tools", runs.list_tools, reply=v.Tools),
     R("GET", "/v1/session", people.get_session, reply=v.Session),
     R("POST", "/v1/session", people.sign_in, None, body=b.LoginBody, statuses=(204,)),
@@ -112,7 +115,16 @@ ROUTES: tuple[Route, ...] = (
     R("GET", "/healthz", people.get_health, None, reply=v.Health),
 )
 
-_COMPILED = tuple((compile_path(route.path)[0], route) for route in ROUTES)
+WINDOW: tuple[Route, ...] = (
+    R("GET", "/runs.txt", window.list_as_text),
+    R("GET", "/runs/{run}.txt", window.run_as_text),
+    R("GET", "/", window.console_page, None, b.PlaceQuery),
+    R("GET", "/runs/{run}", window.console_page, None, b.PlaceQuery),
+    R("GET", "/console/{version}/{name:path}", window.console_file, None),
+)
+"""For people: no part of the API's description."""
+
+_COMPILED = tuple((compile_path(route.path)[0], route) for route in (*ROUTES, *WINDOW))
 
 
 def route_of(method: str, path: str) -> tuple[Route, dict[str, str]]:

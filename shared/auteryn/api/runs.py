@@ -17,7 +17,7 @@ from auteryn.api.limits import check_room
 from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotFound
 from auteryn.schema.record import derived_id
-from auteryn.schema.run import Run
+from auteryn.schema.run import Artifact, Run
 from auteryn.service.bundle import name_of
 from auteryn.service.erase import Erased
 from auteryn.service.fork import Fork
@@ -111,7 +111,7 @@ async def stream_events(call: Call[b.EventsQuery, None]) -> Response:
         await rest.aclose()
         if more is None:
             return Response(status_code=204)
-    return call.stream(event_frames(call.desk.events(run.id, after)))
+    return call.stream(event_frames(call.desk.events(run.id, after, call.query.tail)))
 
 
 async def make_ticket(call: Call[b.Empty, b.Empty]) -> Reply:
@@ -153,12 +153,18 @@ async def list_artifacts(call: Call[b.Empty, None]) -> v.Artifacts:
 
 async def get_artifact(call: Call[b.FileQuery, None]) -> Response:
     """A published file, by path or id, as it was published; one `Range` is served."""
+    found = await published(call)
+    body = await call.desk.artifact(call.path["run"], found.id)
+    return download(call.request, found, body, inline=call.query.inline)
+
+
+async def published(call: Call[Any, None]) -> Artifact:
+    """The file that the address names by path or id."""
     run, name = call.path["run"], call.path["path"]
-    published = await call.desk.artifacts(run)
-    found = next((one for one in published if name in (one.id, one.path)), None)
+    found = next((one for one in await call.desk.artifacts(run) if name in (one.id, one.path)), None)
     if found is None:
         raise NotFound(f"run {run!r} has published no {name!r}; GET /v1/runs/{run}/artifacts lists what it has")
-    return download(call.request, found, await call.desk.artifact(run, found.id), inline=call.query.inline)
+    return found
 
 
 # ---- schedules -----------------------------------------------------------------------------------------------

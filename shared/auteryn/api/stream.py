@@ -111,10 +111,10 @@ async def _gone(receive: Receive) -> None:
 
 
 async def event_frames(events: AsyncIterator[StreamEvent]) -> AsyncGenerator[bytes]:
-    """One frame an event. Its data are the event's own fields, and after them `run_id`, `at` and `delta`."""
+    """One frame an event. Its data are the event's own fields, and after them `run_id`, `at`, `seq` and `delta`."""
     try:
         async for event in events:
-            more = {"run_id": event.run, "at": event.at, "delta": event.delta}
+            more = {"run_id": event.run, "at": event.at, "seq": event.seq, "delta": event.delta}
             yield frame(event.id, event.kind, {**event.data, **more})
     except AuterynError as error:  # the status line is long out: the client comes back and is told properly
         yield b": " + type(error).code.encode() + b"\n\n"

@@ -61,6 +61,10 @@ class RunLine(Record):
     deadline_at: datetime
     parent: Parent | None
     labels: dict[str, str]
+    seq: int
+    """Of the newest journal entry in it: events of this run up to here are part of it."""
+    waits: tuple[Wait, ...]
+    limits: Limits
 
 
 class RunView(RunLine):
@@ -75,12 +79,10 @@ class RunView(RunLine):
     artifacts: tuple[Artifact, ...]
     asks: tuple[Ask, ...]
     plan: Plan | None
-    waits: tuple[Wait, ...]
     schedules: tuple[Schedule, ...]
     children: tuple[str, ...]
     """Runs of steps and ticks that are under way."""
     usage: Usage
-    limits: Limits
     options: Options
 
 
@@ -171,6 +173,12 @@ class Tools(Record):
     tools: tuple[dict[str, Any], ...]
 
 
+class Prose(Record):
+    """One piece of HTML a text."""
+
+    html: tuple[str, ...]
+
+
 class Health(Record):
     status: Literal["ok"]
 
@@ -212,11 +220,9 @@ def view(run: Run, now: datetime, why: str | None = None) -> RunView:
         artifacts=run.artifacts,
         asks=run.asks,
         plan=run.plan,
-        waits=run.waits,
         schedules=run.schedules,
         children=tuple(run.shares),
         usage=run.usage,
-        limits=run.limits,
         options=run.options,
     )
 
@@ -250,4 +256,18 @@ def _line(run: Run, now: datetime) -> dict[str, Any]:
     }
 
 
-_SAME = ("id", "title", "mode", "owner", "created_at", "started_at", "ended_at", "deadline_at", "parent", "labels")
+_SAME = (
+    "id",
+    "title",
+    "mode",
+    "owner",
+    "created_at",
+    "started_at",
+    "ended_at",
+    "deadline_at",
+    "parent",
+    "labels",
+    "seq",
+    "waits",
+    "limits",
+)

@@ -298,9 +298,12 @@ class Desk:
         """The same, and then every new line until the run has ended."""
         return follow.log_tail(self._access, run, level, after)
 
-    def events(self, run: str, after: str | None = None) -> AsyncIterator[StreamEvent]:
-        """The stream of the run and its children: everything after the cursor, then live, until the run has ended."""
-        return stream.events(self._access, run, after)
+    def events(self, run: str, after: str | None = None, tail: int | None = None) -> AsyncIterator[StreamEvent]:
+        """The stream of the run and its children: everything after the cursor, then live, until the run has ended.
+
+        Without a cursor, `tail` leaves out what happened before the newest so many events.
+        """
+        return stream.events(self._access, run, after, tail)
 
     async def artifacts(self, run: str) -> tuple[Artifact, ...]:
         """Published files, those of steps under way included."""

@@ -35,7 +35,7 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
             more = {"title": run.title, "mode": run.mode, "reason": run.routing.reason, "input": event.input.text}
             return [("status", {**_status(run, at, "pending"), **more})]
         case e.SliceStarted():
-            return [("status", _status(run, at, "running"))]
+            return [("status", {**_status(run, at, "running"), "slice": event.slice})]
         case e.Left() | e.Paused() | e.Unpaused() | e.ModeRaised():
             return [("status", _status(run, at))]
         case e.RunCompleted() | e.RunFailed() | e.RunCancelled():
@@ -44,7 +44,7 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
             return _turn(run, event)
         case e.CallAnswered():
             result = {"call": event.call, "tool": event.tool, "output": event.output, "error": event.error, "ms": event.ms}
-            return [("tool_result", result)]
+            return [("tool_result", {**result, "attempts": event.attempts, "credits": event.credits / 1000})]
         case e.AskOpened():
             return [("ask", {"state": "open", **asked(event.ask)})]
         case e.AskAnswered():
@@ -124,5 +124,17 @@ def _step(step: int, status: str, run: str, result: str | None = None, error: st
 
 def _log(event: e.AnyEvent) -> Item:
     level, message = line(event)
-    more = {"artifact": msgspec.to_builtins(event.artifact)} if isinstance(event, e.ArtifactPublished) else {}
-    return "log", {"level": level, "message": message, "kind": kind_of(event), **more}
+    return "log", {"level": level, "message": message, "kind": kind_of(event), **_more(event)}
+
+
+def _more(event: e.AnyEvent) -> dict[str, Any]:
+    """What programs need of a fact beside its line."""
+    match event:
+        case e.ArtifactPublished():
+            return {"artifact": msgspec.to_builtins(event.artifact)}
+        case e.Told():
+            return {"text": event.text, "why": event.why, "by": event.by}
+        case e.MessageQueued():
+            return {"text": event.message.text, "by": event.message.by}
+        case _:
+            return {}

@@ -35,12 +35,15 @@ class StreamEvent(Record):
     """Whose it is: the run itself or one of its children."""
     data: dict[str, Any]
     at: datetime | None = None
+    seq: int = 0
+    """Of the entry in its run's journal."""
     delta: bool = False
     """A piece of a thought or message while it is produced; the whole follows as an event of its own."""
 
 
-async def events(access: Access, run_id: str, cursor: str | None = None) -> AsyncIterator[StreamEvent]:
-    """Everything that happened after `cursor` (None: from the beginning), then what happens, until the run has ended.
+async def events(access: Access, run_id: str, cursor: str | None = None, tail: int | None = None) -> AsyncIterator[StreamEvent]:
+    """Everything that happened after `cursor` (None: from the beginning, or the newest `tail` events), then what happens,
+    until the run has ended.
 
     An unknown cursor gets `reset` with a snapshot; the stream goes on from there.
     """
@@ -51,6 +54,9 @@ async def events(access: Access, run_id: str, cursor: str | None = None) -> Asyn
             branch = Branch(access.services.store, root.id)
             run = await branch.move_to_end()
             yield StreamEvent(id=branch.cursor, kind="reset", run=run.id, data=snapshot(run, access.now()), at=access.now())
+        elif cursor is None and tail is not None:
+            for one in await _newest(branch, tail):
+                yield one
         while True:
             for one in _deltas(branch, watch):
                 yield one
@@ -65,6 +71,16 @@ async def events(access: Access, run_id: str, cursor: str | None = None) -> Asyn
             await patience.wait(watch)
 
 
+async def _newest(branch: Branch, most: int) -> deque[StreamEvent]:
+    """The last events of all that is stored now; the branch then stands behind them."""
+    held = deque[StreamEvent](maxlen=most)
+    await branch.read()
+    while found := await branch.first():
+        async for one in _delivered(branch, *found):
+            held.append(one)
+    return held
+
+
 async def _delivered(root: Branch, branch: Branch, entry: e.Entry) -> AsyncIterator[StreamEvent]:
     """The entry's events that were not delivered yet; the position moves with each."""
     run = branch.after(entry)
@@ -72,13 +88,13 @@ async def _delivered(root: Branch, branch: Branch, entry: e.Entry) -> AsyncItera
     for index in range(branch.index, len(found) - 1):
         branch.index = index + 1
         kind, data = found[index]
-        yield StreamEvent(id=root.cursor, kind=kind, run=run.id, data=data, at=entry.at)
+        yield StreamEvent(id=root.cursor, kind=kind, run=run.id, data=data, at=entry.at, seq=entry.seq)
     last = len(found) - 1
     undelivered = branch.index <= last
     await branch.take(entry, run)
     if found and undelivered:
         kind, data = found[last]
-        yield StreamEvent(id=root.cursor, kind=kind, run=run.id, data=data, at=entry.at)
+        yield StreamEvent(id=root.cursor, kind=kind, run=run.id, data=data, at=entry.at, seq=entry.seq)
 
 
 def _deltas(branch: Branch, watch: Watch) -> list[StreamEvent]:

@@ -9,7 +9,7 @@ import pytest
 
 from auteryn.api.auth import login_token, members_of
 from auteryn.api.keys import issue, revoke
-from auteryn.api.routes import ROUTES
+from auteryn.api.routes import ROUTES, WINDOW
 from auteryn.errors import Invalid
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
@@ -23,6 +23,7 @@ BODIES = {
     "/v1/asks/{ask}/answer": {"value": "Yes"},
     "/v1/webhooks": {"url": "https://example.com/hook"},
     "/v1/estimate": {"input": "What is X?"},
+    "/v1/prose": {"texts": ["**bold**"]},
     "/v1/session": {"key": "auteryn_aaaaaaaaaaaa_no"},
 }
 NOT_THERE = ("/{path:path}", "/answer", "/{plan}", "/{schedule}")
@@ -49,7 +50,7 @@ def test_every_route_as_nobody_as_a_stranger_and_as_a_viewer(opened):
             names |= {"token": "forged.word", "webhook": (await office.desk.add_webhook("https://example.com/"))[0].id}
             await office.world.clock.sleep(timedelta(minutes=1))
             before = (await office.desk.get(run.id)).seq
-            for route in ROUTES:
+            for route in (*ROUTES, *(page for page in WINDOW if page.role)):
                 where = re.sub(r"\{(\w+)(?::path)?\}", lambda found: names[found[1]], route.path)
                 json = {"json": BODIES.get(route.path, {})} if route.method == "POST" else {}
                 stream = "event-stream" in str(route.media) and route.path.endswith("/events")

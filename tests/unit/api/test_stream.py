@@ -37,7 +37,7 @@ def test_progress_comes_as_task_progress_with_the_specifications_fields_first(op
             progress = [one.data for one in found if one.kind == "task_progress"]
             assert status == 200 and len(progress) >= 4
             spec = ["plan_id", "status", "current_step", "total_steps", "steps", "completed_steps", "running_steps", "result"]
-            assert list(progress[0]) == [*spec, "run_id", "at", "delta"]
+            assert list(progress[0]) == [*spec, "run_id", "at", "seq", "delta"]
             assert [one["completed_steps"] for one in progress] == sorted(one["completed_steps"] for one in progress)
             assert (progress[-1]["status"], progress[-1]["result"]) == ("completed", "done")
             assert {"status", "message", "log", "step", "task_progress"} <= {one.kind for one in found}

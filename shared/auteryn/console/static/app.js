@@ -1,0 +1,37 @@
+// The console: who is signed in, which page the address means.
+
+import { html, render, useEffect, useState } from "./vendor/preact.js";
+import { Problem, ask, feed, session, whoAmI } from "./net.js";
+import { Link, Notice, address, go, now } from "./parts.js";
+import { RunList } from "./list.js";
+import { RunPage } from "./run.js";
+import { span } from "./words.js";
+
+function Console() {
+  const who = session.value, [, id] = /^\/runs\/([^/]+)$/.exec(address.value.pathname) ?? [];
+  useEffect(() => { document.body.classList.toggle("on-run", Boolean(id)); }, [id]);
+  if (who === undefined) return html`<div class="empty" aria-busy="true"></div>`;
+  return html`<a class="skip" href="#content">Skip to the content</a><${Top} who=${who} />
+    <div id="content">${who === null ? html`<${SignIn} />` : id ? html`<${RunPage} key=${id} id=${decodeURIComponent(id)} />` : html`<${RunList} />`}</div><${Notice} />`;
+}
+
+function Top({ who }) {
+  const out = async () => { await ask("DELETE", "/v1/session"); session.value = null; go("/"); };
+  return html`<header class="top"><${Link} to="/" class="brand" aria-label="Auteryn, all runs"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 3L3.5 20h4L12 10.5 16.5 20h4z" /><circle cx="12" cy="18.2" r="1.9" /></svg>Auteryn<//>
+    ${!feed.value.ok && html`<span class="stale" role="status">Not up to date since ${span(now.value - feed.value.since)}: the server cannot be reached</span>`}
+    ${who && html`<span class="who-am-i"><span title=${who.role}>${who.owner}</span>${who.csrf && html`<button class="quiet small" onClick=${out}>Sign out</button>`}</span>`}</header>`;
+}
+
+function SignIn() {
+  const [key, setKey] = useState(""), [problem, setProblem] = useState(null);
+  const enter = async (event) => {
+    event.preventDefault();
+    try { await ask("POST", "/v1/session", { key: key.trim() }); await whoAmI(); } catch (error) { setProblem(error instanceof Problem ? error.message : String(error)); }
+  };
+  return html`<main class="sign-in"><h1>Sign in</h1><p>Open the link that <code>auteryn serve</code> printed, or sign in with an API key: <code>auteryn keys create</code> makes one.</p>
+    <form onSubmit=${enter}><label for="key">API key</label><input id="key" type="password" autocomplete="current-password" required value=${key} onInput=${(event) => setKey(event.currentTarget.value)} />
+      ${problem && html`<p class="problem" role="alert">${problem}</p>`}<button class="primary" disabled=${!key.trim()}>Sign in</button></form></main>`;
+}
+
+whoAmI();
+render(html`<${Console} />`, document.getElementById("app"));

@@ -1,0 +1,57 @@
+// What the run has handed over: shown without trusting it, and whether it is what was wanted.
+
+import { html, useEffect, useState } from "./vendor/preact.js";
+import { get } from "./net.js";
+import { Icon } from "./parts.js";
+import { bytes } from "./words.js";
+
+const address = (run, artifact, inline) => `/v1/runs/${run}/artifacts/${encodeURIComponent(artifact.id)}${inline ? "?inline=true" : ""}`;
+
+export function Files({ story }) {
+  const [picked, setPicked] = useState(null);
+  const shown = story.artifacts.find((one) => one.id === picked) ?? null;
+  const wanted = story.view.options.deliverables;
+  return html`<div class="files">
+    ${wanted.length > 0 && html`<section><h3>Wanted</h3><ul class="verdicts">${wanted.map((one) => { const verdict = story.verdicts.find((found) => found.deliverable === one.path); return html`
+      <li key=${one.path} class=${verdict ? verdict.ok ? "ok" : "bad" : ""}><${Icon} name=${verdict ? verdict.ok ? "check" : "cross" : "file"} /><code>${one.path}</code><small>${verdict ? verdict.detail || (verdict.ok ? "is there" : "is missing") : "not looked at yet"}</small></li>`; })}</ul></section>`}
+    ${story.artifacts.length ? html`<ul class="file-list">${story.artifacts.map((one) => html`<li key=${one.id}><button class="file-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
+        <${Icon} name="file" /><span class="file-name"><b>${one.title || one.path}</b><small>${one.path} · ${bytes(one.size_bytes)}${one.run && story.runs[one.run] ? ` · step ${story.runs[one.run]}` : ""}</small></span></button>
+        <a class="button small" href=${address(story.id, one)} download aria-label="Save ${one.path}"><${Icon} name="down" /></a></li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}
+    ${shown && html`<${Shown} key=${shown.id} run=${story.id} artifact=${shown} />`}</div>`;
+}
+
+function Shown({ run, artifact }) {
+  const [found, setFound] = useState(null), [sheet, setSheet] = useState(0);
+  useEffect(() => { get(`/v1/runs/${run}/preview/${encodeURIComponent(artifact.id)}`).then(setFound, (problem) => setFound({ kind: "none", why: problem.message })); }, [artifact.id]);
+  if (!found) return html`<p class="hint" aria-busy="true">Opening…</p>`;
+  return html`<section class="preview" aria-label="Preview of ${artifact.path}">
+    ${found.kind === "image" && html`<img src=${address(run, artifact, true)} alt=${artifact.description || artifact.title || artifact.path} />`}
+    ${found.kind === "page" && html`<iframe sandbox src=${address(run, artifact, true)} title=${artifact.path}></iframe>`}
+    ${found.kind === "pdf" && html`<${Pdf} url=${address(run, artifact)} name=${artifact.path} />`}
+    ${found.kind === "prose" && html`<div class="prose" dangerouslySetInnerHTML=${{ __html: found.html }}></div>`}
+    ${found.kind === "text" && html`<pre class="code" tabindex="0">${found.text}</pre>`}
+    ${found.kind === "table" && html`<${Table} sheets=${found.sheets} at=${sheet} onPick=${setSheet} />`}
+    ${found.kind === "none" && html`<p class="hint">There is no preview: ${found.why}.</p>`}
+    <p class="hint sha"><abbr title=${artifact.sha256}>sha256 ${artifact.sha256.slice(0, 16)}…</abbr> ${artifact.description}</p></section>`;
+}
+
+function Table({ sheets, at, onPick }) {
+  const sheet = sheets[at];
+  if (!sheet) return html`<p class="hint">It has no sheets.</p>`;
+  const [head = [], ...rows] = sheet.rows;
+  return html`${sheets.length > 1 && html`<div class="segmented" role="group" aria-label="Sheets">${sheets.map((one, index) => html`<button key=${index} aria-pressed=${index === at} onClick=${() => onPick(index)}>${one.name}</button>`)}</div>`}
+    <div class="table-scroll" tabindex="0" role="region" aria-label="Table"><table class="data"><thead><tr>${head.map((cell, index) => html`<th key=${index} scope="col">${cell}</th>`)}</tr></thead>
+      <tbody>${rows.map((row, index) => html`<tr key=${index}>${row.map((cell, column) => html`<td key=${column} class=${/^-?[\d.,]+%?$/.test(cell) ? "right figure" : ""}>${cell}</td>`)}</tr>`)}</tbody></table></div>
+    ${sheet.more && html`<p class="hint">There is more of it: the beginning is shown.</p>`}`;
+}
+
+// A PDF is shown by the browser's own viewer, from bytes that are called a PDF whatever they are.
+function Pdf({ url, name }) {
+  const [place, setPlace] = useState(null);
+  useEffect(() => {
+    let made = null;
+    fetch(url).then((answer) => answer.blob()).then((blob) => { made = URL.createObjectURL(new Blob([blob], { type: "application/pdf" })); setPlace(made); });
+    return () => made && URL.revokeObjectURL(made);
+  }, [url]);
+  return place ? html`<iframe src=${place} title=${name}></iframe>` : html`<p class="hint" aria-busy="true">Opening…</p>`;
+}

@@ -1,0 +1,81 @@
+// A question to a person: what is asked, exactly what would be done, and what silence means.
+
+import { html, useState } from "./vendor/preact.js";
+import { post, session } from "./net.js";
+import { Act, Icon, Json, Link, Prose, now } from "./parts.js";
+import { moment, short, span } from "./words.js";
+
+const TITLES = { approval: "Wants your decision", input: "Asks you", gate: "Asks for permission", stuck: "Is stuck and asks you" };
+const NO = /^(no|deny|reject|refuse|cancel|stop|keep|do not|don't)\b/i;
+
+export function AskCard({ ask, title, onAnswered }) {
+  const [problem, setProblem] = useState(null);
+  const answer = async (value, remember = false) => {
+    setProblem(null);
+    try {
+      await post(`/v1/asks/${ask.id}/answer`, { value, remember });
+      onAnswered?.(ask, value);
+    } catch (error) {
+      setProblem(error.rule ?? error.message);
+      if (error.status === 409) onAnswered?.(ask);
+    }
+  };
+  if (ask.state && ask.state !== "open") return html`<${Answered} ask=${ask} />`;
+  const yes = ask.options?.find((one) => !NO.test(one)), no = ask.options?.find((one) => NO.test(one));
+  const keys = (event) => {
+    if (event.target !== event.currentTarget || event.metaKey || event.ctrlKey || event.altKey) return;
+    const value = { y: yes, n: no }[event.key];
+    if (value) answer(value);
+  };
+  const hint = yes && no ? `. Press y for ${yes}, n for ${no}.` : "";
+  return html`<section class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${short(ask.message)}${hint}" onKeyDown=${keys}>
+    <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${short(title, 60)}<//>`}
+      <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
+    <${Prose} text=${ask.message} />
+    ${ask.context && html`<details><summary>Context</summary><${Prose} text=${ask.context} /></details>`}
+    ${ask.subject && html`<${Subject} subject=${ask.subject} />`}
+    ${session.value?.role === "viewer" ? html`<p class="hint">You may look; answering takes the role operator.</p>` :
+      ask.options?.length ? html`<div class="options">${ask.options.map((option) => html`
+        <${Act} key=${option} class=${option === yes ? "primary" : ""} act=${() => answer(option)}>${option}<//>`)}</div>` :
+      html`<${Typed} ask=${ask} answer=${answer} />`}
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    <p class="hint">${silence(ask)}</p>
+  </section>`;
+}
+
+function Subject({ subject }) {
+  return html`<div class="subject">
+    <p><span class="label">Exactly this would be done</span> <code>${subject.tool}</code>${subject.target && html` → <strong>${subject.target}</strong>`}</p>
+    <${Json} value=${subject.args} />
+    <p class="hint">Your answer holds for these arguments only. <abbr title=${subject.sha256}>sha256 ${subject.sha256.slice(0, 12)}…</abbr></p>
+  </div>`;
+}
+
+const INPUTS = { number: { inputmode: "decimal" }, date: { type: "date" }, email: { type: "email", autocomplete: "email" }, url: { type: "url", placeholder: "https://…" } };
+
+function Typed({ ask, answer }) {
+  const [value, setValue] = useState("");
+  const how = INPUTS[ask.input_type] ?? INPUTS[ask.validation], id = `answer-${ask.id}`;
+  const typed = (event) => setValue(event.currentTarget.value);
+  const enter = (event) => { if (event.key === "Enter" && (how || event.ctrlKey || event.metaKey)) { event.preventDefault(); answer(value); } };
+  const rule = ask.validation?.startsWith("regex:") ? `must match ${ask.validation.slice(6)}` : ask.json_schema ? "JSON that fits the schema below" : ask.input_type === "json" ? "JSON" : "";
+  return html`<div class="typed">
+    <label for=${id}>Your answer${rule && html` <span class="hint">(${rule})</span>`}</label>
+    <div class="row">${how ? html`<input id=${id} ...${how} value=${value} onInput=${typed} onKeyDown=${enter} />` : html`<textarea id=${id} rows="2" value=${value} onInput=${typed} onKeyDown=${enter}></textarea>`}
+      <${Act} class="primary" disabled=${!value.trim()} act=${() => answer(value)}>Answer<//></div>
+    ${ask.json_schema && html`<details><summary>Schema</summary><${Json} value=${ask.json_schema} /></details>`}
+  </div>`;
+}
+
+function silence(ask) {
+  if (!ask.expires_at) return "It waits as long as it takes; waiting costs nothing.";
+  const then = { default: `“${ask.default}” counts as the answer`, deny: "it counts as a no", halt: "the run stops", wait: "it goes on waiting", escalate: "somebody else is asked" }[ask.on_timeout] ?? ask.on_timeout;
+  return `No answer by ${moment(ask.expires_at)} (in ${span(Date.parse(ask.expires_at) - now.value)}): ${then}.`;
+}
+
+function Answered({ ask }) {
+  const said = ask.state === "answered" ? html`<strong>${typeof ask.value === "string" ? short(ask.value, 300) : JSON.stringify(ask.value)}</strong> by ${ask.by}` :
+    ask.state === "expired" ? "Nobody answered in time" : ask.state === "withdrawn" ? "Withdrawn" : "Closed";
+  return html`<section class="ask done"><header><${Icon} name="person" /><span class="ask-title">Asked</span></header>
+    ${ask.message && html`<${Prose} text=${ask.message} />`}<p class="answer"><${Icon} name="check" /> <span>${said}</span></p></section>`;
+}

@@ -1,0 +1,46 @@
+// What it costs, and for what.
+
+import { html, useEffect, useMemo, useState } from "./vendor/preact.js";
+import { get, maybe } from "./net.js";
+import { Link, Meter } from "./parts.js";
+import { credits, number, short, span } from "./words.js";
+
+export function Costs({ story }) {
+  const { view } = story, { usage, limits } = view, [children, setChildren] = useState([]), [split, setSplit] = useState(null);
+  useEffect(() => {
+    get(`/v1/runs/${story.id}/children?limit=500`).then((page) => setChildren(page.runs), () => {});
+    maybe(`/v1/runs/${story.id}/credits`, "credits").then(setSplit);
+  }, [story.id, story.seq, view.credits]);
+  const tools = useMemo(() => byTool(story.items), [story.items]);
+  const cap = limits.credits ? limits.credits / 1000 : 0, { tokens } = usage;
+  return html`<div class="costs">
+    <div class="gauges"><${Meter} label="Model calls" value=${usage.llm_calls} most=${limits.llm_calls} text="${number(usage.llm_calls)} / ${number(limits.llm_calls)}" />
+      <${Meter} label="Credits" value=${view.credits} most=${cap} text=${cap ? `${credits(view.credits)} / ${credits(cap)}` : credits(view.credits)} /></div>
+    <${Split} title="By kind" rows=${[["Model", usage.credits.llm / 1000], ["Tools", usage.credits.tools / 1000], ["Storage", usage.credits.storage / 1000]]} />
+    ${split && GROUPS.map(([name, title]) => rowsOf(split, name).length > 0 && html`<${Split} title=${title} rows=${rowsOf(split, name)} />`)}
+    ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td class="muted">${run.status}</td><td class="right figure">${credits(run.credits)}</td></tr>`)}</tbody></table></section>`}
+    <section><h3>Tokens</h3><table class="plain"><tbody>${[["Read", tokens.prompt], ["of which from the cache", tokens.cached], ["Written", tokens.output], ["Thought", tokens.thoughts], ["For tools", tokens.tool_use]].filter(([, count]) => count).map(([name, count]) => html`<tr><td>${name}</td><td class="right figure">${number(count)}</td></tr>`)}</tbody></table></section>
+    ${tools.length > 0 && html`<section><h3>Tools${story.whole ? "" : html` <small class="hint">in what is loaded</small>`}</h3><table class="plain"><thead><tr><th>Tool</th><th class="right">Calls</th><th class="right">Failed</th><th class="right">Time</th><th class="right">Credits</th></tr></thead>
+      <tbody>${tools.map((one) => html`<tr key=${one.tool}><td><code>${one.tool}</code></td><td class="right figure">${one.calls}</td><td class="right figure">${one.failed || ""}</td><td class="right figure">${span(one.ms)}</td><td class="right figure">${credits(one.credits)}</td></tr>`)}</tbody></table></section>`}
+    <p class="hint">${span(usage.active_ms)} at work, ${number(usage.tool_calls)} tool calls. Waiting is free.</p></div>`;
+}
+
+const GROUPS = [["causes", "By cause"], ["by_cause", "By cause"], ["models", "By model"], ["by_model", "By model"]];
+const rowsOf = (split, name) => Object.entries(split[name] ?? {}).filter(([, value]) => typeof value === "number");
+
+function Split({ title, rows }) {
+  const total = rows.reduce((sum, [, value]) => sum + value, 0);
+  if (!total) return null;
+  return html`<section><h3>${title}</h3><table class="plain"><tbody>${rows.filter(([, value]) => value).map(([name, value]) => html`<tr key=${name}><td>${name.replaceAll("_", " ")}</td>
+    <td class="share"><svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width=${value / total * 100} height="6" rx="1" /></svg></td><td class="right figure">${credits(value)}</td></tr>`)}</tbody></table></section>`;
+}
+
+function byTool(items) {
+  const found = new Map();
+  for (const item of items) {
+    if (item.kind !== "tool") continue;
+    const one = found.get(item.tool) ?? { tool: item.tool, calls: 0, failed: 0, ms: 0, credits: 0 };
+    found.set(item.tool, { ...one, calls: one.calls + 1, failed: one.failed + (item.result?.error ? 1 : 0), ms: one.ms + (item.result?.ms ?? 0), credits: one.credits + (item.result?.credits ?? 0) });
+  }
+  return [...found.values()].sort((a, b) => b.calls - a.calls);
+}

@@ -1,0 +1,40 @@
+// Why it is where it is, for whoever wonders whether it is stuck; and what it has noted.
+
+import { html, useEffect, useState } from "./vendor/preact.js";
+import { get, maybe, polled } from "./net.js";
+import { Prose, State, now } from "./parts.js";
+import { over } from "./story.js";
+import { ago, moment, number, plural, span } from "./words.js";
+
+const WAITS = { until: "Until a time", steps: "For its steps", person: "For a person", budget: "For budget", rate_limit: "For the model's provider" };
+const LINKS = { live: "live", connecting: "connecting", lost: "broken; it comes back by itself", over: "ended with the run" };
+
+export function Health({ story, link }) {
+  const { view } = story, [found, setFound] = useState(null);
+  useEffect(() => polled(5000, async () => setFound(await maybe(`/v1/runs/${story.id}/health`, "health"))), [story.id]);
+  const last = story.items.at(-1), slices = Object.values(story.lanes).flat();
+  return html`<div class="health"><p class="sentence"><${State} state=${story.state} /> <span>${story.why}</span></p>
+    <dl class="pairs">
+      ${view.waits.map((wait) => html`<div><dt>${WAITS[wait.kind] ?? wait.kind}</dt><dd>${wait.at ? `${moment(wait.at)} (in ${span(Date.parse(wait.at) - now.value)})` : wait.until ? `at most until ${moment(wait.until)}` : "as long as it takes"}${wait.reason || wait.why ? `: ${wait.reason || wait.why}` : ""}</dd></div>`)}
+      <div><dt>Newest event</dt><dd>${last ? `${ago(last.at, now.value)}, entry ${number(story.seq)}` : "none"}</dd></div>
+      <div><dt>This page's feed</dt><dd>${LINKS[link]}</dd></div>
+      <div><dt>Slices</dt><dd>${number(slices.length)}${slices.some((one) => one.cut) ? `, ${slices.filter((one) => one.cut).length} cut off and resumed` : ""}${story.whole ? "" : " in what is loaded"}</dd></div>
+      ${!over(story) && html`<div><dt>Ends at the latest</dt><dd>${moment(view.deadline_at)} (in ${span(Date.parse(view.deadline_at) - now.value)})</dd></div>`}
+      <div><dt>Mode</dt><dd>${view.mode.toUpperCase()}: ${view.reason}</dd></div>
+      <div><dt>Under it</dt><dd>${plural(view.children.length, "run")} at work or waiting</dd></div>
+      <div><dt>Run</dt><dd><code>${view.id}</code></dd></div>
+      ${found && Object.entries(found).filter(([, value]) => value !== null && value !== "" && value !== view.why).map(([name, value]) => html`<div key=${name}><dt>${name.replaceAll("_", " ")}</dt><dd>${shown(value)}</dd></div>`)}
+    </dl></div>`;
+}
+
+const TIME = /^\d{4}-\d\d-\d\dT/;
+const shown = (value) => typeof value === "string" && TIME.test(value) ? moment(value) : typeof value === "object" ? html`<code>${JSON.stringify(value)}</code>` : String(value);
+
+export function Notes({ story }) {
+  const [found, setFound] = useState(null);
+  useEffect(() => { get(`/v1/runs/${story.id}/scratchpad`).then(setFound, () => setFound({})); }, [story.id, story.view.usage.tool_calls, story.items.length]);
+  if (!found) return html`<p class="hint" aria-busy="true">Looking…</p>`;
+  const sections = Object.entries(found);
+  if (!sections.length) return html`<p class="hint">It has noted nothing yet.</p>`;
+  return html`<div class="notes">${sections.map(([name, notes]) => html`<section key=${name}><h3>${name}</h3>${notes.map((note, index) => html`<div class="note-card" key=${index}><${Prose} text=${note} /></div>`)}</section>`)}</div>`;
+}

@@ -1,0 +1,149 @@
+// Small pieces every page is made of.
+
+import { html, signal, useEffect, useRef, useState } from "./vendor/preact.js";
+import { post } from "./net.js";
+
+// ---- the address --------------------------------------------------------------------------------------------
+
+export const address = signal(new URL(location.href));
+addEventListener("popstate", () => { address.value = new URL(location.href); });
+
+export function go(to, replace = false) {
+  history[replace ? "replaceState" : "pushState"](null, "", to);
+  address.value = new URL(location.href);
+}
+
+export function setQuery(changes) {
+  const url = new URL(location.href);
+  for (const [name, value] of Object.entries(changes)) value ? url.searchParams.set(name, value) : url.searchParams.delete(name);
+  go(url, true);
+}
+
+export function Link({ to, children, ...more }) {
+  const click = (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    go(to);
+    scrollTo(0, 0);
+  };
+  return html`<a href=${to} onClick=${click} ...${more}>${children}</a>`;
+}
+
+// ---- time ---------------------------------------------------------------------------------------------------
+
+export const now = signal(Date.now());
+setInterval(() => { if (!document.hidden) now.value = Date.now(); }, 1000);
+
+// ---- looks --------------------------------------------------------------------------------------------------
+
+const PATHS = {
+  stop: "M5 5h10v10H5z", pause: "M6 4h3v12H6zM11 4h3v12h-3z", play: "M6 4l10 6-10 6z", send: "M3 10l14-7-5 14-3-5z",
+  check: "M4 10.5l4 4 8-9", cross: "M5 5l10 10M15 5L5 15", plus: "M10 4v12M4 10h12", chevron: "M7 4l6 6-6 6", search: "M9 4a5 5 0 100 10A5 5 0 009 4zM13 13l4 4",
+  retry: "M15 5v4h-4M15 9a6 6 0 10.5 3", file: "M5 3h7l4 4v10H5zM12 3v4h4", link: "M8 12l4-4M7 9l-2 2a3 3 0 004 4l2-2M13 11l2-2a3 3 0 00-4-4L9 7", back: "M13 4l-6 6 6 6",
+  copy: "M7 7h9v9H7zM4 13V4h9", down: "M10 4v9M6 9l4 4 4-4M4 16h12", person: "M10 10a3 3 0 100-6 3 3 0 000 6zM4 17c0-3 3-5 6-5s6 2 6 5",
+};
+const FILLED = new Set(["stop", "pause", "play", "send"]);
+export const Icon = ({ name }) => html`<svg class="icon ${FILLED.has(name) ? "filled" : ""}" viewBox="0 0 20 20" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+
+const WORDS = { pending: "Starting", running: "Working", waiting: "Waiting", paused: "Paused", completed: "Completed", failed: "Failed", cancelled: "Stopped", asks: "Needs you",
+  in_progress: "Working", skipped: "Skipped" };
+export const look = (state, asks = 0) => (asks && state === "waiting" ? "asks" : state);
+export const State = ({ state, asks = 0 }) => {
+  const found = look(state, asks);
+  return html`<span class="state is-${found}"><i class="dot" aria-hidden="true"></i>${WORDS[found] ?? found}</span>`;
+};
+
+export function Meter({ value, most, label, text }) {
+  const share = most ? Math.min(1, value / most) : 0;
+  return html`<div class="meter ${share > 0.9 ? "high" : ""}">
+    <div class="meter-head"><span>${label}</span><span class="figure">${text}</span></div>
+    ${most ? html`<svg class="bar" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true"><rect width="100" height="4" class="rail" /><rect width=${share * 100} height="4" class="fill" /></svg>` : ""}
+  </div>`;
+}
+
+export const Steps = ({ done, total }) => html`<span class="steps" role="img" aria-label="${done} of ${total} steps complete">
+  <svg viewBox="0 0 60 4" preserveAspectRatio="none" aria-hidden="true"><rect width="60" height="4" rx="2" class="rail" /><rect width=${total ? done / total * 60 : 0} height="4" rx="2" class="fill" /></svg>
+  <span aria-hidden="true">${done}/${total}</span></span>`;
+
+// Text a model wrote: as it is until the server has rendered it.
+const rendered = new Map(), wanted = new Map();
+let asked = false;
+export function Prose({ text }) {
+  const [, again] = useState(0);
+  const known = rendered.get(text);
+  useEffect(() => { if (known === undefined) want(text, () => again((count) => count + 1)); }, [text, known]);
+  if (known !== undefined) return html`<div class="prose" dangerouslySetInnerHTML=${{ __html: known }}></div>`;
+  return html`<div class="prose raw">${text}</div>`;
+}
+
+function want(text, done) {
+  wanted.set(text, [...(wanted.get(text) ?? []), done]);
+  if (asked) return;
+  asked = true;
+  setTimeout(async () => {
+    asked = false;
+    const texts = [...wanted.keys()].slice(0, 100), tell = texts.flatMap((one) => wanted.get(one));
+    for (const one of texts) wanted.delete(one);
+    if (wanted.size) { const [next, others] = wanted.entries().next().value; wanted.delete(next); for (const other of others) want(next, other); }
+    const answer = await post("/v1/prose", { texts }).catch(() => null);
+    texts.forEach((one, index) => answer && rendered.set(one, answer.html[index]));
+    for (const done of tell) done();
+  }, 16);
+}
+
+export function Json({ value }) {
+  const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+  return html`<pre class="code" tabindex="0">${text.length > 20000 ? `${text.slice(0, 20000)}\n… ${(text.length - 20000).toLocaleString("en-US")} more characters` : text}</pre>`;
+}
+
+export function Copy({ text, label = "Copy" }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard?.writeText(typeof text === "function" ? text() : text);
+    setDone(true);
+    setTimeout(() => setDone(false), 1500);
+  };
+  return html`<button class="quiet small" onClick=${copy}><${Icon} name=${done ? "check" : "copy"} />${done ? "Copied" : label}</button>`;
+}
+
+export function Dialog({ title, onClose, children, wide = false }) {
+  const box = useRef();
+  useEffect(() => { const open = box.current; open.showModal(); return () => open.close(); }, []);
+  const outside = (event) => { if (event.target === box.current) onClose(); };
+  return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby="dialog-title" onCancel=${onClose} onMouseDown=${outside}>
+    <div class="dialog-body"><header><h2 id="dialog-title">${title}</h2><button class="quiet icon-only" aria-label="Close" onClick=${onClose}><${Icon} name="cross" /></button></header>${children}</div>
+  </dialog>`;
+}
+
+export function Tabs({ label, tabs, at, onPick, id }) {
+  const keys = (event) => {
+    const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!by) return;
+    const next = tabs[(tabs.findIndex((one) => one.id === at) + by + tabs.length) % tabs.length];
+    onPick(next.id);
+    event.currentTarget.querySelector(`[data-tab="${next.id}"]`)?.focus();
+  };
+  return html`<div class="tabs" role="tablist" aria-label=${label} onKeyDown=${keys}>${tabs.map((one) => html`
+    <button key=${one.id} role="tab" id="${id}-${one.id}" data-tab=${one.id} aria-selected=${one.id === at} aria-controls="${id}-panel" tabindex=${one.id === at ? 0 : -1}
+      class=${one.class ?? ""} onClick=${() => onPick(one.id)}>${one.name}${one.count ? html`<span class="count">${one.count}</span>` : ""}</button>`)}</div>`;
+}
+
+// ---- what happened just now ---------------------------------------------------------------------------------
+
+export const notice = signal(null);
+export function say(text, bad = false) {
+  const mine = { text, bad };
+  notice.value = mine;
+  setTimeout(() => { if (notice.value === mine) notice.value = null; }, bad ? 8000 : 4000);
+}
+export const Notice = () => html`<div class="notice-place" role="status" aria-live="polite">${notice.value && html`<div class="notice ${notice.value.bad ? "bad" : ""}">${notice.value.text}</div>`}</div>`;
+
+// A button whose work takes a moment: it cannot be pressed twice, and its failure is said.
+export function Act({ act, children, class: look = "", ...more }) {
+  const [busy, setBusy] = useState(false);
+  const press = async () => {
+    setBusy(true);
+    try { await act(); } catch (problem) { say(problem.message, true); } finally { setBusy(false); }
+  };
+  return html`<button class=${look} disabled=${busy || more.disabled} aria-busy=${busy} ...${more} onClick=${press}>${children}</button>`;
+}

@@ -1,0 +1,148 @@
+// One run: its state in one sentence, what it asks, what it does, what it has made, what it costs.
+
+import { html, useEffect, useRef, useState } from "./vendor/preact.js";
+import { follow, get, polled, post, session } from "./net.js";
+import { Act, Copy, Dialog, Icon, Link, Prose, State, Tabs, address, go, now, setQuery } from "./parts.js";
+import { AskCard } from "./asking.js";
+import { Timeline } from "./timeline.js";
+import { Transcript } from "./transcript.js";
+import { Plan } from "./plan.js";
+import { Files } from "./artifacts.js";
+import { Costs } from "./costs.js";
+import { Logs } from "./logs.js";
+import { Health, Notes } from "./health.js";
+import { Composer } from "./composer.js";
+import { begin, over, seen, told } from "./story.js";
+import { credits, moment, number, short, span } from "./words.js";
+
+const TAIL = 400, SETTLE = 300, LOOK_AGAIN = 4000;
+
+export function RunPage({ id }) {
+  const [story, setStory] = useState(() => begin(id)), [link, setLink] = useState("connecting"), [problem, setProblem] = useState(null), [full, setFull] = useState(false);
+  const latest = useRef(story);
+  const change = (make) => { latest.current = make(latest.current); setStory(latest.current); };
+  const refresh = async () => {
+    try {
+      const view = await get(`/v1/runs/${id}`);
+      change((before) => seen(before, view));
+      setProblem(null);
+    } catch (error) { if (error.status && error.status !== 401) setProblem(error); }
+  };
+  useEffect(() => { refresh(); }, [id]);
+  useEffect(() => follow(`/v1/runs/${id}/events`, {
+    tail: full ? undefined : TAIL, isOver: () => over(latest.current), onState: setLink,
+    onEvents: (events) => change((before) => told(before, events)),
+  }), [id, full]);
+  useEffect(() => { if (story.dirty) { const timer = setTimeout(refresh, SETTLE); return () => clearTimeout(timer); } }, [story.dirty]);
+  useEffect(() => over(story) ? undefined : polled(LOOK_AGAIN, refresh), [id, over(story)]);
+  useEffect(() => { document.title = story.title ? `${short(story.title, 50)} · Auteryn` : "Auteryn"; }, [story.title]);
+  const earlier = () => { change((before) => ({ ...seen(begin(id), before.view), dirty: before.dirty })); setFull(true); };
+  if (problem && !story.view) return html`<main class="empty"><h1>${problem.status === 404 ? "There is no such run" : "This run cannot be shown"}</h1><p>${problem.message}</p><${Link} to="/" class="button">All runs<//></main>`;
+  if (!story.view) return html`<main class="empty" aria-busy="true">Opening the run…</main>`;
+  return html`<${Shown} story=${story} link=${link} refresh=${refresh} earlier=${story.whole || full ? null : earlier} />`;
+}
+
+const TABS = ["activity", "plan", "files", "notes", "costs", "logs", "health"];
+const wide = matchMedia("(min-width: 1060px)");
+
+function useWide() {
+  const [is, set] = useState(wide.matches);
+  useEffect(() => { const heard = () => set(wide.matches); wide.addEventListener("change", heard); return () => wide.removeEventListener("change", heard); }, []);
+  return is;
+}
+
+function Shown({ story, link, refresh, earlier }) {
+  const query = address.value.searchParams, isWide = useWide();
+  const [only, setOnly] = useState(null), [sent, setSent] = useState([]);
+  const open = Object.values(story.asks).filter((ask) => ask.state === "open");
+  const wanted = query.get("tab") ?? (isWide ? (story.view.plan ? "plan" : "costs") : "activity");
+  const tab = isWide && wanted === "activity" ? "plan" : wanted;
+  const names = { activity: "Activity", plan: "Plan", files: "Files", notes: "Notes", costs: "Cost", logs: "Logs", health: "Health" };
+  const tabs = TABS.filter((one) => !isWide || one !== "activity").map((one) => ({ id: one, name: names[one], count: one === "files" ? story.artifacts.length : 0 }));
+  const pick = (item) => setQuery({ at: item?.id, ...(isWide ? {} : { tab: "activity" }) });
+  const activity = html`<div class="activity"><${Transcript} story=${story} only=${only} setOnly=${setOnly} earlier=${earlier} at=${query.get("at")} />
+    ${!over(story) && session.value?.role !== "viewer" && html`<${Composer} story=${story} sent=${sent} setSent=${setSent} />`}</div>`;
+  const panels = {
+    activity: () => activity,
+    plan: () => html`<${Plan} story=${story} refresh=${refresh} onFollow=${(run) => { setOnly(run); if (!isWide) setQuery({ tab: "activity" }); }} />`,
+    files: () => html`<${Files} story=${story} />`, notes: () => html`<${Notes} story=${story} />`, costs: () => html`<${Costs} story=${story} />`,
+    logs: () => html`<${Logs} id=${story.id} isOver=${over(story)} />`, health: () => html`<${Health} story=${story} link=${link} />`,
+  };
+  return html`<main class="run">
+    <${Header} story=${story} link=${link} refresh=${refresh} />
+    ${open.length > 0 && html`<div class="asks" aria-live="polite">${open.map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${ask.run !== story.id && story.runs[ask.run] ? `Step ${story.runs[ask.run]}` : ""} onAnswered=${refresh} />`)}</div>`}
+    <${Ending} story=${story} />
+    <${Timeline} story=${story} at=${query.get("at")} onPick=${pick} />
+    <div class="columns">${isWide && html`<section class="left" aria-label="Activity">${activity}</section>`}
+      <section class="right"><${Tabs} id="tabs" label="About this run" tabs=${tabs} at=${tab} onPick=${(one) => setQuery({ tab: one })} />
+        <div class="panel" role="tabpanel" id="tabs-panel" aria-labelledby="tabs-${tab}" tabindex="0">${(panels[tab] ?? panels.plan)()}</div></section></div>
+  </main>`;
+}
+
+// ---- the header ---------------------------------------------------------------------------------------------
+
+function Header({ story, link, refresh }) {
+  const { view } = story, mayAct = session.value?.role !== "viewer", ended = over(story);
+  const [stopping, setStopping] = useState(false);
+  const act = (verb) => async () => { await post(`/v1/runs/${story.id}/${verb}`); await refresh(); };
+  const retry = async () => { const run = await post(`/v1/runs/${story.id}/retry`); run.id === story.id ? refresh() : go(`/runs/${run.id}`); };
+  const asks = Object.values(story.asks).filter((ask) => ask.state === "open").length;
+  const elapsed = (view.ended_at ? Date.parse(view.ended_at) : now.value) - Date.parse(view.created_at);
+  return html`<header class="run-head">
+    <div class="crumbs"><${Link} to=${view.parent ? `/runs/${view.parent.run}` : "/"}><${Icon} name="back" />${view.parent ? `${view.parent.kind === "tick" ? "Tick" : "Step"} ${view.parent.key + (view.parent.kind === "tick" ? 1 : 0)} of its run` : "Runs"}<//>
+      ${!ended && link === "lost" && html`<span class="stale" role="status">Not live: reconnecting…</span>`}</div>
+    <div class="title-row"><h1>${story.title}</h1>
+      ${mayAct && html`<div class="controls">
+        ${!ended && html`<button onClick=${() => document.getElementById("steer")?.focus()}><${Icon} name="send" />Steer</button>
+          ${story.state === "paused" ? html`<${Act} act=${act("resume")}><${Icon} name="play" />Resume<//>` : html`<${Act} act=${act("pause")}><${Icon} name="pause" />Pause<//>`}
+          <button class="danger" onClick=${() => setStopping(true)}><${Icon} name="stop" />Stop</button>`}
+        ${ended && story.status !== "completed" && !view.parent && html`<${Act} class="primary" act=${retry}><${Icon} name="retry" />Retry<//>`}
+      </div>`}</div>
+    <p class="sentence" aria-live="polite"><${State} state=${story.state} asks=${asks} /> <span>${story.why}</span></p>
+    <ul class="facts">
+      <li>${story.detail}</li>
+      <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr></li>
+      <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>of which ${span(view.usage.active_ms)} at work</small></li>
+      <li>${number(view.usage.llm_calls)} <small>/ ${number(view.limits.llm_calls)} model calls</small></li>
+      <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits</small></li>
+    </ul>
+    ${stopping && html`<${Stop} story=${story} refresh=${refresh} onClose=${() => setStopping(false)} />`}
+  </header>`;
+}
+
+function Stop({ story, refresh, onClose }) {
+  const [told, setTold] = useState(false);
+  const stop = async () => { await post(`/v1/runs/${story.id}/cancel`); setTold(true); await refresh(); };
+  if (over(story)) return html`<${Dialog} title=${story.status === "cancelled" ? "Stopped" : "It has ended"} onClose=${onClose}>
+    ${story.receipt ? html`<${Receipt} receipt=${story.receipt} story=${story} />` : html`<p>${story.why}</p>`}<div class="actions"><button class="primary" onClick=${onClose}>Close</button></div><//>`;
+  return html`<${Dialog} title="Stop this run?" onClose=${onClose}>
+    <p>${told ? "It was told to stop. Waiting for what was under way…" : "No further model or tool call starts. What it has so far stays, and you get a receipt of what was under way. A stopped run does not go on; it can be retried as a new one."}</p>
+    <div class="actions"><button onClick=${onClose}>${told ? "Close" : "Let it go on"}</button><${Act} class="danger" disabled=${told} act=${stop}>Stop the run<//></div><//>`;
+}
+
+const MEANS = { finished: "had finished", aborted: "were broken off without effect", unknown: "may or may not have taken effect" };
+
+export function Receipt({ receipt, story }) {
+  const groups = Object.entries(MEANS).filter(([name]) => receipt[name]?.length);
+  return html`<div class="receipt"><h3>Receipt</h3>
+    ${groups.length || receipt.children?.length ? html`<dl>${groups.map(([name, means]) => html`<div class="is-${name}"><dt>${receipt[name].length} ${means}</dt><dd>${receipt[name].map((tool) => html`<code>${tool}</code> `)}</dd></div>`)}
+      ${receipt.children?.length > 0 && html`<div><dt>${receipt.children.length} ${receipt.children.length === 1 ? "step was" : "steps were"} told to stop</dt><dd>${receipt.children.map((run) => html`<${Link} to="/runs/${run}">${story.runs[run] ? `Step ${story.runs[run]}` : run}<//> `)}</dd></div>`}</dl>` :
+      html`<p>Nothing was under way.</p>`}</div>`;
+}
+
+// What came of it, at the top once it has ended.
+function Ending({ story }) {
+  if (!over(story)) return null;
+  const bad = story.verdicts.filter((verdict) => !verdict.ok);
+  return html`<section class="ending is-${story.status}" aria-label="What came of it">
+    ${story.failure && html`<p class="problem"><b>${story.failure.reason.replaceAll("_", " ")}</b>: ${story.failure.message}</p>`}
+    ${story.result && html`<${Result} text=${story.result} partial=${story.status !== "completed"} />`}
+    ${bad.length > 0 && html`<p class="problem">${bad.map((verdict) => html`<span>Missing: <code>${verdict.deliverable}</code> ${verdict.detail} </span>`)}</p>`}
+    ${story.receipt && html`<${Receipt} receipt=${story.receipt} story=${story} />`}
+  </section>`;
+}
+
+
+function Result({ text, partial }) {
+  return html`<div class="result"><header><h2>${partial ? "What there was" : "Result"}</h2><${Copy} text=${text} /></header><${Prose} text=${text} /></div>`;
+}

@@ -1,0 +1,95 @@
+// When it worked and when it only waited; and every event as a tick to go to.
+
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
+import { now } from "./parts.js";
+import { axis, bars, nextError, ticks } from "./axis.js";
+import { isError, over, weight } from "./story.js";
+import { clock, moment, short, span } from "./words.js";
+
+const ROW = 20, LABEL = 74, MOST_LANES = 12;
+
+export function Timeline({ story, at, onPick }) {
+  const box = useRef(), [room, setRoom] = useState(600), [zoom, setZoom] = useState(1);
+  useEffect(() => {
+    const watch = new ResizeObserver(([entry]) => setRoom(Math.max(160, Math.floor(entry.contentRect.width) - LABEL)));
+    watch.observe(box.current);
+    return () => watch.disconnect();
+  }, []);
+  const until = story.view.ended_at ? Date.parse(story.view.ended_at) : over(story) ? lastOf(story) : now.value;
+  const scale = useMemo(() => axis(story.lanes, until, room, zoom), [story.lanes, room, zoom, over(story) ? 0 : Math.floor(until / 1000)]);
+  const lanes = Object.entries(story.lanes).sort(([a], [b]) => (story.runs[a] ?? (a === story.id ? -1 : 1e9)) - (story.runs[b] ?? (b === story.id ? -1 : 1e9)));
+  const shown = lanes.slice(0, MOST_LANES), height = shown.length * ROW + 18;
+  return html`<section class="timeline" aria-label="Timeline" ref=${box}>
+    ${shown.length > 0 && html`<div class="lanes"><div class="lane-names" aria-hidden="true">${shown.map(([run]) => html`<span key=${run}>${nameOf(run, story)}</span>`)}</div>
+      <div class="lane-scroll" tabindex="0" role="group" aria-label=${said(story, scale, lanes)}>
+        <svg width=${Math.ceil(scale.width)} height=${height} aria-hidden="true">
+          ${scale.spans.map((one) => one.gap && html`<g key=${one.from} class="gap"><rect x=${one.x} y="0" width=${one.width} height=${height - 16} /><text x=${one.x + one.width / 2} y=${height - 4} text-anchor="middle">${span(one.to - one.from)}</text><title>Nothing ran for ${span(one.to - one.from)}: free of charge</title></g>`)}
+          ${shown.map(([run, slices], row) => bars(slices, scale, until).map((bar) => html`<g key="${run}-${bar.x}" class="slice ${bar.open && !over(story) ? "open" : ""} ${bar.cut ? "cut" : ""}">
+            <rect x=${bar.x} y=${row * ROW + 5} width=${Math.max(2, bar.end - bar.x - 1)} height=${ROW - 9} rx="2.5" /><title>${sliceTitle(bar, run, story)}</title></g>`))}
+        </svg></div></div>`}
+    <div class="scrub-row"><${Scrubber} story=${story} at=${at} width=${room} onPick=${onPick} />
+      <div class="zoom" role="group" aria-label="Zoom"><button class="quiet icon-only" aria-label="Zoom out" disabled=${zoom <= 1} onClick=${() => setZoom(zoom / 2)}>−</button><button class="quiet icon-only" aria-label="Zoom in" disabled=${zoom >= 16} onClick=${() => setZoom(zoom * 2)}>+</button></div></div>
+    ${lanes.length > MOST_LANES && html`<p class="hint">${lanes.length - MOST_LANES} further steps are in the plan.</p>`}
+  </section>`;
+}
+
+const lastOf = (story) => Date.parse(story.items.at(-1)?.at ?? story.view.created_at);
+const nameOf = (run, story) => run === story.id ? "Run" : story.runs[run] ? `Step ${story.runs[run]}` : "Tick";
+const sliceTitle = (bar, run, story) => bar.count > 1 ? `${nameOf(run, story)}: ${bar.count} slices` :
+  `${nameOf(run, story)}, slice ${bar.slice.slice}: from ${clock(bar.slice.from)}${bar.slice.to ? `, ${span(Date.parse(bar.slice.to) - Date.parse(bar.slice.from))}` : ", at work"}${bar.cut ? ", cut off and resumed" : ""}`;
+
+function said(story, scale, lanes) {
+  const gaps = scale.spans.filter((one) => one.gap), cut = lanes.flatMap(([, slices]) => slices).filter((one) => one.cut).length;
+  const waited = gaps.reduce((sum, one) => sum + one.to - one.from, 0);
+  return `${lanes.reduce((sum, [, slices]) => sum + slices.length, 0)} slices in ${lanes.length} lanes${gaps.length ? `, ${gaps.length} waits of ${span(waited)} together, free of charge` : ""}${cut ? `, ${cut} cut off and resumed` : ""}`;
+}
+
+// ---- one tick an event --------------------------------------------------------------------------------------
+
+const HEIGHT = 26, TALL = [7, 12, 20];
+const COLOURS = { message: "--tick-message", thought: "--tick-quiet", tool: "--tick-tool", ask: "--tick-ask", heard: "--tick-ask", step: "--tick-step", bad: "--tick-bad", task: "--tick-message" };
+
+function Scrubber({ story, at, width, onPick }) {
+  const canvas = useRef(), items = story.items, here = items.findIndex((item) => item.id === at);
+  useLayoutEffect(() => {
+    const box = canvas.current, pen = box.getContext("2d"), dense = devicePixelRatio || 1, looks = getComputedStyle(box);
+    box.width = width * dense;
+    box.height = HEIGHT * dense;
+    pen.scale(dense, dense);
+    const step = width / Math.max(1, items.length), thick = Math.max(1, Math.min(3, step - 1));
+    for (const tick of ticks(items, width, (item) => weight(item, story))) {
+      pen.fillStyle = looks.getPropertyValue(isError(tick.item) ? COLOURS.bad : COLOURS[tick.item.kind] ?? "--tick-quiet");
+      pen.fillRect(tick.x, HEIGHT - TALL[tick.loud], thick, TALL[tick.loud]);
+    }
+    if (here >= 0) { pen.fillStyle = looks.getPropertyValue("--ink"); pen.fillRect((here + 0.5) * step - 1, 0, 2, HEIGHT); }
+  }, [items, width, here, useScheme()]);
+  const to = (index) => onPick(items[Math.max(0, Math.min(items.length - 1, index))]);
+  const click = (event) => to(Math.floor((event.clientX - canvas.current.getBoundingClientRect().left) / width * items.length));
+  const move = (key) => {
+    const from = here < 0 ? items.length : here;
+    const next = { ",": from - 1, ArrowLeft: from - 1, ".": from + 1, ArrowRight: from + 1, Home: 0, End: items.length - 1,
+      "[": nextError(items, from, -1, isError), "]": nextError(items, here, 1, isError) }[key];
+    if (next === undefined) return false;
+    if (next >= 0 && next < items.length) to(next);
+    return true;
+  };
+  useEffect(() => {   // , . [ ] work wherever nobody is typing
+    const heard = (event) => { if (",.[]".includes(event.key) && !typing(event) && move(event.key)) event.preventDefault(); };
+    document.addEventListener("keydown", heard);
+    return () => document.removeEventListener("keydown", heard);
+  }, [items, here]);
+  const keys = (event) => { if (!",.[]".includes(event.key) && move(event.key)) event.preventDefault(); };
+  const now = here < 0 ? null : items[here];
+  return html`<div class="scrubber" role="slider" tabindex="0" aria-label="Events; comma and full stop go back and on, brackets to errors" aria-valuemin="1" aria-valuemax=${Math.max(1, items.length)} aria-valuenow=${here < 0 ? Math.max(1, items.length) : here + 1}
+    aria-valuetext=${now ? `${here + 1} of ${items.length}: ${now.kind}${now.text ? `, ${short(now.text, 60)}` : now.tool ? `, ${now.tool}` : ""}, ${moment(now.at)}` : `${items.length} events, now`} onClick=${click} onKeyDown=${keys}>
+    <canvas ref=${canvas} height=${HEIGHT} aria-hidden="true"></canvas></div>`;
+}
+
+const typing = (event) => event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog");
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+function useScheme() {
+  const [is, set] = useState(dark.matches);
+  useEffect(() => { const heard = () => set(dark.matches); dark.addEventListener("change", heard); return () => dark.removeEventListener("change", heard); }, []);
+  return is;
+}

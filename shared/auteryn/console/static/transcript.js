@@ -1,0 +1,96 @@
+// What was said and done, oldest first. Only a stretch of it is in the page, however long the run is.
+
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
+import { AskCard } from "./asking.js";
+import { Icon, Json, Link, Prose, setQuery } from "./parts.js";
+import { isError } from "./story.js";
+import { callLine, clock, credits, short, span, whole } from "./words.js";
+
+const STRETCH = 120;   // items at a time; twice as many are in the page at most
+const QUIET = new Set(["calls_reserved", "call_started", "share_changed", "budget_asked", "call_suspended", "call_allowed", "plan_reviewed", "told"]);
+
+export function Transcript({ story, only, setOnly, earlier, at }) {
+  const [thoughts, setThoughts] = useState(true), [quiet, setQuiet] = useState(false), [end, setEnd] = useState(null), [count, setCount] = useState(STRETCH);
+  const box = useRef(), following = useRef(true);
+  const items = useMemo(() => story.items.filter((item) => (!only || item.run === only) && (thoughts || item.kind !== "thought")
+    && (quiet || item.id === at || !isQuiet(item, story))), [story.items, only, thoughts, quiet, at]);
+  const stop = end === null ? items.length : Math.min(end, items.length), start = Math.max(0, stop - count);
+
+  useEffect(() => {   // a place in the address: show what surrounds it
+    if (!at) return;
+    const index = items.findIndex((item) => item.id === at);
+    if (index < 0) return;
+    following.current = false;
+    if (index < start || index >= stop) { setEnd(Math.min(items.length, index + STRETCH / 2)); setCount(STRETCH); }
+    requestAnimationFrame(() => box.current?.querySelector(".item.here")?.scrollIntoView({ block: "center" }));
+  }, [at]);
+  useLayoutEffect(() => { if (following.current && end === null && box.current) box.current.scrollTop = box.current.scrollHeight; });
+
+  const scrolled = () => {
+    const { scrollTop, scrollHeight, clientHeight } = box.current, bottom = scrollHeight - scrollTop - clientHeight < 40;
+    following.current = bottom && end === null;
+    if (bottom && end !== null) { const next = end + STRETCH / 2; next >= items.length ? setEnd(null) : setEnd(next); }
+  };
+  const older = () => {
+    const before = box.current.scrollHeight;
+    following.current = false;
+    if (count >= 2 * STRETCH) setEnd(stop - STRETCH); else setCount(count + STRETCH);
+    requestAnimationFrame(() => { box.current.scrollTop += box.current.scrollHeight - before; });
+  };
+  const jump = () => { setQuery({ at: "" }); setEnd(null); setCount(STRETCH); following.current = true; };
+  const live = Object.entries(story.live).filter(([run, now]) => (!only || run === only) && (now.message || (thoughts && now.thought)));
+  return html`<div class="transcript">
+    <div class="bar-row"><label class="check"><input type="checkbox" checked=${thoughts} onChange=${(event) => setThoughts(event.currentTarget.checked)} />Thoughts</label>
+      <label class="check"><input type="checkbox" checked=${quiet} onChange=${(event) => setQuiet(event.currentTarget.checked)} />Every fact</label>
+      ${Object.keys(story.runs).length > 0 && html`<label class="choice"><span class="sr">Whose activity</span><select value=${only ?? ""} onChange=${(event) => setOnly(event.currentTarget.value || null)}>
+        <option value="">Everybody</option><option value=${story.id}>The planner</option>${Object.entries(story.runs).map(([run, step]) => html`<option value=${run}>Step ${step}</option>`)}</select></label>`}
+      ${(end !== null || !following.current) && html`<button class="quiet small" onClick=${jump}><${Icon} name="down" />Now</button>`}</div>
+    <div class="scroll" ref=${box} onScroll=${scrolled} tabindex="0" role="log" aria-label="Transcript" aria-live="off">
+      ${start > 0 ? html`<p class="center"><button class="small" onClick=${older}>Earlier</button></p>` : earlier && html`<p class="center"><button class="small" onClick=${earlier}>Load all that happened before</button></p>`}
+      <ol class="items">${items.slice(start, stop).map((item) => html`<${Item} key=${item.id} item=${item} story=${story} here=${item.id === at} />`)}</ol>
+      ${end === null && live.map(([run, now]) => html`<div class="item live" key=${run}><${Who} run=${run} story=${story} />
+        ${thoughts && now.thought && html`<div class="thought">${now.thought}</div>`}${now.message && html`<div class="prose raw">${now.message}<span class="caret" aria-hidden="true"></span></div>`}</div>`)}
+      ${!items.length && !live.length && html`<p class="hint center">Nothing has happened yet.</p>`}
+    </div></div>`;
+}
+
+const isQuiet = (item, story) => (item.kind === "note" && (item.level === "debug" || QUIET.has(item.fact))) || (item.kind === "status" && !isError(item) && (item.run !== story.id || item.state === "running" && item.slice === 1));
+
+const Who = ({ run, story }) => run === story.id ? null : html`<span class="who">${story.runs[run] ? `Step ${story.runs[run]}` : "Tick"}</span>`;
+
+function Item({ item, story, here }) {
+  const Shape = SHAPES[item.kind] ?? Note;
+  return html`<li class="item of-${item.kind} ${here ? "here" : ""} ${isError(item) ? "bad" : ""}">
+    <div class="side"><time datetime=${item.at} title=${whole(item.at)}>${clock(item.at)}</time><${Who} run=${item.run} story=${story} /></div>
+    <div class="main"><${Shape} item=${item} story=${story} open=${here} /></div></li>`;
+}
+
+const SHAPES = {
+  task: ({ item, story }) => item.run === story.id ? html`<div class="task"><span class="label">Task</span><${Prose} text=${item.text || item.title} /></div>` : html`<details class="line"><summary>Begins: ${short(item.text || item.title, 120)}</summary><${Prose} text=${item.text} /></details>`,
+  thought: ({ item }) => html`<div class="thought">${item.text}</div>`,
+  message: ({ item }) => html`<${Prose} text=${item.text} />`,
+  heard: ({ item }) => html`<div class="heard"><span class="label">${item.by || "owner"}</span><${Prose} text=${item.text} /></div>`,
+  queued: ({ item }) => html`<div class="heard later"><span class="label">${item.by || "owner"}, for later</span><${Prose} text=${item.text} /></div>`,
+  ask: ({ item, story }) => {
+    const ask = story.asks[item.ask];
+    return ask?.state === "open" ? html`<p class="line asked"><a href="#ask-${ask.id}">Asks: ${short(ask.message, 200)}</a></p>` : html`<${AskCard} ask=${ask} />`;
+  },
+  step: ({ item }) => html`<p class="line"><b>Step ${item.step}</b> ${{ in_progress: "begins", completed: "is complete", failed: "has failed", cancelled: "was stopped" }[item.status] ?? item.status}${(item.result || item.error) && html`: <span class="muted">${short(item.result ?? item.error, 220)}</span>`}</p>`,
+  status: ({ item }) => {
+    if (item.failure) return html`<p class="line">Failed (${item.failure.reason.replaceAll("_", " ")}): ${item.failure.message}</p>`;
+    return html`<p class="seam"><span>${item.slice ? `Slice ${item.slice} begins` : { waiting: item.why, paused: "Paused", pending: "Goes on in its next slice", completed: "Completed", cancelled: "Stopped" }[item.state] ?? item.why}</span></p>`;
+  },
+  tool: Tool,
+};
+
+const Note = ({ item }) => html`<p class="line note is-${item.level}">${item.text}</p>`;
+
+function Tool({ item, open }) {
+  const { result } = item, state = !result ? "running" : result.error ? "failed" : "completed";
+  return html`<details class="tool is-${state}" open=${open}>
+    <summary><i class="dot" aria-hidden="true"></i><code>${item.tool}</code><span class="args">${callLine(item.args)}</span>
+      <span class="took">${result ? span(result.ms) : "…"}${result?.attempts > 1 ? ` · ${result.attempts} tries` : ""}</span><span class="sr">${state}</span></summary>
+    <div class="tool-body">${item.args && html`<span class="label">Arguments</span><${Json} value=${item.args} />`}
+      ${result && html`<span class="label">${result.error ? `Failed: ${result.error}` : "Answer"}</span><${Json} value=${result.output ?? ""} />`}
+      ${result?.credits ? html`<p class="hint">${credits(result.credits)} credits</p>` : ""}</div></details>`;
+}

@@ -1,0 +1,39 @@
+// Figures and times as people say them. Pure.
+
+export function span(ms) {
+  const seconds = Math.max(0, Math.round(ms / 1000));
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  if (seconds < 60) return `${seconds} s`;
+  const parts = [[86400, "d"], [3600, "h"], [60, "min"]].map(([size, word], index, all) =>
+    [Math.floor((index ? seconds % all[index - 1][0] : seconds) / size), word]);
+  return parts.filter(([count]) => count).slice(0, 2).map(([count, word]) => `${count} ${word}`).join(" ");
+}
+
+export const ago = (at, now) => {
+  const ms = now - Date.parse(at);
+  return ms < 5000 ? "just now" : `${span(ms).split(" ").slice(0, 2).join(" ")} ago`;
+};
+
+export const number = (value) => Math.round(value).toLocaleString("en-US");
+export const credits = (value) => value >= 100 ? number(value) : value >= 1 ? value.toFixed(1) : value ? value.toFixed(3) : "0";
+
+export function bytes(count) {
+  const [value, unit] = count < 1000 ? [count, "B"] : count < 1e6 ? [count / 1e3, "kB"] : count < 1e9 ? [count / 1e6, "MB"] : [count / 1e9, "GB"];
+  return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
+export const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+export const moment = (at) => new Date(at).toLocaleString([], { weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
+export const whole = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
+
+export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
+export const short = (text, most = 140) => {
+  const line = String(text).replace(/\s+/g, " ").trim();
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+};
+
+// A call in one line: the arguments that say most about it.
+export function callLine(args) {
+  if (!args || typeof args !== "object") return "";
+  return short(Object.entries(args).map(([name, value]) => `${name}: ${typeof value === "string" ? value : JSON.stringify(value)}`).join("  "), 160);
+}
