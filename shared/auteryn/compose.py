@@ -200,7 +200,13 @@ def cloud(
             feed=f"{project}/subscriptions/{FEED_PREFIX}{new_id('at')}" if piece == "api" else None,
             host=there.pubsub_host,
         ),
-        jobs=CloudRunJobs(f"{there.place}/jobs/{there.job}", cap=JOB_TIMEOUT, variable=RUN_VARIABLE, host=there.run_host)
+        jobs=CloudRunJobs(
+            f"{there.place}/jobs/{there.job}",
+            large=f"{there.place}/jobs/{there.job_large}" if there.job_large else None,
+            cap=JOB_TIMEOUT,
+            variable=RUN_VARIABLE,
+            host=there.run_host,
+        )
         if there.job
         else TaskJobs(max_slices=settings.max_slices),
         blobs=blobs,

@@ -10,6 +10,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 
+from auteryn.policy.cloud import JOB_LARGE, SLICE_LINE
 from auteryn.policy.limits import LEASE
 from auteryn.testing.emulators.cloud import ACCOUNT
 from auteryn.testing.emulators.tasks import token_for
@@ -59,6 +60,7 @@ def test_a_slice_that_is_killed_is_followed_by_the_next_when_its_lease_ends(loca
         assert ended["result"] == "done"
         await rig.quiet([run])
         states = [one.state for one in rig.executions_of(run)]
+        assert rig.executions_of(run)[1].job.endswith(JOB_LARGE)  # it may have been memory
         assert states[0] == "failed" and set(states[1:]) == {"succeeded"}  # the watchdog's, and the sweep's, which ends at once
         entries = await rig.store.journal(run)
         assert [entry.seq for entry in entries] == list(range(1, len(entries) + 1))
@@ -196,5 +198,11 @@ def test_lines_in_the_log_are_objects_with_the_run_they_belong_to(local_cloud: T
         lines = [json.loads(line) for line in rig.cloud.log("dispatch").read_text().splitlines() if line.startswith("{")]
         about = [line for line in lines if run in line["message"]]
         assert about and all({"severity", "message", "time"} <= line.keys() for line in about)
+
+        fast = await rig.create(input=f"{rig.script(lambda _: 'done')} Say it", mode="fast")
+        await rig.ended(fast)
+        said = [json.loads(line) for line in rig.cloud.log("api").read_text().splitlines() if line.startswith("{")]
+        (sat,) = [line for line in said if line["message"] == SLICE_LINE and line.get("run") == fast]
+        assert sat["credits"] == (await rig.store.get(fast)).usage.credits.total > 0
 
     local_cloud.do(story(local_cloud.rig))

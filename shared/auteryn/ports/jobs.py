@@ -13,7 +13,9 @@ class Jobs(Protocol):
     J4  No more than the adapter's own bound run at once; the rest wait their turn.
     """
 
-    async def start(self, run: str) -> None: ...
+    async def start(self, run: str, *, roomy: bool = False) -> None:
+        """`roomy`: the run's last slice ended without a word; where memory may have been the reason, this one gets more."""
+        ...
 
     async def stop(self, run: str) -> None: ...
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from msgspec.structs import replace
 
 from auteryn.agent.mind import Mind
+from auteryn.policy.cloud import SLICE_LINE
 from auteryn.policy.limits import RESERVE_CHUNK, RESERVE_LOW
 from auteryn.schema import event as e
 from auteryn.schema.run import Run
 
+_log = logging.getLogger(__name__)
+
 _COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted, e.ModelConsulted)
+_PAID = (e.CallAnswered, e.ModelAnswered, e.Compacted, e.ModelConsulted)
 
 
 def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms: int) -> tuple[e.AnyEvent, ...]:
@@ -23,6 +29,16 @@ def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms:
     if isinstance(out[-1], (e.RunCompleted, e.RunFailed)):
         out[-1] = replace(out[-1], active_ms=active_ms)
     return tuple(out)
+
+
+def spent(events: tuple[e.AnyEvent, ...]) -> int:
+    """Thousandths of a credit that these facts cost: a run's own, not those of its children."""
+    return sum(event.credits for event in events if isinstance(event, _PAID))
+
+
+def log_slice(run: Run, credits: int) -> None:
+    """The line that the alert on spending and the dashboard count."""
+    _log.info(SLICE_LINE, extra={"run": run.id, "status": run.status, "credits": credits})
 
 
 def may_call(run: Run) -> bool:

@@ -73,7 +73,7 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedel
             await queue.enqueue(run_id, now + LEASE)
             await run_slice(engine, run_id, budget=here.fast)
         case Now():
-            await begin(engine, run_id)
+            await begin(engine, run_id, roomy=lease is not None and run.status == "running")
     return _late(run, lease, now)
 
 
@@ -87,10 +87,10 @@ async def _deliver(engine: Engine, post: str) -> None:
     await asyncio.shield(task)
 
 
-async def begin(engine: Engine, run_id: str) -> None:
+async def begin(engine: Engine, run_id: str, *, roomy: bool = False) -> None:
     """Start a slice of a run that is known to want one: a step that was just published. A slice too many ends at once."""
     await engine.services.queue.enqueue(run_id, engine.now() + LEASE)
-    await engine.services.jobs.start(run_id)
+    await engine.services.jobs.start(run_id, roomy=roomy)
 
 
 async def sweep(engine: Engine, *, starting: bool = False, at_once: int = 1) -> int:

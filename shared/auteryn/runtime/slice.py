@@ -21,7 +21,7 @@ from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, MOST_STARTS_WIT
 from auteryn.policy.modes import MODES
 from auteryn.ports.store import Lease
 from auteryn.runtime.children import advance
-from auteryn.runtime.counting import completed, may_call, reservation
+from auteryn.runtime.counting import completed, log_slice, may_call, reservation, spent
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.files import open_keys, touches_files
@@ -43,9 +43,8 @@ from auteryn.tools.workspace import Workspace
 async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = None, thinks: bool = True) -> None:
     """Work on the run until it has ended, waits or hands over. Returns at once if another slice is at work on it.
 
-    `budget`: how long this host may be sat on, where that is shorter than the mode's time. Without `thinks` neither the model
-    nor a tool is called: the inbox is read, what may start is started, and the run is handed over if that is not all.
-    """
+    `budget`: this host's time, if shorter than the mode's. Without `thinks` neither model nor tool is called: the inbox is
+    read, what may start is started; if that is not all, the run is handed over."""
     services = engine.services
     now = engine.now()
     lease = await services.store.take_lease(run_id, holder=engine.holder, now=now, until=now + LEASE)
@@ -64,6 +63,7 @@ async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = N
         engine.leave(run_id)
         if sitting is not None:
             await asyncio.shield(sitting.close())
+            log_slice(sitting.run, sitting.credits)
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)
     if sitting and not sitting.run.terminal and await services.store.inbox(run_id, limit=1):
@@ -89,7 +89,7 @@ class Slice:
         self.busy: asyncio.Task[Any] | None = None
         """The task that thinks, while it may be interrupted."""
         self.committing = False
-        self.unsummarised = 0
+        self.unsummarised = self.credits = 0
         self.open = Sitting()
 
     async def work(self) -> None:
@@ -297,6 +297,7 @@ class Slice:
         self.run = self.mind.run = run
         self.mind.thread.add(entry)
         self.mind.committed(entry.events)
+        self.credits += spent(entry.events)
         self.first = ()
         self.left = leave
         self.unsummarised = 0 if summary else self.unsummarised

@@ -33,7 +33,7 @@ class _BoundedJobs(ABC):
         self._sitting: dict[asyncio.Task[None], tuple[str, asyncio.Event]] = {}
         self._handler: Callable[[str], Awaitable[None]] | None = None
 
-    async def start(self, run: str) -> None:
+    async def start(self, run: str, *, roomy: bool = False) -> None:
         self._line[run] = None
         self._seat()
 

@@ -23,33 +23,42 @@ _log = logging.getLogger(__name__)
 
 
 class CloudRunJobs:
-    """`job` is its whole name. The run's id reaches the execution in `variable`; the handler of `on_start` is not called here.
+    """`job` is its whole name, `large` that of its twin with more memory, if there is one. The run's id reaches the execution
+    in `variable`; the handler of `on_start` is not called here.
 
     The service bounds how many run at once: beyond it `start` raises `RateLimited`, and the wake comes again.
     """
 
     def __init__(
-        self, job: str, *, cap: timedelta = timedelta(hours=2), variable: str = "AUTERYN_RUN", host: str | None = None
+        self,
+        job: str,
+        *,
+        large: str | None = None,
+        cap: timedelta = timedelta(hours=2),
+        variable: str = "AUTERYN_RUN",
+        host: str | None = None,
     ) -> None:
-        self._job, self._cap, self._variable, self._host = job, cap, variable, host
+        self._job, self._large, self._cap, self._variable, self._host = job, large or job, cap, variable, host
         self._jobs: PerLoop[JobsAsyncClient] = PerLoop(self._connect, close_transport)
         self._executions: PerLoop[ExecutionsAsyncClient] = PerLoop(self._connect_executions, close_transport)
 
-    async def start(self, run: str) -> None:
+    async def start(self, run: str, *, roomy: bool = False) -> None:
         """Sent once: the service knows no request id, so a repeat after a lost reply would be a second execution."""
         overrides = {"container_overrides": [{"env": [{"name": self._variable, "value": run}]}], "timeout": self._cap}
-        request: Any = {"name": self._job, "overrides": overrides}
+        job = self._large if roomy else self._job
+        request: Any = {"name": job, "overrides": overrides}
         try:
             operation: Any = await self._jobs.get().run_job(request, retry=None, timeout=START_SECONDS)
         except GoogleAPICallError as error:
-            raise from_google(error, f"job {self._job!r}") from error
+            raise from_google(error, f"job {job!r}") from error
         _log.info("slice of %r is execution %r", run, operation.metadata.name)
 
     async def stop(self, run: str) -> None:
         """Every execution of this run that has not ended is told to stop, and killed by the service if it does not listen."""
         try:
-            for execution in await persist(lambda: self._of(run)):
-                await persist(lambda name=execution: self._cancel(name))
+            for job in dict.fromkeys((self._job, self._large)):
+                for execution in await persist(lambda job=job: self._of(job, run)):
+                    await persist(lambda name=execution: self._cancel(name))
         except GoogleAPICallError as error:
             raise from_google(error, f"executions of job {self._job!r}") from error
 
@@ -60,8 +69,8 @@ class CloudRunJobs:
         await self._jobs.close()
         await self._executions.close()
 
-    async def _of(self, run: str) -> list[str]:
-        pages = await self._executions.get().list_executions({"parent": self._job}, retry=None, timeout=CALL_SECONDS)
+    async def _of(self, job: str, run: str) -> list[str]:
+        pages = await self._executions.get().list_executions({"parent": job}, retry=None, timeout=CALL_SECONDS)
         return [one.name async for one in pages if not one.completion_time and self._run_of(one) == run]
 
     def _run_of(self, execution: Any) -> str | None:
