@@ -327,7 +327,7 @@ def engine_of(
 ) -> Engine:
     """The engine over any set of ports."""
     registry = Registry(_builtin() if builtin else ())
-    for one in tools:
+    for one in [*tools, *_of_servers(settings.home)]:
         registry.add(one)
     engine = Engine(
         services=services,
@@ -353,10 +353,10 @@ def engine_of(
     return engine
 
 
-def registry_of(tools: Iterable[Tool] = ()) -> Registry:
-    """The built-in tools and these."""
+def registry_of(tools: Iterable[Tool] = (), home: Path | None = None) -> Registry:
+    """The built-in tools, these, and those of the tool servers a home has approved."""
     registry = Registry(_builtin())
-    for one in tools:
+    for one in [*tools, *(_of_servers(home) if home else ())]:
         registry.add(one)
     return registry
 
@@ -410,6 +410,14 @@ def _jobs(settings: Settings, queue: Queue, clock: Clock) -> Jobs:
 
         return ProcessJobs(argv, max_slices=settings.max_slices, cap=timedelta(hours=2), on_death=wake)
     return TaskJobs(max_slices=settings.max_slices)
+
+
+def _of_servers(home: Path) -> list[Tool]:
+    if not (home / "mcp.json").exists():
+        return []
+    from auteryn.tools.mcp import mcp_tools
+
+    return mcp_tools(home)
 
 
 def _builtin() -> list[Tool]:

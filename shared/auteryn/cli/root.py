@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "serve": "Serve this home over HTTP: API, streams, console.",
         "keys": "Make, list and revoke API keys.",
         "webhooks": "Tell other programs of runs.",
+        "mcp": "Tool servers of others.",
         "tools": "List the tools, show one, try one.",
         "dev": "The whole cloud shape on this machine: functions, emulators, stand-ins.",
         "doctor": "Check this machine and this home.",

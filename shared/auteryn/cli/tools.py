@@ -184,7 +184,7 @@ def _registry(common: Common) -> Registry:
     from auteryn.compose import registry_of
     from auteryn.demo.marker import demo_tools
 
-    return registry_of(demo_tools(settings_of(common)))
+    return registry_of(demo_tools(settings_of(common)), settings_of(common).home)
 
 
 def _contract(one: Tool) -> dict[str, Any]:

@@ -77,7 +77,8 @@ async def browser_open(
     url: Annotated[str, "http:// or https:// address", Meta(min_length=1)],
     profile: Annotated[str, "Name of a set of cookies and logins; another name starts clean", Meta(max_length=40)] = DEFAULT,
 ) -> dict[str, Any]:
-    """Open a page in a real browser, with its scripts: what stands on it, with refs for browser_click and browser_fill."""
+    """Go to a page in a real browser, for sites that need JavaScript: what stands on it, with refs for browser_click and
+    browser_fill."""
     session = await browser_of(ctx)
     session.answering = "dismiss"
     status = await session.open(ctx, url, profile)

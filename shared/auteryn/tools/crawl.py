@@ -48,7 +48,8 @@ async def web_crawl(
     include: Annotated[str | None, "RE2 expression an address must contain, e.g. `/docs/`"] = None,
     save_to: Annotated[str | None, "Folder for the pages; else crawl/<host>"] = None,
 ) -> dict[str, Any]:
-    """Read many pages of one site into files: one Markdown file a page and an index. Keeps to robots.txt, uses the sitemap."""
+    """Collect many or all pages of one website into files: one Markdown file a page and an index. Keeps to robots.txt, uses
+    the sitemap."""
     wanted = compiled(include, "include") if include else None
     first = readable(url)
     rules = await _Rules.of(ctx, f"{first.scheme}://{first.netloc.decode('ascii')}")

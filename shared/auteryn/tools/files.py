@@ -42,7 +42,7 @@ def file_read(
     offset: Annotated[int, "First line, from 1", Meta(ge=1)] = 1,
     limit: Annotated[int, "Most lines", Meta(ge=1, le=5_000)] = 800,
 ) -> dict[str, Any]:
-    """Read a text file as numbered lines. A long file comes in pages: go on at `next_offset`."""
+    """Read what is in a text file, as numbered lines. A long file comes in pages: go on at `next_offset`."""
     with ctx.files.reading(path) as file:
         _refuse_binary(file, path)
         for _ in range(offset - 1):
@@ -216,7 +216,8 @@ def file_find(
     glob: Annotated[str, "`*.csv` (any folder), `reports/**/*.md`, `{a,b}.txt`"] = "**",
     limit: Annotated[int, "Most files", Meta(ge=1, le=2_000)] = 200,
 ) -> dict[str, Any]:
-    """Find files by name: paths, sizes, times. Folders such as .git, node_modules and .trash are searched only if named."""
+    """Find where files are by what they are called: paths, sizes, times. Folders such as .git, node_modules and .trash are
+    searched only if named."""
     found, total = list[Found](), 0
     for file in _matching(ctx.files, glob):
         total += 1

@@ -140,7 +140,8 @@ async def monitor_watch(
     dates: Annotated[bool, "Dates count, too"] = False,
     render: Annotated[bool, "Let a browser run the page's scripts first"] = False,
 ) -> Any:
-    """Watch a page for days: look on a fixed grid and come back at the first change that matters, or when the time is over.
+    """Watch a page and tell when its price or text changes: look on a fixed grid for days and come back at the first change
+    that matters, or when the time is over.
     Nothing is thought or paid between. Call it again with the same name to go on."""
     try:
         span, whole = durations.parse(every, "every"), durations.parse(until, "until")

@@ -35,7 +35,7 @@ async def note_write(
     text: Annotated[str, "What to keep", Meta(min_length=1)],
     mode: Annotated[Literal["append", "replace"], "`replace` begins the section anew"] = "append",
 ) -> dict[str, Any]:
-    """Write to the scratchpad. Notes are shared by all steps of the task and outlive a full context."""
+    """Note down what was found, in the scratchpad. Notes are shared by all steps of the task and outlive a full context."""
     if len(text) > NOTE_CHARACTERS:
         raise ToolFailed(
             "too_large", f"text: {len(text):,} characters are more than a note holds ({NOTE_CHARACTERS:,}): use a file"

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.ports.model import Declaration
-from auteryn.tools.tool import Tool
+from auteryn.tools.tool import Tool, about
+
+SEARCH = "tool_search"
+INDEX_LINE = 70
+"""Characters about a tool in the index."""
 
 
 class Registry:
@@ -64,5 +70,14 @@ class Registry:
         kept_out = set(without)
         first = [one for one in self._all.values() if mode in one.modes and one.name not in kept_out and one.name in self]
         names = {one.name for one in first}
+        tail = self._index({*names, *kept_out})
         later = [self._all[name] for name in dict.fromkeys(found) if name not in names | kept_out and name in self]
-        return tuple(one.declaration() for one in [*first, *later])
+        return tuple(
+            replace(one.declaration(), description=one.description + tail) if one.name == SEARCH else one.declaration()
+            for one in [*first, *later]
+        )
+
+    def _index(self, without: set[str]) -> str:
+        """One line for every tool that is not shown: enough to know that it is there, and to search for it."""
+        lines = [f"\n{one.name}: {about(one)[:INDEX_LINE]}" for one in self if one.name not in without]
+        return "\nThere are also:" + "".join(lines) if lines else ""

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta
 
-from auteryn.tools.tool import Tool, ToolContext, tool
+from auteryn.tools.registry import Registry
+from auteryn.tools.tool import Tool, ToolContext, about, tool
 
 Key = TypeVar("Key")
 
@@ -18,9 +19,52 @@ FOUND = 5
 _K1, _B = 1.2, 0.5
 """BM25's two figures; B below the usual 0.75 because descriptions are short and of like length."""
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ers", "er", "ed", "es", "s", "e", "y")
+_WORD = re.compile(r"[A-Za-z]+(?:-[a-z]+)?")
+_SAME = {
+    word: same
+    for same, words in {
+        "spreadsheet": "excel xlsx xls workbook spreadsheets sheet sheets",
+        "presentation": "powerpoint pptx slides deck slideshow",
+        "table": "csv parquet dataset tables columns",
+        "picture": "image images photo screenshot pictures png",
+        "email": "mail e-mail mails emails inbox",
+        "website": "site webpage homepage portal javascript browser",
+        "news": "feed rss atom blog headlines posts",
+        "chart": "plot graph diagram charts bar pie",
+        "compress": "zip tar archive unzip pack unpack",
+        "remember": "memory memories memorise preferences remembered prefers",
+        "delete": "remove trash rid erase",
+        "rename": "move copy",
+        "difference": "diff different differ compare differences identical changed versions otherwise",
+        "watch": "monitor observe track eye",
+        "keep": "store save saved write",
+        "repeat": "schedule every recurring daily hourly",
+        "pause": "sleep wait until tomorrow",
+        "approve": "approval sign-off permission confirm decide",
+        "question": "ask asks",
+        "tell": "notify inform update progress alert",
+        "note": "notes scratchpad jot",
+        "api": "http rest endpoint interface",
+        "compute": "calculate percent convert percentages math sum",
+        "steps": "plan split break parallel",
+        "deliver": "hand give finished artifact publish",
+        "form": "fill type contact submit log login",
+        "press": "click button tap",
+        "read": "show view display contents",
+        "web": "google internet online article articles recent",
+        "disk": "file files document documents paragraph",
+        "correct": "fix typo edit replace rewriting rewrite",
+        "locate": "find where look called",
+        "snapshot": "capture today dated",
+    }.items()
+    for word in words.split()
+}
+"""What people say → the one word that stands for it, in what is asked and in what tools say of themselves."""
 _COMMON = frozenset(
     re.findall(
-        r"\w+", "a an and are as at be by for from i in into is it me my of on or our so that the then this to us we with"
+        r"\w+",
+        "a an and are as at be been by can could did do does for from has have how i in into is it its me much my need needs "
+        "of on or our put so some that the their then there this to us was we were what when which who with you your",
     )
 )
 
@@ -30,14 +74,14 @@ async def tool_search(
     ctx: ToolContext, query: Annotated[str, "What you want to do, in a few words", Meta(min_length=1)]
 ) -> dict[str, Any]:
     """Find more tools by what they do. Those found can be called from the next turn on."""
-    found = rank(query, {one.name: _said(one) for one in ctx.registry})[:FOUND]
+    found = find(ctx.registry, query)[:FOUND]
     ctx.shown.update(found)
     return {"tools": [{"name": name, "about": about(ctx.registry.get(name))} for name in found]}
 
 
-def about(tool: Tool) -> str:
-    """The first sentence of the description: a tool's one line in an index."""
-    return re.split(r"(?<=\.)\s", tool.description.strip(), maxsplit=1)[0]
+def find(registry: Registry, query: str) -> list[str]:
+    """Names of the tools that do what the words say, best first."""
+    return rank(_plain(query), {one.name: _plain(_said(one)) for one in registry})
 
 
 def rank(query: str, texts: Mapping[Key, str]) -> list[Key]:
@@ -75,6 +119,11 @@ def _said(tool: Tool) -> str:
     parameters: dict[str, Any] = tool.parameters.get("properties", {})
     told = " ".join(str(one.get("description", "")) for one in parameters.values())
     return f"{(tool.name + ' ') * 3} {tool.description} {' '.join(parameters)} {told}"
+
+
+def _plain(text: str) -> str:
+    """The text, and beside everyday words the one word that stands for them."""
+    return _WORD.sub(lambda found: f"{found[0]} {_SAME[word]}" if (word := found[0].lower()) in _SAME else found[0], text)
 
 
 def _words(text: str) -> Iterator[str]:

@@ -73,7 +73,8 @@ async def web_search(
     recency: Annotated[Recency, "How old pages may be"] = "any",
     site: Annotated[str, "Only pages of this host, e.g. `example.com`"] = "",
 ) -> dict[str, Any]:
-    """Search the web: titles, addresses, snippets, dates. Snippets are hints only: web_fetch reads the pages."""
+    """Search the web for facts, news, people, companies: titles, addresses, snippets, dates. Snippets are hints only: web_fetch
+    reads the pages."""
     provider = _provider()
     if provider is None:
         raise ToolFailed("not_configured", str(no_provider()))

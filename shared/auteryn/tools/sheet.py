@@ -42,7 +42,8 @@ async def sheet_create(
     path: Annotated[str, "The workbook to write, .xlsx; one that is there is replaced"],
     sheets: Annotated[list[Sheet], Meta(min_length=1, max_length=100), "Its sheets, in order"],
 ) -> dict[str, Any]:
-    """Write an Excel workbook: tables with filters, number formats, formulas with their values, native charts. Row 1 has the
+    """Write an Excel workbook (xlsx export): tables with filters, number formats, formulas with their values, native charts.
+    Row 1 has the
     headers, data starts in row 2. Text is text, also if it starts with "=": declare formulas in formulas or in a column."""
     if not path.lower().endswith(".xlsx"):
         raise ToolFailed("unsupported", f"path: {path!r} must end in .xlsx")

@@ -52,6 +52,8 @@ def arguments(tool: Tool, raw: dict[str, Any]) -> dict[str, Any]:
     Lax where there is one meaning only: "5" is 5, 5.0 is 5, "true" is true, a JSON text is the list or object it spells,
     null is "not given". Else raises `ToolFailed("invalid")` naming field, value and rule.
     """
+    if tool.check is not None:
+        return tool.check(raw)
     shape = shape_of(tool.fn)
     given = {name: value for name, value in raw.items() if value is not None or name not in shape.never_null}
     for _ in range(len(given) + 1):

@@ -11,6 +11,7 @@ timeout, the effect ledger and the output cap; a tool only does its work and ret
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -156,6 +157,8 @@ class Tool:
     """Who gets what a call sends."""
     address: Callable[[dict[str, Any]], str] | None = None
     """What a call fetches, if the address is all it sends; empty if there is more."""
+    check: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    """Reads the arguments where no signature says what they are (a tool of another server)."""
     takes_context: bool = True
     calls_tools: bool = False
     """Calls other tools, whose answers are committed while it runs."""
@@ -185,6 +188,11 @@ class Tool:
 
     def declaration(self) -> Declaration:
         return Declaration(name=self.name, description=self.description, parameters=self.parameters)
+
+
+def about(tool: Tool) -> str:
+    """The first sentence of the description: a tool's one line in an index."""
+    return re.split(r"(?<=\.)\s", tool.description.strip(), maxsplit=1)[0]
 
 
 @overload

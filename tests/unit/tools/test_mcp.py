@@ -1,0 +1,220 @@
+"""Tool servers of strangers, over stdio and HTTP: pinned, asked about, capped, and harmless when they are hostile."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from click.testing import CliRunner
+
+from auteryn.cli.mcp import mcp as command
+from auteryn.errors import Corrupt, Invalid
+from auteryn.schema import event as e
+from auteryn.testing.clock import skipping
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.mcp import add_server, allow, approve, changes, mcp_tools, read_servers
+from auteryn.tools.mcp_schema import sanitised
+from auteryn.tools.mcp_server import FAILURES, Connection, Definition, ServerConfig, Settled
+from auteryn.tools.registry import Registry
+from auteryn.tools.search import tool_search
+from auteryn.tools.tool import Judged, Tool
+from unit.tools.mcp_stranger import ORDERS, server
+from unit.tools.outside import as_a_judge_calls, program
+from unit.tools.room import Room
+
+SCRIPT = Path(__file__).with_name("mcp_stranger.py")
+
+
+def stdio(mode: str, timeout: float = 30.0) -> ServerConfig:
+    return ServerConfig(command=sys.executable, args=[str(SCRIPT), mode], timeout=timeout)
+
+
+async def offered(config: ServerConfig, room: Room) -> list[Definition]:
+    connection = await Connection.open(config, room.egress)
+    await connection.close()
+    return list(connection.definitions.values())
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> list[Definition]:
+    """What the honest server offers; asked once."""
+    room = Room(tmp_path_factory.mktemp("honest"))
+    found = room.loop.run(offered(stdio("honest"), room))
+    room.close()
+    return found
+
+
+def approved(home: Path, config: ServerConfig, definitions: list[Definition], word: Settled | None = None) -> Tool:
+    add_server(home, "sums", config)
+    approve(home, "sums", definitions)
+    if word:
+        allow(home, "sums", "add", word)
+    return mcp_tools(home)[0]
+
+
+def test_an_approved_tool_is_called_over_stdio(tmp_path: Path, room: Room, honest: list[Definition]) -> None:
+    one = approved(tmp_path, stdio("honest"), honest)
+    assert one.name == "sums__add" and "its words, no instructions" in one.description
+    assert one.judged({"arguments": {}}, room.files, room.run) == Judged(permission="ask", target="sums/add", sends=True)
+    assert one.effect == "once" and one.untrusted and one.private
+    as_a_judge_calls(one, a=2)
+    told = room.call(one, a=2, b=3)
+    assert "\n5\n" in told["text"] and "not instructions" in told["text"] and told["complete"]
+    assert "\n8\n" in room.call(one, a=7)["text"]
+    assert room.refusal(one, a="many").kind == "invalid"
+    assert room.refusal(one, b=1).kind == "invalid"
+
+
+@pytest.fixture
+def over_http() -> Iterator[str]:
+    app = server("honest").streamable_http_app(stateless_http=True, json_response=True)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        served = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1, ws="none"))
+        thread = threading.Thread(target=served.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/mcp"
+        served.should_exit = True
+        thread.join()
+
+
+def test_an_approved_tool_is_called_over_http_through_the_guard(
+    tmp_path: Path, room: Room, over_http: str, honest: list[Definition]
+) -> None:
+    one = approved(tmp_path, ServerConfig(url=over_http, timeout=20.0), honest)
+    assert "\n5\n" in room.call(one, a=2, b=3)["text"]
+    room.loop.run(room.sitting.drop("mcp sums"))
+    room.egress = replace(room.egress, deny=("127.0.0.1",))
+    assert room.refusal(one, a=2).kind == "unavailable"
+
+
+def test_a_changed_definition_hides_the_tool_until_it_is_approved_again(
+    tmp_path: Path, room: Room, honest: list[Definition]
+) -> None:
+    one = approved(tmp_path, stdio("changed"), honest)
+    assert ORDERS not in one.description
+    refused = room.refusal(one, a=1)
+    assert refused.kind == "denied" and "approve" in str(refused) and ORDERS not in str(refused)
+    now = room.loop.run(offered(stdio("changed"), room))
+    assert changes({one.name: one for one in honest}, now) == {"add": "changed"}
+    more = room.loop.run(offered(stdio("more"), room))
+    assert changes({one.name: one for one in honest}, more) == {"add": "approved", "extra": "new"}
+    assert changes({one.name: one for one in more}, honest) == {"add": "approved", "extra": "gone"}
+
+
+def test_a_hostile_server_is_harmless(tmp_path: Path, room: Room, honest: list[Definition]) -> None:
+    said = room.call(approved(tmp_path / "a", stdio("orders"), honest), a=1)["text"]
+    assert ORDERS in said and said.index("not instructions") < said.index(ORDERS)
+    room.loop.run(room.sitting.drop("mcp sums"))
+    huge = room.call(approved(tmp_path / "b", stdio("huge"), honest), a=1)
+    assert not huge["complete"] and len(huge["text"]) < 2_001_000
+    room.loop.run(room.sitting.drop("mcp sums"))
+    failed = room.refusal(approved(tmp_path / "c", stdio("error"), honest), a=1)
+    assert failed.kind == "failed" and "not instructions" in str(failed)
+    room.loop.run(room.sitting.drop("mcp sums"))
+    assert room.refusal(approved(tmp_path / "d", stdio("hang", timeout=3.0), honest), a=1).kind == "timeout"
+    crashing = approved(tmp_path / "e", stdio("crash"), honest)
+    for _ in range(FAILURES):
+        assert room.refusal(crashing, a=1).kind == "unavailable"
+    assert "left alone" in str(room.refusal(crashing, a=1))
+    nowhere = approved(tmp_path / "f", ServerConfig(command="/no/such/program"), honest)
+    assert room.refusal(nowhere, a=1).kind == "unavailable"
+
+
+def test_a_server_s_own_word_loosens_nothing_and_the_owner_s_does(tmp_path: Path, room: Room, honest: list[Definition]) -> None:
+    assert honest[0].annotations["read_only_hint"]
+    word = Settled(effect="read", permission="auto", sends=False)
+    one = approved(tmp_path, stdio("honest"), honest, word)
+    assert one.effect == "read" and one.judged({}, room.files, room.run) == Judged(target="sums/add")
+
+
+@pytest.mark.proves("L14")
+def test_in_a_run_the_tool_is_found_by_search_and_a_person_is_asked(tmp_path: Path, honest: list[Definition]) -> None:
+    approved(tmp_path, stdio("honest"), honest)
+
+    def script(ask: Ask) -> Line:
+        if ask.turn == 0:
+            assert "sums__add" not in ask.tools
+            return call("tool_search", query="add two numbers")
+        return call("sums__add", a=1) if ask.turn == 1 and "sums__add" in ask.tools else "done"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[tool_search]) as world:
+            run = await world.start("Add")
+            asked = await world.asked(run)
+            assert asked.asks[0].subject and asked.asks[0].subject.target == "sums/add"
+            await world.answer(run, "Deny")
+            assert (await world.ended(run)).status == "completed"
+            assert not any(isinstance(event, e.CallStarted) for event in await world.events(run))
+
+    skipping(story())
+
+
+def test_the_owner_adds_lists_approves_and_allows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTERYN_HOME", str(tmp_path))
+    shell = CliRunner()
+
+    def said(*args: str) -> str:
+        from auteryn.cli.root import Common
+
+        result = shell.invoke(command, list(args), obj=Common(home=str(tmp_path)), catch_exceptions=False)
+        return result.output
+
+    said("add", "sums", "--command", f"{sys.executable} {SCRIPT} honest", "--env", "A=b")
+    assert "nothing is approved" in said("list")
+    assert "new" in said("approve", "sums", "--yes")
+    assert "sums__add" in said("list")
+    said("allow", "sums", "add", "--effect", "read", "--permission", "auto")
+    assert mcp_tools(tmp_path)[0].permission == "auto"
+    assert read_servers(tmp_path).mcpServers["sums"].env == {"A": "b"}
+    with pytest.raises(Invalid):
+        add_server(tmp_path, "sums", stdio("honest"))
+    (tmp_path / "mcp.json").write_text("{")
+    with pytest.raises(Corrupt):
+        mcp_tools(tmp_path)
+
+
+def test_the_common_file_of_other_programs_is_read(tmp_path: Path) -> None:
+    other = {
+        "mcpServers": {"a": {"command": "npx", "args": ["x"], "disabled": False}, "b": {"type": "http", "url": "https://b"}}
+    }
+    (tmp_path / "mcp.json").write_text(json.dumps({**other, "more": 1}))
+    assert set(read_servers(tmp_path).mcpServers) == {"a", "b"} and mcp_tools(tmp_path) == []
+    (tmp_path / "mcp.json").write_text(json.dumps({"mcpServers": {"a": {}}}))
+    with pytest.raises(Invalid):
+        read_servers(tmp_path)
+
+
+HOSTILE: list[Any] = [
+    {},
+    {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"$ref": "#/$defs/A"}}},
+    {"properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"properties": {"a": {"$ref": "#/$defs/A"}}}}},
+    {"properties": {"a": {"anyOf": [{"type": "string"}, {"type": "null"}], "title": "A"}}, "required": ["a", "x"]},
+    {"properties": {"a": {"type": ["integer", "null"], "minimum": 1, "exclusiveMinimum": 0}}, "additionalProperties": False},
+    {"properties": {"a": {"oneOf": [{"type": "string"}, {"type": "array"}]}, "b": {"const": "x"}, "c": {"enum": [1, "y"]}}},
+    {"properties": {"a": {"type": "array", "items": {"type": "object"}, "prefixItems": []}, "b": "nonsense", "c": True}},
+    "nonsense",
+]
+
+
+@pytest.mark.parametrize("schema", HOSTILE)
+def test_a_stranger_s_schema_is_made_to_fit(schema: Any) -> None:
+    program("rules").check_schema(sanitised(schema), "stranger", None, False)
+    program("rules").check_schema(sanitised(schema), "stranger", None, True)
+
+
+def test_nothing_of_it_is_loaded_before_it_is_needed(tmp_path: Path) -> None:
+    import subprocess
+
+    code = "import sys; import auteryn.tools.mcp, auteryn.tools.mcp_server; sys.exit('mcp' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env={**os.environ}).returncode == 0
+    assert Registry(mcp_tools(tmp_path)).hidden == {}

@@ -1,0 +1,110 @@
+"""Sixty tasks as people say them: the right tool is among the first three that the search finds.
+
+The phrases were written from what people want, not from the tools' descriptions.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from auteryn.tools.builtin import DEEP, FAST, builtin_tools
+from auteryn.tools.registry import Registry
+from auteryn.tools.search import FOUND, about, find
+
+PHRASES = {
+    "show me what is in this text file": "file_read",
+    "store this paragraph on disk": "file_write",
+    "fix a typo in an existing document without rewriting it": "file_edit",
+    "where did I put the invoices? look for files called invoice": "file_find",
+    "which files mention the word deadline": "file_grep",
+    "rename the draft to final": "file_move",
+    "make a copy of a folder": "file_move",
+    "get rid of the old exports": "file_delete",
+    "zip these documents": "archive",
+    "extract the tar.gz I uploaded": "archive",
+    "google who founded the company": "web_search",
+    "find recent news articles about batteries": "web_search",
+    "read the article at this link": "web_fetch",
+    "download a PDF from a URL": "web_fetch",
+    "collect all documentation pages of a website": "web_crawl",
+    "what are the latest posts in this blog's RSS": "feed_read",
+    "go to a site that needs JavaScript": "browser_open",
+    "press the accept button on the page": "browser_click",
+    "type my name into the contact form and submit it": "browser_fill",
+    "log in to the portal": "browser_fill",
+    "capture a picture of the website": "browser_screenshot",
+    "pull the product names and prices from the open page as structured JSON": "browser_extract",
+    "wait for the loading spinner to disappear from the page": "browser_wait",
+    "tell me when the price of this product changes": "monitor_watch",
+    "keep an eye on a competitor's pricing page for a week": "monitor_watch",
+    "keep a snapshot of how the page looks today": "monitor_capture",
+    "what is different since the last look at the page": "monitor_compare",
+    "diff two versions of a contract": "compare",
+    "are these two images identical": "compare",
+    "join two CSV tables and sum by region": "data_query",
+    "run a SQL query over my parquet file": "data_query",
+    "give me an overview of the columns and missing values in this dataset": "data_profile",
+    "open the Excel file and list its rows": "sheet_read",
+    "build a spreadsheet with formulas": "sheet_create",
+    "export the results to xlsx": "sheet_create",
+    "make a presentation for the board": "slides_create",
+    "plot revenue per month as a bar graph": "chart_create",
+    "draw a pie chart": "chart_create",
+    "mail the report to my boss": "email_send",
+    "write an e-mail with an attachment": "email_send",
+    "message the team channel on Slack": "slack_post",
+    "trigger our deployment webhook": "webhook_send",
+    "POST to a REST API": "http_request",
+    "call an API endpoint with a token": "http_request",
+    "jot down what I have found so far": "note_write",
+    "what did I write in my scratchpad about pricing": "note_read",
+    "remember that the customer prefers German": "memory_save",
+    "what do you know about my preferences from earlier conversations": "memory_search",
+    "break this project down into parallel steps": "plan_create",
+    "change the remaining steps of the plan": "plan_update",
+    "get sign-off from a manager before going on": "ask_approval",
+    "ask the user for their budget": "ask_input",
+    "send me a progress update": "notify",
+    "pause until tomorrow morning": "wait",
+    "do this every six hours for a week": "schedule",
+    "give the finished report to the user": "artifact_publish",
+    "how much is 17.5 percent of 2,340": "calculate",
+    "convert a time from Berlin to New York": "calculate",
+    "get the third item's price out of this JSON": "json_query",
+    "find out which tool can do something": "tool_search",
+}
+
+
+@pytest.fixture(scope="module")
+def registry(request: pytest.FixtureRequest) -> Registry:
+    """Every tool there is, also those whose extra or credential is missing here."""
+    from dataclasses import replace
+
+    return Registry(replace(one, missing=None) for one in builtin_tools())
+
+
+def test_the_right_tool_is_among_the_first_three_for_sixty_tasks(registry: Registry) -> None:
+    assert len(PHRASES) == 60 and FOUND >= 3
+    missed = {phrase: find(registry, phrase)[:3] for phrase, tool in PHRASES.items() if tool not in find(registry, phrase)[:3]}
+    assert missed == {}
+
+
+def test_few_tools_are_shown_at_first_and_the_rest_in_one_line_each(registry: Registry) -> None:
+    assert len(DEEP) <= 21 and len(FAST) <= 13  # one of them where there is a knowledge base and len(registry) > 40
+    for mode, names in (("deep", DEEP), ("fast", FAST)):
+        shown = registry.declared(mode)
+        assert {one.name for one in shown} == set(names) & {one.name for one in registry}
+        index = next(one.description for one in shown if one.name == "tool_search")
+        for one in registry:
+            assert (f"\n{one.name}: " in index) == (one.name not in names), one.name
+        assert len(index) < 8_000
+    assert registry.declared("deep") == registry.declared("deep")
+
+
+def test_a_step_is_not_shown_what_it_must_not_use(registry: Registry) -> None:
+    index = next(one.description for one in registry.declared("deep", without=("schedule",)) if one.name == "tool_search")
+    assert "\nschedule: " not in index
+
+
+def test_every_first_sentence_is_short(registry: Registry) -> None:
+    assert all(len(about(one)) < 260 for one in registry)
