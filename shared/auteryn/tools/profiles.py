@@ -28,6 +28,14 @@ PROFILES = {
         words=r"research|competitors?\b|market|benchmark|survey|literature",
         tools=("web_crawl", "sheet_create", "chart_create", "slides_create"),
     ),
+    "code": Profile(
+        words=r"source code|repository|repo\b|bugs?\b|unit tests?|failing tests?|pull request|codebase",
+        tools=("git", "shell_run", "code_check", "code_test", "patch_apply"),
+    ),
+    "monitor": Profile(
+        words=r"monitor|keep an eye|every \d+ (?:minutes|hours|days)|price changes?",
+        tools=("monitor_watch", "monitor_capture", "monitor_compare", "schedule"),
+    ),
     "support": Profile(
         words=r"support|faq|help ?desk|knowledge base|customers? ask|tickets?\b",
         tools=("kb_search", "memory_search", "memory_save"),

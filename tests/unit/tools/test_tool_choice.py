@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from auteryn.tools.builtin import DEEP, FAST, builtin_tools
+from auteryn.tools.profiles import PROFILES, for_words
 from auteryn.tools.registry import Registry
 from auteryn.tools.search import FOUND, about, find
 
@@ -104,6 +105,22 @@ def test_few_tools_are_shown_at_first_and_the_rest_in_one_line_each(registry: Re
 def test_a_step_is_not_shown_what_it_must_not_use(registry: Registry) -> None:
     index = next(one.description for one in registry.declared("deep", without=("schedule",)) if one.name == "tool_search")
     assert "\nschedule: " not in index
+
+
+@pytest.mark.parametrize(
+    ("task", "profile"),
+    [
+        ("Research 10 competitors and compare their prices", "research"),
+        ("Write a report as a Word document with charts", "office"),
+        ("Look into the failing tests of this repository", "code"),
+        ("Monitor the pricing page every 6 hours and alert the team", "monitor"),
+        ("Answer the support tickets about refunds", "support"),
+    ],
+)
+def test_the_task_brings_its_tools(task: str, profile: str, registry: Registry) -> None:
+    assert set(PROFILES[profile].tools) <= set(for_words(task))
+    shown = {one.name for one in registry.declared("deep", for_words(task))}
+    assert {name for name in PROFILES[profile].tools if name in registry} <= shown
 
 
 def test_every_first_sentence_is_short(registry: Registry) -> None:
