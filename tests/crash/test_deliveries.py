@@ -49,7 +49,7 @@ def test_killed_before_any_line_it_is_delivered_once_or_reported_unknown(bench: 
     with sampled(bench, name) as args:
         bench.facts_of(name, args)  # what has to be imported is, before processes are forked off
         for line in range(MOST_LINES):
-            bench.run = replace(bench.run, id=f"run_{line}")
+            bench.run = replace(bench.run, id=f"run_at_{line}")
             before = bench.outside()
             killed = killed_at(bench, name, args, line)
             left = bench.outside() - before

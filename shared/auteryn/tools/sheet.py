@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import io
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +25,7 @@ MOST_ROWS = 10_000
 MOST_CELLS = 1_000_000
 """Of a workbook: 10 s and 400 MB on a slow core; more belongs into csv or parquet."""
 _SHOWN = 50
+_TEXT = (".csv", ".tsv")
 
 
 def no_spreadsheets() -> str | None:
@@ -53,16 +57,14 @@ async def sheet_create(
 @tool(reads_files=True, effect="read", group="office", missing=no_spreadsheets, untrusted=True)
 async def sheet_read(
     ctx: ToolContext,
-    path: Annotated[str, "An .xlsx, .xlsm, .xlsb, .xls or .ods file"],
+    path: Annotated[str, "An .xlsx, .xlsm, .xlsb, .xls, .ods, .csv or .tsv file"],
     sheet: Annotated[str | None, "Name of the sheet; else the first"] = None,
     range: Annotated[str | None, "Cells such as A1:D20; else all"] = None,
     limit: Annotated[int, Meta(ge=1, le=MOST_ROWS), "Most rows in the answer"] = 100,
 ) -> dict[str, Any]:
     """Read the cells of a spreadsheet as they are, row by row. (data_query asks a sheet in SQL.)"""
-    if not path.lower().endswith(SHEETS):
-        raise ToolFailed(
-            "unsupported", f"path: {path!r} is no spreadsheet ({', '.join(SHEETS)}); data_query reads csv and others"
-        )
+    if not path.lower().endswith((*SHEETS, *_TEXT)):
+        raise ToolFailed("unsupported", f"path: {path!r} is no spreadsheet ({', '.join((*SHEETS, *_TEXT))})")
     return await in_thread(lambda _: _read(ctx.files, path, sheet, range, limit))
 
 
@@ -118,7 +120,7 @@ def _invalid(field: str, value: Any, rule: str) -> ToolFailed:
 
 def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, limit: int) -> dict[str, Any]:
     with files.path_for_library(path) as real:
-        name, names, rows = sheet_cells(Path(real), path, sheet)
+        name, names, rows = _text_cells(real) if path.lower().endswith(_TEXT) else sheet_cells(Path(real), path, sheet)
     width = max(map(len, rows), default=0)
     top, left, bottom, right = _corners(asked) if asked else (0, 0, len(rows) - 1, width - 1)
     picked = [[shown_cell(cell) for cell in row[left : right + 1]] for row in rows[top : bottom + 1]]
@@ -131,6 +133,21 @@ def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, lim
         "row_count": len(picked),
         "truncated": len(picked) > limit,
     }
+
+
+def _text_cells(real: Path) -> tuple[str, list[str], list[list[Any]]]:
+    """The cells of a text file with separators, as one sheet; what is written like a number is one."""
+    text = real.read_bytes().decode("utf-8-sig", "replace")
+    try:
+        dialect = csv.Sniffer().sniff(text[:8_192], ",;\t|")
+    except csv.Error:
+        dialect = csv.excel_tab if real.suffix.lower() == ".tsv" else csv.excel
+    rows = [[_number_or_text(cell) for cell in row] for row in csv.reader(io.StringIO(text), dialect)]
+    return real.stem, [real.stem], rows
+
+
+def _number_or_text(cell: str) -> Any:
+    return float(cell) if re.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d+)?", cell) else cell
 
 
 def _corners(asked: str) -> tuple[int, int, int, int]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import re
 import subprocess
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 
 import pypdfium2
 import pypdfium2.raw as raw
+from python_calamine import CalamineWorkbook
 
 
 class LibreOffice:
@@ -37,6 +41,24 @@ class LibreOffice:
 def pdf(body: bytes) -> Iterator[Any]:
     with closing(pypdfium2.PdfDocument(body)) as document:
         yield document
+
+
+def without_values(body: bytes) -> bytes:
+    """A workbook whose formulas have no values: who opens it must compute them."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(body)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            part = old.read(name)
+            if name.startswith("xl/worksheets/"):
+                part = re.sub(rb"(</f>)<v>[^<]*</v>", rb"\1", part)
+            new.writestr(name, part)
+    return out.getvalue()
+
+
+def sheet_of(body: bytes, name: str) -> list[list[Any]]:
+    """A sheet's cells as calamine reads them."""
+    with CalamineWorkbook.from_filelike(io.BytesIO(body)) as book:
+        return book.get_sheet_by_name(name).to_python(skip_empty_area=False)
 
 
 def pdf_texts(body: bytes) -> list[str]:

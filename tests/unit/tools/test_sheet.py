@@ -486,7 +486,7 @@ def test_reading_refuses_what_it_cannot_read(room: Room, monkeypatch: pytest.Mon
     assert "'Parts'" in str(room.refusal(sheet_read, path="book.xlsx", sheet="Nope"))
     assert room.refusal(sheet_read, path="book.xlsx", range="nonsense").kind == "invalid"
     assert room.refusal(sheet_read, path="nope.xlsx").kind == "not_found"
-    assert room.refusal(sheet_read, path="data.csv").kind == "unsupported"
+    assert room.refusal(sheet_read, path="data.txt").kind == "unsupported"
     assert room.refusal(sheet_read, path="bad.xlsx").kind == "unsupported"
     monkeypatch.setattr(workbooks, "MOST_CELLS", 5)
     assert room.refusal(sheet_read, path="book.xlsx").kind == "too_large"
