@@ -53,7 +53,9 @@ async def events(access: Access, run_id: str, cursor: str | None = None, tail: i
         if cursor is not None and not await branch.move_to(read_cursor(root.id, cursor)):
             branch = Branch(access.services.store, root.id)
             run = await branch.move_to_end()
-            yield StreamEvent(id=branch.cursor, kind="reset", run=run.id, data=snapshot(run, access.now()), at=access.now())
+            yield StreamEvent(
+                id=branch.cursor, kind="reset", run=run.id, data=snapshot(run, access.now()), at=access.now(), seq=run.seq
+            )
         elif cursor is None and tail is not None:
             for one in await _newest(branch, tail):
                 yield one

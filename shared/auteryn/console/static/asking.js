@@ -10,13 +10,15 @@ const NO = /^(no|deny|reject|refuse|cancel|stop|keep|do not|don't)\b/i;
 
 export function AskCard({ ask, title, onAnswered }) {
   const [problem, setProblem] = useState(null);
-  const answer = async (value, remember = false) => {
+  const [edited, setEdited] = useState(null), mayAnswer = session.value?.role !== "viewer";
+  const answer = async (value) => {
     setProblem(null);
     try {
-      await post(`/v1/asks/${ask.id}/answer`, { value, remember });
+      const args = edited !== null && !NO.test(value) ? { args: JSON.parse(edited) } : {};
+      await post(`/v1/asks/${ask.id}/answer`, { value, ...args });
       onAnswered?.(ask, value);
     } catch (error) {
-      setProblem(error.rule ?? error.message);
+      setProblem(error instanceof SyntaxError ? `These arguments are no JSON: ${error.message}` : error.rule ?? error.message);
       if (error.status === 409) onAnswered?.(ask);
     }
   };
@@ -33,21 +35,28 @@ export function AskCard({ ask, title, onAnswered }) {
       <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
     <${Prose} text=${ask.message} />
     ${ask.context && html`<details><summary>Context</summary><${Prose} text=${ask.context} /></details>`}
-    ${ask.subject && html`<${Subject} subject=${ask.subject} />`}
-    ${session.value?.role === "viewer" ? html`<p class="hint">You may look; answering takes the role operator.</p>` :
+    ${ask.subject && html`<${Subject} subject=${ask.subject} edited=${edited} setEdited=${mayAnswer && ask.kind === "gate" ? setEdited : null} />`}
+    ${!mayAnswer ? html`<p class="hint">You may look; answering takes the role operator.</p>` :
       ask.options?.length ? html`<div class="options">${ask.options.map((option) => html`
         <${Act} key=${option} class=${option === yes ? "primary" : ""} act=${() => answer(option)}>${option}<//>`)}</div>` :
       html`<${Typed} ask=${ask} answer=${answer} />`}
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
-    <p class="hint">${silence(ask)}</p>
+    <p class="hint">${who(ask)}${silence(ask)}</p>
   </section>`;
 }
 
-function Subject({ subject }) {
+const who = (ask) => {
+  const named = ask.approvers?.length ? `${ask.approvers.join(", ")} may answer. ` : "";
+  return named + (ask.quorum > 1 ? `${ask.votes.length} of ${ask.quorum} have said the same. ` : "");
+};
+
+function Subject({ subject, edited, setEdited }) {
   return html`<div class="subject">
     <p><span class="label">Exactly this would be done</span> <code>${subject.tool}</code>${subject.target && html` → <strong>${subject.target}</strong>`}</p>
-    <${Json} value=${subject.args} />
-    <p class="hint">Your answer holds for these arguments only. <abbr title=${subject.sha256}>sha256 ${subject.sha256.slice(0, 12)}…</abbr></p>
+    ${edited === null ? html`<${Json} value=${subject.args} />` : html`<label class="sr" for="args-${subject.sha256}">Arguments</label><textarea id="args-${subject.sha256}" class="args-edit" rows=${Math.min(14, edited.split("\n").length + 1)} value=${edited} onInput=${(event) => setEdited(event.currentTarget.value)}></textarea>`}
+    ${subject.preview && html`<${Prose} text=${subject.preview} />`}
+    <p class="hint">${edited === null ? html`Your answer holds for these arguments only. <abbr title=${subject.sha256}>sha256 ${subject.sha256.slice(0, 12)}…</abbr>` : "What you allow is run with these arguments, and only with these."}
+      ${setEdited && html` <button class="quiet small" onClick=${() => setEdited(edited === null ? JSON.stringify(subject.args, null, 2) : null)}>${edited === null ? "Change" : "As it was"}</button>`}</p>
   </div>`;
 }
 

@@ -1,15 +1,17 @@
 // What it costs, and for what.
 
 import { html, useEffect, useMemo, useState } from "./vendor/preact.js";
-import { get, maybe } from "./net.js";
+import { get } from "./net.js";
+import { over } from "./story.js";
 import { Link, Meter } from "./parts.js";
 import { credits, number, short, span } from "./words.js";
 
 export function Costs({ story }) {
-  const { view } = story, { usage, limits } = view, [children, setChildren] = useState([]), [split, setSplit] = useState(null);
+  const { view } = story, { usage, limits } = view, [children, setChildren] = useState([]), [split, setSplit] = useState(null), [ahead, setAhead] = useState(null);
   useEffect(() => {
     get(`/v1/runs/${story.id}/children?limit=500`).then((page) => setChildren(page.runs), () => {});
-    maybe(`/v1/runs/${story.id}/credits`, "credits").then(setSplit);
+    get(`/v1/runs/${story.id}/credits?detail=true`).then((found) => setSplit(found.detail), () => {});
+    if (!over(story)) get(`/v1/runs/${story.id}/forecast`).then(setAhead, () => {});
   }, [story.id, story.seq, view.credits]);
   const tools = useMemo(() => byTool(story.items), [story.items]);
   const cap = limits.credits ? limits.credits / 1000 : 0, { tokens } = usage;
@@ -17,7 +19,9 @@ export function Costs({ story }) {
     <div class="gauges"><${Meter} label="Model calls" value=${usage.llm_calls} most=${limits.llm_calls} text="${number(usage.llm_calls)} / ${number(limits.llm_calls)}" />
       <${Meter} label="Credits" value=${view.credits} most=${cap} text=${cap ? `${credits(view.credits)} / ${credits(cap)}` : credits(view.credits)} /></div>
     <${Split} title="By kind" rows=${[["Model", usage.credits.llm / 1000], ["Tools", usage.credits.tools / 1000], ["Storage", usage.credits.storage / 1000]]} />
-    ${split && GROUPS.map(([name, title]) => rowsOf(split, name).length > 0 && html`<${Split} title=${title} rows=${rowsOf(split, name)} />`)}
+    ${!over(story) && ahead && html`<p class="hint">${forecast(ahead)}</p>`}
+    ${split && GROUPS.map(([name, title]) => split[name].length > (name === "causes" ? 0 : 1) && html`<${Split} title=${title} rows=${split[name].map((one) => [one.name, one.credits])} />`)}
+    ${split?.waived > 0 && html`<p class="hint">${credits(split.waived)} credits were made useless by a fault of the platform and are not charged.</p>`}
     ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td class="muted">${run.status}</td><td class="right figure">${credits(run.credits)}</td></tr>`)}</tbody></table></section>`}
     <section><h3>Tokens</h3><table class="plain"><tbody>${[["Read", tokens.prompt], ["of which from the cache", tokens.cached], ["Written", tokens.output], ["Thought", tokens.thoughts], ["For tools", tokens.tool_use]].filter(([, count]) => count).map(([name, count]) => html`<tr><td>${name}</td><td class="right figure">${number(count)}</td></tr>`)}</tbody></table></section>
     ${tools.length > 0 && html`<section><h3>Tools${story.whole ? "" : html` <small class="hint">in what is loaded</small>`}</h3><table class="plain"><thead><tr><th>Tool</th><th class="right">Calls</th><th class="right">Failed</th><th class="right">Time</th><th class="right">Credits</th></tr></thead>
@@ -25,8 +29,7 @@ export function Costs({ story }) {
     <p class="hint">${span(usage.active_ms)} at work, ${number(usage.tool_calls)} tool calls. Waiting is free.</p></div>`;
 }
 
-const GROUPS = [["causes", "By cause"], ["by_cause", "By cause"], ["models", "By model"], ["by_model", "By model"]];
-const rowsOf = (split, name) => Object.entries(split[name] ?? {}).filter(([, value]) => typeof value === "number");
+const GROUPS = [["causes", "By cause"], ["models", "By model"]];
 
 function Split({ title, rows }) {
   const total = rows.reduce((sum, [, value]) => sum + value, 0);
@@ -44,3 +47,6 @@ function byTool(items) {
   }
   return [...found.values()].sort((a, b) => b.calls - a.calls);
 }
+
+const forecast = (one) => `It has cost ${credits(one.spent)} credits and will probably come to ${credits(one.credits_p50)}, in nine of ten cases below ${credits(one.credits_p90)}.`
+  + (one.within_budget === null ? "" : { yes: " That is within its budget.", perhaps: " Its budget may not suffice.", no: " Its budget will not suffice." }[one.within_budget]);

@@ -1,7 +1,7 @@
 // Why it is where it is, for whoever wonders whether it is stuck; and what it has noted.
 
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { get, maybe, polled } from "./net.js";
+import { get, polled } from "./net.js";
 import { Prose, State, now } from "./parts.js";
 import { over } from "./story.js";
 import { ago, moment, number, plural, span } from "./words.js";
@@ -11,7 +11,7 @@ const LINKS = { live: "live", connecting: "connecting", lost: "broken; it comes 
 
 export function Health({ story, link }) {
   const { view } = story, [found, setFound] = useState(null);
-  useEffect(() => polled(5000, async () => setFound(await maybe(`/v1/runs/${story.id}/health`, "health"))), [story.id]);
+  useEffect(() => polled(5000, async () => setFound(await get(`/v1/runs/${story.id}/health`))), [story.id]);
   const last = story.items.at(-1), slices = Object.values(story.lanes).flat();
   return html`<div class="health"><p class="sentence"><${State} state=${story.state} /> <span>${story.why}</span></p>
     <dl class="pairs">
@@ -23,12 +23,20 @@ export function Health({ story, link }) {
       <div><dt>Mode</dt><dd>${view.mode.toUpperCase()}: ${view.reason}</dd></div>
       <div><dt>Under it</dt><dd>${plural(view.children.length, "run")} at work or waiting</dd></div>
       <div><dt>Run</dt><dd><code>${view.id}</code></dd></div>
-      ${found && Object.entries(found).filter(([, value]) => value !== null && value !== "" && value !== view.why).map(([name, value]) => html`<div key=${name}><dt>${name.replaceAll("_", " ")}</dt><dd>${shown(value)}</dd></div>`)}
+      ${found && machinery(found, now.value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
     </dl></div>`;
 }
 
-const TIME = /^\d{4}-\d\d-\d\dT/;
-const shown = (value) => typeof value === "string" && TIME.test(value) ? moment(value) : typeof value === "object" ? html`<code>${JSON.stringify(value)}</code>` : String(value);
+// What the server knows of the run's machinery: who is at it, when it moves next, what lies unread.
+const machinery = (one, at) => [
+  ["At work on it", one.leased ? html`<code>${one.holder}</code>, slice ${one.slice}, its right ends ${moment(one.lease_until)}` : one.holder ? html`nobody; last <code>${one.holder}</code>, slice ${one.slice}` : "nobody yet"],
+  ["Last commit", `${ago(one.last_commit_at, at)}, entry ${number(one.seq)}`],
+  ["Moves next", one.due === "now" ? "now" : one.next_wake ? moment(one.next_wake) : "when somebody speaks to it"],
+  ["Unread", one.inbox.length ? one.inbox.map((line) => `${line.kind} (${ago(line.sent_at, at)})`).join(", ") : "nothing"],
+  ["Found by the sweeper", one.swept ? `${plural(one.swept, "time")}, last ${moment(one.swept_at)}` : "never"],
+  ...(one.stalls ? [["Slices that came to nothing", one.stalls]] : []),
+  ...(one.undelivered.length ? [["Notifications nobody took", one.undelivered.join("; ")]] : []),
+];
 
 export function Notes({ story }) {
   const [found, setFound] = useState(null);

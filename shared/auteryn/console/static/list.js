@@ -38,7 +38,7 @@ export function RunList() {
     ${asks.length > 0 && view === "runs" && html`<section class="inbox" aria-labelledby="inbox"><h2 id="inbox">${asks.length === 1 ? "1 needs you" : `${asks.length} need you`}</h2>
       ${asks.slice(0, 5).map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${titles.get(ask.run) ?? "a step of a run"} onAnswered=${look_} />`)}
       ${asks.length > 5 && html`<p class="hint">and ${plural(asks.length - 5, "more", "more")}: each stands on its run's page</p>`}</section>`}
-    ${view === "schedules" ? html`<${Schedules} runs=${runs ?? []} />` : html`
+    ${view === "schedules" ? html`<${Schedules} />` : html`
       <${Summary} runs=${runs ?? []} asks=${asks} />
       <${Filters} query=${query} runs=${runs ?? []} />
       ${chosen.size > 0 && html`<${Bulk} runs=${shown.filter((run) => chosen.has(run.id))} onDone=${() => { setChosen(new Set()); look_(); }} />`}

@@ -1,7 +1,7 @@
 // One run: its state in one sentence, what it asks, what it does, what it has made, what it costs.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
-import { follow, get, polled, post, session } from "./net.js";
+import { follow, get, once, polled, post, session } from "./net.js";
 import { Act, Copy, Dialog, Icon, Link, Prose, State, Tabs, address, go, now, setQuery } from "./parts.js";
 import { AskCard } from "./asking.js";
 import { Timeline } from "./timeline.js";
@@ -83,7 +83,7 @@ function Shown({ story, link, refresh, earlier }) {
 
 function Header({ story, link, refresh }) {
   const { view } = story, mayAct = session.value?.role !== "viewer", ended = over(story);
-  const [stopping, setStopping] = useState(false);
+  const [stopping, setStopping] = useState(false), [forking, setForking] = useState(false);
   const act = (verb) => async () => { await post(`/v1/runs/${story.id}/${verb}`); await refresh(); };
   const retry = async () => { const run = await post(`/v1/runs/${story.id}/retry`); run.id === story.id ? refresh() : go(`/runs/${run.id}`); };
   const asks = Object.values(story.asks).filter((ask) => ask.state === "open").length;
@@ -96,6 +96,7 @@ function Header({ story, link, refresh }) {
         ${!ended && html`<button onClick=${() => document.getElementById("steer")?.focus()}><${Icon} name="send" />Steer</button>
           ${story.state === "paused" ? html`<${Act} act=${act("resume")}><${Icon} name="play" />Resume<//>` : html`<${Act} act=${act("pause")}><${Icon} name="pause" />Pause<//>`}
           <button class="danger" onClick=${() => setStopping(true)}><${Icon} name="stop" />Stop</button>`}
+        ${!view.parent && html`<button onClick=${() => setForking(true)}><${Icon} name="fork" />Fork</button>`}
         ${ended && story.status !== "completed" && !view.parent && html`<${Act} class="primary" act=${retry}><${Icon} name="retry" />Retry<//>`}
       </div>`}</div>
     <p class="sentence" aria-live="polite"><${State} state=${story.state} asks=${asks} /> <span>${story.why}</span></p>
@@ -107,6 +108,7 @@ function Header({ story, link, refresh }) {
       <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits</small></li>
     </ul>
     ${stopping && html`<${Stop} story=${story} refresh=${refresh} onClose=${() => setStopping(false)} />`}
+    ${forking && html`<${Fork} story=${story} onClose=${() => setForking(false)} />`}
   </header>`;
 }
 
@@ -118,6 +120,16 @@ function Stop({ story, refresh, onClose }) {
   return html`<${Dialog} title="Stop this run?" onClose=${onClose}>
     <p>${told ? "It was told to stop. Waiting for what was under way…" : "No further model or tool call starts. What it has so far stays, and you get a receipt of what was under way. A stopped run does not go on; it can be retried as a new one."}</p>
     <div class="actions"><button onClick=${onClose}>${told ? "Close" : "Let it go on"}</button><${Act} class="danger" disabled=${told} act=${stop}>Stop the run<//></div><//>`;
+}
+
+// The same past, another future: from the place in the address, or from its last answer.
+function Fork({ story, onClose }) {
+  const [message, setMessage] = useState(""), at = address.value.searchParams.get("at");
+  const fork = async () => go(`/runs/${(await post(`/v1/runs/${story.id}/fork`, { ...(at ? { after: at } : {}), ...(message.trim() ? { message: message.trim() } : {}) }, once())).id}`);
+  return html`<${Dialog} title="Fork this run?" onClose=${onClose}>
+    <p>A new run begins with what this one knows ${at ? "up to the event you chose" : "before its last answer"}, free of charge, and goes another way. What reaches the outside waits for your word.</p>
+    <label for="fork-message">Say to it before it goes on <small>may stay empty</small></label><textarea id="fork-message" rows="3" value=${message} onInput=${(event) => setMessage(event.currentTarget.value)}></textarea>
+    <div class="actions"><button onClick=${onClose}>Cancel</button><${Act} class="primary" act=${fork}>Fork<//></div><//>`;
 }
 
 const MEANS = { finished: "had finished", aborted: "were broken off without effect", unknown: "may or may not have taken effect" };

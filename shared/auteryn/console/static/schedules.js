@@ -1,22 +1,15 @@
 // What runs by the clock: the next ticks, what came of the last, what was skipped.
 
 import { html, useEffect, useState } from "./vendor/preact.js";
-import { get } from "./net.js";
-import { Link } from "./parts.js";
+import { ask, get, polled, session } from "./net.js";
+import { Act, Link, say } from "./parts.js";
 import { moment, plural, short, span } from "./words.js";
 
-const SHOWN = 10;
+const SHOWN = 10, EVERY = 5000;
 
-export function Schedules({ runs }) {
+export function Schedules() {
   const [found, setFound] = useState(null);
-  const live = runs.filter((run) => run.state === "waiting" && run.waits.some((wait) => wait.kind === "steps" || wait.kind === "until"));
-  const ids = live.map((run) => run.id).join(" ");
-  useEffect(() => {
-    let gone = false;
-    Promise.all(ids.split(" ").filter(Boolean).slice(0, 50).map((id) => get(`/v1/runs/${id}`).catch(() => null)))
-      .then((views) => { if (!gone) setFound(views.filter(Boolean).flatMap((run) => run.schedules.map((schedule) => ({ run, schedule })))); });
-    return () => { gone = true; };
-  }, [ids]);
+  useEffect(() => polled(EVERY, async () => setFound((await get("/v1/schedules")).schedules.map(({ run, title, schedule }) => ({ run: { id: run, title }, schedule })))), []);
   if (found === null) return html`<div class="empty" aria-busy="true">Looking…</div>`;
   if (!found.length) return html`<div class="empty"><h2>Nothing runs by the clock</h2><p>Ask for it in a task: “every six hours, look at … for five days”.</p></div>`;
   return html`<div class="schedules">${found.map(({ run, schedule }) => html`<${Card} key=${schedule.id} run=${run} schedule=${schedule} />`)}</div>`;
@@ -31,6 +24,7 @@ export function Card({ run, schedule }) {
     <p class="hint">Every ${span(every)} until ${moment(schedule.until)}. ${schedule.overlap === "skip" ? "A tick is skipped while the one before is at work" : "Ticks queue up"}; of ticks that were missed, ${{ none: "none is", one: "one is", all: "all are" }[schedule.catch_up]} made up for.</p>
     <p>${plural(schedule.ended, "tick")} ended${schedule.failed ? html`, <strong class="bad">${schedule.failed} failed</strong>` : ""}${schedule.skipped ? `, ${schedule.skipped} skipped` : ""}${schedule.running.length ? ", one is at work" : ""}</p>
     ${schedule.last_result && html`<p class="peek"><span class="label">Last</span> ${short(schedule.last_result, 300)}</p>`}
+    ${!schedule.over && session.value?.role !== "viewer" && html`<div class="actions left"><${Act} class="small" act=${async () => { await ask("DELETE", `/v1/runs/${run.id}/schedules/${schedule.id}`); say("It ticks no more; the run goes on."); }}>End it<//></div>`}
     <ol class="ticks">${next.map((at) => html`<li key=${at}><time datetime=${new Date(at).toISOString()}>${moment(at)}</time></li>`)}${next.length === SHOWN && total - schedule.next_index > SHOWN && html`<li class="hint">and ${total - schedule.next_index - SHOWN} more</li>`}</ol></section>`;
 }
 

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { ask, once, post } from "./net.js";
 import { Dialog, Icon, say } from "./parts.js";
-import { bytes, credits } from "./words.js";
+import { bytes, credits, span } from "./words.js";
 
 const MODES = [["auto", "Auto", "decided by the task"], ["fast", "Fast", "answers at once, up to 11 minutes"], ["deep", "Deep", "plans and works for days"]];
 const LARGEST = 20e6;
@@ -79,4 +79,4 @@ function useEstimate(draft) {
   return found;
 }
 
-const said = (answer) => answer.credits ? `Probably ${credits(answer.credits.p50)} credits, at most ${credits(answer.credits.p90)} in nine of ten cases.` : "";
+const said = (answer) => `${answer.mode.toUpperCase()}: probably ${credits(answer.credits_p50)} credits and ${span(1000 * answer.seconds_p50)} at work; nine of ten stay below ${credits(answer.credits_p90)} and ${span(1000 * answer.seconds_p90)}.`;
