@@ -62,7 +62,10 @@ def show(common: Common, name: str) -> None:
         output.json_line(_contract(one))
         return
     output.text(f"{one.name}  ({one.group})\n\n{one.description}\n")
-    output.text(f"effect: {one.effect}   permission: {one.permission}")
+    permission = "by its arguments" if one.decide or one.judge else one.permission
+    output.text(f"effect: {one.effect}   permission: {permission}")
+    labels = {"private": one.private, "reads files": one.reads_files, "untrusted": one.untrusted, "sends": one.sends}
+    output.text(f"labels: {', '.join(name for name, has in labels.items() if has) or 'none'}")
     output.text(f"time-out: {one.timeout.total_seconds():g} s   {one.cost / 1000:g} credits a call\n")
     required = one.parameters.get("required", [])
     for argument, schema in one.parameters.get("properties", {}).items():
