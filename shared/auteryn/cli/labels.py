@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 LABELS = {
-    "agent_spawn": "hand over {task}",
+    "agent_spawn": "hand over {goal}",
     "artifact_publish": "publish {path}",
     "ask_approval": "ask for approval: {message}",
     "ask_input": "ask: {message}",
