@@ -21,6 +21,7 @@ from auteryn.cli.root import Common
 from auteryn.cli.screen import Screen, clean
 from auteryn.cli.stalled import needs_person
 from auteryn.cli.view import View
+from auteryn.errors import NotAllowed, WrongState
 from auteryn.policy.durations import shown
 from auteryn.schema.human import Ask
 from auteryn.schema.run import Run
@@ -144,7 +145,10 @@ class _Following:
             finally:
                 self.screen.go_on()
         if value is not None:
-            await self.home.desk.answer(ask.id, value, by=whoever())
+            try:
+                await self.home.desk.answer(ask.id, value, by=whoever())
+            except (NotAllowed, WrongState) as error:  # it is somebody else's to answer, or somebody was faster
+                self.screen.parts(("  ◦ ", "dim"), (str(error), "dim"))
         self.asks.pop(ask.id, None)
 
     async def _left_to_a_person(self) -> bool:

@@ -118,6 +118,10 @@ class View:
             self.screen.paragraph(ask["context"], indent="    ")
         if subject := ask.get("subject"):
             self.screen.paragraph(f"{subject['tool']} {to_json(subject['args']).decode()}", "dim", indent="    ")
+            if subject.get("preview"):
+                self.screen.paragraph(subject["preview"], "dim", indent="    ")
+        if ask.get("approvers"):
+            self.screen.paragraph(f"for {' or '.join(ask['approvers'])} to answer", "dim", indent="    ")
         for number, option in enumerate(ask.get("options") or (), 1):
             self.screen.parts((f"    {number} ", "cyan"), option)
 

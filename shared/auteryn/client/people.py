@@ -8,7 +8,7 @@ from typing import Any
 
 from auteryn.client.task import Result
 from auteryn.client.world import World
-from auteryn.errors import Invalid, WrongState
+from auteryn.errors import Invalid, NotAllowed, WrongState
 from auteryn.schema.human import Ask
 
 _log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def _prompt(world: World, ask: Ask) -> None:
             world.call(world.desk.answer(ask.id, _meant(ask, said), by="terminal"))
         except Invalid as error:
             sys.stderr.write(f"{error}\n")
-        except WrongState as error:
+        except (NotAllowed, WrongState) as error:
             sys.stderr.write(f"{error}\n")
             return
         else:

@@ -47,6 +47,9 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
             return [("tool_result", {**result, "attempts": event.attempts, "credits": event.credits / 1000})]
         case e.AskOpened():
             return [("ask", {"state": "open", **asked(event.ask)})]
+        case e.AskEscalated():
+            turn: list[Item] = [("ask", {"state": "open", **asked(ask)}) for ask in run.asks if ask.id == event.ask]
+            return [*turn, _log(event)]
         case e.AskAnswered():
             answer = event.answer
             return [("ask", {"state": answer.how, "id": answer.ask, "value": answer.value, "by": answer.by})]
