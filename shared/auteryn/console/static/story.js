@@ -19,7 +19,8 @@ export const begin = (id) => ({
 // The run as the API shows it: at least as new as its `seq` says.
 export function seen(story, view) {
   if (view.seq < story.seq) return { ...story, view: story.view ?? view };
-  const next = { ...story, seq: view.seq, view, title: view.title, artifacts: view.artifacts, verdicts: view.verdicts,
+  const others = story.artifacts.filter((one) => !view.artifacts.some((own) => own.path === one.path));   // of steps under way
+  const next = { ...story, seq: view.seq, view, title: view.title, artifacts: [...view.artifacts, ...others], verdicts: view.verdicts,
     result: view.result, failure: view.failure, ...standing(view), asks: { ...story.asks }, steps: { ...story.steps },
     runs: { ...story.runs } };
   const open = new Set(view.asks.map((ask) => ask.id));
