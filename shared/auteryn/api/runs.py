@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from auteryn.api import bodies as b
@@ -255,5 +256,7 @@ async def erase_run(call: Call[b.Empty, None]) -> Erased:
 
 
 async def _view(call: Call[Any, Any]) -> v.RunView:
+    """The run with what its steps have used so far: figures that only grow, whichever step is under way."""
     run = await call.desk.get(call.path["run"])
+    run = replace(run, usage=await call.desk.usage(run))
     return v.view(run, call.now, await call.desk.why_waiting(run.id))

@@ -268,15 +268,22 @@ class Desk:
         """Who works on it, when it was last written and wakes next, what is in its inbox, what the sweeper had to do."""
         return await why.health(self._access, await self.get(run))
 
+    async def usage(self, run: Run) -> Usage:
+        """The run's own, and that of its children under way."""
+        usage = run.usage
+        for child in run.shares:
+            usage = add_usage(usage, await self.usage(await self.get(child)))
+        return usage
+
     async def metrics(self, run: str) -> dict[str, Any]:
         """The spec's figures, over all slices; children under way are counted as far as they are."""
         found = await self.get(run)
-        return metrics(found, await self._usage(found), self._access.now())
+        return metrics(found, await self.usage(found), self._access.now())
 
     async def credits(self, run: str, *, detail: bool = False) -> dict[str, Any]:
         """The spec's total and breakdown; with `detail`, by step, tool, model and cause, too."""
         found = await self.get(run)
-        used = credit_usage(await self._usage(found))
+        used = credit_usage(await self.usage(found))
         return {**used, "detail": msgspec.to_builtins(await costs.detail(self._access, found))} if detail else used
 
     async def estimate(self, text: str, mode: Literal["auto", "fast", "deep"] = "auto", steps: int = 0) -> Estimate:
@@ -286,7 +293,7 @@ class Desk:
     async def forecast(self, run: str) -> Forecast:
         """What a run will have cost when it ends."""
         found = await self.get(run)
-        return await estimate.forecast(self._access, found, await self._usage(found))
+        return await estimate.forecast(self._access, found, await self.usage(found))
 
     # ---- what there is to read
 
@@ -335,13 +342,6 @@ class Desk:
             cursor = page.next
             if cursor is None:
                 raise NotFound(f"no run has a plan {plan_id!r}")
-
-    async def _usage(self, run: Run) -> Usage:
-        """The run's own, and that of its children under way."""
-        usage = run.usage
-        for child in run.shares:
-            usage = add_usage(usage, await self._usage(await self.get(child)))
-        return usage
 
 
 def _failed_steps(run: Run, step: int | None) -> list[int]:
