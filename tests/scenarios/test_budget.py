@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from auteryn.policy.budget import GO_ON, RAISE, STOP
 from auteryn.schema.plan import StepDraft
+from auteryn.schema.run import ForBudget, Options
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import given, lookup
 from auteryn.testing.scripted import Ask, Line, call
@@ -60,6 +62,46 @@ def test_parallel_steps_never_overspend_the_credits_of_the_run(tmp_path: Path) -
             run = await world.start("Plan", plan=[f"part {n}" for n in range(5)], credits=120_000)
             ended = await world.ended(run)
             assert ended.usage.credits.total <= 120_000
+            assert ended.plan and all("credit_limit" in (step.error or "") for step in ended.plan.steps)
+
+    skipping(story())
+
+
+ASKED = Options(at_budget="ask")
+
+
+@pytest.mark.proves("L11")
+def test_a_step_out_of_credits_waits_while_the_owner_is_asked_and_goes_on_with_a_raised_budget(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=reads(30), tools=[lookup]) as world:  # type: ignore[arg-type]
+            run = await world.start("Plan", plan=["part 1", "part 2"], credits=90_000, options=ASKED)
+            for _ in range(8):
+                if (asked := await world.asked(run)).terminal:
+                    break
+                assert all(ask.kind == "budget" for ask in asked.asks)
+                steps = [one for one in await world.tree(run) if one.parent and not one.terminal]
+                assert all(isinstance(wait, ForBudget) for one in steps for wait in one.waits)
+                await world.answer(run, RAISE if RAISE in asked.asks[0].options else GO_ON)
+                await world.until(
+                    run, lambda found, seen=asked.asks[0].id: found.terminal or seen not in [a.id for a in found.asks]
+                )
+            ended = await world.ended(run)
+            assert ended.status == "completed" and ended.plan
+            assert [(step.status, step.result) for step in ended.plan.steps] == [("completed", "read")] * 2
+            assert ended.limits.credits and 90_000 < ended.usage.credits.total <= ended.limits.credits
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+def test_a_step_whose_owner_says_stop_ends_with_what_it_has(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=reads(60), tools=[lookup]) as world:  # type: ignore[arg-type]
+            run = await world.start("Plan", plan=["part 1", "part 2"], credits=60_000, options=ASKED)
+            await world.asked(run)
+            await world.answer(run, STOP)
+            ended = await world.ended(run)
+            assert ended.usage.credits.total <= 60_000 == ended.limits.credits
             assert ended.plan and all("credit_limit" in (step.error or "") for step in ended.plan.steps)
 
     skipping(story())

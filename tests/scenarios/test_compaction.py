@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from auteryn.policy.limits import DELIVERABLE_REMINDERS
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
+from auteryn.schema.run import FileCheck, Options
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import given, lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.notes import note_write
+from auteryn.tools.time import wait
 
 SMALL = {"compact_at_tokens": 2_500, "keep_tokens": 600}
 
@@ -121,5 +124,33 @@ def test_a_run_raised_from_fast_to_deep_keeps_what_was_said(tmp_path: Path) -> N
             ended = await world.ended(run)
             assert (ended.mode, ended.result, ended.limits.llm_calls) == ("deep", "deep result", 5_000)
             assert any(isinstance(event, e.ModeRaised) for event in await world.events(run))
+
+    skipping(story())
+
+
+@pytest.mark.proves("P35", "P38")
+def test_what_the_model_was_told_is_not_told_again_after_a_compaction_in_another_process(tmp_path: Path) -> None:
+    """Neither the report of the ended plan nor the reminder of a missing deliverable."""
+
+    def script(ask: Ask) -> Line:
+        if given(ask) == "part":
+            return "part done"
+        if summarises(ask):
+            return "summary"
+        said = str(ask.request.contents)
+        if "What has happened so far" in said:
+            return "I am done." if "woke_at" in said else call("wait", until="1h")
+        return call("lookup", what=f"{ask.turn} " + "x" * 2_000) if "are not there yet" in said else "I am done."
+
+    async def story() -> None:
+        options = Options(deliverables=(FileCheck(path="never.txt"),))
+        async with World(tmp_path, model=script, tools=[lookup, wait], **SMALL) as world:
+            run = await world.start("Talk for long", plan=["part"], options=options)
+            await world.until(run, lambda found: found.context_seq > 1 and found.status == "waiting")
+            await world.reopen()
+            ended = await world.ended(run)
+            told = [event.why for event in await world.events(run) if isinstance(event, e.Told)]
+            assert ended.failure and ended.failure.reason == "deliverable_missing"
+            assert told.count("report") == 1 and told.count("deliverables") == DELIVERABLE_REMINDERS
 
     skipping(story())

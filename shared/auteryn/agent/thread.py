@@ -101,6 +101,8 @@ class Thread:
     stuck_ask: str | None = None
     """The question whether to go on, while it is open."""
     share_refused: bool = False
+    too_long: bool = False
+    """The model refused the last request for its length."""
     raised: bool = False
     """The run went on with another model, and its conversation is still the old one's."""
     chars: int = 0
@@ -278,6 +280,7 @@ class Thread:
 
     def _failed(self, event: e.ModelFailed) -> None:
         self.outages += event.reason in ("unavailable", "rate_limited")
+        self.too_long = event.reason == "too_long"
         self.unreadable += event.reason in ("malformed_call", "empty", "max_tokens", "continuation", "other", "stop")
 
     def _compacted(self, event: e.Compacted, seq: int) -> None:
@@ -293,6 +296,9 @@ class Thread:
         self.contents += tail
         self.chars += sum(len(to_json(content)) for content in tail)
         self.found = list(dict.fromkeys([*event.found, *self.found]))
+        self.reported = self.reported if event.reported is None else set(event.reported)
+        self.reminders = self.reminders if event.reminders is None else event.reminders
+        self.share_refused, self.too_long = self.share_refused or event.share_refused, False
         self.prompt_tokens, self.prompt_chars = self.chars // CHARS_PER_TOKEN, self.chars
 
 

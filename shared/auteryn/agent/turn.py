@@ -14,8 +14,8 @@ from auteryn.agent.speak import answered, ask_model
 from auteryn.agent.stuck import circling
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
 from auteryn.policy.asking import asked_of, waited_for
-from auteryn.policy.budget import held, near
-from auteryn.policy.limits import CONCLUDE, CUT_OFFS, OUTAGE_WAITS, UNREADABLE_ANSWERS
+from auteryn.policy.budget import held, near, raise_question
+from auteryn.policy.limits import CONCLUDE, CUT_OFFS, OUTAGE_WAITS, REQUESTS_PER_ANSWER, UNREADABLE_ANSWERS
 from auteryn.policy.modes import MODES
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema import event as e
@@ -45,17 +45,19 @@ async def next_turn(mind: Mind) -> Facts:
         mind.wait_for.append(ForPerson(ask=question, until=next(a.expires_at for a in run.asks if a.id == question)))
         return ()
     if limit := _limit(mind):
+        if limit == "credit_limit" and (ask := raise_question(run, mind.now())):
+            return (e.AskOpened(ask=ask),)
         return await _wrapped_up(mind, limit)
-    if run.parent and mind.calls_left < 1:
+    if run.parent and (mind.calls_left < 1 or _short(mind) > 0):
         mind.wait_for.append(ForBudget())
-        return (e.BudgetAsked(llm_calls=run.usage.llm_calls),)
+        return (e.BudgetAsked(llm_calls=run.usage.llm_calls, short_credits=max(0, _short(mind))),)
     if mind.now() >= run.deadline_at and not run.over_time:
         return (e.Told(text=DEADLINE, why="deadline"),)
     if (count := circling(thread.outcomes)) and not thread.late:
         return _going_in_circles(mind, count)
     if thread.raised:
         return raised(mind)
-    if thread.tokens() > mind.settings.compact_at_tokens and len(thread.turns) > 1:
+    if (thread.too_long or thread.tokens() > mind.settings.compact_at_tokens) and len(thread.turns) > 1:
         return await _guarded(mind, "compaction")
     return await _guarded(mind, "turn")
 
@@ -76,8 +78,8 @@ async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
     except Unavailable as error:
         return _outage(mind, "unavailable", str(error), error.retry_after)
     except ModelRefused as error:
-        if error.reason == "too_long" and len(mind.thread.turns) > 1:
-            return await _guarded(mind, "compaction") if what == "turn" else _ended(mind, "model_refused", str(error))
+        if error.reason == "too_long" and what == "turn" and len(mind.thread.turns) > 1:
+            return (_failed(mind, "too_long", str(error)),)  # the next turn compacts
         return _ended(mind, "model_refused", str(error))
     except Exhausted as error:
         return await _wrapped_up(mind, "llm_call_limit") if mind.calls_left > 0 else _ended(mind, "llm_call_limit", str(error))
@@ -116,7 +118,7 @@ def request(mind: Mind, *, notice: str = "", tools: bool = True) -> ModelRequest
         thinking_tokens=mode.thinking_tokens,
         include_thoughts=mind.run.options.include_thoughts,
         silence=mode.silence,
-        attempts=5 if mind.run.options.auto_retry else 1,
+        attempts=REQUESTS_PER_ANSWER if mind.run.options.auto_retry else 1,
     )
 
 
@@ -160,17 +162,20 @@ def _limit(mind: Mind) -> FailReason | None:
         return "llm_call_limit"
     if run.concluding:
         return "credit_limit"
-    if run.limits.credits is not None and _spent(mind) >= run.limits.credits:
+    if _short(mind) > 0 and (not run.parent or mind.thread.share_refused):
         return "credit_limit"
     return None
 
 
-def _spent(mind: Mind) -> int:
-    """Credits used, the next turn's included as far as it can be foreseen: the prompt that will be sent."""
+def _short(mind: Mind) -> int:
+    """Credits the next turn lacks, as far as it can be foreseen: by the prompt that will be sent."""
+    if mind.run.limits.credits is None:
+        return 0
     model = mind.services.model.model_id(mind.run.mind)
     foreseen = Tokens(prompt=mind.thread.tokens(), output=1_000)
     held = sum(share.credits or 0 for share in mind.run.shares.values())
-    return mind.run.usage.credits.total + held + mind.settings.price(model, foreseen, mind.now())
+    spent = mind.run.usage.credits.total + held + mind.settings.price(model, foreseen, mind.now())
+    return 1 + spent - mind.run.limits.credits
 
 
 LIMIT_WORDS: dict[str, str] = {
@@ -215,13 +220,18 @@ def _ended(mind: Mind, reason: FailReason, message: str) -> Facts:
 
 def _outage(mind: Mind, reason: str, message: str, retry_after: timedelta | None) -> Facts:
     """The model cannot be reached for longer than is worth sitting out: the run sleeps and costs nothing (F31)."""
-    sent, mind.sent = mind.sent, 0
-    failed = e.ModelFailed(attempts=sent, reason=reason, message=message)
+    failed = _failed(mind, reason, message)
     if not mind.run.options.auto_retry:
         return (failed, *_ended(mind, "error", message))
     pause = retry_after or OUTAGE_WAITS[min(mind.thread.outages, len(OUTAGE_WAITS) - 1)]
     mind.wait_for.append(ForRateLimit(at=mind.now() + pause, why=message[:300]))
     return (failed,)
+
+
+def _failed(mind: Mind, reason: str, message: str) -> e.ModelFailed:
+    """What was sent since the last commit came to nothing."""
+    sent, mind.sent = mind.sent, 0
+    return e.ModelFailed(attempts=sent, reason=reason, message=message)
 
 
 def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:

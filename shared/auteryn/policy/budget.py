@@ -7,13 +7,15 @@ from typing import Literal
 
 from auteryn.policy.asking import asked_of
 from auteryn.schema import event as e
+from auteryn.schema.human import Ask
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Run
 
 BUDGET_NEAR = 0.8
 
 GO_ON, GO_ON_FAST, STOP = "Go on", "Go on with the FAST model", "Stop with what there is"
-BUDGET_WORDS: dict[str, Literal["go_on", "fast", "stop"]] = {GO_ON: "go_on", GO_ON_FAST: "fast", STOP: "stop"}
+RAISE = "Raise the budget by half"
+BUDGET_WORDS: dict[str, Literal["go_on", "fast", "stop"]] = {GO_ON: "go_on", RAISE: "go_on", GO_ON_FAST: "fast", STOP: "stop"}
 
 
 def spent(run: Run) -> int:
@@ -34,6 +36,27 @@ def near(run: Run, now: datetime) -> list[e.AnyEvent]:
             return [reached, e.BudgetDecided(how=policy, by="the owner's choice at the start")]
         case "go_on":
             return [reached]
+
+
+def raise_question(run: Run, now: datetime) -> Ask | None:
+    """At the end of the budget: asked once for each height of it, of owners who chose to be asked."""
+    limit = run.limits.credits
+    if limit is None or run.options.at_budget != "ask" or run.concluding or run.parent:
+        return None
+    return asked_of(
+        run,
+        now,
+        id=derived_id("ask", run.id, "budget", limit),
+        kind="budget",
+        message=f"The budget of {limit / 1000:g} credits is used up, or promised to steps at work."
+        f" Raise it to {raised(limit) / 1000:g}?",
+        options=(RAISE, STOP),
+    )
+
+
+def raised(limit: int) -> int:
+    """The next height of a budget."""
+    return limit + limit // 2
 
 
 def held(run: Run) -> str | None:

@@ -22,6 +22,8 @@ PICTURE_BYTES = 12 << 20
 
 CHARS_PER_TOKEN = 4
 
+REQUESTS_PER_ANSWER = 5
+"""The first and its repeats. So many may be under way, unknown to anybody, when the work is cut off."""
 RESERVE_CHUNK = 16
 """Model calls reserved in one commit."""
 RESERVE_LOW = 6

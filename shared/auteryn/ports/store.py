@@ -62,6 +62,10 @@ class Store(Protocol):
         """The run as of its last entry; raises `NotFound`."""
         ...
 
+    async def parent_of(self, run: str) -> str | None:
+        """Whose step or tick it is, also where the run itself cannot be read; None for a root and for an unknown run."""
+        ...
+
     async def journal(self, run: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         """Entries with `seq > after`, in order."""
         ...

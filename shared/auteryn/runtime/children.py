@@ -59,8 +59,9 @@ def advance(run: Run, task: Input, now: datetime) -> Births:
     return tuple(events), tuple(children)
 
 
-def fair_share(run: Run, waiting: int) -> Share:
+def fair_share(run: Run, waiting: int, *, at_least: int = 0) -> Share:
     """Calls and credits for one of `waiting` children: what is left, divided evenly, something kept for the conclusion.
+    `at_least` so many credits, where so many are left.
 
     A share is promised to the child alone until it ends, so parallel children can never overspend together (L11).
     """
@@ -71,7 +72,8 @@ def fair_share(run: Run, waiting: int) -> Share:
         return Share(llm_calls=calls)
     held = sum(share.credits or 0 for share in run.shares.values())
     left = run.limits.credits - run.usage.credits.total - held
-    return Share(llm_calls=calls, credits=max(0, left // (max(1, waiting) + 1)))
+    fair = max(0, left // (max(1, waiting) + 1))
+    return Share(llm_calls=calls, credits=max(fair, min(at_least, left)))
 
 
 def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime) -> tuple[e.StepsStarted, list[Newborn]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from inspect import iscoroutinefunction
 
 from msgspec.structs import replace
 
 from auteryn.agent.mind import Mind
+from auteryn.agent.thread import Thread
 from auteryn.policy.cloud import SLICE_LINE
-from auteryn.policy.limits import RESERVE_CHUNK, RESERVE_LOW
+from auteryn.policy.limits import MOST_STARTS_WITHOUT_PROGRESS, REQUESTS_PER_ANSWER, RESERVE_CHUNK, RESERVE_LOW
+from auteryn.ports.store import Lease
 from auteryn.schema import event as e
 from auteryn.schema.run import Run
+from auteryn.tools.registry import Registry
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +25,7 @@ _PAID = (e.CallAnswered, e.ModelAnswered, e.Compacted, e.ModelConsulted)
 def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms: int) -> tuple[e.AnyEvent, ...]:
     """The events, with requests that were sent and not answered put in at place `first`, and an end's time."""
     out = list(events)
-    counted = sum(event.attempts for event in out if isinstance(event, _COUNTED))
+    counted = sum(event.attempts for event in out[first:] if isinstance(event, _COUNTED))
     sent = mind.sent - mind.sent_by_tools(out)
     if sent > counted:  # sent, and then refused or interrupted: they count all the same
         failed = e.ModelFailed(attempts=sent - counted, reason="no_answer", message="requests without a usable answer")
@@ -54,3 +58,31 @@ def reservation(run: Run) -> e.CallsReserved | None:
     if run.status != "running" or left >= RESERVE_LOW or run.reserved_calls >= ceiling:
         return None
     return e.CallsReserved(total=min(ceiling, run.usage.llm_calls + RESERVE_CHUNK))
+
+
+def cut_off(run: Run, lease: Lease, thread: Thread, registry: Registry) -> tuple[e.ModelFailed, ...]:
+    """The requests of a slice that was cut off, as far as nobody knows of them: they count as sent, so no crash exceeds a cap.
+
+    Between two commits one answer is asked for; or calls are at work, whose tools may ask within the reservation (L11).
+    """
+    if run.status != "running" and (run.slice or lease.number == 1):
+        return ()  # it left in order, or there was none
+    unknown = run.reserved_calls - run.usage.llm_calls
+    if not thread.open_calls:
+        unknown = min(unknown, REQUESTS_PER_ANSWER)
+    elif not any(_may_ask(call.name, registry) for call in thread.open_calls if call.state != "suspended"):
+        unknown = 0
+    message = "the work was cut off: requests that may have been under way count as sent"
+    return (e.ModelFailed(attempts=unknown, reason="cut_off", message=message),) if unknown > 0 else ()
+
+
+def poison(run: Run, lease: Lease) -> str:
+    """Why this run kills every slice that touches it, or nothing (F29)."""
+    starts = lease.number - run.slice - 1 + run.stalls
+    if starts < MOST_STARTS_WITHOUT_PROGRESS:
+        return ""
+    return f"{starts} slices in a row began and did not come to a single fact: the run is not started again"
+
+
+def _may_ask(tool: str, registry: Registry) -> bool:
+    return tool in registry and iscoroutinefunction(registry.get(tool).fn)

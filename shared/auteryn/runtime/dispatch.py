@@ -14,6 +14,7 @@ from auteryn.policy.limits import LEASE
 from auteryn.ports.store import Lease
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.runtime.engine import Engine
+from auteryn.runtime.lost import tell_parent
 from auteryn.runtime.slice import run_slice
 from auteryn.schema.change import Doc
 from auteryn.schema.post import POST, POSTS
@@ -57,8 +58,11 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedel
         run = await store.get(run_id)
         lease = await store.lease(run_id)
         unread = bool(await store.inbox(run_id, limit=1))
-    except (NotFound, Corrupt):
-        return timedelta()  # nothing to start: `doctor` names unreadable runs, the others go on
+    except NotFound:
+        return timedelta()
+    except Corrupt as error:  # nothing to start; the others go on
+        await tell_parent(engine, run_id, str(error))
+        return timedelta()
     now = engine.now()
     match due(run, now, unread=unread, lease=lease):
         case Nothing():

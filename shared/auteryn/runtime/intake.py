@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from auteryn.agent.prompt import DEADLINE
 from auteryn.agent.thread import Thread
 from auteryn.policy.asking import notices, silence, silent
-from auteryn.policy.budget import BUDGET_WORDS
+from auteryn.policy.budget import BUDGET_WORDS, RAISE, raise_question, raised
 from auteryn.policy.gates import decided
 from auteryn.runtime.children import fair_share
 from auteryn.schema import event as e
@@ -20,7 +20,7 @@ from auteryn.schema import inbox as m
 from auteryn.schema.change import Send
 from auteryn.schema.human import Answer
 from auteryn.schema.record import derived_id
-from auteryn.schema.run import ForPerson, Queued, Run
+from auteryn.schema.run import ForPerson, Queued, Run, Share
 
 
 @dataclass(slots=True)
@@ -132,6 +132,7 @@ def _answer(run: Run, answer: Answer, out: Intake) -> None:
         out.closed.add(ask.call)
     if ask.kind == "budget":
         out.events.append(e.BudgetDecided(how=BUDGET_WORDS.get(str(answer.value), "stop"), by=answer.by))
+        _budget_answered(run, answer, out)
     if answer.how == "expired" and ask.on_timeout == "halt":
         out.halted = e.RunFailed(reason="halted", message=f"nobody answered {ask.message!r} in time")
 
@@ -167,20 +168,48 @@ def _child_ended(run: Run, message: m.StepEnded, ends: list[e.StepEnd]) -> list[
 
 
 def _share_asked(run: Run, message: m.ShareAsked, now: datetime, out: Intake) -> None:
-    """A child wants more: a fair part of what is free now, or a plain no."""
+    """A child wants more: a fair part of what is free now, at least what it lacks; else its owner is asked, or a plain no."""
     share = run.shares.get(message.run)
     if share is None:
         return
-    more = fair_share(run, len(run.shares))
-    refused = more.llm_calls < 1
-    calls = share.llm_calls + more.llm_calls
+    given = [one for one in out.events if isinstance(one, e.ShareChanged) and one.run in run.shares]  # to others, a moment ago
+    held = {**run.shares, **{one.run: Share(llm_calls=one.llm_calls, credits=one.credits) for one in given}}
+    more = fair_share(replace(run, shares=held), len(held), at_least=message.short_credits)
+    enough = (more.credits or 0) >= message.short_credits if message.short_credits else more.llm_calls >= 1
+    if enough:
+        out.events.append(_more(message.run, share, more))
+    elif message.short_credits and (ask := raise_question(run, now)):
+        opened = (*run.asks, *(one.ask for one in out.events if isinstance(one, e.AskOpened)))
+        out.events += [] if any(one.id == ask.id for one in opened) else [e.AskOpened(ask=ask)]
+        return
+    out.sends.append(_given(message.run, _more(message.run, share, more), now, message.id, refused=not enough))
+
+
+def _budget_answered(run: Run, answer: Answer, out: Intake) -> None:
+    """The children hear of it: those that wait for more go on with a part of what is new, or give what they have."""
+    stop, new = BUDGET_WORDS.get(str(answer.value), "stop") == "stop", Share(llm_calls=0)
+    if answer.value == RAISE and run.limits.credits is not None:
+        limits = replace(run.limits, credits=raised(run.limits.credits))
+        out.events.append(e.ShareChanged(run=run.id, llm_calls=limits.llm_calls, credits=limits.credits))
+        new = replace(fair_share(replace(run, limits=limits), len(run.shares)), llm_calls=0)
+    elif not stop:
+        return
+    for child, share in run.shares.items():
+        change = _more(child, share, new)
+        out.events += [] if stop else [change]
+        out.sends.append(_given(child, change, answer.at, answer.ask, refused=stop))
+
+
+def _more(child: str, share: Share, more: Share) -> e.ShareChanged:
     credits = None if share.credits is None else share.credits + (more.credits or 0)
-    if not refused:
-        out.events.append(e.ShareChanged(run=message.run, llm_calls=calls, credits=credits))
+    return e.ShareChanged(run=child, llm_calls=share.llm_calls + more.llm_calls, credits=credits)
+
+
+def _given(child: str, change: e.ShareChanged, now: datetime, why: str, *, refused: bool) -> Send:
     given = m.ShareGiven(
-        id=derived_id("share", message.run, message.used_calls), sent_at=now, llm_calls=calls, credits=credits, refused=refused
+        id=derived_id("share", child, why), sent_at=now, llm_calls=change.llm_calls, credits=change.credits, refused=refused
     )
-    out.sends.append(Send(run=message.run, message=given))
+    return Send(run=child, message=given)
 
 
 def _to_children(run: Run, what: str, message: m.Pause | m.Resume, now: datetime) -> list[Send]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from auteryn.agent.thread import Thread
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Doc, Send
@@ -24,9 +25,10 @@ def sends_of(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime)
         match event:
             case e.RunCompleted() | e.RunFailed() | e.RunCancelled() if run.parent:
                 out.append(_end(run, now))
-            case e.BudgetAsked() if run.parent:
+            case e.BudgetAsked(short_credits=short) if run.parent:
                 asked = m.ShareAsked(
-                    id=f"share-{run.id}-{run.usage.llm_calls}",
+                    id=f"share-{run.id}-{run.limits.llm_calls}-{run.limits.credits}",
+                    short_credits=short,
                     sent_at=now,
                     run=run.id,
                     used_calls=run.usage.llm_calls,
@@ -59,6 +61,14 @@ def asks_index(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetim
 def touches_children(events: Sequence[e.AnyEvent]) -> bool:
     """Facts after which something may start."""
     return any(isinstance(event, _STARTERS) for event in events)
+
+
+def all_wait_after(thread: Thread, facts: Sequence[e.AnyEvent]) -> bool:
+    """Every open call of the turn is suspended by these facts, or was, and nothing starts: the sitting is over with them."""
+    suspended = {fact.call for fact in facts if isinstance(fact, e.CallSuspended)}
+    done = suspended | {fact.call for fact in facts if isinstance(fact, e.CallAnswered)}
+    waits = all(call.state == "suspended" or call.id in done for call in thread.open_calls)
+    return bool(suspended) and waits and not touches_children(facts)
 
 
 _STARTERS = (e.PlanCreated, e.PlanRevised, e.StepsEnded, e.StepRetried, e.PlanReviewed, e.ScheduleCreated, e.TickEnded)

@@ -7,7 +7,7 @@ run has ended, must wait, or the sitting's time is up; then whoever is due next 
 from __future__ import annotations
 
 import asyncio
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -16,18 +16,20 @@ from msgspec.structs import replace
 from auteryn.agent.loop import resting, think
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.thread import Thread
-from auteryn.errors import Conflict
-from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, MOST_STARTS_WITHOUT_PROGRESS, last_moment
+from auteryn.errors import Conflict, Corrupt, Unavailable
+from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, last_moment
 from auteryn.policy.modes import MODES
 from auteryn.ports.store import Lease
 from auteryn.runtime.children import advance
-from auteryn.runtime.counting import completed, log_slice, may_call, reservation, spent
+from auteryn.runtime.counting import completed, cut_off, log_slice, may_call, poison, reservation, spent
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.files import open_keys, touches_files
 from auteryn.runtime.intake import Intake, expired, take_in
+from auteryn.runtime.lost import tell_parent
+from auteryn.runtime.memory import remembered
 from auteryn.runtime.outbox import posts
-from auteryn.runtime.outgoing import asks_index, sends_of, touches_children
+from auteryn.runtime.outgoing import all_wait_after, asks_index, sends_of, touches_children
 from auteryn.runtime.receipt import cancelled
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
@@ -59,6 +61,13 @@ async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = N
         await sitting.work()
     except Conflict:
         return  # another slice has taken over: nothing of ours was written, nothing of ours may follow
+    except Corrupt as error:
+        await tell_parent(engine, run_id, str(error))
+        return
+    except asyncio.CancelledError:
+        if sitting is not None:
+            await sitting.hand_over()
+        raise
     finally:
         engine.leave(run_id)
         if sitting is not None:
@@ -84,7 +93,7 @@ class Slice:
         self.files: Workspace | None = None
         self.looked = self.began
         self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder),)
-        self.left = False
+        self.left = self.begun = False  # begun: the journal is read, and there is something to hand over
         self.interrupt: Literal["", "inbox", "lost", "stop"] = ""
         self.busy: asyncio.Task[Any] | None = None
         """The task that thinks, while it may be interrupted."""
@@ -94,11 +103,17 @@ class Slice:
 
     async def work(self) -> None:
         """The whole sitting."""
-        self.mind = await self._mind()
+        failed = e.RunFailed(reason="poison", message=why) if (why := poison(self.run, self.lease)) else None
+        try:
+            thread = await remembered(self.services.store, self.run)
+        except Corrupt as error:
+            thread, failed = Thread(run=self.run.id), e.RunFailed(reason="corrupt", message=str(error))
+        self.mind = await self._mind(thread)
+        self.first = (*self.first, *cut_off(self.run, self.lease, thread, self.engine.registry))
+        self.begun = True
         self.engine.enter(self.run.id, self)
-        if self._poison():
-            await self._commit((e.RunFailed(reason="poison", message=self._poison()),), leave=True)
-            return
+        if failed:
+            await self._commit((failed,), leave=True)
         while not self.left:
             await self._read_inbox()
             if self.left:
@@ -108,6 +123,15 @@ class Slice:
                 continue
             if not self.left:
                 await self._leave(why)
+
+    async def hand_over(self) -> None:
+        """Stopped from outside: the run is handed over, and what was sent for the answer under way is counted exactly.
+
+        One that came to nothing in all its time hands nothing over: what it met may be poison (F29).
+        """
+        if self.begun and not self.left and not (self.run.stalls and self.engine.now() >= self.stop_at):
+            with suppress(Conflict, Unavailable):
+                await self._leave("paused" if self._paused() else "handed_over")
 
     # ---- thinking
 
@@ -141,7 +165,7 @@ class Slice:
                 if isinstance(facts[-1], e.RunCompleted) and await self.services.store.inbox(self.run.id, limit=1):
                     facts = facts[:-1]  # somebody spoke before the end: the run goes on and answers
                     self.looked -= INBOX_LOOK
-                if facts and self._all_wait_after(facts):
+                if facts and all_wait_after(self.mind.thread, facts):
                     await self._leave("waiting", facts)
                 elif facts:
                     await self._commit(facts)
@@ -154,15 +178,6 @@ class Slice:
                         await self._read_inbox()
                         if self.left or self._paused():
                             return
-
-    def _all_wait_after(self, facts: Facts) -> bool:
-        """Every open call of the turn is suspended by these facts, or was: the sitting is over with the same commit."""
-        suspended = {fact.call for fact in facts if isinstance(fact, e.CallSuspended)}
-        done = suspended | {fact.call for fact in facts if isinstance(fact, e.CallAnswered)}
-        open_calls = self.mind.thread.open_calls
-        return (
-            bool(suspended) and not touches_children(facts) and all(c.state == "suspended" or c.id in done for c in open_calls)
-        )
 
     def _paused(self) -> bool:
         return self.run.status == "paused" and self.engine.now() < last_moment(self.run)
@@ -213,7 +228,7 @@ class Slice:
             await self._cancel(intake)
         elif intake.halted:
             await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
-        elif intake.events or intake.consumed or (self.first and not may_call(self.run)):
+        elif intake.events or intake.consumed or self.first[1:] or (self.first and not may_call(self.run)):
             facts = tuple(intake.events)
             await self._commit(facts, consumed=tuple(intake.consumed), sends=tuple(intake.sends))
             await self._advance()
@@ -323,19 +338,11 @@ class Slice:
 
     # ---- beginning
 
-    async def _mind(self) -> Mind:
-        store, run = self.services.store, self.run
-        if run.context_seq > 1:
-            entries = await store.journal(run.id, limit=1)
-            cut = (await store.journal(run.id, after=run.context_seq - 1, limit=1))[0]
-            keep = next(event.keep_from for event in cut.events if isinstance(event, e.Compacted))
-            entries = [*entries, *await store.journal(run.id, after=min(keep, run.context_seq) - 1)]
-        else:
-            entries = await store.journal(run.id)
-        self.files = await self.engine.files.begin(run)
+    async def _mind(self, thread: Thread) -> Mind:
+        self.files = await self.engine.files.begin(self.run)
         return Mind(
-            run=run,
-            thread=Thread(run=run.id).extend(entries),
+            run=self.run,
+            thread=thread,
             services=self.services,
             registry=self.engine.registry,
             files=self.files,
@@ -348,13 +355,6 @@ class Slice:
 
     def _delta(self, delta: Delta) -> None:
         self.services.bus.delta(self.run.root, self.run.id, delta)
-
-    def _poison(self) -> str:
-        """Why this run kills every slice that touches it, or nothing (F29)."""
-        starts = self.lease.number - self.run.slice - 1 + self.run.stalls
-        if starts < MOST_STARTS_WITHOUT_PROGRESS:
-            return ""
-        return f"{starts} slices in a row began and did not come to a single fact: the run is not started again"
 
     def _active_ms(self) -> int:
         return round((self.engine.now() - self.began).total_seconds() * 1000)

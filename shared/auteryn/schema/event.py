@@ -172,6 +172,12 @@ class Compacted(Event, tag="compacted"):
     """Seq of the first entry that stays verbatim; larger than this entry's own if nothing does."""
     found: tuple[str, ...] = ()
     """Tools that `tool_search` had found; they stay declared."""
+    reported: tuple[str, ...] | None = None
+    """What had ended and the model had been told of (as `Thread.reported`); None = not said, by an older release."""
+    reminders: int | None = None
+    """How often missing deliverables had been pointed out."""
+    share_refused: bool = False
+    """There was nothing left to give to this step."""
     prompt_tokens: int = 0
     """Before the cut."""
     tokens: Tokens = Tokens()
@@ -397,6 +403,8 @@ class BudgetAsked(Event, tag="budget_asked"):
     """This run (a child) has used up its share and asked its parent for more."""
 
     llm_calls: int
+    short_credits: int = 0
+    """Thousandths it lacks for its next turn; 0 = it is calls that it lacks."""
 
 
 # ---- files, log ----------------------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ class _Draft:
         if self.now("status") in ("completed", "failed", "cancelled"):
             raise WrongState(f"run {self.run.id!r} has ended ({self.now('status')}): {type(event).__name__} cannot follow")
         put = self.fields
-        if not isinstance(event, e.SliceStarted | e.CallsReserved):
+        if not _only_begins(event):
             put["stalls"] = 0
         match event:
             case e.RunCreated():
@@ -378,6 +378,13 @@ class _Draft:
             self.waits(lambda wait: not isinstance(wait, ForBudget))
         else:
             self.shares({event.run: Share(llm_calls=event.llm_calls, credits=event.credits)})
+
+
+def _only_begins(event: e.AnyEvent) -> bool:
+    """A slice that has come no further than this may be killed by what it meets next."""
+    return isinstance(event, e.SliceStarted | e.CallsReserved) or (
+        isinstance(event, e.ModelFailed) and event.reason == "cut_off"
+    )
 
 
 _ANEW = {"status": "pending", "run": None, "result": None, "error": None}

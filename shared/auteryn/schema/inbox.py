@@ -63,6 +63,8 @@ class ShareAsked(Message, tag="share_asked"):
     run: str
     used_calls: int
     used_credits: int = 0
+    short_credits: int = 0
+    """Thousandths it lacks for its next turn; 0 = it is calls that it lacks."""
 
 
 class ShareGiven(Message, tag="share_given"):

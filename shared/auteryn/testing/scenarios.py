@@ -216,13 +216,13 @@ async def _play_compaction(world: World) -> str:
 
 def _budget_script(ask: Ask) -> Line:
     if ask.task.startswith("Long"):
-        return "long step done" if ask.turn >= 5 else call("lookup", what=f"page {ask.turn}")
+        return "long step done" if ask.turn >= 12 else call("lookup", what=f"page {ask.turn}")
     return "short step done" if ask.task.startswith("Short") else "both done"
 
 
 async def _play_budget(world: World) -> str:
     plan = [StepDraft(description="Long work"), StepDraft(description="Short work", depends_on=(1,))]
-    return await _to_the_end(world, "Share the budget", plan=plan, llm_calls=10)
+    return await _to_the_end(world, "Share the budget", plan=plan, llm_calls=27)
 
 
 # ---- a tree that is cancelled -----------------------------------------------------------------------------------

@@ -138,6 +138,10 @@ class SqliteStore:
         n, summary = found
         return self._folded(run, n, summary)
 
+    async def parent_of(self, run: str) -> str | None:
+        found = self.database.row("SELECT parent FROM runs WHERE id=?", (run,))
+        return found[0] if found else None
+
     async def journal(self, run: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         try:
             return self._entries(run, self._number(run), after=after, limit=limit)

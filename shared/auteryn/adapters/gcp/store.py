@@ -121,6 +121,10 @@ class FirestoreStore:
             now = fold(now, entry)
         return now
 
+    async def parent_of(self, run: str) -> str | None:
+        found = await self.database.get("runs", name_of(run))
+        return found.to_dict().get("parent") if found.exists else None
+
     async def journal(self, run: str, *, after: int = 0, limit: int | None = None) -> Sequence[Entry]:
         entries = self.database.client.collection("runs", name_of(run), "journal")
         query = entries.order_by("__name__").start_after({"__name__": entries.document(_seq_name(max(after, 0)))})

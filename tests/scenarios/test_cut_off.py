@@ -1,0 +1,127 @@
+"""What was under way when the work was cut off counts: no crash makes a cap give way, and an orderly end costs nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from auteryn.errors import Unavailable
+from auteryn.schema.run import Run
+from auteryn.testing.clock import skipping
+from auteryn.testing.crash import Fate, Story
+from auteryn.testing.scenarios import KEY, Scenario, lookup
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.tool import ToolContext, tool
+
+CAP = 23
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Slices that are cut off mid-way say so in the log."""
+    logging.disable(logging.ERROR)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def endless(ask: Ask) -> Line:
+    """Every third request is refused once, so that answers take more than one."""
+    if ask.attempt == 0 and ask.turn % 3 == 2:
+        return Unavailable("503")
+    return ["so far so good", call("lookup", what=f"page {ask.turn}")] if ask.tools else "the result so far"
+
+
+async def read_on(world: World) -> str:
+    run = await world.start("Read on", llm_calls=CAP, key=KEY)
+    await world.ended(run)
+    return run
+
+
+async def read_side_by_side(world: World) -> str:
+    run = await world.start("Read on", plan=["one part", "the other"], llm_calls=CAP, key=KEY)
+    await world.ended(run)
+    return run
+
+
+READER = Scenario(name="reader", about="reads on until its calls are used up", script=endless, play=read_on)
+READERS = Scenario(name="readers", about="two steps read on", script=endless, play=read_side_by_side)
+
+
+class AtEachAnswer(Fate):
+    """Dies whenever the model has just answered and nothing of it is stored, until it has died often enough."""
+
+    def point(self, name: str) -> None:
+        if name == "after model.generate":
+            self.die_at = len(self.points)
+        super().point(name)
+
+
+def end_of(story: Story) -> Run:
+    async def look() -> Run:
+        world = await World(story.home).open(hosting=False)
+        found = await world.run(story.run)
+        await world.services.store.close()
+        return found
+
+    return skipping(look())
+
+
+@pytest.mark.proves("L11")
+@pytest.mark.parametrize("scenario", [READER, READERS], ids=lambda one: one.name)
+@pytest.mark.parametrize("deaths", [1, 2, 3])
+def test_killed_after_every_answer_a_run_never_asks_more_often_than_it_may(
+    tmp_path: Path, scenario: Scenario, deaths: int
+) -> None:
+    story = Story(scenario, tmp_path).through([AtEachAnswer() for _ in range(deaths)])
+    assert story.model.calls <= end_of(story).usage.llm_calls <= CAP
+    assert end_of(story).terminal
+
+
+@pytest.mark.proves("L11")
+@pytest.mark.parametrize("scenario", [READER, READERS], ids=lambda one: one.name)
+def test_wherever_a_run_is_killed_what_it_sent_is_counted(tmp_path: Path, scenario: Scenario) -> None:
+    undisturbed = Fate()
+    Story(scenario, tmp_path / "whole").live(undisturbed)
+    for at in range(0, len(undisturbed.points), 11):
+        story = Story(scenario, tmp_path / str(at)).through([Fate(die_at=at)])
+        assert story.model.calls <= end_of(story).usage.llm_calls <= CAP, undisturbed.points[at]
+
+
+@tool(effect="read", timeout=timedelta(hours=9))
+async def slow(ctx: ToolContext, hours: int = 1) -> str:
+    """Take hours."""
+    await ctx.clock.sleep(timedelta(hours=hours))
+    return "done"
+
+
+@pytest.mark.proves("L11")
+def test_a_process_that_ends_in_order_hands_over_and_loses_no_calls(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "read" if ask.turn > 8 else call("slow") if ask.turn % 2 else call("lookup", what=str(ask.turn))
+
+    async def story() -> None:
+        world = await World(tmp_path, model=script, tools=[lookup, slow]).open()
+        run = await world.start("Read slowly")
+        for _ in range(4):
+            await world.after(timedelta(minutes=50))
+            await world.reopen()
+        ended = await world.ended(run)
+        assert ended.failure is None and ended.usage.llm_calls == world.model.calls == 10  # type: ignore[attr-defined]
+        await world.close()
+
+    skipping(story())
+
+
+@pytest.mark.proves("F29")
+def test_a_call_that_never_fits_into_a_sitting_is_not_begun_for_a_week(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[call("slow", hours=8), "never"], tools=[slow]) as world:
+            ended = await world.ended(await world.start("Read slowly"))
+            assert ended.failure and ended.failure.reason == "poison" and ended.slice <= 6
+
+    skipping(story())
