@@ -252,12 +252,8 @@ def stop_gracefully(host: Host, *also: Callable[[], None]) -> None:
     signal.signal(signal.SIGTERM, told)
 
 
-async def cloud_checkup(environ: Mapping[str, str] = os.environ) -> AsyncIterator[tuple[str, str | AuterynError]]:
-    """Each thing a deployment needs, and what is known of it or wrong with it. `GOOGLE_CLOUD_PROJECT` and `AUTERYN_REGION` name
-    the deployment; the rest has the names Terraform gives, where the environment does not say otherwise."""
-    from auteryn.adapters.gcp.checkup import checkup
-    from auteryn.adapters.gcp.settings import CloudSettings
-
+def deployment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of somebody who looks at a deployment from outside: what it does not say has the name Terraform gives."""
     project = environ.get("GOOGLE_CLOUD_PROJECT", "")
     usual = {
         "AUTERYN_BUCKET": f"{project}-auteryn-blobs",
@@ -271,7 +267,16 @@ async def cloud_checkup(environ: Mapping[str, str] = os.environ) -> AsyncIterato
         "AUTERYN_STEPS_TOPIC": STEPS_TOPIC,
         "AUTERYN_TASKS_ACCOUNT": "-",
     }
-    there = CloudSettings.from_environment({**usual, **environ})
+    return {**usual, **environ}
+
+
+async def cloud_checkup(environ: Mapping[str, str] = os.environ) -> AsyncIterator[tuple[str, str | AuterynError]]:
+    """Each thing a deployment needs, and what is known of it or wrong with it. `GOOGLE_CLOUD_PROJECT` and `AUTERYN_REGION` name
+    the deployment; the rest has the names Terraform gives, where the environment does not say otherwise."""
+    from auteryn.adapters.gcp.checkup import checkup
+    from auteryn.adapters.gcp.settings import CloudSettings
+
+    there = CloudSettings.from_environment(deployment(environ))
     async for finding in checkup(there, STEPS_SUBSCRIPTION):
         yield finding
 

@@ -187,8 +187,8 @@ class _MeteredStore:
         self._meter.of(run).writes += 1
         return await self._store.send(run, message)
 
-    async def inbox(self, run: str) -> Sequence[AnyMessage]:
-        messages = await self._store.inbox(run)
+    async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
+        messages = await self._store.inbox(run, limit=limit)
         self._meter.of(run).reads += max(len(messages), 1)
         return messages
 

@@ -1,4 +1,4 @@
-"""`auteryn doctor --cloud`, asked about a deployment that is whole and one that is not."""
+"""The commands a deployer types on a laptop: `auteryn doctor --cloud`, and `auteryn keys` of a deployment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import json
 import os
 import sys
 from typing import Any
+
+import httpx2
 
 from emulators.local import Rig, Threaded
 
@@ -38,5 +40,32 @@ def test_what_is_missing_is_named_and_the_rest_is_looked_at(local_cloud: Threade
         bad = {name: one["detail"] for name, one in found.items() if one["state"] == "bad"}
         assert code == 1 and bad.keys() == {"queue", "job large", "topic steps"}
         assert all("gone" in detail for detail in bad.values())
+
+    local_cloud.do(story(local_cloud.rig))
+
+
+def test_a_key_made_from_outside_opens_the_api_until_it_is_revoked(local_cloud: Threaded) -> None:
+    """The names that Terraform gives need not be repeated: only where the deployment is."""
+
+    async def story(rig: Rig) -> None:
+        usual = ("AUTERYN_DATABASE", "AUTERYN_EVENTS_TOPIC", "AUTERYN_JOB", "AUTERYN_QUEUE", "AUTERYN_TASKS_ACCOUNT")
+        environ = {name: value for name, value in rig.cloud.environ.items() if name not in usual}
+
+        async def keys(*said: str) -> bytes:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "auteryn", "keys", *said),
+                env={**os.environ, **environ},
+                stdout=asyncio.subprocess.PIPE,
+            )
+            answer, _ = await process.communicate()
+            assert process.returncode == 0
+            return answer
+
+        made = json.loads(await keys("create", "--name", "ann", "--json"))
+        assert made["id"] in (await keys("ls")).decode()
+        async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {made['key']}"}, timeout=30) as http:
+            assert (await http.get(f"{rig.cloud.url}/v1/runs")).status_code == 200
+            await keys("revoke", made["id"])
+            assert (await http.get(f"{rig.cloud.url}/v1/runs")).status_code == 401
 
     local_cloud.do(story(local_cloud.rig))

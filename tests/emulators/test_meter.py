@@ -17,6 +17,8 @@ from auteryn.testing.scenarios import SCENARIOS
 from auteryn.testing.world import World
 from bench.meter import Meter
 
+HANG = 60
+
 
 @pytest.mark.parametrize("name", ["plan", "once"])
 def test_the_meter_counts_the_documents_that_are_written(
@@ -50,5 +52,5 @@ def test_the_meter_counts_the_documents_that_are_written(
             await scenario.play(world)
         await stores[0].close()
 
-    asyncio.run(story())
+    asyncio.run(asyncio.wait_for(story(), HANG))
     assert meter.total().writes == sum(written) > 10

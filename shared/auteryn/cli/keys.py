@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import cast
 
 import click
@@ -12,12 +15,31 @@ from auteryn.api.keys import keys as all_keys
 from auteryn.cli import output
 from auteryn.cli.home import OWNER, going, opened
 from auteryn.cli.root import Common, common
+from auteryn.compose import cloud, deployment
 from auteryn.policy.durations import parse
+from auteryn.runtime.engine import Engine
 
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke the API keys that open this home over HTTP."""
+    """Make, list and revoke the API keys that open this home over HTTP.
+
+    With AUTERYN_BACKEND=gcp: of the deployment that GOOGLE_CLOUD_PROJECT and AUTERYN_REGION name.
+    """
+
+
+@asynccontextmanager
+async def door(common: Common) -> AsyncGenerator[Engine]:
+    """What keeps the keys: the home, or a deployment in Google Cloud."""
+    if os.environ.get("AUTERYN_BACKEND") == "gcp":
+        host = cloud(deployment(), "slice")
+        try:
+            yield host.engine
+        finally:
+            await host.close()
+    else:
+        async with opened(common) as home:
+            yield home.host.engine
 
 
 @keys.command()
@@ -34,8 +56,7 @@ def create(common: Common, name: str, owner: str, role: str, expires: str) -> No
 
 async def _create(common: Common, name: str, owner: str, role: str, expires: str) -> None:
     lifetime = parse(expires, "--expires")
-    async with opened(common) as home:
-        engine = home.host.engine
+    async with door(common) as engine:
         key, text = await issue(
             engine.services.store, engine.now(), name=name, owner=owner, role=cast("Role", role), lifetime=lifetime
         )
@@ -56,8 +77,8 @@ def ls(common: Common) -> None:
 
 
 async def _ls(common: Common) -> None:
-    async with opened(common) as home:
-        found, now = await all_keys(home.host.engine.services.store), home.host.engine.now()
+    async with door(common) as engine:
+        found, now = await all_keys(engine.services.store), engine.now()
     if common.json:
         for key in found:
             output.json_line(_shown(key))
@@ -81,8 +102,8 @@ def revoke_(common: Common, key_id: str) -> None:
 
 
 async def _revoke(common: Common, key_id: str) -> None:
-    async with opened(common) as home:
-        key = await revoke(home.host.engine.services.store, key_id, home.host.engine.now())
+    async with door(common) as engine:
+        key = await revoke(engine.services.store, key_id, engine.now())
     if common.json:
         output.json_line(_shown(key))
     elif not common.quiet:

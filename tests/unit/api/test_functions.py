@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -32,9 +33,12 @@ from auteryn.schema.record import to_json
 from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import skipping
+from auteryn.testing.emulators.servers import household
 from auteryn.testing.world import World
 
 ROOT = Path(__file__).resolve().parents[3]
+PATIENCE = 60
+"""Seconds: the first request makes a world, and a loaded machine takes its time."""
 
 
 # ---- the functions -------------------------------------------------------------------------------------------
@@ -47,17 +51,22 @@ def function(name: str, **environ: str) -> Iterator[str]:
         port = free.getsockname()[1]
     framework, source = Path(sys.executable).parent / "functions-framework", ROOT / "functions" / name / "main.py"
     process = subprocess.Popen(
-        [framework, f"--source={source}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"],
+        household([str(framework), f"--source={source}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"]),
         env={**os.environ, **environ},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     try:
         wait_for(port, process)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.terminate()
-        process.wait(20)
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -85,9 +94,9 @@ def test_the_function_api_serves_the_embedded_world(tmp_path):
     auth = {"Authorization": f"Bearer {key}"}
     with (
         function("api", AUTERYN_BACKEND="embedded", AUTERYN_HOME=str(tmp_path)) as url,
-        httpx2.Client(base_url=url, headers=auth) as http,
+        httpx2.Client(base_url=url, headers=auth, timeout=PATIENCE) as http,
     ):
-        assert httpx2.get(f"{url}/v1/runs").status_code == 401
+        assert httpx2.get(f"{url}/v1/runs", timeout=PATIENCE).status_code == 401
         run = http.post("/v1/asks", json={"message": "Go?", "options": ["Yes", "No"]}).json()
         with http.stream("GET", f"/v1/runs/{run['id']}/events") as stream:
             assert stream.headers["content-type"].startswith("text/event-stream")
@@ -103,7 +112,7 @@ def test_the_function_api_serves_the_embedded_world(tmp_path):
 
 def test_a_cloud_that_is_not_set_up_says_what_is_missing(tmp_path):
     with function("api", AUTERYN_BACKEND="gcp", AUTERYN_HOME=str(tmp_path)) as url:
-        answer = httpx2.get(f"{url}/v1/runs", timeout=30)
+        answer = httpx2.get(f"{url}/v1/runs", timeout=PATIENCE)
         assert answer.status_code == 503 and "AUTERYN_DISPATCH_URL" in answer.json()["detail"]
 
 
@@ -121,9 +130,9 @@ def test_importing_a_function_makes_nothing():
 
 def test_the_function_dispatch_lets_nobody_in_who_is_not_named(tmp_path):
     with function("dispatch", AUTERYN_HOME=str(tmp_path)) as url:
-        assert httpx2.get(f"{url}/health").status_code == 204
-        assert httpx2.post(f"{url}/sweep").status_code == 401
-        assert httpx2.get(f"{url}/sweep").status_code == 405
+        assert httpx2.get(f"{url}/health", timeout=PATIENCE).status_code == 204
+        assert httpx2.post(f"{url}/sweep", timeout=PATIENCE).status_code == 401
+        assert httpx2.get(f"{url}/sweep", timeout=PATIENCE).status_code == 405
 
 
 def test_the_job_slice_works_on_its_run_and_ends(tmp_path):

@@ -27,7 +27,7 @@ from auteryn.schema.record import new_id
 from auteryn.testing.emulators.executions import CloudRunJobs, Execution, Job
 from auteryn.testing.emulators.nursery import Nursery
 from auteryn.testing.emulators.pubsub import lay_out
-from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, free_port, host_of, leashed
+from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, free_port, host_of, household
 from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.emulators.tasks import CloudTasks, Rules, token_for
 
@@ -181,7 +181,7 @@ class LocalCloud:
         port = url.rpartition(":")[2]
         with self.log(name).open("ab") as log:
             self.running[name] = await asyncio.create_subprocess_exec(
-                *leashed([framework, f"--source={main}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"]),
+                *household([framework, f"--source={main}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -234,3 +234,21 @@ def leashed(command: Sequence[str]) -> list[str]:
     """
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL", "--", *command] if setpriv else list(command)
+
+
+def household(command: Sequence[str]) -> list[str]:
+    """`leashed` for a server with workers, which a kill of the server alone would leave behind: start it in a session of its own.
+
+    The shell between waits for the server, however often a signal wakes it, and takes the whole session along when this
+    process dies.
+    """
+    setpriv, shell = shutil.which("setpriv"), shutil.which("sh")
+    return [setpriv, "--pdeathsig", "HUP", "--", shell, "-c", _HOUSEHOLD, *command] if setpriv and shell else list(command)
+
+
+_HOUSEHOLD = """
+trap 'kill -KILL 0' HUP
+trap : TERM INT
+"$0" "$@" &
+while kill -0 $!; do wait $!; done 2>/dev/null
+"""
