@@ -47,10 +47,24 @@ locals {
     AUTERYN_MODEL_DEEP       = var.models.deep
     AUTERYN_MODEL_FAST       = var.models.fast
   }
+  # The first that fits counts: whole addresses before patterns.
+  _members = var.google_accounts == null ? [] : concat(
+    [for who, role in var.google_accounts.members : "${who}=${role}" if !strcontains(who, "*")],
+    [for who, role in var.google_accounts.members : "${who}=${role}" if strcontains(who, "*")],
+  )
+  _asked = {
+    AUTERYN_AUDIENCE     = var.google_accounts == null ? "" : var.google_accounts.audience
+    AUTERYN_EGRESS_ALLOW = join(",", var.egress.allow)
+    AUTERYN_EGRESS_DENY  = join(",", var.egress.deny)
+    AUTERYN_EGRESS_ONLY  = join(",", var.egress.only)
+    AUTERYN_MEMBERS      = join(",", local._members)
+    AUTERYN_TOOLS        = join(",", var.tools)
+  }
   # Every process's. Beside it dispatch gets what only it needs (dispatch.tf).
   environment = merge(
     local._shared_environment,
     { for name, ids in local._models : name => ids if ids != null },
+    { for name, value in local._asked : name => value if value != "" },
     local.model_environment,
   )
 }

@@ -90,6 +90,46 @@ variable "dispatch" {
   }
 }
 
+variable "egress" {
+  description = "Where the tools may connect to, beside what their guard forbids anyway. allow: host:port that is reached though it is not public; only: hosts, and what is below them, and no others; deny: hosts, and what is below them, never."
+  type = object({
+    allow = optional(list(string), [])
+    deny  = optional(list(string), [])
+    only  = optional(list(string), [])
+  })
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = alltrue([for place in var.egress.allow : can(regex("^[^\\s,/]+:[0-9]+$", place))])
+    error_message = "egress.allow must hold host:port."
+  }
+
+  validation {
+    condition     = alltrue([for host in concat(var.egress.deny, var.egress.only) : can(regex("^[^\\s,/:]+$", host))])
+    error_message = "egress.deny and egress.only must hold host names, without scheme, port or path."
+  }
+}
+
+variable "google_accounts" {
+  description = "Who comes in with a Google account instead of an API key. audience: of their ID tokens (an OAuth client's id); members: address, or a pattern such as *@example.com, to role (viewer, operator, admin); whole addresses go before patterns. Null: API keys only."
+  type = object({
+    audience = string
+    members  = map(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.google_accounts == null ? true : length(var.google_accounts.audience) > 0 && length(var.google_accounts.members) > 0
+    error_message = "google_accounts needs an audience and at least one member."
+  }
+
+  validation {
+    condition     = var.google_accounts == null ? true : alltrue([for who, role in var.google_accounts.members : can(regex("^[^\\s,=]+@[^\\s,=]+$", who)) && contains(["viewer", "operator", "admin"], role)])
+    error_message = "google_accounts.members must map addresses to viewer, operator or admin."
+  }
+}
+
 variable "image" {
   description = "The one image, by digest. Null: Google's hello image stands in until the first build has been pushed."
   type        = string
@@ -196,6 +236,18 @@ variable "spend_alert" {
   })
   nullable = false
   default  = {}
+}
+
+variable "tools" {
+  description = "Tools of one's own that the image brings: names of its Python modules, every tool written in them counts."
+  type        = list(string)
+  nullable    = false
+  default     = []
+
+  validation {
+    condition     = alltrue([for name in var.tools : can(regex("^[A-Za-z_][A-Za-z0-9_.]*$", name))])
+    error_message = "tools must hold names of Python modules, such as shop.tools."
+  }
 }
 
 variable "vpc_egress" {

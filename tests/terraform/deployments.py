@@ -26,15 +26,39 @@ DEV = Deployment(
     "environments/dev.tfvars",
 )
 WHOLE = Deployment(
-    Given(PROJECT, image=DIGEST, key_version="3", egress=True, models={"fast": "gemini-flash-latest"}),
+    Given(
+        PROJECT,
+        image=DIGEST,
+        key_version="3",
+        egress=True,
+        asked={
+            "AUTERYN_AUDIENCE": "door.apps.example.com",
+            "AUTERYN_EGRESS_ALLOW": "wiki.inside.example:443,git.inside.example:22",
+            "AUTERYN_EGRESS_DENY": "evil.example",
+            "AUTERYN_EGRESS_ONLY": "example.com,inside.example",
+            "AUTERYN_MEMBERS": "ann@example.com=admin,*@example.com=viewer",
+            "AUTERYN_MODEL_FAST": "gemini-flash-latest",
+            "AUTERYN_TOOLS": "shop.tools,other",
+        },
+    ),
     {
         "project_id": PROJECT,
         "image": DIGEST,
         "alert_emails": ["team@example.com"],
         "budget": {"amount": 500, "billing_account": "01AB23-CD45EF-678901"},
+        "egress": {
+            "allow": ["wiki.inside.example:443", "git.inside.example:22"],
+            "deny": ["evil.example"],
+            "only": ["example.com", "inside.example"],
+        },
+        "google_accounts": {
+            "audience": "door.apps.example.com",
+            "members": {"*@example.com": "viewer", "ann@example.com": "admin"},
+        },
         "kms_key": "projects/keys/locations/us-central1/keyRings/ring/cryptoKeys/key",
         "model_key_version": "3",
         "models": {"fast": "gemini-flash-latest"},
+        "tools": ["shop.tools", "other"],
     },
     "environments/prod.tfvars",
 )

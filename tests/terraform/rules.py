@@ -21,7 +21,8 @@ class Given:
     key_version: str | None = None
     egress: bool = False
     protected: bool = True
-    models: dict[str, str] = field(default_factory=dict[str, str])
+    asked: dict[str, str] = field(default_factory=dict[str, str])
+    """Environment variables that are set on request, and their values."""
 
 
 Rule = Callable[[World, Given], Iterator[str]]
@@ -217,10 +218,9 @@ def retries_equal_the_codes(world: World, given: Given) -> Iterator[str]:
 
 
 def every_process_gets_what_it_reads(world: World, given: Given) -> Iterator[str]:
-    asked = {f"AUTERYN_MODEL_{role.upper()}" for role in given.models}
     models = cloud.BY_KEY if given.key_version else cloud.BY_VERTEX
     for name, (resource, template) in hosts(world):
-        wanted = {variable for variable, who in cloud.ENVIRONMENT.items() if name in who} | set(models) | asked
+        wanted = {variable for variable, who in cloud.ENVIRONMENT.items() if name in who} | set(models) | set(given.asked)
         found = {one["name"] for one in template["containers"][0]["env"]}
         if found != wanted:
             yield f"{resource.address} lacks {sorted(wanted - found)} and does not read {sorted(found - wanted)}"
@@ -244,6 +244,7 @@ def values_name_what_was_made(world: World, given: Given) -> Iterator[str]:
         "AUTERYN_STEPS_TOPIC": cloud.STEPS_TOPIC,
         "AUTERYN_TASKS_ACCOUNT": emails["auteryn-tasks"],
         "GOOGLE_CLOUD_PROJECT": given.project,
+        **given.asked,
     }
     for _, (resource, template) in hosts(world):
         for one in template["containers"][0]["env"]:

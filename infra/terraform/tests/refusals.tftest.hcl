@@ -11,11 +11,14 @@ run "nothing_that_cannot_be" {
     api_invokers      = ["team@example.com"]
     budget            = { amount = 0, billing_account = "01AB23-CD45EF-678901" }
     dispatch          = { concurrency = 0 }
+    egress            = { allow = ["inside.example"], deny = ["https://evil.example"] }
+    google_accounts   = { audience = "door", members = { "ann@example.com" = "root" } }
     image             = "us-central1-docker.pkg.dev/an-example-project/auteryn/auteryn:latest"
     kms_key           = "my-key"
     model_key_version = "latest"
     project_id        = "My Project"
     region            = "us-central1-a"
+    tools             = ["shop tools"]
     vpc_egress        = { range = "10.0.0.0/28" }
   }
 
@@ -25,11 +28,14 @@ run "nothing_that_cannot_be" {
     var.api_invokers,
     var.budget,
     var.dispatch,
+    var.egress,
+    var.google_accounts,
     var.image,
     var.kms_key,
     var.model_key_version,
     var.project_id,
     var.region,
+    var.tools,
     var.vpc_egress,
   ]
 }

@@ -187,24 +187,28 @@ BY_VERTEX = ("GOOGLE_CLOUD_LOCATION", "GOOGLE_GENAI_USE_VERTEXAI")
 """Everybody's, where the model is reached by the service account."""
 BY_KEY = ("GEMINI_API_KEY",)
 """Everybody's, from the secret `MODEL_KEY`, where a key opens the model."""
-ON_REQUEST = ("AUTERYN_MODEL_CLASSIFIER", "AUTERYN_MODEL_DEEP", "AUTERYN_MODEL_FAST")
-"""Everybody's, where the variable `models` names one; else the model table decides."""
+ON_REQUEST = (
+    "AUTERYN_AUDIENCE",
+    "AUTERYN_EGRESS_ALLOW",
+    "AUTERYN_EGRESS_DENY",
+    "AUTERYN_EGRESS_ONLY",
+    "AUTERYN_MEMBERS",
+    "AUTERYN_MODEL_CLASSIFIER",
+    "AUTERYN_MODEL_DEEP",
+    "AUTERYN_MODEL_FAST",
+    "AUTERYN_TOOLS",
+)
+"""Everybody's, where the variables `egress`, `google_accounts`, `models` and `tools` ask for it; else the code decides."""
 
 RUN_VARIABLE = "AUTERYN_RUN"
 """The one override of a job execution: which run its slice sits on."""
 
 NOT_DEPLOYED = (
-    "AUTERYN_AUDIENCE",
     "AUTERYN_CLOCK_FILE",
-    "AUTERYN_EGRESS_ALLOW",
-    "AUTERYN_EGRESS_DENY",
-    "AUTERYN_EGRESS_ONLY",
     "AUTERYN_LOCAL_CLOUD",
-    "AUTERYN_MEMBERS",
     "AUTERYN_RUN_HOST",
     "AUTERYN_SYNCHRONOUS",
     "AUTERYN_TASKS_HOST",
-    "AUTERYN_TOOLS",
     "FIRESTORE_EMULATOR_HOST",
     "GOOGLE_API_KEY",
     "GOOGLE_CLOUD_QUOTA_PROJECT",
@@ -214,8 +218,7 @@ NOT_DEPLOYED = (
     "PUBSUB_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
 )
-"""Read where set, and never set by Terraform: a laptop's, an emulator's, another name of the same thing, or what an image of
-one's own brings (`AUTERYN_TOOLS`)."""
+"""Read where set, and never set by Terraform: a laptop's, an emulator's, another name of the same thing."""
 
 PLATFORM = (
     "CLOUD_RUN_EXECUTION",

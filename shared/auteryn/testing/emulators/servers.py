@@ -237,7 +237,7 @@ def leashed(command: Sequence[str]) -> list[str]:
 
 
 def household(command: Sequence[str]) -> list[str]:
-    """`leashed` for a server with workers, which a kill of the server alone would leave behind: start it in a session of its own.
+    """`leashed` for a server with workers, whom a kill of the server alone would leave behind. Needs a session of its own.
 
     The shell between waits for the server, however often a signal wakes it, and takes the whole session along when this
     process dies.
