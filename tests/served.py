@@ -46,15 +46,15 @@ async def serving(app: Any, *, port: int = 0, send_bytes: int | None = None, **c
 
 
 @contextmanager
-def served(opened: Callable[[], AbstractAsyncContextManager[Any]]) -> Generator[str]:
-    """The address, while `opened()`'s application is served on a loop in a thread of its own."""
+def served(opened: Callable[[], AbstractAsyncContextManager[Any]], *, port: int = 0) -> Generator[str]:
+    """The address, while `opened()`'s application is served on a loop in a thread of its own. `port`: 0 is any."""
     ready, stop, found = threading.Event(), asyncio.Event(), list[str]()
     loop = asyncio.new_event_loop()
 
     async def live() -> None:
         try:
-            async with opened() as app, serving(app) as port:
-                found.append(f"http://127.0.0.1:{port}")
+            async with opened() as app, serving(app, port=port) as where:
+                found.append(f"http://127.0.0.1:{where}")
                 ready.set()
                 await stop.wait()
         finally:
