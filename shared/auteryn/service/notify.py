@@ -241,7 +241,7 @@ def _steps(run: Run) -> str:
 
 def _address(engine: Engine, run: Run) -> str:
     where = engine.public_url.rstrip("/")
-    return f"{where}/#/runs/{run.root}" if where else f"auteryn status {run.root}"
+    return f"{where}/runs/{run.root}" if where else f"auteryn status {run.root}"
 
 
 def _cut(text: str) -> str:

@@ -26,7 +26,7 @@ function Shown({ run, artifact }) {
   if (!found) return html`<p class="hint" aria-busy="true">Opening…</p>`;
   return html`<section class="preview" aria-label="Preview of ${artifact.path}">
     ${found.kind === "image" && html`<img src=${address(run, artifact, true)} alt=${artifact.description || artifact.title || artifact.path} />`}
-    ${found.kind === "page" && html`<iframe sandbox src=${address(run, artifact, true)} title=${artifact.path}></iframe>`}
+    ${found.kind === "page" && html`<iframe sandbox="" src=${address(run, artifact, true)} title=${artifact.path}></iframe>`}
     ${found.kind === "pdf" && html`<${Pdf} url=${address(run, artifact)} name=${artifact.path} />`}
     ${found.kind === "prose" && html`<div class="prose" dangerouslySetInnerHTML=${{ __html: found.html }}></div>`}
     ${found.kind === "text" && html`<pre class="code" tabindex="0">${found.text}</pre>`}

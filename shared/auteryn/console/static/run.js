@@ -75,7 +75,7 @@ function Shown({ story, link, refresh, earlier }) {
     <${Timeline} story=${story} at=${query.get("at")} onPick=${pick} />
     <div class="columns">${isWide && html`<section class="left" aria-label="Activity">${activity}</section>`}
       <section class="right"><${Tabs} id="tabs" label="About this run" tabs=${tabs} at=${tab} onPick=${(one) => setQuery({ tab: one })} />
-        <div class="panel" role="tabpanel" id="tabs-panel" aria-labelledby="tabs-${tab}" tabindex="0">${(panels[tab] ?? panels.plan)()}</div></section></div>
+        <div class="panel" role="tabpanel" id="tabs-panel" aria-labelledby="tabs-${tab}" tabindex="0"><h2 class="sr">${names[tab] ?? names.plan}</h2>${(panels[tab] ?? panels.plan)()}</div></section></div>
   </main>`;
 }
 

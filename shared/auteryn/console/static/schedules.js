@@ -12,7 +12,7 @@ export function Schedules() {
   useEffect(() => polled(EVERY, async () => setFound((await get("/v1/schedules")).schedules.map(({ run, title, schedule }) => ({ run: { id: run, title }, schedule })))), []);
   if (found === null) return html`<div class="empty" aria-busy="true">Looking…</div>`;
   if (!found.length) return html`<div class="empty"><h2>Nothing runs by the clock</h2><p>Ask for it in a task: “every six hours, look at … for five days”.</p></div>`;
-  return html`<div class="schedules">${found.map(({ run, schedule }) => html`<${Card} key=${schedule.id} run=${run} schedule=${schedule} />`)}</div>`;
+  return html`<div class="schedules"><h2 class="sr">Schedules</h2>${found.map(({ run, schedule }) => html`<${Card} key=${schedule.id} run=${run} schedule=${schedule} />`)}</div>`;
 }
 
 export function Card({ run, schedule }) {
