@@ -211,11 +211,14 @@ class Session:
         await act()
         with suppress(Error):
             await page.evaluate(_TWO_FRAMES)
-        front = self._tabs[-1] if self._tabs else page
-        with suppress(Error):
-            await front.wait_for_load_state("domcontentloaded", timeout=LOAD_SECONDS * 1_000)
-            await front.wait_for_load_state("load", timeout=SETTLE_SECONDS * 1_000)
-        return front
+        front: Page | None = None
+        while front is not (newest := self._tabs[-1] if self._tabs else page):  # a new tab may come while the old one settles
+            front = newest
+            with suppress(Error):
+                await front.wait_for_load_state("domcontentloaded", timeout=LOAD_SECONDS * 1_000)
+                await front.wait_for_load_state("load", timeout=SETTLE_SECONDS * 1_000)
+                await front.evaluate(_TWO_FRAMES)
+        return newest
 
     def tabs(self) -> list[str]:
         """Addresses of the tabs, the one in front last."""
