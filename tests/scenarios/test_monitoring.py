@@ -61,6 +61,7 @@ def looker(url: str) -> object:
 @pytest.mark.usefixtures("time_stands_still_for_the_network")
 @pytest.mark.proves("P75", "P76", "P77", "P78", "P79", "P80")
 @pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.tool("monitor_watch", "happy")
 def test_a_week_of_looks_reports_each_change_once(tmp_path: Path, shop: FaultServer, crash: bool) -> None:
     async def story() -> None:
         world = World(tmp_path, model=looker(shop.url("/")), builtin=True, egress=shop.egress())  # type: ignore[arg-type]

@@ -190,7 +190,7 @@ async def _looked(
     """One more look, kept; whether the words are others than before. A repeat of a look is the look."""
     last = watched.looks[-1] if watched.looks else None
     if last is not None and last.id == key:
-        return last, len(watched.looks) < 2 or watched.looks[-2].sha256 != last.sha256
+        return last, len(watched.looks) > 1 and watched.looks[-2].sha256 != last.sha256
     words, etag, modified = await _words(ctx, watched, render=render)
     kept = _kept(ctx, last) if words is None or last is None else None
     text = words if words is not None else kept or ""

@@ -49,6 +49,7 @@ class Room:
             created_at=START,
             deadline_at=START + timedelta(days=7),
             limits=Limits(llm_calls=100),
+            reserved_calls=100,
             status="running",
             seq=1,
         )

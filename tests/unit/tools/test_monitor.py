@@ -8,7 +8,7 @@ import pytest
 
 from auteryn.tools.compare import compare
 from auteryn.tools.compare_images import differing
-from auteryn.tools.monitor import monitor_capture, monitor_compare
+from auteryn.tools.monitor import monitor_capture, monitor_compare, monitor_watch
 from auteryn.tools.monitor_text import difference, page_words, without_noise
 from unit.tools.fault_server import Asked, FaultServer, Reply
 from unit.tools.room import Room
@@ -65,6 +65,10 @@ def test_a_price_is_a_change_and_is_named() -> None:
 
 
 @pytest.mark.proves("P76", "P77", "P78")
+@pytest.mark.tool("monitor_capture", "happy")
+@pytest.mark.tool("monitor_capture", "failure")
+@pytest.mark.tool("monitor_compare", "happy")
+@pytest.mark.tool("monitor_compare", "failure")
 def test_a_page_is_looked_at_conditionally_and_pictured_when_it_changes(surfer: Room, site: FaultServer) -> None:
     state = {"price": "49.90", "tag": '"1"'}
 
@@ -119,6 +123,8 @@ def test_boxes_frame_what_differs() -> None:
     assert differing(picture(), picture()).score == 0
 
 
+@pytest.mark.tool("compare", "happy")
+@pytest.mark.tool("compare", "failure")
 def test_texts_files_and_pictures_are_compared(room: Room) -> None:
     assert room.call(compare, a="one two", b="one  two\n")["changed"] is False
     room.put("a.txt", "price 10 EUR\nsame\n")
@@ -132,3 +138,16 @@ def test_texts_files_and_pictures_are_compared(room: Room) -> None:
     room.put("c.bin", b"a\0b")
     assert room.refusal(compare, a="c.bin", b="a.txt").kind == "unsupported"
     assert room.refusal(compare, a="a.txt", b="b.txt", out="x.png").kind == "unsupported"
+
+
+@pytest.mark.tool("monitor_watch", "failure")
+def test_a_watch_that_cannot_be_is_refused_and_leaves_nothing(surfer: Room, site: FaultServer) -> None:
+    grid = {"every": "6h", "until": "7d"}
+    for wrong in ({"every": "10s"}, {"every": "often"}, {"until": "later"}):
+        assert surfer.refusal(monitor_watch, url=site.url("/"), name="Chairs", **{**grid, **wrong}).kind == "invalid"
+    assert site.asked == []
+    assert surfer.refusal(monitor_watch, url=site.url("/nothing"), name="Chairs", **grid).kind == "not_found"
+    site.on("/busy", Reply("busy", 503))
+    busy = surfer.refusal(monitor_watch, url=site.url("/busy"), name="Chairs", **grid)
+    assert busy.kind == "unavailable" and busy.retryable
+    assert surfer.refusal(monitor_compare, name="Chairs").kind == "not_found"
