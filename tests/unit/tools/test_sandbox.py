@@ -469,3 +469,16 @@ def test_the_wall_is_not_chosen_at_import() -> None:
     code = "import auteryn.tools.sandbox.ladder as l, auteryn.tools.builtin; print(l.chosen.cache_info().currsize)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+@pytest.mark.parametrize("wall", [Bubblewrap(), Landlock()], ids=lambda wall: wall.name)
+def test_nobody_of_this_machine_is_listed(wall: Sandbox, tmp_path: Path) -> None:
+    host = Host(wall, tmp_path)
+    try:
+        files = "['/etc/passwd', '/etc/group', '/etc/shadow']"
+        seen = host.run(f"print(subprocess.run(['cat', *{files}], capture_output=True).stdout)")
+        assert seen.exit_code == 0 and b"root" not in seen.stdout
+        known = host.run("import pwd; print(pwd.getpwuid(os.getuid()).pw_name)")
+        assert known.stdout == b"sandbox\n" if wall.name == "bubblewrap" else known.exit_code == 1
+    finally:
+        host.close()

@@ -101,16 +101,20 @@ SETTINGS = (
     "/etc/alternatives",
     "/etc/ca-certificates",
     "/etc/fonts",
-    "/etc/group",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
     "/etc/localtime",
     "/etc/mime.types",
-    "/etc/passwd",
     "/etc/ssl",
 )
-"""What programs read to work; no secret among it."""
+"""What programs read to work; no secret among it, and nobody of this machine."""
+ACCOUNTS = {
+    "passwd": "sandbox:x:{uid}:{gid}:sandbox:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n",
+    "group": "sandbox:x:{gid}:\nnogroup:x:65534:\n",
+    "hosts": "127.0.0.1 localhost sandbox\n::1 localhost\n",
+}
+"""What `/etc` says where a wall can show a file of its own: only whom the command runs as."""
 
 
 def python() -> str:
@@ -150,12 +154,15 @@ def foreign_uid(workspace: Path) -> int | None:
 
 @contextmanager
 def aside(job: Job) -> Generator[Path]:
-    """A folder for one call: `tmp`, `inputs`. Gone afterwards, whatever lies in it."""
+    """A folder for one call: `tmp`, `inputs`, `etc`. Gone afterwards, whatever lies in it."""
     folder = Path(tempfile.mkdtemp(prefix="auteryn-sandbox-"))
     uid = foreign_uid(job.workspace)
     try:
-        for part in ("tmp", "inputs"):
+        for part in ("tmp", "inputs", "etc"):
             (folder / part).mkdir()
+        for name, text in ACCOUNTS.items():
+            user, group = (uid, uid) if uid is not None else (os.getuid(), os.getgid())
+            (folder / "etc" / name).write_text(text.format(uid=user, gid=group))
         for name, body in (job.inputs or {}).items():
             (folder / "inputs" / name).write_bytes(body)
         if uid is not None:

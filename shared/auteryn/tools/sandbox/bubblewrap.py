@@ -25,18 +25,20 @@ class Bubblewrap:
     async def run(self, job: Job) -> Ran:
         with box.aside(job) as folder:
             reach = [str(job.workspace.resolve()), str(folder), *box.readable(), *([str(job.egress)] if job.egress else [])]
-            order = {"uid": box.foreign_uid(job.workspace), "reach": reach, "argv": self._argv(job, str(folder / "inputs"))}
+            order = {"uid": box.foreign_uid(job.workspace), "reach": reach, "argv": self._argv(job, str(folder))}
             return await box.supervised(box.launcher(order), job)
 
-    def _argv(self, job: Job, inputs: str) -> list[str]:
+    def _argv(self, job: Job, folder: str) -> list[str]:
         argv = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--new-session"]
         argv += ["--die-with-parent", "--clearenv", "--hostname", "sandbox"]
         for name, value in {**box.environment(job, TMP, INPUTS), **(proxied(PROXY_PORT) if job.egress else {})}.items():
             argv += ["--setenv", name, value]
         for path in box.readable():
             argv += ["--ro-bind", path, path]
+        for name in box.ACCOUNTS:
+            argv += ["--ro-bind", f"{folder}/etc/{name}", f"/etc/{name}"]
         argv += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", TMP]
-        argv += ["--ro-bind", inputs, INPUTS, "--bind", str(job.workspace.resolve()), WORK]
+        argv += ["--ro-bind", f"{folder}/inputs", INPUTS, "--bind", str(job.workspace.resolve()), WORK]
         if job.egress:
             argv += ["--bind", str(job.egress), SOCKET]
         return [*argv, "--chdir", f"{WORK}/{job.cwd}", "--", *limited(job), *self._command(job)]
