@@ -105,7 +105,8 @@ def test_sigkill_at_any_moment_and_another_process_finishes(scenario: str, usual
 def test_a_stopped_process_that_goes_on_after_the_takeover_changes_nothing(
     scenario: str, usual: Undisturbed, tmp_path: Path
 ) -> None:
-    for at in range(8, len(usual.points), len(usual.points) // 6):
+    last = len(usual.points) * 5 // 6  # how many looks follow the end depends on the machine's speed
+    for at in range(8, last, len(usual.points) // 6):
         folder = tmp_path / str(at)
         zombie = process(folder, scenario, "--stop-at", str(at))
         _, status = os.waitpid(zombie.pid, os.WUNTRACED)
