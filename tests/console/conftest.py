@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from auteryn.api.auth import login_token
 from auteryn.api.door import Door
@@ -20,14 +20,18 @@ from auteryn.testing.world import World
 from served import served
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+PATIENCE_MS = 30_000
+"""Before something that should be seen counts as never: a machine may be busy."""
 UNLIMITED = Quota(requests_per_minute=10**6, burst=10**5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's, as `.ci/run` installs it."""
+    """Debian's, as `.ci/run` installs it. It goes with its module: Playwright keeps this thread's event loop running, and no
+    test after it could have one of its own."""
     where = shutil.which("chromium")
     assert where, "the console's tests need Chromium: apt-get install chromium"
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=where, args=FLAGS)
         yield browser
@@ -95,7 +99,7 @@ def looking(
 ) -> Generator[Window]:
     """A browser window of its own, signed in."""
     context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900}, java_script_enabled=scripts)
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     asked, complaints = list[str](), list[str]()
     context.on("request", lambda request: asked.append(request.url))
     context.on("weberror", lambda error: complaints.append(str(error.error)))

@@ -62,6 +62,7 @@ def test_axe_finds_nothing(window_of: Any, scheme: str) -> None:
     window = window_of(everything, before=made, scheme=scheme)
     page = window.open()
     expect(page.locator(".runs tbody tr")).to_have_count(3)
+    expect(page.locator(".inbox .ask")).to_have_count(2)
     found = {"list": complaints_of(page)}
     page.goto(window.url + "/?new=1")
     expect(page.locator("dialog")).to_be_visible()

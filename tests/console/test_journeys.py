@@ -175,6 +175,7 @@ def test_by_keyboard_alone(window_of: Any) -> None:
     page.locator(".run-link").focus()
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("Say hello")
+    expect(page.locator(".item", has_text="Completed")).to_be_visible()
     page.keyboard.press(",")
     expect(page.locator(".item.here")).to_have_count(1)
     first = page.url

@@ -139,6 +139,7 @@ def test_results_are_cleaned_cut_and_lead_into_the_web_only(room: Room, site: Fa
     assert [one["url"] for one in told["results"]] == [f"https://a.test/{at}" for at in range(4)]
     assert "\u202e" not in str(told) and len(told["results"][0]["snippet"]) <= 400
     assert web_search.untrusted and web_search.effect == "read"
+    assert not web_search.sends  # the words reach only the search service that the owner chose
 
 
 def test_the_own_service_may_be_inside_others_not(site: FaultServer, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

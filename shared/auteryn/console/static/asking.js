@@ -30,7 +30,7 @@ export function AskCard({ ask, title, onAnswered }) {
     if (value) answer(value);
   };
   const hint = yes && no ? `. Press y for ${yes}, n for ${no}.` : "";
-  return html`<section class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${short(ask.message)}${hint}" onKeyDown=${keys}>
+  return html`<article class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${short(ask.message)}${hint}" onKeyDown=${keys}>
     <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${short(title, 60)}<//>`}
       <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
     <${Prose} text=${ask.message} />
@@ -42,7 +42,7 @@ export function AskCard({ ask, title, onAnswered }) {
       html`<${Typed} ask=${ask} answer=${answer} />`}
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     <p class="hint">${who(ask)}${silence(ask)}</p>
-  </section>`;
+  </article>`;
 }
 
 const who = (ask) => {
@@ -85,6 +85,6 @@ function silence(ask) {
 function Answered({ ask }) {
   const said = ask.state === "answered" ? html`<strong>${typeof ask.value === "string" ? short(ask.value, 300) : JSON.stringify(ask.value)}</strong> by ${ask.by}` :
     ask.state === "expired" ? "Nobody answered in time" : ask.state === "withdrawn" ? "Withdrawn" : "Closed";
-  return html`<section class="ask done"><header><${Icon} name="person" /><span class="ask-title">Asked</span></header>
-    ${ask.message && html`<${Prose} text=${ask.message} />`}<p class="answer"><${Icon} name="check" /> <span>${said}</span></p></section>`;
+  return html`<article class="ask done"><header><${Icon} name="person" /><span class="ask-title">Asked</span></header>
+    ${ask.message && html`<${Prose} text=${ask.message} />`}<p class="answer"><${Icon} name="check" /> <span>${said}</span></p></article>`;
 }

@@ -33,18 +33,6 @@ export const get = (path) => ask("GET", path);
 export const post = (path, body, headers) => ask("POST", path, body, headers);
 export const once = () => ({ "Idempotency-Key": crypto.randomUUID() });
 
-// What is not in this release's API is not shown: null, and nothing is asked for again.
-const absent = new Set();
-export async function maybe(path, family = path) {
-  if (absent.has(family)) return null;
-  try {
-    return await get(path);
-  } catch (problem) {
-    if (problem.status === 404 || problem.status === 405) absent.add(family);
-    return null;
-  }
-}
-
 export async function whoAmI() {
   try {
     session.value = await get("/v1/session");
