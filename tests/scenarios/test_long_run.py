@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from auteryn.schema.event import Entry
 from auteryn.schema.record import to_json
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import lookup
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scripted import Ask, Line, ScriptedModel, call
 from auteryn.testing.world import World
 
 CALLS = 5_000
@@ -46,6 +47,43 @@ def test_five_thousand_calls_write_as_much_at_the_end_as_at_the_beginning(tmp_pa
             assert abs(late / early - 1) < 0.1
 
     skipping(story())
+
+
+class Counting(ScriptedModel):
+    """Counts the function calls of our code between one answer of the model and the next request."""
+
+    def __init__(self, script: Any) -> None:
+        super().__init__(script)
+        self.turns = list[int]()
+        self._count = 0
+
+    async def generate(self, request: Any, **how: Any) -> Any:
+        sys.setprofile(None)
+        self.turns.append(self._count)
+        self._count = 0
+        reply = await super().generate(request, **how)
+        sys.setprofile(self._called)
+        return reply
+
+    def _called(self, frame: Any, kind: str, arg: Any) -> None:
+        self._count += kind in ("call", "c_call")
+
+
+@pytest.mark.proves("L8")
+def test_a_turn_is_as_much_work_at_the_end_as_at_the_beginning(tmp_path: Path) -> None:
+    """Without a compaction: what is sent grows, what is done for it does not."""
+    model = Counting(lambda ask: call("lookup", what=f"{ask.turn:06}") if ask.turn < 600 else "over")
+
+    async def story() -> None:
+        async with World(tmp_path, model=model, tools=[lookup], compact_at_tokens=10**9) as world:
+            try:
+                assert (await world.ended(await world.start("Look up a lot"))).result == "over"
+            finally:
+                sys.setprofile(None)
+
+    skipping(story())
+    early, late = sum(model.turns[50:100]) / 50, sum(model.turns[550:600]) / 50
+    assert late < 1.2 * early
 
 
 @pytest.mark.proves("L8")

@@ -22,7 +22,8 @@ async def ask_model(mind: Mind, wanted: ModelRequest, call: str = "") -> Reply:
         if call:
             mind.consulting[call] = mind.consulting.get(call, 0) + count
 
-    request = await with_pictures(wanted, mind.services.blobs)
+    shows = bool(call) or mind.thread.pictures
+    request = await with_pictures(wanted, mind.services.blobs) if shows else wanted
     return await mind.services.model.generate(request, on_delta=None if call else mind.on_delta, spend=spend)
 
 

@@ -107,6 +107,8 @@ class Thread:
     """The run went on with another model, and its conversation is still the old one's."""
     chars: int = 0
     """Of `contents`."""
+    pictures: bool = False
+    """Some of `contents` may show a picture."""
     owner_said: list[str] = field(default_factory=list[str])
     """The task and what people said since, in their own words."""
     compacted: bool = False
@@ -247,6 +249,7 @@ class Thread:
         """All calls have their answers: they go back in one content, in the order of the calls."""
         parts = [_response(call) for call in self.calls.values()]
         parts += [part for call in self.calls.values() for image in call.images for part in shown_image(image)]
+        self.pictures = self.pictures or any(call.images for call in self.calls.values())
         self.chars += sum(len(to_json(part)) for part in parts)
         self.contents.append({"role": "user", "parts": parts})
         self.calls = {}
