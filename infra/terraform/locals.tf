@@ -58,6 +58,7 @@ locals {
     AUTERYN_EGRESS_DENY  = join(",", var.egress.deny)
     AUTERYN_EGRESS_ONLY  = join(",", var.egress.only)
     AUTERYN_MEMBERS      = join(",", local._members)
+    AUTERYN_SPEND_LIMIT  = var.spend_limit
     AUTERYN_TOOLS        = join(",", var.tools)
   }
   # Every process's. Beside it dispatch gets what only it needs (dispatch.tf).

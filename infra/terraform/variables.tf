@@ -238,6 +238,18 @@ variable "spend_alert" {
   default  = {}
 }
 
+variable "spend_limit" {
+  description = "What an owner may spend who has no limit of their own: credits in a span, such as 1000/1d. Empty: as much as there is. `auteryn limits set` gives one owner a limit."
+  type        = string
+  nullable    = false
+  default     = ""
+
+  validation {
+    condition     = var.spend_limit == "" || can(regex("^[0-9]+(\\.[0-9]+)?/([0-9]+[wdhms])+$", var.spend_limit))
+    error_message = "spend_limit must be credits in a span, such as 1000/1d."
+  }
+}
+
 variable "tools" {
   description = "Tools of one's own that the image brings: names of its Python modules, every tool written in them counts."
   type        = list(string)

@@ -36,14 +36,17 @@ from auteryn.policy.cloud import (
     Deployable,
 )
 from auteryn.policy.limits import COMPACT_AT_TOKENS, KEEP_TOKENS
+from auteryn.policy.spend import spend_limit
 from auteryn.ports import Clock, Jobs, Model, Queue, Services
 from auteryn.ports.model import Role
 from auteryn.ports.observer import Observer
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.files import Files, StoredFiles
 from auteryn.runtime.host import Host
+from auteryn.runtime.spending import Spending
 from auteryn.schema.message import Tokens
 from auteryn.schema.record import new_id
+from auteryn.schema.spend import SpendLimit
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
@@ -74,6 +77,8 @@ class Settings:
     """Sees every commit: telemetry."""
     public_url: str = ""
     """Where people reach this system with a browser: the links in notifications begin with it."""
+    spend_limit: SpendLimit | None = None
+    """Of every owner who has none of his own."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ, *, home: str | Path | None = None) -> Settings:
@@ -81,6 +86,7 @@ class Settings:
 
         `AUTERYN_EGRESS_ALLOW` (`host:port`, though not public), `AUTERYN_EGRESS_ONLY` and `AUTERYN_EGRESS_DENY` (hosts with
         what is below them) are lists with commas. `AUTERYN_PUBLIC_URL` is where people reach the console.
+        `AUTERYN_SPEND_LIMIT` (`1000/1d`) is what an owner may spend who has no limit of their own.
         """
         synchronous = environ.get("AUTERYN_SYNCHRONOUS", "full").lower()
         if synchronous not in ("full", "normal", "off"):
@@ -99,6 +105,7 @@ class Settings:
         public_url = environ.get("AUTERYN_PUBLIC_URL", "").strip().rstrip("/")
         if public_url and not public_url.startswith(("https://", "http://")):
             raise Invalid("AUTERYN_PUBLIC_URL", public_url, "must be a web address such as https://agents.example.com")
+        spend = environ.get("AUTERYN_SPEND_LIMIT", "").strip()
         return cls(
             home=where,
             synchronous=synchronous,
@@ -106,6 +113,7 @@ class Settings:
             egress=egress,
             public_url=public_url,
             observer=_telemetry(environ),
+            spend_limit=spend_limit(spend, "AUTERYN_SPEND_LIMIT") if spend else None,
         )
 
 
@@ -347,6 +355,7 @@ def engine_of(
         holder=holder or new_id("proc"),
         egress=settings.egress,
         files=files or Files(settings.home / "files"),
+        spending=Spending(services.store, services.clock, settings.spend_limit),
     )
 
     async def deliver(post: str) -> None:

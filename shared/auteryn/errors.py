@@ -3,6 +3,7 @@
     AuterynError
     ├── Retryable            try again, after `retry_after` if it is known
     │   ├── RateLimited      the other side counts us
+    │   │   └── SpendLimited an owner has spent what he may for now
     │   ├── Unavailable      it does not answer, or answers that it cannot
     │   ├── Conflict         another writer was first; read again or stop
     │   └── DiskFull         free space, then the same write succeeds
@@ -57,6 +58,12 @@ class RateLimited(Retryable):
     def __init__(self, message: str, *, retry_after: timedelta | None = None, per_day: bool = False) -> None:
         super().__init__(message, retry_after=retry_after)
         self.per_day = per_day
+
+
+class SpendLimited(RateLimited):
+    """The owner's limit on spending is used up. `retry_after` is when the next window begins."""
+
+    code = "spend_limit"
 
 
 class Unavailable(Retryable):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from auteryn.ports import Services
 from auteryn.ports.model import Declaration
 from auteryn.schema.event import AnyEvent, CallAnswered, CallSuspended
 from auteryn.schema.message import Delta, Tokens
-from auteryn.schema.run import Run, Wait
+from auteryn.schema.run import ForBudget, Run, Wait
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.sitting import Sitting
@@ -44,6 +44,8 @@ class Mind:
     on_delta: Callable[[Delta], None]
     stop_at: datetime
     """When this slice has to be over."""
+    room: Callable[[int], Awaitable[ForBudget | None]]
+    """Whether the owner may spend so many thousandths of a credit now; else until when the run waits."""
     sitting: Sitting = field(default_factory=Sitting)
     """What tools keep open until the slice ends."""
     egress: Egress = field(default_factory=Egress)

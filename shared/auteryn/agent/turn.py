@@ -44,6 +44,9 @@ async def next_turn(mind: Mind) -> Facts:
     if question := held(run):
         mind.wait_for.append(ForPerson(ask=question, until=next(a.expires_at for a in run.asks if a.id == question)))
         return ()
+    if wait := await mind.room(_foreseen(mind)):
+        mind.wait_for.append(wait)
+        return ()
     if limit := _limit(mind):
         if limit == "credit_limit" and (ask := raise_question(run, mind.now())):
             return (e.AskOpened(ask=ask),)
@@ -171,11 +174,14 @@ def _short(mind: Mind) -> int:
     """Credits the next turn lacks, as far as it can be foreseen: by the prompt that will be sent."""
     if mind.run.limits.credits is None:
         return 0
-    model = mind.services.model.model_id(mind.run.mind)
-    foreseen = Tokens(prompt=mind.thread.tokens(), output=1_000)
     held = sum(share.credits or 0 for share in mind.run.shares.values())
-    spent = mind.run.usage.credits.total + held + mind.settings.price(model, foreseen, mind.now())
-    return 1 + spent - mind.run.limits.credits
+    return 1 + mind.run.usage.credits.total + held + _foreseen(mind) - mind.run.limits.credits
+
+
+def _foreseen(mind: Mind) -> int:
+    """What the next turn will cost, in thousandths, as far as the prompt that will be sent says."""
+    model = mind.services.model.model_id(mind.run.mind)
+    return mind.settings.price(model, Tokens(prompt=mind.thread.tokens(), output=1_000), mind.now())
 
 
 LIMIT_WORDS: dict[str, str] = {
@@ -196,6 +202,7 @@ async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
         or past
         or mind.calls_left < 1
         or (limit == "credit_limit" and run.usage.credits.total >= (run.limits.credits or 0))
+        or await mind.room(_foreseen(mind))
     ):
         return _ended(mind, limit, why)
     began = time.monotonic()

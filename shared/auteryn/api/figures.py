@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from auteryn.api import bodies as b
+from auteryn.api import views as v
 from auteryn.api.call import Call
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.why import RunHealth
@@ -24,6 +25,11 @@ async def estimate_run(call: Call[b.Empty, b.EstimateBody]) -> Estimate:
     """What a task would cost and how long it would take: half of such runs stay below p50, nine of ten below p90."""
     body = call.body
     return await call.desk.estimate(body.input, body.mode, body.steps)
+
+
+async def get_spend(call: Call[b.Empty, None]) -> v.Spend:
+    """What the owner may spend now and has spent; over it nothing new is begun, and runs under way wait until it frees."""
+    return v.spend(await call.desk.spend())
 
 
 async def get_run_health(call: Call[b.Empty, None]) -> RunHealth:

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from auteryn.errors import RateLimited
 from auteryn.runtime.engine import Engine
-from auteryn.schema.event import RunCreated
 from auteryn.schema.record import Record
+from auteryn.service.access import Access
 from auteryn.service.desk import Desk
 from auteryn.service.listing import UNDER_WAY, Wanted
 from auteryn.service.new import NewRun, fingerprint
@@ -55,10 +55,9 @@ async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | Non
     if len(found) < quota.runs:
         return
     if new and new.key is not None:
-        wanted = fingerprint(new)
+        access, wanted = Access(engine, found[0].owner), fingerprint(new)
         for run in found:
-            first = (await engine.services.store.journal(run.id, limit=1))[0].events[0]
-            if isinstance(first, RunCreated) and first.input.extra.get("request") == wanted:
+            if await access.asked_for(run) == wanted:
                 return
     raise RateLimited(
         f"{quota.runs} runs are under way, as many as one owner may have: wait for one to end, or cancel one",

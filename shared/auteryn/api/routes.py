@@ -106,6 +106,7 @@ ROUTES: tuple[Route, ...] = (
     R("DELETE", "/v1/webhooks/{webhook}", webhooks.remove_webhook, "operator", statuses=(204,)),
     R("GET", "/v1/plans/{plan}", runs.run_of_plan, reply=v.RunView),
     R("POST", "/v1/prose", window.render_prose, body=b.ProseBody, reply=v.Prose, largest=2 * MB),
+    R("GET", "/v1/spend", figures.get_spend, reply=v.Spend),
     R("GET", "/v1/tools", runs.list_tools, reply=v.Tools),
     R("GET", "/v1/session", people.get_session, reply=v.Session),
     R("POST", "/v1/session", people.sign_in, None, body=b.LoginBody, statuses=(204,)),

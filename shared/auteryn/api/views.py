@@ -7,6 +7,8 @@ from typing import Any, Literal, cast
 
 import msgspec
 
+from auteryn.policy.durations import shown
+from auteryn.runtime.spending import Spent
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.plan import Plan
 from auteryn.schema.post import Endpoint, EventType
@@ -146,6 +148,20 @@ class CreditUsage(Record):
     detail: CreditDetail | None = None
 
 
+class Spend(Record):
+    """What the owner may spend in the window that is now, and has spent. In credits."""
+
+    limit: float | None
+    """None: as much as there is."""
+    spent: float = 0
+    held: float = 0
+    """Taken by runs at work for their next turns."""
+    window: str = ""
+    """How long one lasts, such as `1d`."""
+    frees_at: datetime | None = None
+    """When the next one begins."""
+
+
 class Links(Record):
     links: tuple[Link, ...]
 
@@ -224,6 +240,18 @@ def view(run: Run, now: datetime, why: str | None = None) -> RunView:
         children=tuple(run.shares),
         usage=run.usage,
         options=run.options,
+    )
+
+
+def spend(found: Spent | None) -> Spend:
+    if found is None or found.limit.credits is None:
+        return Spend(limit=None)
+    return Spend(
+        limit=found.limit.credits / 1000,
+        spent=found.spent / 1000,
+        held=found.held / 1000,
+        window=shown(found.limit.span),
+        frees_at=found.window.end,
     )
 
 

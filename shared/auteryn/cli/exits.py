@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auteryn.errors import AuterynError, Exhausted, Refused, RunCancelled, RunFailed
+from auteryn.errors import AuterynError, Exhausted, Refused, RunCancelled, RunFailed, SpendLimited
 
 DONE = 0
 FAILED = 1
@@ -28,6 +28,8 @@ def of_run(status: str, reason: str | None) -> int:
 def of_error(error: AuterynError) -> int:
     """The code for an error that reaches the terminal."""
     match error:
+        case SpendLimited():
+            return BUDGET
         case Refused():
             return USAGE
         case RunCancelled():

@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Set up": {
         "serve": "Serve this home over HTTP: API, streams, console.",
         "keys": "Make, list and revoke API keys.",
+        "limits": "What owners may spend in a day or another span.",
         "webhooks": "Tell other programs of runs.",
         "mcp": "Tool servers of others.",
         "tools": "List the tools, show one, try one.",

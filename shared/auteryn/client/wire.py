@@ -38,7 +38,7 @@ _TYPES: dict[str, type[AuterynError]] = {
     one.code: one
     for one in (
         errors.Conflict, errors.DiskFull, errors.NotAllowed, errors.NotFound, errors.WrongState,
-        RateLimited, TooLarge, Unauthenticated, Unavailable,
+        RateLimited, errors.SpendLimited, TooLarge, Unauthenticated, Unavailable,
     )
 }  # fmt: skip
 

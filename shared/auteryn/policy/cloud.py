@@ -196,9 +196,11 @@ ON_REQUEST = (
     "AUTERYN_MODEL_CLASSIFIER",
     "AUTERYN_MODEL_DEEP",
     "AUTERYN_MODEL_FAST",
+    "AUTERYN_SPEND_LIMIT",
     "AUTERYN_TOOLS",
 )
-"""Everybody's, where the variables `egress`, `google_accounts`, `models` and `tools` ask for it; else the code decides."""
+"""Everybody's, where the variables `egress`, `google_accounts`, `models`, `spend_limit` and `tools` ask for it; else the code
+decides."""
 
 RUN_VARIABLE = "AUTERYN_RUN"
 """The one override of a job execution: which run its slice sits on."""

@@ -14,6 +14,7 @@ from auteryn.policy.limits import HEARTBEAT, INBOX_LOOK
 from auteryn.ports import Services
 from auteryn.ports.observer import Observer
 from auteryn.runtime.files import Files
+from auteryn.runtime.spending import Spending
 from auteryn.schema.post import Endpoint
 from auteryn.schema.run import ModeName
 from auteryn.tools.egress import Egress
@@ -48,6 +49,8 @@ class Engine:
     """This process, as leases name it."""
     files: Files
     """The files of every tree."""
+    spending: Spending
+    """What owners may spend."""
     egress: Egress = field(default_factory=Egress)
     """The way out of this process."""
     public_url: str = ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing, suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, Literal
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, last_moment
 from auteryn.policy.modes import MODES
 from auteryn.ports.store import Lease
 from auteryn.runtime.children import advance
-from auteryn.runtime.counting import completed, cut_off, log_slice, may_call, poison, reservation, spent
+from auteryn.runtime.counting import completed, cut_off, log_slice, may_call, poison, reservation
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.files import open_keys, touches_files
@@ -192,8 +193,7 @@ class Slice:
         """Called by the keeper while something is under way: a cancel or pause does not wait for it to end."""
         if self.busy is None or self.interrupt:
             return
-        messages = await self.services.store.inbox(self.run.id)
-        if any(isinstance(message, m.Cancel | m.Pause) for message in messages):
+        if any(isinstance(message, m.Cancel | m.Pause) for message in await self.services.store.inbox(self.run.id)):
             self._interrupt("inbox")
 
     async def beat(self) -> None:
@@ -229,8 +229,7 @@ class Slice:
         elif intake.halted:
             await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
         elif intake.events or intake.consumed or self.first[1:] or (self.first and not may_call(self.run)):
-            facts = tuple(intake.events)
-            await self._commit(facts, consumed=tuple(intake.consumed), sends=tuple(intake.sends))
+            await self._commit(tuple(intake.events), consumed=tuple(intake.consumed), sends=tuple(intake.sends))
             await self._advance()
         else:
             await self._advance()
@@ -305,6 +304,7 @@ class Slice:
     async def close(self) -> None:
         """The sitting is over, however it ended: nothing of it stays open, nor on this machine what is kept elsewhere."""
         await self.open.close()
+        await self.engine.spending.left(self.run.owner, self.run.id)
         if self.files is not None:
             await self.engine.files.end(self.files)
 
@@ -312,7 +312,7 @@ class Slice:
         self.run = self.mind.run = run
         self.mind.thread.add(entry)
         self.mind.committed(entry.events)
-        self.credits += spent(entry.events)
+        self.credits += self.engine.spending.spent(run, entry.events)
         self.first = ()
         self.left = leave
         self.unsummarised = 0 if summary else self.unsummarised
@@ -332,8 +332,7 @@ class Slice:
         """The last commit of a sitting that does not end the run; then whoever is due next is enqueued."""
         left = e.Left(why=why, waits=tuple(self.mind.wait_for), active_ms=self._active_ms())
         await self._commit((*facts, left), leave=True)
-        at = wake_at(self.run)
-        if at is not None:
+        if (at := wake_at(self.run)) is not None:
             await self.services.queue.enqueue(self.run.id, max(at, self.engine.now()))
 
     # ---- beginning
@@ -349,6 +348,7 @@ class Slice:
             settings=self.engine.settings,
             on_delta=self._delta,
             stop_at=self.stop_at,
+            room=partial(self.engine.spending.room, self.run.owner, self.run.id),
             sitting=self.open,
             egress=self.engine.egress,
         )

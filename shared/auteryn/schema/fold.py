@@ -404,9 +404,9 @@ def time_of(wait: Wait) -> datetime | None:
     match wait:
         case ForPerson():
             return wait.until
-        case UntilTime() | ForRateLimit():
+        case UntilTime() | ForRateLimit() | ForBudget():
             return wait.at
-        case ForSteps() | ForBudget():
+        case ForSteps():
             return None
         case _:
             assert_never(wait)

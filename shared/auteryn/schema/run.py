@@ -67,6 +67,9 @@ class ForBudget(Record, tag_field="kind", tag="budget"):
     """Until a share of calls or credits comes back (a step), or is raised (a run)."""
 
     call: str | None = None
+    at: datetime | None = None
+    """When its owner may spend again, if that is what it waits for."""
+    why: str = ""
 
 
 class ForRateLimit(Record, tag_field="kind", tag="rate_limit"):

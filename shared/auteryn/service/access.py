@@ -8,6 +8,7 @@ from datetime import datetime
 from auteryn.errors import NotFound, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.engine import Engine
+from auteryn.schema.event import RunCreated
 from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.run import Run
 
@@ -37,6 +38,11 @@ class Access:
         if run.terminal:
             raise WrongState(f"run {run_id!r} has {ENDED[run.status]}: it cannot be {what} any more")
         return run
+
+    async def asked_for(self, run: Run) -> str | None:
+        """The fingerprint of the request that made the run; None where it carried no key."""
+        first = (await self.services.store.journal(run.id, limit=1))[0].events[0]
+        return first.input.extra.get("request") if isinstance(first, RunCreated) else None
 
     async def tell(self, run: Run, message: AnyMessage) -> bool:
         """Put a message into the run's inbox and wake it; False if this very message had arrived before."""

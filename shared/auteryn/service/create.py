@@ -24,6 +24,7 @@ from auteryn.schema.run import Input, Limits, Run
 from auteryn.service.access import Access
 from auteryn.service.advice import advice
 from auteryn.service.new import NewRun, Request, checked_request, run_of
+from auteryn.service.spend import check_spend
 from auteryn.tools.workspace import Workspace
 
 CHUNK_BYTES = 1 << 20
@@ -32,6 +33,7 @@ CHUNK_BYTES = 1 << 20
 async def create(access: Access, new: NewRun) -> Run:
     """The new run, stored and on its way; with a key that was used before, the run it made then."""
     request = await asyncio.to_thread(checked_request, new) if new.files else checked_request(new)
+    await check_spend(access, request.task.extra.get("request", ""))
     run = run_of(request, await _decided(access, request), access.owner, access.now())
     facts: tuple[e.AnyEvent, ...] = (e.PlanCreated(plan=request.plan),) if request.plan else ()
     if warning := advice(run.routing, new.input):
@@ -63,6 +65,7 @@ async def again(access: Access, old: Run) -> Run:
 
     Asked for twice, it is the same run: `old` stays ended (L10), and has one successor.
     """
+    await check_spend(access)
     first = (await access.services.store.journal(old.id, limit=1))[0]
     created = next(event for event in first.events if isinstance(event, e.RunCreated))
     now = access.now()
@@ -92,8 +95,7 @@ async def _decided(access: Access, request: Request) -> Decision:
 
 async def refuse_another(access: Access, made: Run, key: str | None, task: Input) -> None:
     """Raises `WrongState` if the key's run was asked for with something else than this."""
-    first = (await access.services.store.journal(made.id, limit=1))[0].events[0]
-    if not isinstance(first, e.RunCreated) or first.input.extra.get("request") != task.extra.get("request"):
+    if await access.asked_for(made) != task.extra.get("request"):
         raise WrongState(
             f"idempotency key {key!r} belongs to run {made.id!r}, which was asked for with something else: "
             "send the same request, or use a new key"

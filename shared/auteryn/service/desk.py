@@ -13,13 +13,29 @@ from auteryn.errors import Invalid, NotAllowed, NotFound, WrongState
 from auteryn.policy.gates import may_answer
 from auteryn.ports.store import Page
 from auteryn.runtime.engine import Engine
+from auteryn.runtime.spending import Spent
 from auteryn.schema import inbox as m
 from auteryn.schema.fold import add_usage
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
 from auteryn.schema.post import Endpoint
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Artifact, Channel, Run, Usage
-from auteryn.service import asks, bundle, costs, create, erase, estimate, follow, fork, links, listing, stream, webhooks, why
+from auteryn.service import (
+    asks,
+    bundle,
+    costs,
+    create,
+    erase,
+    estimate,
+    follow,
+    fork,
+    links,
+    listing,
+    spend,
+    stream,
+    webhooks,
+    why,
+)
 from auteryn.service.access import Access
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
@@ -294,6 +310,10 @@ class Desk:
         """What a run will have cost when it ends."""
         found = await self.get(run)
         return await estimate.forecast(self._access, found, await self.usage(found))
+
+    async def spend(self) -> Spent | None:
+        """What the owner has spent of what he may spend now; None without a limit."""
+        return await spend.standing(self._access)
 
     # ---- what there is to read
 

@@ -18,6 +18,7 @@ from auteryn.service.access import Access
 from auteryn.service.create import copy_notes, refuse_another, store_new
 from auteryn.service.cursor import read_cursor
 from auteryn.service.new import LONGEST_INPUT
+from auteryn.service.spend import check_spend
 
 _ENDS = (e.RunCompleted, e.RunFailed, e.RunCancelled)
 
@@ -51,6 +52,7 @@ async def fork(access: Access, run_id: str, wanted: Fork) -> Run:
     kept = _kept(entries, _cut(old, entries, wanted.after))
     newborn = _forked(access, old, kept, wanted)
     new = newborn.run
+    await check_spend(access, _task(newborn.entry).extra.get("request", ""))
     await access.engine.files.copied(old.id, new.id, access.now())
     await copy_notes(access, old.id, new.id, until=kept[-1].at)
     made = await store_new(access, newborn, key=wanted.key)

@@ -154,6 +154,8 @@ def _reason(run: Run, wait: Wait, now: datetime) -> str:
         case ForPerson():
             ask = next((ask for ask in run.asks if ask.id == wait.ask), None)
             return _person(run, ask, now) if ask else "for a person's answer"
+        case ForBudget(at=datetime() as at):
+            return f"until {moment(at)}: {wait.why}"
         case ForBudget():
             return "for model calls that other steps give back"
         case ForRateLimit():

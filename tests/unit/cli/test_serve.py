@@ -1,4 +1,4 @@
-"""`auteryn serve` and `auteryn keys`."""
+"""`auteryn serve`, `auteryn keys` and `auteryn limits`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ def test_a_key_is_made_listed_and_revoked(auteryn):
     assert auteryn("keys", "revoke", "nobody").code == 2
     assert auteryn("keys", "create", "--name", "x", "--expires", "2y").code == 2
     assert auteryn("keys", "create", "--name", "x", "--expires", "400d").code == 2
+
+
+def test_what_an_owner_may_spend_is_set_listed_and_taken_back(auteryn):
+    assert auteryn("limits", "set", "local", "1000/1d").code == 0
+    [listed] = auteryn("limits", "ls", "--json").lines
+    assert (listed["owner"], listed["limit"], listed["now"]["spent"]) == ("local", "1000/1d", 0)
+    assert "1000/1d" in auteryn("limits", "ls").out
+    assert auteryn("limits", "set", "local", "plenty").code == 2
+    assert auteryn("limits", "rm", "local").code == 0
+    assert auteryn("limits", "ls", "--quiet").out == ""
 
 
 @pytest.mark.proves("L15")

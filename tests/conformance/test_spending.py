@@ -1,0 +1,79 @@
+"""The ledger of what owners spend, over every store: however many processes take from it, nobody spends more than the limit."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from auteryn.ports import Store
+from auteryn.runtime.spending import Spending
+from auteryn.schema.event import CallAnswered
+from auteryn.schema.routing import Decision
+from auteryn.schema.run import Limits, Run
+from auteryn.schema.spend import LINE, SpendLimit
+from auteryn.testing.clock import SkippingClock
+from conformance.backends import STORES, Place, on_every
+
+NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
+SURE = Decision(mode="fast", stage="forced", confidence=1.0, sure=True, reason="a test")
+
+
+def run_of(owner: str, name: str) -> Run:
+    limits = Limits(llm_calls=9)
+    return Run(
+        id=name, title=name, mode="fast", routing=SURE, created_at=NOON, deadline_at=NOON, limits=limits, owner=owner
+    )  # fmt: skip
+
+
+def paid(credits: int):
+    return (CallAnswered(call="call_1", tool="t", output={}, credits=credits),)
+
+
+@on_every(STORES)
+@pytest.mark.proves("L11")
+async def test_processes_at_once_never_take_more_than_the_limit_and_waste_little_of_it(place: Place[Store]) -> None:
+    limit, cost, spent = SpendLimit(credits=10_000), 130, list[int]()
+
+    async def process(store: Store, number: int) -> None:
+        spending, run = Spending(store, SkippingClock(NOON), limit), run_of("ann", f"run_{number}")
+        while (await spending.room("ann", run.id, cost)) is None:
+            await asyncio.sleep(0)
+            spent.append(cost)
+            spending.spent(run, paid(cost))
+        await spending.left("ann", run.id)
+
+    async with place.open() as store:
+        await asyncio.gather(*(process(store, number) for number in range(6)))
+        assert sum(spent) <= 10_000
+        while sum(spent) + cost <= 10_000:  # what the others gave back is there for who comes later
+            before = len(spent)
+            await process(store, 99)
+            assert len(spent) > before
+        standing = await Spending(store, SkippingClock(NOON), limit).standing("ann")
+        assert standing and (standing.spent, standing.held) == (sum(spent), 0)
+
+
+@on_every(STORES)
+async def test_what_a_killed_process_held_is_wasted_and_not_spent_twice_and_the_next_window_is_whole(
+    place: Place[Store],
+) -> None:
+    limit, clock = SpendLimit(credits=10_000), SkippingClock(NOON)
+    async with place.open() as store:
+        killed = Spending(store, clock, limit)
+        assert await killed.room("ann", "run_1", 9_000) is None
+        other = Spending(store, clock, limit)
+        refused = await other.room("ann", "run_2", 2_000)
+        assert refused and refused.at == NOON + timedelta(minutes=1) and "other runs" in refused.why
+        assert await other.room("bob", "run_3", 9_000) is None
+        other.spent(run_of("ann", "run_2"), paid(500))
+        await other.left("ann", "run_2")
+        assert await other.room("ann", "run_2", 500) is None
+        refused = await other.room("ann", "run_4", 9_900)
+        assert refused and refused.at == datetime(2026, 11, 27, tzinfo=UTC) and "used up" in refused.why
+        clock.jump(timedelta(hours=12))
+        assert await other.room("ann", "run_4", 9_900) is None
+        clock.jump(timedelta(days=2))
+        assert await other.room("ann", "run_4", 9_900) is None
+        assert {doc.at.day for doc in await store.docs(LINE, "ann")} == {29}
