@@ -58,7 +58,8 @@ class Files:
 
     async def end(self, files: Workspace) -> None:
         """The slice is over: what broken-off calls left half-made goes."""
-        await asyncio.to_thread(files.sweep)
+        if files.half_made():
+            await asyncio.to_thread(files.sweep)
 
     async def given(self, root: str, write: Callable[[Workspace], None], now: datetime) -> None:
         """What `write` puts into the workspace belongs to the tree from its beginning."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from pathlib import PurePath
 
 from auteryn.schema.record import Record
@@ -54,5 +55,9 @@ def for_files(files: Sequence[str]) -> tuple[str, ...]:
 
 def for_words(text: str) -> tuple[str, ...]:
     """Names for what a task says it is about; the same for the whole life of the run."""
-    fitting = (one for one in PROFILES.values() if re.search(rf"\b(?:{one.words})", text, re.IGNORECASE))
-    return tuple(dict.fromkeys(name for one in fitting for name in one.tools))
+    return tuple(dict.fromkeys(name for words, tools in _known() if words.search(text) for name in tools))
+
+
+@cache
+def _known() -> list[tuple[re.Pattern[str], tuple[str, ...]]]:
+    return [(re.compile(rf"\b(?:{one.words})", re.IGNORECASE), one.tools) for one in PROFILES.values()]

@@ -14,6 +14,9 @@ SEARCH = "tool_search"
 INDEX_LINE = 70
 """Characters about a tool in the index."""
 
+DECLARATIONS_KEPT = 100
+"""Sets of tools remembered as they are declared: the steps of a plan mostly ask for the same."""
+
 
 class Registry:
     """Tools by name. What cannot work here is left out of sight, with the reason kept for `auteryn doctor`.
@@ -25,6 +28,7 @@ class Registry:
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._all: dict[str, Tool] = {}
         self._why: dict[str, str | None] = {}
+        self._declared: dict[tuple[str, tuple[str, ...], tuple[str, ...]], tuple[Declaration, ...]] = {}
         for one in tools:
             self.add(one)
 
@@ -33,6 +37,7 @@ class Registry:
         if tool.name in self._all:
             raise Invalid("tool", tool.name, "is registered already")
         self._all[tool.name] = tool
+        self._declared.clear()
 
     def get(self, name: str) -> Tool:
         """The tool; raises `ToolFailed` with what the model should do instead."""
@@ -67,6 +72,14 @@ class Registry:
 
         The order never changes while a run lives, so the prompt's prefix stays cached.
         """
+        asked = (mode, tuple(found), tuple(without))
+        if asked not in self._declared:
+            if len(self._declared) >= DECLARATIONS_KEPT:
+                self._declared.clear()
+            self._declared[asked] = self._declare(*asked)
+        return self._declared[asked]
+
+    def _declare(self, mode: str, found: tuple[str, ...], without: tuple[str, ...]) -> tuple[Declaration, ...]:
         kept_out = set(without)
         first = [one for one in self._all.values() if mode in one.modes and one.name not in kept_out and one.name in self]
         names = {one.name for one in first}

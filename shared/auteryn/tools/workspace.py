@@ -240,6 +240,14 @@ class Workspace:
             raise ToolFailed("not_found", f"there is no {path!r}; file_find shows what there is")
         return goal
 
+    def half_made(self) -> bool:
+        """There may be something to sweep. One look, for every slice of every step: it is not worth a thread."""
+        try:
+            with os.scandir(self.own / "tmp") as found:
+                return any(True for _ in found)
+        except OSError:
+            return False
+
     def sweep(self) -> int:
         """Drop what broken-off calls left half-made; how many things. Stages with a key stay: a receipt may depend on them."""
         before = time.time() - STALE.total_seconds()

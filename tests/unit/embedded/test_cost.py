@@ -6,13 +6,16 @@ import asyncio
 import os
 import random
 import string
+from collections.abc import Awaitable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auteryn.adapters.embedded.database import Database
 from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.errors import Conflict
+from auteryn.ports.store import Lease
 from auteryn.schema import event as e
 from auteryn.schema.change import Change
 from auteryn.schema.human import Ask
@@ -131,6 +134,32 @@ def test_a_bare_commit_is_one_insert(tmp_path: Path) -> None:
         await store.commit(answered(first.run))
 
         assert [statement.split()[0] for statement in seen] == ["BEGIN", "INSERT", "COMMIT"]
+        await store.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.proves("L1")
+def test_facts_wait_for_the_disk_and_leases_do_not(tmp_path: Path) -> None:
+    """A lease alone is not worth an fsync; whatever is committed under it, or beside it, is, and takes it along."""
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path)
+        run = await store.create(newborn())
+        seen = statements(store)
+
+        async def how(*writes: Awaitable[Any]) -> list[str]:
+            seen.clear()
+            await asyncio.gather(*writes)
+            return [one for one in seen if one.startswith("PRAGMA") or one == "COMMIT"]
+
+        async def lease(n: int) -> Lease | None:
+            return await store.take_lease(run.id, holder=f"h{n}", now=NOON + n * MINUTE, until=NOON + (n + 1) * MINUTE)
+
+        assert await how(lease(0)) == ["PRAGMA synchronous = normal", "COMMIT"]
+        assert await how(lease(1)) == ["COMMIT"]
+        assert await how(lease(2), store.commit(first := answered(run))) == ["PRAGMA synchronous = full", "COMMIT"]
+        assert await how(store.commit(answered(first.run))) == ["COMMIT"]
         await store.close()
 
     asyncio.run(main())

@@ -48,6 +48,7 @@ RETRY_SECONDS = 0.002
 class _Pending:
     apply: Apply[Any]
     done: asyncio.Future[Any]
+    lasting: bool
 
 
 class Database:
@@ -61,13 +62,17 @@ class Database:
         self._timer: asyncio.Handle | None = None
         self._soon = False
         self._give_up_at: float | None = None
+        self._synchronous, self._lasting = synchronous, True
         self.connection = self._open(synchronous)
         self.alive = Alive(home)
         self.elsewhere = Elsewhere(home, self.alive.token, self._version)
 
-    async def write(self, apply: Apply[T]) -> T:
-        """Run `apply` in the next flush; back when it is safe. What it raises is raised here and harms no other write."""
-        done = self._enlist(apply)
+    async def write(self, apply: Apply[T], *, lasting: bool = True) -> T:
+        """Run `apply` in the next flush; back when it is safe. What it raises is raised here and harms no other write.
+
+        Not `lasting`: a power cut may take it, unless something that lasts was written after it. kill -9 takes nothing.
+        """
+        done = self._enlist(apply, lasting)
         if not self._soon:
             self._flush_in(0)
         return await done
@@ -82,7 +87,7 @@ class Database:
             if not done.cancelled() and done.exception() is None and then:
                 then()
 
-        self._enlist(apply).add_done_callback(stored)
+        self._enlist(apply, False).add_done_callback(stored)
         if not self._timer:
             self._flush_in(LAZY_SECONDS)
 
@@ -122,11 +127,11 @@ class Database:
 
     # ---- the flush
 
-    def _enlist(self, apply: Apply[T]) -> asyncio.Future[T]:
+    def _enlist(self, apply: Apply[T], lasting: bool) -> asyncio.Future[T]:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # nobody waits any more for what an ended loop left behind
             self._loop, self._timer, self._soon, self._pending = loop, None, False, []
-        pending = _Pending(apply, loop.create_future())
+        pending = _Pending(apply, loop.create_future(), lasting)
         self._pending.append(pending)
         return pending.done
 
@@ -142,6 +147,7 @@ class Database:
         self._timer, self._soon = None, False
         batch, self._pending = self._pending, []
         try:
+            self._sync(any(pending.lasting for pending in batch))
             if not self._begin(batch):
                 return
             outcomes = self._apply(batch)
@@ -156,6 +162,12 @@ class Database:
         for pending, outcome in outcomes:
             if not pending.done.done():
                 pending.done.set_result(outcome)
+
+    def _sync(self, lasting: bool) -> None:
+        """Whether the next COMMIT waits for the disk. The log is written in order: what it waits for covers all before it."""
+        if self._lasting != lasting and self._synchronous == "full":
+            self.connection.execute(f"PRAGMA synchronous = {'full' if lasting else 'normal'}")
+        self._lasting = lasting
 
     def _begin(self, batch: list[_Pending]) -> bool:
         """False: another process is writing; the batch is pending again and the loop is free meanwhile."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from auteryn.adapters.embedded.database import Database, micros, moment
+from auteryn.adapters.embedded.database import Apply, Database, T, micros, moment
 from auteryn.adapters.embedded.elsewhere import News
 from auteryn.ports.clock import Clock
 
@@ -59,7 +59,7 @@ class SqliteQueue:
         if self._server:
             self._database.post(apply, then=self._stored)
         else:  # whoever only writes leaves soon
-            await self._database.write(apply)
+            await self._write(apply)
             self._stored()
 
     def on_wake(self, handler: Callable[[str], Awaitable[None]]) -> None:
@@ -69,7 +69,7 @@ class SqliteQueue:
         """Deliver what is due, also what a dead process had in hand, and go on doing so."""
         dead = [token for (token,) in self._database.rows(_TOKENS) if not self._database.alive.lives(token)]
         if dead:
-            await self._database.write(lambda c: c.executemany(_RELEASE, [(token,) for token in dead]).rowcount)
+            await self._write(lambda c: c.executemany(_RELEASE, [(token,) for token in dead]).rowcount)
         self._database.elsewhere.listen(self._hear)
         self._server = asyncio.create_task(self._serve())
 
@@ -109,7 +109,11 @@ class SqliteQueue:
             still = [run for run in due if c.execute(_IS_DUE, (micros(now), run)).fetchone()]  # another process may have it
             return [(run, self._claim(c, run, now, self._new_claim())) for run in still]
 
-        return await self._database.write(apply)
+        return await self._write(apply)
+
+    async def _write(self, apply: Apply[T]) -> T:
+        """No wake waits for the disk: what a power cut takes, `due` finds again in the store."""
+        return await self._database.write(apply, lasting=False)
 
     def _new_claim(self) -> int:
         """A number no other claim has."""
@@ -163,7 +167,7 @@ class SqliteQueue:
             pause = min(FIRST_RETRY * 2 ** min(tries - 1, 10), LONGEST_RETRY)
             _log.exception("wake of run %r failed (try %d), again in %s", run, tries, pause)
             again = micros(self._clock.now() + pause)
-            await self._database.write(lambda c: c.execute(_FAILED, (again, run, claim)).rowcount)
+            await self._write(lambda c: c.execute(_FAILED, (again, run, claim)).rowcount)
             return
         self._failures.pop(run, None)
         self._database.post(lambda c: _done(c, run, claim))  # lost, it comes once more: at least once

@@ -206,19 +206,19 @@ class SqliteStore:
                 taken = c.execute(_TAKE, (*ours, n)).fetchone()
             return Lease(run=run, holder=holder, number=taken[0], until=until)
 
-        return await self.database.write(apply)
+        return await self.database.write(apply, lasting=False)  # what is committed under it makes it last; its holder dies too
 
     async def renew(self, lease: Lease, *, until: datetime) -> Lease:
         row = (micros(until), self.holder, lease.run, lease.holder, lease.number)
         sql = "UPDATE runs SET until=?, token=? WHERE id=? AND holder=? AND number=?"
-        if not await self.database.write(lambda c: c.execute(sql, row).rowcount):
+        if not await self.database.write(lambda c: c.execute(sql, row).rowcount, lasting=False):
             raise Conflict(f"lease {lease.number} of run {lease.run!r} is lost: another slice has it, or it was given back")
         return Lease(run=lease.run, holder=lease.holder, number=lease.number, until=until)
 
     async def give_back(self, lease: Lease) -> None:
         row = (lease.run, lease.holder, lease.number)
         sql = f"UPDATE runs SET {_NOBODY} WHERE id=? AND holder=? AND number=?"
-        await self.database.write(lambda c: c.execute(sql, row).rowcount)
+        await self.database.write(lambda c: c.execute(sql, row).rowcount, lasting=False)
 
     async def lease(self, run: str) -> Lease | None:
         """A dead process's lease shows an `until` long past: it ended with its holder."""
