@@ -42,7 +42,7 @@ resource "google_cloud_run_v2_service" "api" {
       }
 
       dynamic "env" {
-        for_each = local.model_secrets
+        for_each = local.secrets["api"]
         content {
           name = env.key
           value_source {
@@ -69,7 +69,7 @@ resource "google_cloud_run_v2_service" "api" {
     }
   }
 
-  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key]
+  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "api_invoker" {

@@ -55,7 +55,7 @@ resource "google_cloud_run_v2_service" "dispatch" {
       }
 
       dynamic "env" {
-        for_each = local.model_secrets
+        for_each = local.secrets["dispatch"]
         content {
           name = env.key
           value_source {
@@ -82,7 +82,7 @@ resource "google_cloud_run_v2_service" "dispatch" {
     }
   }
 
-  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key]
+  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "dispatch_invoker" {

@@ -46,7 +46,7 @@ resource "google_cloud_run_v2_job" "slice" {
         }
 
         dynamic "env" {
-          for_each = local.model_secrets
+          for_each = local.secrets["slice"]
           content {
             name = env.key
             value_source {
@@ -74,7 +74,7 @@ resource "google_cloud_run_v2_job" "slice" {
     }
   }
 
-  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key]
+  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own]
 }
 
 # The one right that starting a job with overrides takes, beside looking at an execution and ending it. The predefined roles

@@ -67,5 +67,6 @@ locals {
     { for name, ids in local._models : name => ids if ids != null },
     { for name, value in local._asked : name => value if value != "" },
     local.model_environment,
+    var.settings,
   )
 }

@@ -19,6 +19,8 @@ resource "google_secret_manager_secret" "model_key" {
   secret_id = "auteryn-gemini-key"
   labels    = local.labels
 
+  deletion_protection = var.deletion_protection
+
   replication {
     auto {}
   }

@@ -218,6 +218,60 @@ variable "region" {
   }
 }
 
+variable "secrets" {
+  description = "Secrets that tools and notifications use, by the name of the environment variable they are read from (SLACK_BOT_TOKEN, AUTERYN_SMTP_URL, AUTERYN_SECRET_…; all names: secrets.tf). secret: its id in this project's Secret Manager; create: make it, empty; version: a number, so that a rollback gets what it was made with, or latest; none: nobody gets it yet. readers: the hosts that get it, of api (FAST runs), dispatch (FAST steps, and everything that notifies) and slice (DEEP runs)."
+  type = map(object({
+    create  = optional(bool, false)
+    readers = optional(set(string), ["api", "dispatch", "slice"])
+    secret  = string
+    version = optional(string)
+  }))
+  nullable = false
+  default  = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.secrets) : anytrue([for known in local.secret_names : name == known || endswith(known, "_") && can(regex("^${known}[A-Z0-9_]{1,64}$", name))])])
+    error_message = "secrets must be named as the code reads them, AUTERYN_SECRET_… in capitals: see secret_names in secrets.tf. The model's key has a variable of its own, model_key_version."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.secrets) : can(regex("^[A-Za-z0-9_-]{1,255}$", one.secret)) && one.secret != "auteryn-gemini-key"])
+    error_message = "secrets.*.secret must be the id of a secret of this project (letters, digits, hyphens, underscores)."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.secrets) : one.version == null ? one.create : can(regex("^([0-9]+|latest)$", one.version))])
+    error_message = "secrets.*.version must be a number or latest; only a secret that is created here may have none yet."
+  }
+
+  validation {
+    condition     = alltrue([for one in values(var.secrets) : length(one.readers) > 0 && length(setsubtract(one.readers, ["api", "dispatch", "slice"])) == 0])
+    error_message = "secrets.*.readers must be some of api, dispatch and slice."
+  }
+}
+
+variable "settings" {
+  description = "Plain settings of tools and telemetry, by the name of the environment variable they are read from (AUTERYN_CONFLUENCE_URL, AUTERYN_SANDBOX, OTEL_…; all names: secrets.tf). They stand in the plan and the state for everybody who may read those: what opens something belongs into secrets."
+  type        = map(string)
+  nullable    = false
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.settings) : anytrue([for known in local.setting_names : name == known || endswith(known, "_") && can(regex("^${known}[A-Z0-9_]{1,64}$", name))])])
+    error_message = "settings must be named as the code reads them: see setting_names in secrets.tf. What this folder sets itself has variables of its own."
+  }
+
+  validation {
+    condition     = alltrue([for name, value in var.settings : length(trimspace(value)) > 0 && name != "OTEL_EXPORTER_OTLP_HEADERS"])
+    error_message = "settings must not be empty, and OTEL_EXPORTER_OTLP_HEADERS, which holds a token, belongs into secrets."
+  }
+
+  validation {
+    condition     = length(setintersection(keys(var.settings), keys(var.secrets))) == 0
+    error_message = "settings and secrets must not name the same variable."
+  }
+}
+
 variable "slices" {
   description = "Size of a slice, and of the one that is tried once after a slice ended without a word. Files a run writes count as memory."
   type = object({

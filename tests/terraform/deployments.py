@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from auteryn.policy import cloud
 from terraform.folder import DIGEST, PROJECT, Folder, Plan
-from terraform.rules import Given
+from terraform.rule import Given, Secret
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,16 @@ DEV = Deployment(
     {"project_id": PROJECT, "image": DIGEST},
     "environments/dev.tfvars",
 )
+SETTINGS = {name if name[-1] != "_" else f"{name}ONE": f"a value of {name}" for name in cloud.SETTINGS}
+"""Every plain setting there is."""
+SECRETS = {
+    name if name[-1] != "_" else f"{name}TWO": Secret(name.lower().strip("_"), str(place + 1))
+    for place, name in enumerate(cloud.SECRETS)
+} | {
+    "AUTERYN_SECRET_SHOP": Secret("shop", "latest", ("slice",), created=True),
+    "AUTERYN_SECRET_SHOP_OLD": Secret("shop", "1", ("api", "slice"), created=True),
+}
+"""Every secret there is; two versions of one, for some."""
 WHOLE = Deployment(
     Given(
         PROJECT,
@@ -40,7 +51,9 @@ WHOLE = Deployment(
             "AUTERYN_MODEL_FAST": "gemini-flash-latest",
             "AUTERYN_SPEND_LIMIT": "5000/1d",
             "AUTERYN_TOOLS": "shop.tools,other",
+            **SETTINGS,
         },
+        secrets=SECRETS,
     ),
     {
         "project_id": PROJECT,
@@ -59,6 +72,11 @@ WHOLE = Deployment(
         "kms_key": "projects/keys/locations/us-central1/keyRings/ring/cryptoKeys/key",
         "model_key_version": "3",
         "models": {"fast": "gemini-flash-latest"},
+        "secrets": {
+            name: {"secret": one.id, "version": one.version, "readers": list(one.readers), "create": one.created}
+            for name, one in SECRETS.items()
+        },
+        "settings": SETTINGS,
         "spend_limit": "5000/1d",
         "tools": ["shop.tools", "other"],
     },

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from auteryn.policy import cloud
 from terraform.folder import Resource, World
+from terraform.processes import (
+    every_process_gets_what_it_reads,
+    one_image_starts_three_ways,
+    secrets_are_read_by_whom_they_are_for,
+    secrets_stay_secret,
+    values_name_what_was_made,
+)
+from terraform.rule import Given, Rule, differences, hosts, seconds
 
-
-@dataclass(frozen=True)
-class Given:
-    """The variables of one deployment."""
-
-    project: str
-    image: str | None = None
-    key_version: str | None = None
-    egress: bool = False
-    protected: bool = True
-    asked: dict[str, str] = field(default_factory=dict[str, str])
-    """Environment variables that are set on request, and their values."""
-
-
-Rule = Callable[[World, Given], Iterator[str]]
-
-HOSTS = ("api", "dispatch", "slice")
-CALLERS = ("push", "sweep", "tasks")
+HOSTS = cloud.ALL
+CALLERS = cloud.CALLERS
 EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 
 PROJECT_WIDE = {
@@ -161,7 +152,7 @@ def names_equal_the_codes(world: World, given: Given) -> Iterator[str]:
         "firestore_database": {cloud.DATABASE},
         "pubsub_subscription": {cloud.STEPS_SUBSCRIPTION, cloud.DEAD_SUBSCRIPTION},
         "pubsub_topic": {cloud.STEPS_TOPIC, cloud.DEAD_TOPIC, cloud.EVENTS_TOPIC},
-        "secret_manager_secret": {cloud.MODEL_KEY},
+        "secret_manager_secret": {cloud.MODEL_KEY, *(one.id for one in given.secrets.values() if one.created)},
     }
     for kind, names in wanted.items():
         found = {one.values.get("secret_id") or one["name"] for one in world.of(kind)}
@@ -217,55 +208,6 @@ def retries_equal_the_codes(world: World, given: Given) -> Iterator[str]:
     yield from differences(found, wanted)
 
 
-def every_process_gets_what_it_reads(world: World, given: Given) -> Iterator[str]:
-    models = cloud.BY_KEY if given.key_version else cloud.BY_VERTEX
-    for name, (resource, template) in hosts(world):
-        wanted = {variable for variable, who in cloud.ENVIRONMENT.items() if name in who} | set(models) | set(given.asked)
-        found = {one["name"] for one in template["containers"][0]["env"]}
-        if found != wanted:
-            yield f"{resource.address} lacks {sorted(wanted - found)} and does not read {sorted(found - wanted)}"
-        for one in template["containers"][0]["env"]:
-            if not one["value"] and not one["value_source"]:
-                yield f"{resource.address}: {one['name']} is empty"
-
-
-def values_name_what_was_made(world: World, given: Given) -> Iterator[str]:
-    emails = {one["account_id"]: one["email"] for one in world.of("service_account")}
-    wanted = {
-        "AUTERYN_BACKEND": "gcp",
-        "AUTERYN_BUCKET": f"{given.project}-auteryn-blobs",
-        "AUTERYN_CALLERS": ",".join(emails[f"auteryn-{caller}"] for caller in CALLERS),
-        "AUTERYN_DATABASE": cloud.DATABASE,
-        "AUTERYN_DISPATCH_URL": world.one("cloud_run_v2_service.dispatch")["custom_audiences"][0],
-        "AUTERYN_EVENTS_TOPIC": cloud.EVENTS_TOPIC,
-        "AUTERYN_JOB": cloud.JOB,
-        "AUTERYN_JOB_LARGE": cloud.JOB_LARGE,
-        "AUTERYN_QUEUE": cloud.QUEUE,
-        "AUTERYN_STEPS_TOPIC": cloud.STEPS_TOPIC,
-        "AUTERYN_TASKS_ACCOUNT": emails["auteryn-tasks"],
-        "GOOGLE_CLOUD_PROJECT": given.project,
-        **given.asked,
-    }
-    for _, (resource, template) in hosts(world):
-        for one in template["containers"][0]["env"]:
-            if one["value"] != wanted.get(one["name"], one["value"]):
-                yield f"{resource.address}: {one['name']} is {one['value']!r}, not {wanted[one['name']]!r}"
-
-
-def secrets_stay_secret(world: World, given: Given) -> Iterator[str]:
-    for _, (resource, template) in hosts(world):
-        for one in template["containers"][0]["env"]:
-            secret = one["name"] in cloud.BY_KEY
-            if secret != bool(one["value_source"]) or (secret and one["value"]):
-                yield f"{resource.address}: {one['name']} comes from the wrong place"
-            for source in one["value_source"]:
-                reference = source["secret_key_ref"][0]
-                if (reference["secret"], reference["version"]) != (cloud.MODEL_KEY, given.key_version):
-                    yield f"{resource.address}: {one['name']} comes from {reference}"
-    for one in world.of("secret_manager_secret_version"):
-        yield f"{one.address} puts a secret into the state"
-
-
 def callers_present_themselves(world: World, given: Given) -> Iterator[str]:
     """Everything that calls dispatch carries a token for it, of its own account, to a path that dispatch serves."""
     url = world.one("cloud_run_v2_service.dispatch")["custom_audiences"][0]
@@ -319,16 +261,6 @@ def _place(one: Resource) -> tuple[str, str]:
     return one["collection"], one["field"]
 
 
-def one_image_starts_three_ways(world: World, given: Given) -> Iterator[str]:
-    for name, (resource, template) in hosts(world):
-        container = template["containers"][0]
-        command = list(cloud.COMMANDS[name]) if given.image else []
-        if (container["command"] or []) != command:
-            yield f"{resource.address} starts {container['command']}, not {command}"
-        if given.image and container["image"] != given.image:
-            yield f"{resource.address} runs {container['image']}"
-
-
 def data_is_protected(world: World, given: Given) -> Iterator[str]:
     database = world.one("firestore_database.store")
     wanted = ("DELETE_PROTECTION_ENABLED", "ABANDON") if given.protected else ("DELETE_PROTECTION_DISABLED", "DELETE")
@@ -337,6 +269,9 @@ def data_is_protected(world: World, given: Given) -> Iterator[str]:
     for bucket in world.of("storage_bucket"):
         if bucket["force_destroy"] == given.protected:
             yield f"{bucket.address}: force_destroy is {bucket['force_destroy']}"
+    for secret in world.of("secret_manager_secret"):
+        if secret["deletion_protection"] is not given.protected:
+            yield f"{secret.address}: deletion_protection is {secret['deletion_protection']}"
 
 
 def blobs_are_kept_and_then_go(world: World, given: Given) -> Iterator[str]:
@@ -448,6 +383,7 @@ RULES: tuple[Rule, ...] = (
     every_process_gets_what_it_reads,
     values_name_what_was_made,
     secrets_stay_secret,
+    secrets_are_read_by_whom_they_are_for,
     callers_present_themselves,
     indexes_equal_the_codes,
     one_image_starts_three_ways,
@@ -459,24 +395,3 @@ RULES: tuple[Rule, ...] = (
     egress_goes_through_the_network,
     apis_are_switched_on,
 )
-
-
-def hosts(world: World) -> Iterator[tuple[cloud.Deployable, tuple[Resource, dict[str, Any]]]]:
-    """(deployable, (resource, its template)): the two services, and the job once for each size."""
-    yield "api", _template(world.one("cloud_run_v2_service.api"))
-    yield "dispatch", _template(world.one("cloud_run_v2_service.dispatch"))
-    for job in world.of("cloud_run_v2_job"):
-        yield "slice", (job, job["template"][0]["template"][0])
-
-
-def _template(service: Resource) -> tuple[Resource, dict[str, Any]]:
-    return service, service["template"][0]
-
-
-def differences(found: dict[str, Any], wanted: dict[str, Any]) -> Iterator[str]:
-    yield from (f"{key}: {found[key]} in Terraform, {wanted[key]} in the code" for key in wanted if found[key] != wanted[key])
-
-
-def seconds(span: timedelta) -> str:
-    """As Google writes a duration."""
-    return f"{int(span.total_seconds())}s"

@@ -58,6 +58,19 @@ def test_a_newcomer_names_the_project_and_gets_the_address(standing: Stand) -> N
     }
 
 
+@pytest.mark.parametrize(("name", "secrets"), [("dev", {"brave-key"}), ("prod", {"auteryn-slack", "auteryn-smtp"})])
+def test_what_an_example_leaves_out_can_be_taken_in(name: str, secrets: set[str], folder: Folder) -> None:
+    file = folder.path / "environments" / f"{name}.tfvars"
+    text, after = file.read_text(encoding="utf-8").split("\n#\n", 1)
+    file.write_text(text + "\n" + re.sub(r"^# ?", "", after, flags=re.M), encoding="utf-8")
+
+    world = folder.plan(f"-var-file=environments/{name}.tfvars", variables={"project_id": PROJECT}).world
+
+    grants = list(world.of("secret_manager_secret_iam_member"))
+    assert {one["secret_id"].rsplit("/")[-1] for one in grants} == secrets
+    assert len(grants) == 3 * len(secrets)
+
+
 HOLD_DATA = ("google_firestore_database.", "google_storage_bucket.", "google_secret_manager_secret.")
 ADDRESSES = {
     "google_firestore_database.store",

@@ -12,7 +12,8 @@ import pytest
 from terraform import rules
 from terraform.deployments import WHOLE, Standing, apply
 from terraform.folder import Folder
-from terraform.rules import RULES, Rule
+from terraform.rule import Rule
+from terraform.rules import RULES
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,21 @@ PLANTED = {
     ),
     "whatever key is newest": Planted(
         "model.tf", "version = var.model_key_version", 'version = "latest"', rules.secrets_stay_secret
+    ),
+    "a secret for everybody": Planted(
+        "secrets.tf",
+        "if one.version != null && contains(one.readers, host)",
+        "if one.version != null",
+        rules.secrets_stay_secret,
+    ),
+    "a secret whoever asks": Planted(
+        "secrets.tf",
+        '/secrets/${split("/", each.key)[1]}',
+        '/secrets/${reverse(split("/", each.key))[0]}-too',
+        rules.secrets_are_read_by_whom_they_are_for,
+    ),
+    "a secret that goes with a plan": Planted(
+        "secrets.tf", "deletion_protection = var.deletion_protection", "deletion_protection = false", rules.data_is_protected
     ),
     "a token for somebody else": Planted(
         "bus.tf",

@@ -21,3 +21,17 @@ labels = {
 point_in_time_recovery = true
 
 vpc_egress = {}
+
+# Mail and Slack. First with create = true and no version: that makes the secrets, empty. Then their values,
+#   printf %s "$TOKEN" | gcloud secrets versions add auteryn-slack --data-file=-
+# and then their versions, as here. A secret that exists already needs no create.
+#
+# secrets = {
+#   AUTERYN_SMTP_URL = { create = true, secret = "auteryn-smtp", version = "1" }
+#   SLACK_BOT_TOKEN  = { create = true, secret = "auteryn-slack", version = "1" }
+# }
+#
+# settings = {
+#   AUTERYN_MAIL_FROM  = "agents@example.com"
+#   AUTERYN_PUBLIC_URL = "https://agents.example.com"
+# }

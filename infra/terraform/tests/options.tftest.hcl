@@ -75,3 +75,40 @@ run "a_closed_door" {
     error_message = "api_invokers must be the only ones invited."
   }
 }
+
+run "a_secret_is_made_before_anybody_gets_it" {
+  command = plan
+
+  variables {
+    secrets = { SLACK_BOT_TOKEN = { create = true, secret = "auteryn-slack" } }
+  }
+
+  assert {
+    condition     = keys(google_secret_manager_secret.own) == ["auteryn-slack"] && length(google_secret_manager_secret_iam_member.own) == 0
+    error_message = "Without a version there must be an empty secret, and nobody who reads it."
+  }
+}
+
+run "a_secret_goes_to_its_readers" {
+  command = plan
+
+  variables {
+    secrets  = { SLACK_BOT_TOKEN = { readers = ["dispatch", "slice"], secret = "company-slack", version = "latest" } }
+    settings = { AUTERYN_PUBLIC_URL = "https://agents.example.com" }
+  }
+
+  assert {
+    condition     = length(google_secret_manager_secret.own) == 0 && keys(google_secret_manager_secret_iam_member.own) == ["dispatch/company-slack", "slice/company-slack"]
+    error_message = "An existing secret must be readable by those who get it, and by nobody else."
+  }
+
+  assert {
+    condition     = !anytrue([for one in google_cloud_run_v2_service.api.template[0].containers[0].env : one.name == "SLACK_BOT_TOKEN"])
+    error_message = "The api was not among the readers."
+  }
+
+  assert {
+    condition     = [for one in google_cloud_run_v2_service.api.template[0].containers[0].env : one.value if one.name == "AUTERYN_PUBLIC_URL"] == ["https://agents.example.com"]
+    error_message = "An address of one's own must take the place of the service's."
+  }
+}

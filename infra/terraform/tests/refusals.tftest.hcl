@@ -18,6 +18,7 @@ run "nothing_that_cannot_be" {
     model_key_version = "latest"
     project_id        = "My Project"
     region            = "us-central1-a"
+    secrets           = { GEMINI_API_KEY = { secret = "key", version = "1" } }
     tools             = ["shop tools"]
     vpc_egress        = { range = "10.0.0.0/28" }
   }
@@ -35,6 +36,7 @@ run "nothing_that_cannot_be" {
     var.model_key_version,
     var.project_id,
     var.region,
+    var.secrets,
     var.tools,
     var.vpc_egress,
   ]
@@ -50,4 +52,60 @@ run "no_more_instances_at_once_than_a_service_takes" {
   }
 
   expect_failures = [var.api, var.budget]
+}
+
+run "no_setting_that_this_folder_makes" {
+  command = plan
+
+  variables {
+    project_id = "an-example-project"
+    settings   = { AUTERYN_BUCKET = "other" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "no_secret_in_a_setting" {
+  command = plan
+
+  variables {
+    project_id = "an-example-project"
+    settings   = { OTEL_EXPORTER_OTLP_HEADERS = "Authorization=Bearer abc" }
+  }
+
+  expect_failures = [var.settings]
+}
+
+run "no_secret_without_a_version_unless_it_is_made_here" {
+  command = plan
+
+  variables {
+    project_id = "an-example-project"
+    secrets    = { SLACK_BOT_TOKEN = { secret = "auteryn-slack" } }
+  }
+
+  expect_failures = [var.secrets]
+}
+
+run "no_reader_that_is_no_host" {
+  command = plan
+
+  variables {
+    project_id = "an-example-project"
+    secrets    = { SLACK_BOT_TOKEN = { readers = ["sandbox"], secret = "auteryn-slack", version = "1" } }
+  }
+
+  expect_failures = [var.secrets]
+}
+
+run "no_name_in_both" {
+  command = plan
+
+  variables {
+    project_id = "an-example-project"
+    secrets    = { AUTERYN_WEBHOOK_SHOP = { secret = "shop", version = "1" } }
+    settings   = { AUTERYN_WEBHOOK_SHOP = "{}" }
+  }
+
+  expect_failures = [var.settings]
 }

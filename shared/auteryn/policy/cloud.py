@@ -158,6 +158,8 @@ the time as well)."""
 # ---- what a process reads from its environment
 
 ALL: tuple[Deployable, ...] = ("api", "dispatch", "slice")
+CALLERS = ("push", "sweep", "tasks")
+"""Whose tokens `dispatch` takes: the service accounts of Pub/Sub's pushes, of the scheduler, of the queue."""
 
 ENVIRONMENT: dict[str, tuple[Deployable, ...]] = {
     "AUTERYN_BACKEND": ALL,
@@ -202,25 +204,61 @@ ON_REQUEST = (
 """Everybody's, where the variables `egress`, `google_accounts`, `models`, `spend_limit` and `tools` ask for it; else the code
 decides."""
 
+SETTINGS = (
+    "AUTERYN_CONFLUENCE_URL",
+    "AUTERYN_CONFLUENCE_USER",
+    "AUTERYN_CREDENTIAL_",
+    "AUTERYN_KB",
+    "AUTERYN_MAIL_FROM",
+    "AUTERYN_PUBLIC_URL",
+    "AUTERYN_SANDBOX",
+    "AUTERYN_SEARXNG_URL",
+    "AUTERYN_WEBHOOK_",
+    "GOOGLE_GEMINI_BASE_URL",
+    "GOOGLE_VERTEX_BASE_URL",
+    "OTEL_",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+)
+"""Everybody's, where the variable `settings` asks for it. A name that ends in `_` stands for all that begin with it.
+
+`AUTERYN_PUBLIC_URL` takes the place of the one Terraform sets: an address of one's own. Most of `OTEL_…` is read by its SDK.
+"""
+SECRETS = (
+    "AUTERYN_SECRET_",
+    "AUTERYN_SMTP_URL",
+    "AUTERYN_WEBHOOK_",
+    "BRAVE_API_KEY",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "SLACK_BOT_TOKEN",
+    "TAVILY_API_KEY",
+)
+"""Each host's that the variable `secrets` names as its reader, from Secret Manager. Tools work in all three hosts, and posts
+leave from `dispatch`, so all three read them unless it says otherwise. An `AUTERYN_WEBHOOK_…` may be either: some addresses
+are keys themselves."""
+
 RUN_VARIABLE = "AUTERYN_RUN"
 """The one override of a job execution: which run its slice sits on."""
 
-NOT_DEPLOYED = (
-    "AUTERYN_CLOCK_FILE",
-    "AUTERYN_LOCAL_CLOUD",
-    "AUTERYN_RUN_HOST",
-    "AUTERYN_SYNCHRONOUS",
-    "AUTERYN_TASKS_HOST",
-    "FIRESTORE_EMULATOR_HOST",
-    "GOOGLE_API_KEY",
-    "GOOGLE_CLOUD_QUOTA_PROJECT",
-    "GOOGLE_GEMINI_BASE_URL",
-    "GOOGLE_GENAI_USE_ENTERPRISE",
-    "GOOGLE_VERTEX_BASE_URL",
-    "PUBSUB_EMULATOR_HOST",
-    "STORAGE_EMULATOR_HOST",
-)
-"""Read where set, and never set by Terraform: a laptop's, an emulator's, another name of the same thing."""
+LAPTOP = {
+    "AUTERYN_CLOCK_FILE": "moves the time of a local cloud",
+    "AUTERYN_LOCAL_CLOUD": "takes tokens without a signature: a cloud on one machine",
+    "AUTERYN_RUN_HOST": "a stand-in on this machine",
+    "AUTERYN_SYNCHRONOUS": "how SQLite writes: the embedded world",
+    "AUTERYN_TASKS_HOST": "a stand-in on this machine",
+    "AUTERYN_TRACEBACK": "how the command line tells of a fault",
+    "CLOUDSDK_ROOT_DIR": "where the emulators are looked for",
+    "DOCKER_HOST": "where the emulators are looked for",
+    "FIRESTORE_EMULATOR_HOST": "a stand-in on this machine",
+    "GOOGLE_API_KEY": "another name of GEMINI_API_KEY",
+    "GOOGLE_GENAI_USE_ENTERPRISE": "another name of GOOGLE_GENAI_USE_VERTEXAI",
+    "NO_COLOR": "how the command line looks",
+    "PATH": "the image's own",
+    "PUBSUB_EMULATOR_HOST": "a stand-in on this machine",
+    "STORAGE_EMULATOR_HOST": "a stand-in on this machine",
+    "TERM": "how the command line looks",
+}
+"""Read where set and never set by Terraform, and why not."""
 
 PLATFORM = (
     "CLOUD_RUN_EXECUTION",

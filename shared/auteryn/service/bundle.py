@@ -21,6 +21,7 @@ import msgspec
 from msgspec.structs import replace
 
 from auteryn.errors import AuterynError, Corrupt, Invalid, WrongState
+from auteryn.policy.cloud import BY_KEY, SECRETS
 from auteryn.policy.scrub import scrubbed
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc, Newborn
@@ -37,7 +38,7 @@ MOST_BYTES = 512_000_000
 """Of everything in a bundle, unpacked."""
 MOST_RUNS = 10_000
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
-_SECRETS = ("AUTERYN_SECRET_", "GEMINI_API_KEY", "GOOGLE_API_KEY")
+_SECRETS = (*BY_KEY, *SECRETS, "GOOGLE_API_KEY")
 """Variables whose values are known secrets."""
 
 
