@@ -80,7 +80,8 @@ VOCABULARY: dict[str, str] = {
         refund return ship tag label pin write thumbs give include register enroll list save display pull find show
         get search look lookup fetch crosspost react block ban archive restore clone commit push checkout complete
         apply ask share switch configure log sign reorder replace bump view check book reserve schedule generate
-        set_up turn abstain discuss customize""",
+        set_up turn abstain discuss customize reassign transfer register unlock lock preview duplicate revoke mute
+        unmute attach detach link unlink confirm rsvp release""",
     "abroad_verb": """
         recherchier* analysier* untersuch* auswerten evaluier* vergleiche erforsch* überprüfe_den prüfe_den
         recherchez fais_une_recherche fais_des_recherches faire_une_étude analysez analyser étudie étudiez

@@ -19,6 +19,8 @@ from shared_data import shared
 
 OWN = [json.loads(line) for line in Path(__file__).with_name("prompts.jsonl").read_text("utf-8").splitlines()]
 """Phrases written for this project: {label, lang, prompt}."""
+STRATA = [json.loads(line) for line in Path(__file__).with_name("strata.jsonl").read_text("utf-8").splitlines()]
+"""About 150 more of each kind of work people bring, labelled before they were measured: {stratum, label, lang, prompt}."""
 
 
 def shared_prompts(name: str) -> list[dict[str, str]]:
@@ -58,6 +60,13 @@ def test_a_foreign_language_is_no_sign_of_fast():
     foreign = [row for row in OWN if row["lang"] not in ("en", "zh") and row["label"] == "deep"]
     assert len(foreign) >= 80
     assert share_right(foreign) >= 0.95
+
+
+@pytest.mark.proves("P21", "P22", "P23")
+def test_every_kind_of_work_goes_where_it_belongs():
+    assert_bars(STRATA)
+    for stratum, part in grouped(STRATA, "stratum").items():
+        assert len(part) >= 140 and share_right(part) >= 0.93, stratum
 
 
 @pytest.mark.proves("P21", "P22", "P23")
