@@ -99,6 +99,19 @@ def test_a_429_of_an_hour_is_slept_through_without_a_slice(tmp_path: Path) -> No
     skipping(story())
 
 
+@pytest.mark.proves("P45", "F31", "L11")
+def test_a_used_up_day_is_asked_for_less_and_less_often_though_it_says_soon(tmp_path: Path) -> None:
+    async def story() -> None:
+        used_up = [RateLimited("quota of the day", retry_after=timedelta(seconds=40), per_day=True) for _ in range(60)]
+        async with World(tmp_path, model=[*used_up, "a new day"]) as world:
+            run = await world.start("Hurry", mode="deep")
+            ended = await world.ended(run)
+            assert (ended.result, ended.usage.llm_calls) == ("a new day", 61)
+            assert world.now() - START >= timedelta(hours=9)
+
+    skipping(story())
+
+
 @pytest.mark.proves("P5", "F31")
 def test_outages_are_waited_out_longer_each_time(tmp_path: Path) -> None:
     async def story() -> None:

@@ -230,7 +230,9 @@ def _outage(mind: Mind, reason: str, message: str, retry_after: timedelta | None
     failed = _failed(mind, reason, message)
     if not mind.run.options.auto_retry:
         return (failed, *_ended(mind, "error", message))
-    pause = retry_after or OUTAGE_WAITS[min(mind.thread.outages, len(OUTAGE_WAITS) - 1)]
+    pause = own = OUTAGE_WAITS[min(mind.thread.outages, len(OUTAGE_WAITS) - 1)]
+    if retry_after:  # believed once: a day's quota says "retry in 40 s" all day long, and every try is a counted call
+        pause = max(own, retry_after) if mind.thread.outages else retry_after
     mind.wait_for.append(ForRateLimit(at=mind.now() + pause, why=message[:300]))
     return (failed,)
 
