@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from auteryn.runtime.dispatch import SWEPT
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import Run
 from auteryn.testing.clock import START, skipping
@@ -79,5 +80,26 @@ def test_the_schedule_of_an_unreadable_tick_goes_on(tmp_path: Path) -> None:
             ended = await world.ended(run)
             assert ended.status == "completed"
             assert [(one.ended, one.failed) for one in ended.schedules] == [(2, 1)]
+
+    skipping(story())
+
+
+@pytest.mark.proves("F29")
+def test_an_unreadable_root_is_looked_at_less_and_less_often_and_goes_on_once_it_can_be_read(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[wait]) as world:
+            run, well = await world.start("sleep"), await world.start("sleep")
+            await world.waiting(run)
+            database: Any = world.services.store.database  # type: ignore[attr-defined]
+            before = database.rows("SELECT key, body FROM journal")
+            damage(world, run)
+            await world.after(timedelta(hours=24))
+            assert (await world.run(well)).result == "slept"
+            swept = await world.services.store.doc(SWEPT, run)
+            assert swept and 18 <= swept.body["times"] <= 30
+            database.connection.executemany("UPDATE journal SET body=? WHERE key=?", [(body, key) for key, body in before])
+
+            assert (await world.ended(run)).result == "slept", (await world.run(run)).failure
+            assert world.now() - START <= timedelta(hours=25, minutes=1)
 
     skipping(story())

@@ -35,6 +35,14 @@ async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], wanted: ModelR
     return reply
 
 
+def unusable(mind: Mind, reply: Reply, why: str) -> e.ModelFailed:
+    """An answer that came and was paid for, and that nothing can be done with."""
+    credits = mind.settings.price(reply.model, reply.tokens, mind.now())
+    return e.ModelFailed(
+        attempts=reply.attempts, reason=reply.finish, message=why, model=reply.model, tokens=reply.tokens, credits=credits
+    )
+
+
 def answered(mind: Mind, reply: Reply, began: float) -> e.ModelAnswered:
     return e.ModelAnswered(
         turn=mind.run.turns + 1,

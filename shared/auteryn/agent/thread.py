@@ -86,6 +86,8 @@ class Thread:
     nudges: int = 0
     cut_offs: int = 0
     """Answers in a row that ended at the output limit."""
+    unfinished: str = ""
+    """Their text: the next answer goes on from there."""
     unreadable: int = 0
     """Answers in a row that could not be used."""
     outages: int = 0
@@ -212,13 +214,15 @@ class Thread:
         self.cut_offs = self.cut_offs + 1 if event.finish in ("max_tokens", "continuation") else 0
         parts: list[dict[str, Any]] = event.content["parts"]
         text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
-        self.last_text = text.strip() or self.last_text
+        whole = self.unfinished + text
+        self.last_text = whole.strip() or self.last_text
         asked = [part["functionCall"] for part in parts if "functionCall" in part]
         self.calls = {
             (call := derived_id("call", self.run, event.turn, i)): OpenCall(call, q["name"], q.get("args") or {}, q.get("id"))
             for i, q in enumerate(asked)
         }
-        self.final = None if asked else text
+        self.final = None if asked else whole
+        self.unfinished = whole if self.cut_offs and not asked else ""
 
     def _allowed(self, event: e.CallAllowed) -> None:
         call = self.calls[event.call]
@@ -259,6 +263,8 @@ class Thread:
 
     def _told(self, event: e.Told) -> None:
         self.final = self.stuck_ask = None
+        if event.why != "format":
+            self.unfinished = ""
         if event.why == "report":
             self.reported.add("*")
         self.review_shown |= event.why == "review"

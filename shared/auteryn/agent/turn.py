@@ -10,7 +10,7 @@ from auteryn.agent.compaction import compacted, raised
 from auteryn.agent.conclude import nothing_left
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, ledger, system_prompt
-from auteryn.agent.speak import answered, ask_model
+from auteryn.agent.speak import answered, ask_model, unusable
 from auteryn.agent.stuck import circling
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
 from auteryn.policy.asking import asked_of, waited_for
@@ -95,18 +95,18 @@ async def _spoken(mind: Mind) -> Facts:
     match reply.finish:
         case "stop" | "unexpected_call" if reply.calls or reply.text.strip():
             done = not reply.calls and nothing_left(mind)
-            return (fact, e.RunCompleted(result=reply.text)) if done else (fact,)
+            return (fact, e.RunCompleted(result=mind.thread.unfinished + reply.text)) if done else (fact,)
         case "max_tokens" | "continuation" if reply.calls or reply.text.strip():
             goes_on = not reply.calls and mind.thread.cut_offs < CUT_OFFS
             return (fact, e.Told(text=CUT_OFF, why="format")) if goes_on else (fact,)
         case "safety":
-            failed = e.ModelFailed(attempts=reply.attempts, reason="safety", message=reply.finish_detail)
             why = f"the model declined to answer ({reply.finish_detail or 'safety'})"
-            return (failed, *_ended(mind, "model_refused", why))
+            return (unusable(mind, reply, reply.finish_detail), *_ended(mind, "model_refused", why))
         case "max_tokens":
             return _unreadable(mind, reply, "the output limit was used up before anything was said")
         case _:
-            return _unreadable(mind, reply, reply.finish_detail or "it was empty")
+            empty = reply.finish in ("stop", "empty") or not reply.finish_detail
+            return _unreadable(mind, reply, "it was empty" if empty else reply.finish_detail)
 
 
 def request(mind: Mind, *, notice: str = "", tools: bool = True) -> ModelRequest:
@@ -211,10 +211,7 @@ async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
     except (RateLimited, Unavailable, ModelRefused, Exhausted):
         return _ended(mind, limit, why)
     if not reply.text.strip() or reply.calls:
-        return (
-            e.ModelFailed(attempts=reply.attempts, reason=reply.finish, message=reply.finish_detail),
-            *_ended(mind, limit, why),
-        )
+        return (unusable(mind, reply, reply.finish_detail), *_ended(mind, limit, why))
     return (answered(mind, reply, began), e.RunFailed(reason=limit, message=why, partial=reply.text.strip()))
 
 
@@ -245,7 +242,7 @@ def _failed(mind: Mind, reason: str, message: str) -> e.ModelFailed:
 
 def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
     """First the same request once more, as it was; then the model is told; then the run ends."""
-    failed = e.ModelFailed(attempts=reply.attempts, reason=reply.finish, message=why)
+    failed = unusable(mind, reply, why)
     before = mind.thread.unreadable
     if before + 1 >= UNREADABLE_ANSWERS:
         return (failed, *_ended(mind, "model_refused", f"the model gave {UNREADABLE_ANSWERS} unusable answers in a row: {why}"))

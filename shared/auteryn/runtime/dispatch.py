@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from auteryn.errors import AuterynError, Corrupt, NotFound
 from auteryn.policy.cloud import SWEEP_LINE
 from auteryn.policy.limits import LEASE
+from auteryn.policy.retry import backoff
 from auteryn.ports.store import Lease
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.runtime.engine import Engine
@@ -27,6 +28,11 @@ LATE = timedelta(minutes=2)
 """How long a post may be overdue before its wake counts as lost."""
 MOST_POSTS = 200
 """Looked at in one sweep."""
+SET_ASIDE = timedelta(hours=1)
+"""Longest time between two looks at a run that cannot be read."""
+MOST_DOUBLINGS = 10
+_NOBODY = "unreadable"
+"""Who holds the lease of a run that is set aside."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,7 +67,9 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedel
     except NotFound:
         return timedelta()
     except Corrupt as error:  # nothing to start; the others go on
+        _log.error("%s cannot be read: %s", run_id, error)
         await tell_parent(engine, run_id, str(error))
+        await _set_aside(engine, run_id)
         return timedelta()
     now = engine.now()
     match due(run, now, unread=unread, lease=lease):
@@ -79,6 +87,21 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedel
         case Now():
             await begin(engine, run_id, roomy=lease is not None and run.status == "running")
     return _late(run, lease, now)
+
+
+async def _set_aside(engine: Engine, run_id: str) -> None:
+    """Nobody looks at it for a while, longer each time, so that many of them do not fill every sweep; a restart looks at once.
+
+    It stays due: a release that can read it finds it again.
+    """
+    now, looks = engine.now(), 1 + await _times_swept(engine, run_id)
+    pause = backoff(min(looks, MOST_DOUBLINGS), first=LEASE, most=SET_ASIDE)
+    store, until = engine.services.store, now + pause
+    lease = await store.lease(run_id)
+    if lease is None or lease.holder != _NOBODY:
+        await store.take_lease(run_id, holder=_NOBODY, now=now, until=until)
+    elif lease.until <= now:
+        await store.renew(lease, until=until)  # a lease taken anew would count as a slice that came to nothing
 
 
 async def _deliver(engine: Engine, post: str) -> None:
@@ -130,10 +153,13 @@ async def _lost_posts(engine: Engine) -> None:
 
 async def _noted(engine: Engine, run_id: str) -> None:
     """That the sweeper had to act, and how often: a person who looks at the run sees it."""
-    store = engine.services.store
-    old = await store.doc(SWEPT, run_id)
-    times = old.body["times"] + 1 if old else 1
-    await store.put(Doc(kind=SWEPT, id=run_id, scope=run_id, body={"times": times}, at=engine.now()))
+    times = await _times_swept(engine, run_id) + 1
+    await engine.services.store.put(Doc(kind=SWEPT, id=run_id, scope=run_id, body={"times": times}, at=engine.now()))
+
+
+async def _times_swept(engine: Engine, run_id: str) -> int:
+    old = await engine.services.store.doc(SWEPT, run_id)
+    return old.body["times"] if old else 0
 
 
 def _late(run: Run, lease: Lease | None, now: datetime) -> timedelta:

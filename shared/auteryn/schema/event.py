@@ -136,6 +136,10 @@ class ModelFailed(Event, tag="model_failed"):
     attempts: int
     reason: str
     message: str
+    model: str = ""
+    """Who gave an answer that was of no use; empty where none came."""
+    tokens: Tokens = Tokens()
+    credits: int = 0
 
 
 class ModelConsulted(Event, tag="model_consulted"):

@@ -159,7 +159,7 @@ class _Draft:
                 put["turns"] = event.turn
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.ModelFailed():
-                self.used(llm_calls=event.attempts)
+                self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.Compacted():
                 put["context_seq"] = self.entry.seq
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)

@@ -155,7 +155,11 @@ class _Reading:
             case e.ModelFailed():
                 ours = event.reason in ("no_answer", "unavailable", "rate_limited")
                 self._add(
-                    llm_calls=event.attempts, model=self.model or "the model", cause="platform fault" if ours else "retry"
+                    credits=event.credits,
+                    llm_calls=event.attempts,
+                    tokens=event.tokens.total,
+                    model=event.model or self.model or "the model",
+                    cause="platform fault" if ours else "retry",
                 )
             case e.CallAnswered():
                 self._add(credits=event.credits, tool_calls=1, tool=event.tool)

@@ -1,0 +1,57 @@
+"""What comes in pieces is one result, and what came to nothing is paid for all the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auteryn.schema import event as e
+from auteryn.schema.run import Options
+from auteryn.testing.clock import skipping
+from auteryn.testing.scripted import Ask, Line, Say, call
+from auteryn.testing.world import World
+from auteryn.tools.calculate import calculate
+
+PIECES = [Say(text="One, two,", finish="max_tokens"), Say(text=" three,", finish="continuation"), " four."]
+
+
+@pytest.mark.proves("P5", "F31")
+@pytest.mark.parametrize("crash", [False, True], ids=["in one go", "with a new process before each piece"])
+def test_an_answer_cut_at_the_output_limit_is_given_as_a_whole(tmp_path: Path, crash: bool) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=PIECES) as world:
+            run = await world.start("Count")
+            while crash and not (await world.run(run)).terminal:
+                await world.reopen()
+                await world.after(world.host.sweep_every)
+            assert (await world.ended(run)).result == "One, two, three, four."
+
+    skipping(story())
+
+
+def test_pieces_end_where_a_call_is_made_or_somebody_speaks(tmp_path: Path) -> None:
+    async def story() -> None:
+        script = [PIECES[0], [" a sum:", call("calculate", expression="1+1")], "It is 2."]
+        async with World(tmp_path, model=script, tools=[calculate]) as world:
+            assert (await world.ended(await world.start("Count"))).result == "It is 2."
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11", "P90")
+def test_an_answer_of_no_use_is_paid_for(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return Say(finish="max_tokens", thought_tokens=60_000) if ask.attempt == 0 else "Seven."
+
+    async def story(*, useless: bool) -> int:
+        model = script if useless else ["Seven."]
+        async with World(tmp_path / str(useless), model=model) as world:
+            run = await world.ended(await world.start("How many?", options=Options(auto_retry=False)))
+            assert run.result == "Seven."
+            failed = [event for event in await world.events(run.id) if isinstance(event, e.ModelFailed)]
+            assert [event.tokens.thoughts for event in failed] == [60_000] * useless
+            assert run.usage.tokens.thoughts == 60_000 * useless
+            return run.usage.credits.llm
+
+    assert skipping(story(useless=True)) > skipping(story(useless=False)) + 50
