@@ -39,6 +39,10 @@ class Caller(Record):
     """Of a ticket: nothing but this run's stream."""
     until: datetime | None = None
 
+    def acting_for(self, owner: str) -> Caller:
+        """The same person, with another's runs."""
+        return Caller(owner=owner, role=self.role, name=self.name, key=self.key, until=self.until)
+
 
 class IdTokens(Protocol):
     """Google ID tokens."""
@@ -68,7 +72,7 @@ class Auth:
         if named := request.headers.get(FOR_OWNER):
             if caller.role != "admin":
                 raise NotAllowed(f"{FOR_OWNER}: only an admin may act for another owner than {caller.owner!r}")
-            caller = _for(caller, named)
+            caller = caller.acting_for(named)
         return caller
 
     async def _caller(self, request: Request, run: str | None, now: datetime) -> Caller | None:
@@ -153,7 +157,3 @@ def _check_csrf(request: Request, caller: Caller) -> None:
     given = request.headers.get(CSRF, "")
     if not caller.csrf or not hmac.compare_digest(given.encode(), caller.csrf.encode()):
         raise NotAllowed(f"{CSRF}: must repeat the session's token (GET /v1/session) when something is changed by cookie")
-
-
-def _for(caller: Caller, owner: str) -> Caller:
-    return Caller(owner=owner, role=caller.role, name=caller.name, key=caller.key, until=caller.until)

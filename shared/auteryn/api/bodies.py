@@ -20,6 +20,10 @@ LONGEST_WAIT_SECONDS = 60
 """One request waits no longer for a result: proxies give up at their own times. Ask again."""
 
 
+Moment = Annotated[datetime, Meta(tz=True)]
+"""With its time zone, as in `2026-01-05T09:00:00Z`."""
+
+
 class Empty(Record):
     """Nothing."""
 
@@ -174,11 +178,20 @@ class RunsQuery(PageQuery):
     """`name=value`; may stand several times, and all must fit."""
     asking: bool = False
     """Has an open question."""
+    since: Moment | None = None
+    """Made then or later."""
+    until: Moment | None = None
+    """Made before."""
+    least_credits: Annotated[float, Meta(ge=0)] = 0
+    """Has cost at least so much."""
+    owner: Annotated[str, Meta(max_length=200)] = ""
+    """Whose, for an admin; `*`: everybody's. Empty: the caller's own."""
 
     @property
     def wanted(self) -> Wanted:
         labels = {name: value for name, _, value in (one.partition("=") for one in self.label)}
-        return Wanted(status=self.status, mode=self.mode, text=self.text, labels=labels, asking=self.asking)
+        same = {name: getattr(self, name) for name in ("status", "mode", "text", "asking", "since", "until", "least_credits")}
+        return Wanted(**same, labels=labels)
 
 
 class ResultQuery(Record):

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from auteryn.api.auth import Auth, Caller, IdTokens, may
+from auteryn.api.auth import FOR_OWNER, Auth, Caller, IdTokens, may
 from auteryn.api.call import Call, Reply
 from auteryn.api.keys import Role
 from auteryn.api.limits import Quota, Rate
@@ -24,7 +24,7 @@ from auteryn.api.routes import MCP_PATH, Route, route_of
 from auteryn.api.runs import stream_events
 from auteryn.api.stream import Pace
 from auteryn.api.views import full
-from auteryn.errors import AuterynError, NotAllowed
+from auteryn.errors import AuterynError, NotAllowed, NotFound
 from auteryn.runtime.engine import Engine
 from auteryn.service.seal import Seal
 
@@ -92,6 +92,9 @@ class Door:
         route, path = route_of(request.method, request.url.path)
         streamed = path["run"] if route.handler is stream_events else None
         caller = None if route.role is None else await self._admitted(request, route.role, streamed)
+        if caller and caller.csrf and may(caller, "admin") and FOR_OWNER not in request.headers:
+            owner = await self._owner_of(path)
+            caller = caller.acting_for(owner) if owner else caller
         call: Call[Any, Any] = Call(
             request=request,
             engine=self.engine,
@@ -124,6 +127,16 @@ class Door:
         if not may(caller, role):
             raise NotAllowed(f"this needs the role {role}; {caller.name!r} is {caller.role}")
         return caller
+
+    async def _owner_of(self, path: dict[str, str]) -> str | None:
+        """Whose the run or the question in the address is. An admin who opens it in the console acts for them: no link and no
+        `EventSource` can name an owner in a header."""
+        if "ask" in path and (line := await self.engine.services.store.doc("ask", path["ask"])):
+            return line.scope
+        try:
+            return (await self.engine.services.store.get(path["run"])).owner if "run" in path else None
+        except NotFound:
+            return None
 
     async def _tools(self, request: Request) -> Response:
         """Other agents; each tool says whether its caller may."""

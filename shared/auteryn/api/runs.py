@@ -11,17 +11,21 @@ from starlette.responses import Response
 
 from auteryn.api import bodies as b
 from auteryn.api import views as v
-from auteryn.api.auth import TICKET, Caller
+from auteryn.api.auth import TICKET, Caller, may
 from auteryn.api.call import Call, Reply
 from auteryn.api.download import download
 from auteryn.api.limits import check_room
 from auteryn.api.stream import event_frames, log_cursor, log_frames
-from auteryn.errors import Invalid, NotFound
+from auteryn.errors import Invalid, NotAllowed, NotFound
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.bundle import name_of
+from auteryn.service.desk import Desk
 from auteryn.service.erase import Erased
 from auteryn.service.fork import Fork
+
+EVERYBODY = "*"
+"""As an owner: all of them."""
 
 # ---- start and look ------------------------------------------------------------------------------------------
 
@@ -38,9 +42,13 @@ async def create_run(call: Call[b.Empty, b.NewRunBody]) -> Reply | Response:
 
 
 async def list_runs(call: Call[b.RunsQuery, None]) -> v.RunPage:
-    """The owner's runs that fit, newest first. A page may be short though more follow. Figures may be a second old."""
-    query = call.query
-    page = await call.desk.runs(query.wanted, limit=query.limit, cursor=query.cursor)
+    """The runs that fit, newest first: the caller's own, or whose an admin names. A page may be short though more follow.
+    Figures may be a second old."""
+    query, owner = call.query, call.query.owner or call.caller.owner
+    if owner != call.caller.owner and not may(call.caller, "admin"):
+        raise NotAllowed(f"owner: only an admin may look at the runs of another owner than {call.caller.owner!r}")
+    look = call.desk.everybodys if owner == EVERYBODY else Desk(call.engine, owner).runs
+    page = await look(query.wanted, limit=query.limit, cursor=query.cursor)
     return v.RunPage(runs=tuple(v.line(run, call.now) for run in page.runs), next=page.next)
 
 

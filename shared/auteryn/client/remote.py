@@ -54,6 +54,7 @@ class Remote:
     async def runs(self, wanted: Wanted = ANY, *, limit: int = 50, cursor: str | None = None) -> v.RunPage:
         labels = [f"{name}={value}" for name, value in wanted.labels.items()]
         asked = {"status": list(wanted.status), "mode": wanted.mode, "text": wanted.text or None, "label": labels}
+        asked |= {"since": _iso(wanted.since), "until": _iso(wanted.until), "least_credits": wanted.least_credits or None}
         query = {**asked, "asking": "true" if wanted.asking else None, "limit": limit, "cursor": cursor}
         return await self._wire.read(v.RunPage, "GET", "/v1/runs", query=query)
 
@@ -256,6 +257,10 @@ class Remote:
 PAGE = 5_000
 _SENT = tuple(name for name in NewRun.__struct_fields__ if name not in ("files", "key"))
 _DEFAULTS = {name: getattr(NewRun(), name) for name in _SENT}
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def _of(run: str, *more: str) -> str:

@@ -71,6 +71,10 @@ class Desk:
         """The owner's runs, newest first; steps and ticks are found through their parents."""
         return await listing.runs(self._access, wanted, limit, cursor)
 
+    async def everybodys(self, wanted: Wanted = ANY, *, limit: int = 50, cursor: str | None = None) -> Page:
+        """The same of all owners: only for whoever may act for each of them."""
+        return await listing.runs(self._access, wanted, limit, cursor, everybody=True)
+
     async def children(self, run: str, *, limit: int = 500, cursor: str | None = None) -> Page:
         """The runs of its steps and ticks, newest first."""
         parent = await self.get(run)

@@ -28,6 +28,12 @@ class Wanted(Record):
     labels: dict[str, str] = {}
     asking: bool = False
     """Has an open question."""
+    since: datetime | None = None
+    """Made then or later."""
+    until: datetime | None = None
+    """Made before."""
+    least_credits: float = 0
+    """Has cost at least so much."""
 
     def fits(self, run: Run) -> bool:
         """Whether the run is one of them; its status was looked at by the store."""
@@ -37,22 +43,27 @@ class Wanted(Record):
             and (text in run.title.casefold() or text in run.id)
             and all(run.labels.get(name) == value for name, value in self.labels.items())
             and (bool(run.asks) or not self.asking)
+            and (self.since is None or run.created_at >= self.since)
+            and (self.until is None or run.created_at < self.until)
+            and run.usage.credits.total >= 1000 * self.least_credits
         )
 
 
 ANY = Wanted()
 
 
-async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None) -> Page:
-    """The owner's runs that fit, newest first. A page may be short though more follow: `next` says so."""
+async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *, everybody: bool = False) -> Page:
+    """The owner's runs that fit, or everybody's, newest first. A page may be short though more follow: `next` says so."""
     if not 1 <= limit <= MOST_RUNS:
         raise Invalid("limit", limit, f"must be 1 to {MOST_RUNS}")
     found, looked, store = list[Run](), 0, access.services.store
+    owner = None if everybody else access.owner
     while True:
         most = limit - len(found)
-        page = await store.runs(owner=access.owner, status=wanted.status or None, limit=most, cursor=cursor)
+        page = await store.runs(owner=owner, status=wanted.status or None, limit=most, cursor=cursor)
         found += filter(wanted.fits, page.runs)
-        looked, cursor = looked + most, page.next
+        older = wanted.since is not None and any(run.created_at < wanted.since for run in page.runs)
+        looked, cursor = looked + most, None if older else page.next
         if cursor is None or len(found) > limit // 2 or looked >= SCANNED:
             return Page(runs=tuple(found), next=cursor)
 

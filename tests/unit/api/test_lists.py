@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from auteryn.service import listing
+from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
@@ -42,6 +43,69 @@ def test_runs_are_found_by_status_mode_words_labels_and_open_questions(opened):
             assert await listed(http, "limit=3&status=completed&status=failed&text=task&mode=fast") == ["Task 3", "Task 1"]
             for wrong in ("label=team", "mode=slow", "asking=perhaps"):
                 assert (await http.get(f"/v1/runs?{wrong}")).status_code == 422, wrong
+
+    skipping(main())
+
+
+def test_runs_are_found_by_when_they_began_and_what_they_cost_however_many_there_are(opened, monkeypatch):
+    async def main():
+        clock, reads = SkippingClock(), list[int]()
+        async with opened(clock=clock) as office, await office.client() as http:
+            begun = list[str]()
+            for number in range(1, 6):
+                begun.append(clock.now().isoformat().replace("+00:00", "Z"))
+                await office.world.ended((await office.desk.create(NewRun(input=f"Task {number}", mode="fast"))).id)
+                await clock.sleep(timedelta(hours=1))
+            assert await listed(http, f"limit=2&since={begun[2]}") == ["Task 5", "Task 4", "Task 3"]
+            assert await listed(http, f"limit=2&until={begun[2]}") == ["Task 2", "Task 1"]
+            assert await listed(http, f"limit=1&since={begun[1]}&until={begun[3]}") == ["Task 3", "Task 2"]
+            store = office.world.services.store
+            look = store.runs
+
+            async def counted(**how):
+                reads.append(how["limit"])
+                return await look(**how)
+
+            monkeypatch.setattr(store, "runs", counted)
+            assert await listed(http, f"limit=1&since={begun[4]}") == ["Task 5"]
+            assert len(reads) == 2, "nobody reads on to what is older"
+            cost = (await http.get("/v1/runs")).json()["runs"][0]["credits"]
+            assert cost > 0
+            assert len(await listed(http, f"least_credits={cost}")) == 5
+            assert await listed(http, f"least_credits={cost + 1}") == []
+            for wrong in ("since=yesterday", "since=2026-01-05T09:00:00", "least_credits=-1"):
+                assert (await http.get(f"/v1/runs?{wrong}")).status_code == 422, wrong
+
+    skipping(main())
+
+
+@pytest.mark.proves("P95")
+def test_an_admin_finds_everybody_s_runs_and_acts_for_whose_run_it_follows_a_link_to(opened):
+    async def main():
+        async with opened() as office, await office.client("admin", "boss") as admin, await office.client() as local:
+            mine = await office.desk.ask("Shall I go on?", options=("Yes", "No"))
+            await Desk(office.world.host.engine, "bea").ask("May I?", options=("Yes", "No"))
+            assert await listed(admin, "limit=1") == []
+            assert await listed(admin, "limit=1&owner=*") == ["May I?", "Shall I go on?"]
+            assert await listed(admin, "limit=1&owner=bea") == ["May I?"]
+            assert await listed(local, "owner=local") == ["Shall I go on?"]
+            for other in ("*", "bea", "boss"):
+                assert (await local.get(f"/v1/runs?owner={other}")).status_code == 403, other
+            for role, seen in (("admin", 200), ("operator", 404)):
+                async with office.browser() as console:
+                    _, key = await office.key(role, "boss")
+                    await console.post("/v1/session", json={"key": key})
+                    assert (await console.get(f"/v1/runs/{mine.id}")).status_code == seen
+                    assert (await console.get(f"/v1/asks/{mine.asks[0].id}")).status_code == seen
+                    token = (await console.get("/v1/session")).json()["csrf"]
+                    assert (await console.get(f"/v1/runs/{mine.id}", headers={"auteryn-owner": "bea"})).status_code in (
+                        403,
+                        404,
+                    )
+                    console.headers["x-csrf-token"] = token
+                    stopped = await console.post(f"/v1/runs/{mine.id}/cancel", json={})
+                    assert stopped.status_code == seen
+            assert (await office.world.ended(mine.id)).status == "cancelled"
 
     skipping(main())
 

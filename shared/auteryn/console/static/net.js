@@ -29,7 +29,7 @@ export async function ask(method, path, body, headers = {}) {
   return data;
 }
 
-export const get = (path) => ask("GET", path);
+export const get = (path, headers) => ask("GET", path, undefined, headers);
 export const post = (path, body, headers) => ask("POST", path, body, headers);
 export const once = () => ({ "Idempotency-Key": crypto.randomUUID() });
 

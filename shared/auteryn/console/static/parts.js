@@ -29,6 +29,23 @@ export function Link({ to, children, ...more }) {
   return html`<a href=${to} onClick=${click} ...${more}>${children}</a>`;
 }
 
+// Keys that work wherever nobody is typing or answering; an act that gives false leaves the key to the browser.
+export function useKeys(acts) {
+  const latest = useRef(acts);
+  latest.current = acts;
+  useEffect(() => {
+    const heard = (event) => {
+      const act = !typing(event) && !document.querySelector("dialog[open]") && latest.current[event.key];
+      if (act && act() !== false) event.preventDefault();
+    };
+    document.addEventListener("keydown", heard);
+    return () => document.removeEventListener("keydown", heard);
+  }, []);
+}
+
+// Whether a key means what it writes, and nothing else.
+const typing = (event) => event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, dialog");
+
 // ---- time ---------------------------------------------------------------------------------------------------
 
 export const now = signal(Date.now());

@@ -1,7 +1,7 @@
 // When it worked and when it only waited; and every event as a tick to go to.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
-import { now } from "./parts.js";
+import { address, now, useKeys } from "./parts.js";
 import { axis, bars, nextError, ticks } from "./axis.js";
 import { isError, over, weight } from "./story.js";
 import { clock, moment, short, span } from "./words.js";
@@ -65,27 +65,19 @@ function Scrubber({ story, at, width, onPick }) {
   }, [items, width, here, useScheme()]);
   const to = (index) => onPick(items[Math.max(0, Math.min(items.length - 1, index))]);
   const click = (event) => to(Math.floor((event.clientX - canvas.current.getBoundingClientRect().left) / width * items.length));
-  const move = (key) => {
-    const from = here < 0 ? items.length : here;
+  const move = (key) => {   // from where the address says: two presses may come before one is drawn
+    const at = address.value.searchParams.get("at"), here = items.findIndex((item) => item.id === at), from = here < 0 ? items.length : here;
     const next = { ",": from - 1, ArrowLeft: from - 1, ".": from + 1, ArrowRight: from + 1, Home: 0, End: items.length - 1,
       "[": nextError(items, from, -1, isError), "]": nextError(items, here, 1, isError) }[key];
-    if (next === undefined) return false;
     if (next >= 0 && next < items.length) to(next);
-    return true;
   };
-  useEffect(() => {   // , . [ ] work wherever nobody is typing
-    const heard = (event) => { if (",.[]".includes(event.key) && !typing(event) && move(event.key)) event.preventDefault(); };
-    document.addEventListener("keydown", heard);
-    return () => document.removeEventListener("keydown", heard);
-  }, [items, here]);
-  const keys = (event) => { if (!",.[]".includes(event.key) && move(event.key)) event.preventDefault(); };
+  useKeys(Object.fromEntries([...",.[]"].map((key) => [key, () => move(key)])));
+  const keys = (event) => { if (["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key)) { event.preventDefault(); move(event.key); } };
   const now = here < 0 ? null : items[here];
   return html`<div class="scrubber" role="slider" tabindex="0" aria-label="Events; comma and full stop go back and on, brackets to errors" aria-valuemin="1" aria-valuemax=${Math.max(1, items.length)} aria-valuenow=${here < 0 ? Math.max(1, items.length) : here + 1}
     aria-valuetext=${now ? `${here + 1} of ${items.length}: ${now.kind}${now.text ? `, ${short(now.text, 60)}` : now.tool ? `, ${now.tool}` : ""}, ${moment(now.at)}` : `${items.length} events, now`} onClick=${click} onKeyDown=${keys}>
     <canvas ref=${canvas} height=${HEIGHT} aria-hidden="true"></canvas></div>`;
 }
-
-const typing = (event) => event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog");
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 function useScheme() {
