@@ -14,6 +14,7 @@ from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.answer_schema import check_schema, matches
 from auteryn.ports.model import ModelRequest
 from auteryn.schema.run import Run
+from auteryn.tools.browser_elements import Snapshot
 from auteryn.tools.browser_forms import ACT_MS, fill, problems, send
 from auteryn.tools.browser_process import no_browser
 from auteryn.tools.browser_session import Answering, Session, browser_of
@@ -24,15 +25,23 @@ from auteryn.tools.web import file_name, host_of
 from auteryn.tools.workspace import Workspace
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from playwright.async_api import Page
 
 SHOWN = 4_500
 """Characters of a snapshot in an answer; the whole is in a file."""
 EXTRACT_CHARACTERS = 60_000
 WAIT_SECONDS = 30
+MOST_LOOKS = 5
+"""At a page that changes under our eyes."""
 TALLEST = 16_000
 """Pixels; Chromium paints no higher."""
 CALL_TIME = timedelta(seconds=90)
+_DONE = ("performing click action", 'press("Enter")')
+"""What the driver says it has done, when it then waited in vain for the page that this leads to."""
+_NO_PAGES = ("image/", "video/", "audio/", "application/pdf")
+_IS_FILE = "e => !!e.closest('a[download][href]')"
 
 Ref = Annotated[str, "Ref of an element in the last snapshot, e.g. `e12`", Meta(min_length=2, max_length=20)]
 
@@ -82,10 +91,10 @@ async def browser_open(
     session = await browser_of(ctx)
     session.answering = "dismiss"
     status = await session.open(ctx, url, profile)
-    downloads = await _downloaded(ctx, session)
-    if downloads and not any(one.startswith("http") for one in session.tabs()):
+    if session.downloads and not any(one.startswith("http") for one in session.tabs()):
+        downloads = await _downloaded(ctx, session)
         return all_cleaned({"url": url, "downloads": downloads, "note": "this address is a file, not a page"})
-    return {"status": status, **await _seen(ctx, session, await session.page(ctx), downloads)}
+    return {"status": status, **await _seen(ctx, session, await session.page(ctx))}
 
 
 @tool(effect="read", group="browser", missing=no_browser, untrusted=True, timeout=CALL_TIME, serial=_one_page)
@@ -127,8 +136,9 @@ async def browser_click(
     page = await session.page(ctx)
     place = await _place(ctx, session, page, ref)
     session.answering = dialog
-    page = await session.settled(page, lambda: _acted(place.click(timeout=ACT_MS), f"{ref} cannot be clicked"))
-    return await _seen(ctx, session, page, await _downloaded(ctx, session))
+    file = bool(await place.evaluate(_IS_FILE, timeout=ACT_MS))
+    act = lambda: _acted(place.click(timeout=ACT_MS), f"{ref} cannot be clicked")  # noqa: E731
+    return await _seen(ctx, session, await session.settled(ctx, page, act, file=file))
 
 
 @tool(
@@ -162,9 +172,9 @@ async def browser_fill(
     last = session.now(fields[-1].ref) or fields[-1].ref
     if wrong := await problems(page, last):
         raise ToolFailed("conflict", f"the form was not sent, it would refuse: {'; '.join(wrong)[:600]}")
-    page = await session.settled(page, lambda: _acted(send(page, last), "the form cannot be sent"))
+    page = await session.settled(ctx, page, lambda: _acted(send(page, last), "the form cannot be sent"))
     await session.remember(page, filled=())
-    return {"filled": len(fields), "sent": True, **await _seen(ctx, session, page, await _downloaded(ctx, session))}
+    return {"filled": len(fields), "sent": True, **await _seen(ctx, session, page)}
 
 
 @tool(effect="read", group="browser", missing=no_browser, untrusted=True, timeout=CALL_TIME, serial=_one_page)
@@ -175,20 +185,15 @@ async def browser_wait(
     seconds: Annotated[float, "Longest wait", Meta(gt=0, le=WAIT_SECONDS)] = 10,
 ) -> dict[str, Any]:
     """Wait until a text appears on the open page, or is gone from it."""
-    from playwright.async_api import TimeoutError as TookTooLong
-
     if (text is None) == (gone is None):
         raise ToolFailed("invalid", "text, gone: give one of them")
     session = await browser_of(ctx)
-    page = await session.page(ctx)
     wanted, hidden = text or gone or "", text is None
     script = "([text, hidden]) => document.body.innerText.includes(text) !== hidden"
-    try:
-        await page.wait_for_function(script, arg=[wanted, hidden], timeout=seconds * 1_000)
-    except TookTooLong as error:
+    if not await session.comes_true(ctx, script, [wanted, hidden], seconds):
         still = "is still there" if hidden else "did not appear"
-        raise ToolFailed("timeout", f"{wanted!r} {still} after {seconds:g} s: browser_read shows the page") from error
-    return await _seen(ctx, session, page)
+        raise ToolFailed("timeout", f"{wanted!r} {still} after {seconds:g} s: browser_read shows the page")
+    return await _seen(ctx, session, await session.page(ctx))
 
 
 @tool(
@@ -250,20 +255,14 @@ async def browser_extract(
 # ---- what an answer holds ----------------------------------------------------------------------------------------
 
 
-async def _seen(
-    ctx: ToolContext, session: Session, page: Page, downloads: list[dict[str, Any]] | None = None, most: int = SHOWN
-) -> dict[str, Any]:
-    """The page as it is now, and what happened meanwhile."""
-    from playwright.async_api import Error
-
-    try:
-        text = cleaned(session.hidden((await session.look(page)).text))
-        title = await page.title()
-    except Error as error:
-        gone = f"the page does not answer: {str(error).splitlines()[0][:200]}"
-        raise ToolFailed("unavailable", gone, retryable=True) from error
-    happened = session.what_happened()
-    told: dict[str, Any] = {"url": page.url, "title": cleaned(title)[:200]}
+async def _seen(ctx: ToolContext, session: Session, page: Page, most: int = SHOWN) -> dict[str, Any]:
+    """The page in front as it is now, and what happened meanwhile."""
+    page, title, seen = await _looked(ctx, session, page)
+    text = cleaned(session.hidden(seen.text))
+    if seen.media_type.startswith(_NO_PAGES):
+        session.happened.notes.append(f"this is {seen.media_type}, not a page: web_fetch downloads it with save_as")
+    downloads, happened = await _downloaded(ctx, session), session.what_happened()
+    told: dict[str, Any] = {"url": page.url, "title": title[:200]}
     told |= {"tabs": session.tabs()} if len(session.tabs()) > 1 else {}
     told |= {name: value for name, value in all_cleaned(asdict(happened)).items() if value}
     told |= {"downloads": all_cleaned(downloads)} if downloads else {}
@@ -272,6 +271,27 @@ async def _seen(
         told["saved_as"] = f"browser/{file_name(page.url)}.txt"
         ctx.files.write(told["saved_as"], framed(text, page.url).encode("utf-8", "replace"))
     return told | {"snapshot": framed(text[:most], page.url)}
+
+
+async def _looked(ctx: ToolContext, session: Session, page: Page) -> tuple[Page, str, Snapshot]:
+    """The tab in front, its title and its snapshot, which belong together: a page that goes elsewhere meanwhile, closes itself
+    or opens a tab is looked at again."""
+    from playwright.async_api import Error
+    from playwright.async_api import TimeoutError as TookTooLong
+
+    why = "it goes elsewhere all the time"
+    for _ in range(MOST_LOOKS):
+        url = page.url
+        try:
+            seen, title = await session.look(page), await page.title()
+            if page.url == url and session.front in (page, None):
+                return page, cleaned(session.hidden(title)), seen
+        except TookTooLong:
+            await session.give_up(page)
+        except Error as error:
+            why = str(error).splitlines()[0][:200]
+        page = await session.come(ctx)
+    raise ToolFailed("unavailable", f"the page does not hold still: {why}", retryable=True)
 
 
 async def _downloaded(ctx: ToolContext, session: Session) -> list[dict[str, Any]]:
@@ -312,13 +332,16 @@ async def _stale(ctx: ToolContext, session: Session, page: Page, ref: str) -> To
     return ToolFailed("not_found", f"there is no {ref!r} on the page now. A new snapshot:\n{seen['snapshot']}")
 
 
-async def _acted(work: Any, what: str) -> None:
+async def _acted(work: Awaitable[Any], what: str) -> None:
+    """Raises `ToolFailed("conflict")` if nothing was done. That the page it leads to has not come yet is no failure."""
     from playwright.async_api import Error
+    from playwright.async_api import TimeoutError as TookTooLong
 
     try:
         await work
     except Error as error:
-        raise ToolFailed("conflict", f"{what}: {str(error).splitlines()[0][:200]}") from error
+        if not isinstance(error, TookTooLong) or not any(said in str(error) for said in _DONE):
+            raise ToolFailed("conflict", f"{what}: {str(error).splitlines()[0][:200]}") from error
 
 
 async def _text_of(page: Page, selector: str) -> str:

@@ -24,6 +24,8 @@ MOST_JUDGED = 300
 """Clickable elements looked at one by one; what comes after them counts as a button of a form."""
 _LINE = re.compile(r"""^\s*- '?([a-z]+)(?: ("(?:[^"\\]|\\.)*"))?(.*?)\[ref=((?:f\d+)?e\d+)\]""")
 _URL = re.compile(r"^\s*- /url: (.*)$")
+_KIND = "() => [document.contentType, document.body ? null : document.documentElement?.textContent ?? '']"
+"""And the words of a document without a body: there is nothing in it to point at, and the driver would wait for one."""
 _IN_FORM = """e => {
     const one = e.closest('button, input, a, [role=button]') || e
     return !!(one.form || one.closest('form, [role=form], [role=search]'))
@@ -44,6 +46,7 @@ class Element(Record):
 class Snapshot(Record):
     text: str
     elements: tuple[Element, ...]
+    media_type: str = "text/html"
 
     def by_ref(self) -> dict[str, Element]:
         return {one.ref: one for one in self.elements}
@@ -51,11 +54,14 @@ class Snapshot(Record):
 
 async def snapshot(page: Page) -> Snapshot:
     """The page now."""
+    media_type, bare = await page.evaluate(_KIND)
+    if bare is not None:
+        return Snapshot(text=bare, elements=(), media_type=media_type)
     text = await page.aria_snapshot(mode="ai", timeout=SNAPSHOT_SECONDS * 1_000)
     elements, clickable = read(text)
     judged = await asyncio.gather(*(_in_form(page, ref) for ref in clickable[:MOST_JUDGED]))
     forms = dict(zip(clickable, judged, strict=False))
-    return Snapshot(text=text, elements=tuple(_with_kind(one, clickable, forms) for one in elements))
+    return Snapshot(text=text, elements=tuple(_with_kind(one, clickable, forms) for one in elements), media_type=media_type)
 
 
 def read(text: str) -> tuple[list[Element], list[str]]:

@@ -25,7 +25,7 @@ from auteryn.tools.egress import Egress
 from auteryn.tools.egress_proxy import Proxy, proxy
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, CDPSession
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_TIME = timedelta(seconds=30)
@@ -75,8 +75,8 @@ def program() -> str | None:
 class Chromium:
     """The browser, its processes and its proxy."""
 
-    def __init__(self, browser: Browser, proxy: Proxy, pid: int, stack: AsyncExitStack) -> None:
-        self.browser, self.proxy, self.pid, self._stack = browser, proxy, pid, stack
+    def __init__(self, browser: Browser, wire: CDPSession, proxy: Proxy, pid: int, stack: AsyncExitStack) -> None:
+        self.browser, self.proxy, self.pid, self._wire, self._stack = browser, proxy, pid, wire, stack
         """`pid` leads the process group."""
 
     @classmethod
@@ -91,15 +91,20 @@ class Chromium:
             ours = tempfile.TemporaryDirectory(prefix=f"{_FOLDER}{os.getpid()}-", ignore_cleanup_errors=True)
             home = Path(stack.enter_context(ours))
             try:
-                browser, pid = await stack.enter_async_context(_launched(way_out, home))
+                browser, wire, pid = await stack.enter_async_context(_launched(way_out, home))
             except (Error, OSError, TimeoutError) as error:
                 raise ToolFailed("unavailable", f"the browser does not start: {_first_line(error)}", retryable=True) from error
-            return cls(browser, way_out, pid, stack.pop_all())
+            return cls(browser, wire, way_out, pid, stack.pop_all())
         raise AssertionError("unreachable")
 
     @property
     def alive(self) -> bool:
         return self.browser.is_connected()
+
+    async def count_tabs(self) -> int:
+        """Tabs that exist, also those the driver does not tell of yet: it waits until their page begins to come."""
+        told = cast("dict[str, Any]", await self._wire.send("Target.getTargets", {"filter": [{"type": "page"}]}))
+        return len(told["targetInfos"])
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -114,7 +119,7 @@ def _swept() -> None:
 
 
 @asynccontextmanager
-async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser, int]]:
+async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser, CDPSession, int]]:
     from playwright.async_api import async_playwright
 
     root = os.geteuid() == 0  # Chromium's own sandbox does not work for root
@@ -135,9 +140,10 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
                 handle_sigterm=False,
                 handle_sighup=False,
             )
-            pid = await _pid(browser)
+            wire = await browser.new_browser_cdp_session()
+            pid = await _pid(wire)
             driver = _parent(pid)
-        yield browser, pid
+        yield browser, wire, pid
     finally:
         profile = _profile(pid)
         try:
@@ -152,10 +158,8 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
                 shutil.rmtree(profile, ignore_errors=True)
 
 
-async def _pid(browser: Browser) -> int:
-    session = await browser.new_browser_cdp_session()
-    told = cast("dict[str, Any]", await session.send("SystemInfo.getProcessInfo"))
-    await session.detach()
+async def _pid(wire: CDPSession) -> int:
+    told = cast("dict[str, Any]", await wire.send("SystemInfo.getProcessInfo"))
     return next(int(one["id"]) for one in told["processInfo"] if one["type"] == "browser")
 
 

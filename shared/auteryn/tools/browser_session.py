@@ -20,7 +20,7 @@ from auteryn.tools.refusals import refusal
 from auteryn.tools.tool import ToolContext
 
 if TYPE_CHECKING:
-    from playwright.async_api import BrowserContext, Dialog, Download, Page, Response
+    from playwright.async_api import BrowserContext, Dialog, Download, Page, Request, Response
 
 NAME = "browser"
 """Under which the sitting keeps it."""
@@ -30,8 +30,13 @@ LOADS = 50
 """Pages after which Chromium is started afresh: it never gives back all its memory."""
 LOAD_SECONDS = 30
 SETTLE_SECONDS = 5
-_TWO_FRAMES = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))"
+_TWO_FRAMES = """() => new Promise(done => {
+    requestAnimationFrame(() => requestAnimationFrame(done))
+    setTimeout(done, 1000)  // a tab behind another one may paint no frames
+})"""
 _FAILED_PAGE = "chrome-error:"
+_BROKEN_OFF = ("Download is starting", "net::ERR_ABORTED")
+_NO_CONTENT = (204, 205)
 
 Answering = Literal["dismiss", "accept"]
 
@@ -74,6 +79,13 @@ class Session:
         self.happened = Happened()
         self._side = set[asyncio.Future[Any]]()
         self._came = asyncio.Event()
+        """Set whenever a tab or a file comes, or a tab goes."""
+        self._broken_off: list[Request] = []
+        """Ways to a page that were answered otherwise, most often by a file."""
+        self._making: list[Page] | None = None
+        """Tabs that came while one is made for us, which is among them."""
+        self._aside = False
+        """Whether a page is looked at in a tab of its own: what it opens is of no use."""
 
     @classmethod
     async def start(cls, ctx: ToolContext) -> Session:
@@ -104,10 +116,16 @@ class Session:
         """A page and its status in a tab of its own, which is closed afterwards."""
         goal = self._guard.checked(url)
         await self._guard.addresses(*host_and_port(goal))
-        page = await (await self._opened_context()).new_page()
+        page, before = await self._made_tab(), len(self.downloads)
+        self._aside = True
         try:
-            yield page, await self._load(ctx, page, str(goal))
+            status = await self._load(ctx, page, str(goal))
+            if len(self.downloads) > before:
+                raise ToolFailed("unsupported", f"{url!r} is a file, not a page: web_fetch downloads it with save_as")
+            yield page, status
         finally:
+            self._aside = False
+            del self.downloads[before:]
             await page.close()
 
     async def _load(self, ctx: ToolContext, page: Page, url: str) -> int:
@@ -119,10 +137,10 @@ class Session:
         try:
             response = await page.goto(url, wait_until="domcontentloaded", timeout=LOAD_SECONDS * 1_000)
         except TookTooLong as error:
+            await self.give_up(page)
             raise ToolFailed("timeout", f"{url!r} does not load within {LOAD_SECONDS} s", retryable=True) from error
         except Error as error:
-            if "Download is starting" in str(error):
-                await self._download_begun(before)
+            if any(said in str(error) for said in _BROKEN_OFF) and await self._until(lambda: len(self.downloads) > before):
                 return 200
             raise self._no_page(url, str(error)) from error
         with suppress(Error):
@@ -149,6 +167,11 @@ class Session:
         return ToolFailed("unavailable", f"{url!r} cannot be loaded: {why}", retryable="CERT" not in why)
 
     # ---- the page in front
+
+    @property
+    def front(self) -> Page | None:
+        """The tab in front; None if there is none."""
+        return next((tab for tab in reversed(self._tabs) if not tab.is_closed()), None)
 
     async def page(self, ctx: ToolContext) -> Page:
         """The tab in front, brought back first if this browser is new. Raises `ToolFailed` if nothing was opened yet."""
@@ -204,21 +227,106 @@ class Session:
         self.trail = replace(self.trail, url=url, storage=storage, filled=kept, **changes)
         await asyncio.to_thread(write_trail, self._files, self._run, self.trail)
 
-    async def settled(self, page: Page, act: Callable[[], Awaitable[Any]]) -> Page:
-        """Do something on the page and wait until what it set off has come; the tab that is in front then."""
+    async def settled(self, ctx: ToolContext, page: Page, act: Callable[[], Awaitable[Any]], *, file: bool = False) -> Page:
+        """Do something on the page and wait until what it set off has come; the tab that is in front then.
+
+        `file` says that a file is going to come.
+        """
+        files, untold = len(self.downloads), await self._untold()
+        self._broken_off.clear()
+        await act()
+        await self._still(page)
+        await self._tabs_told(untold)
+        if file or self._file_due():
+            await self._until(lambda: len(self.downloads) > files)
+        return await self.come(ctx)
+
+    async def come(self, ctx: ToolContext) -> Page:
+        """The tab in front, when what it is loading has come, as far as it comes in time."""
         from playwright.async_api import Error
 
-        await act()
-        with suppress(Error):
-            await page.evaluate(_TWO_FRAMES)
         front: Page | None = None
-        while front is not (newest := self._tabs[-1] if self._tabs else page):  # a new tab may come while the old one settles
+        while front is not (newest := await self.page(ctx)):  # a new tab may come, or close itself, while the old one settles
             front = newest
             with suppress(Error):
                 await front.wait_for_load_state("domcontentloaded", timeout=LOAD_SECONDS * 1_000)
                 await front.wait_for_load_state("load", timeout=SETTLE_SECONDS * 1_000)
-                await front.evaluate(_TWO_FRAMES)
+            await self._still(front)
         return newest
+
+    async def _still(self, page: Page) -> None:
+        """Let the page paint what happened. Chromium asks nothing of a page that is on its way to another one."""
+        from playwright.async_api import Error
+
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                await page.evaluate(_TWO_FRAMES)
+        except TimeoutError:
+            await self.give_up(page)
+        except Error:
+            pass  # the page has gone, and another one come
+
+    async def give_up(self, page: Page) -> None:
+        """Let the page be that it is, whatever it is waiting for. Raises `ToolFailed("unavailable")` for one that hangs."""
+        from playwright.async_api import Error
+
+        self.happened.notes.append("the page that was on its way did not answer in time and was given up")
+        try:
+            async with asyncio.timeout(SETTLE_SECONDS):
+                wire = await page.context.new_cdp_session(page)
+                await wire.send("Page.stopLoading")
+                await wire.detach()
+                await page.evaluate("1")
+        except (TimeoutError, Error) as error:
+            self._crashed = True
+            raise ToolFailed("unavailable", f"{page.url!r} hangs: the next call starts the browser afresh") from error
+
+    async def comes_true(self, ctx: ToolContext, script: str, told: object, seconds: float) -> bool:
+        """Whether a condition on the page in front, whichever that is by then, holds in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    page = await self.page(ctx)
+                    holds = asyncio.ensure_future(page.wait_for_function(script, arg=told, timeout=0))
+                    other = asyncio.ensure_future(self._until(lambda page=page: self.front is not page, seconds))
+                    try:
+                        await asyncio.wait({holds, other}, return_when=asyncio.FIRST_COMPLETED)
+                        if holds.done() and holds.exception() is None:
+                            return True
+                        await other
+                    finally:
+                        holds.cancel()
+                        other.cancel()
+                        await asyncio.gather(holds, other, return_exceptions=True)
+        return False
+
+    async def _untold(self) -> int:
+        """Tabs of which the driver does not tell yet: it waits until their page begins to come."""
+        return await self.chromium.count_tabs() - len((await self._opened_context()).pages)
+
+    async def _tabs_told(self, before: int) -> None:
+        """Wait for the tabs that are open by now; those of which nothing was told `before` are not waited for again."""
+        context, clock = await self._opened_context(), asyncio.get_running_loop().time
+        ends = clock() + LOAD_SECONDS
+        while await self._untold() > before:
+            known = len(context.pages)
+            if not await self._until(lambda known=known: len(context.pages) != known, ends - clock()):
+                self.happened.notes.append(f"a new tab was opened, but its page has not begun to come within {LOAD_SECONDS} s")
+                return
+
+    def _file_due(self) -> bool:
+        """Whether the way to a page ended in a file: the browser tells of the end first."""
+        answers = [one.existing_response for one in self._broken_off]
+        return any(one is not None and one.status not in _NO_CONTENT for one in answers)
+
+    async def _until(self, holds: Callable[[], bool], seconds: float = SETTLE_SECONDS) -> bool:
+        """Wait for what comes by itself; whether it came in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not holds():
+                    self._came.clear()
+                    await self._came.wait()
+        return holds()
 
     def tabs(self) -> list[str]:
         """Addresses of the tabs, the one in front last."""
@@ -259,24 +367,45 @@ class Session:
                 timezone_id="UTC",
             )
             context.on("page", self._tab_opened)
+            context.on("requestfailed", self._request_failed)
             self._context = context
         return self._context
 
     async def _new_tab(self) -> Page:
-        page = await (await self._opened_context()).new_page()
-        if page not in self._tabs:
-            self._tabs.append(page)
+        page = await self._made_tab()
+        self._tabs.append(page)
+        return page
+
+    async def _made_tab(self) -> Page:
+        """A tab of our own making, which no page opened."""
+        context, self._making = await self._opened_context(), []
+        try:
+            page = await context.new_page()
+        finally:
+            others, self._making = self._making, None
+        for other in others:
+            if other is not page:
+                self._tab_joined(other)
         return page
 
     def _tab_opened(self, page: Page) -> None:
         page.on("dialog", self._dialog)
         page.on("download", self._download)
         page.on("crash", self._crash)
-        if self._tabs and len(self._tabs) >= MOST_TABS:
+        page.on("close", lambda _: self._came.set())
+        self._came.set()
+        if self._making is not None:
+            self._making.append(page)
+        else:
+            self._tab_joined(page)
+
+    def _tab_joined(self, page: Page) -> None:
+        if self._aside:
+            self._later(page.close())
+        elif len(self._tabs) >= MOST_TABS:
             self.happened.notes.append(f"a further tab was closed at once: there are {MOST_TABS}, the most there may be")
             self._later(page.close())
-            return
-        if self._tabs:
+        else:
             self.happened.opened.append("a new tab")
             self._tabs.append(page)
 
@@ -294,13 +423,9 @@ class Session:
         self.downloads.append(download)
         self._came.set()
 
-    async def _download_begun(self, before: int) -> None:
-        """The driver tells of it a moment after the page gave up."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_SECONDS):
-                while len(self.downloads) <= before:
-                    self._came.clear()
-                    await self._came.wait()
+    def _request_failed(self, request: Request) -> None:
+        if request.is_navigation_request() and "net::ERR_ABORTED" in (request.failure or ""):
+            self._broken_off.append(request)
 
     def _crash(self, _page: Page) -> None:
         self._crashed = True

@@ -131,6 +131,85 @@ def test_dialogs_new_tabs_downloads_and_late_texts_are_told(surfer: Room, shop: 
     assert direct["downloads"][0]["size_bytes"] == 8
 
 
+def test_a_file_is_told_by_the_click_that_fetched_it_whatever_tab_it_came_through(surfer: Room, shop: FaultServer) -> None:
+    links = '<a href="/file" target="_blank">Aside</a><a href="/file" download="x.csv">Kept</a><a href="/empty">Nothing</a>'
+    shop.on("/files", f"<title>Files</title>{links}")
+    shop.on("/empty", Reply(status=204))
+    surfer.call(browser_open, url=shop.url("/files"))
+    for name in ("Aside", "Kept"):
+        told = surfer.call(browser_click, ref=refs(surfer)[name])
+        assert told["title"] == "Files" and len(told["downloads"]) == 1 and "tabs" not in told, name
+    assert "downloads" not in surfer.call(browser_click, ref=refs(surfer)["Nothing"])
+
+
+def test_a_page_that_closes_itself_or_goes_on_is_told_as_it_is_in_the_end(surfer: Room, shop: FaultServer) -> None:
+    shop.on("/moves", "<title>Moves</title><script>setTimeout(() => location.replace('/next'))</script>")
+    shop.on("/ends", "<title>Ends</title><script>setTimeout(() => close())</script>")
+    buttons = """<button onclick="window.open('/ends')">Brief</button><button onclick="window.open('/moves')">Long</button>"""
+    shop.on("/buttons", f"<title>Buttons</title>{buttons}")
+    surfer.call(browser_open, url=shop.url("/buttons"))
+    assert surfer.call(browser_click, ref=refs(surfer)["Brief"])["title"] in ("Buttons", "Ends")
+    ended = surfer.call(browser_read)
+    assert ended["title"] == "Buttons" and "tabs" not in ended
+    surfer.call(browser_click, ref=refs(surfer)["Long"])
+    moved = surfer.call(browser_wait, text="The next page")
+    assert moved["title"] == "Next" and moved["tabs"] == [shop.url("/buttons"), shop.url("/next")]
+
+
+def test_a_click_whose_page_does_not_answer_in_time_was_a_click(
+    surfer: Room, shop: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(_asked: Asked) -> Reply:
+        shop.released.wait(60)
+        return Reply("<title>Late</title>Here at last", headers=HTML)
+
+    shop.on("/slow", hangs)
+    shop.on("/", '<title>Start</title><a href="/slow">Slow</a><a href="/slow" target="_blank">Slow tab</a>')
+    monkeypatch.setattr(browser_session, "LOAD_SECONDS", 2)
+    surfer.call(browser_open, url=shop.url("/"))
+    tab = surfer.call(browser_click, ref=refs(surfer)["Slow tab"])
+    assert tab["title"] == "Start" and "has not begun to come" in tab["notes"][0]
+    here = surfer.call(browser_click, ref=refs(surfer)["Slow"])
+    assert here["title"] == "Start" and "given up" in here["notes"][0]
+    shop.released.set()
+    assert surfer.call(browser_wait, text="Here at last")["title"] == "Late"
+
+
+def test_documents_that_are_no_pages_are_told_as_what_they_are(surfer: Room, site: FaultServer) -> None:
+    drawing = "<svg xmlns='http://www.w3.org/2000/svg'><text>Hello</text></svg>"
+    site.on("/svg", Reply(drawing, headers={"content-type": "image/svg+xml"}))
+    site.on("/pdf", Reply(b"%PDF-1.4", headers={"content-type": "application/pdf"}))
+    site.on("/json", Reply('{"price": 12}', headers={"content-type": "application/json"}))
+    site.on("/blank", "<title>Blank</title><button onclick='document.open()'>Wipe</button>")
+    drawn = surfer.call(browser_open, url=site.url("/svg"))
+    assert "Hello" in drawn["snapshot"] and "image/svg+xml" in drawn["notes"][0]
+    assert "save_as" in surfer.call(browser_open, url=site.url("/pdf"))["notes"][0]
+    told = surfer.call(browser_open, url=site.url("/json"))
+    assert "price" in told["snapshot"] and "notes" not in told
+    surfer.call(browser_open, url=site.url("/blank"))
+    assert "Wipe" not in surfer.call(browser_click, ref=refs(surfer)["Wipe"])["snapshot"]
+
+
+def test_a_page_that_hangs_is_left_behind(surfer: Room, shop: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser_session, "LOAD_SECONDS", 1)
+    monkeypatch.setattr(browser_session, "SETTLE_SECONDS", 1)
+    shop.on("/", "<title>Start</title><button onclick='while (true);'>Hang</button>")
+    surfer.call(browser_open, url=shop.url("/"))
+    hung = surfer.refusal(browser_click, ref=refs(surfer)["Hang"])
+    assert hung.kind == "unavailable" and "hangs" in str(hung)
+    assert surfer.call(browser_read)["title"] == "Start"
+
+
+def test_what_is_looked_at_aside_is_no_tab(surfer: Room, shop: FaultServer) -> None:
+    surfer.call(browser_open, url=shop.url("/"))
+    shop.on("/opens", "<title>Opens</title><script>open('/next')</script>Words")
+    assert "Words" in surfer.call(web_fetch, url=shop.url("/opens"), render=True)["text"]
+    file = surfer.refusal(web_fetch, url=shop.url("/file"), render=True)
+    assert file.kind == "unsupported" and "save_as" in str(file)
+    told = surfer.call(browser_read)
+    assert told["title"] == "Order" and not {"tabs", "opened", "downloads", "notes"} & told.keys()
+
+
 @pytest.mark.tool("browser_fill", "happy")
 @pytest.mark.tool("browser_fill", "failure")
 def test_a_form_is_filled_and_sent_and_its_refusals_are_told(
