@@ -27,7 +27,7 @@ COMPUTED = {
     "auteryn/adapters/gcp/settings.py": "what it needs, and the stand-ins: named there",
     "auteryn/adapters/otel/observer.py": "its endpoints and its content switch, named there",
     "auteryn/cli/dev.py": "what reaches the functions, named there",
-    "auteryn/compose.py": "lists with commas, named there",
+    "auteryn/compose/settings.py": "lists with commas, named there",
     "auteryn/testing/emulators/servers.py": "the emulators' hosts, named there",
     "auteryn/tools/search_web.py": "the settings of its providers, which are named there",
     "auteryn/tools/secrets.py": "AUTERYN_CREDENTIAL_… and what else its callers name",
