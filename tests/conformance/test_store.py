@@ -415,6 +415,8 @@ async def test_get_equals_the_fold_of_the_whole_journal(place: Place[Store]) -> 
             await store.commit(commit)
             run = commit.run
             assert await store.get(run.id) == run
+            opened, whole = await store.opened(run.id)
+            assert opened == run and (whole is None or list(whole) == list(await store.journal(run.id)))
 
         journal = await store.journal(run.id)
         folded = born(journal[0])

@@ -62,6 +62,10 @@ class Store(Protocol):
         """The run as of its last entry; raises `NotFound`."""
         ...
 
+    async def opened(self, run: str) -> tuple[Run, Sequence[Entry] | None]:
+        """`get`, and the whole journal if that had to be read for it anyway; else None."""
+        ...
+
     async def parent_of(self, run: str) -> str | None:
         """Whose step or tick it is, also where the run itself cannot be read; None for a root and for an unknown run."""
         ...

@@ -7,6 +7,7 @@ run has ended, must wait, or the sitting's time is up; then whoever is due next 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from datetime import timedelta
 from functools import partial
@@ -55,11 +56,11 @@ async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = N
         return
     sitting: Slice | None = None
     try:
-        run = await services.store.get(run_id)
+        run, journal = await services.store.opened(run_id)
         if run.terminal:
             return
         sitting = Slice(engine, run, lease, budget=budget, thinks=thinks)
-        await sitting.work()
+        await sitting.work(journal)
     except Conflict:
         return  # another slice has taken over: nothing of ours was written, nothing of ours may follow
     except Corrupt as error:
@@ -102,11 +103,11 @@ class Slice:
         self.unsummarised = self.credits = 0
         self.open = Sitting()
 
-    async def work(self) -> None:
-        """The whole sitting."""
+    async def work(self, journal: Sequence[e.Entry] | None = None) -> None:
+        """The whole sitting. `journal`: all of it, where it has been read."""
         failed = e.RunFailed(reason="poison", message=why) if (why := poison(self.run, self.lease)) else None
         try:
-            thread = await remembered(self.services.store, self.run)
+            thread = await remembered(self.services.store, self.run, journal)
         except Corrupt as error:
             thread, failed = Thread(run=self.run.id), e.RunFailed(reason="corrupt", message=str(error))
         self.mind = await self._mind(thread)
@@ -170,15 +171,13 @@ class Slice:
                     await self._leave("waiting", facts)
                 elif facts:
                     await self._commit(facts)
-                if self.left or self.interrupt:
+                between_turns = not self.mind.thread.open_calls
+                if self.left or self.interrupt or (between_turns and self._time_is_up()):
                     return
-                if not self.mind.thread.open_calls:
-                    if self._time_is_up():
+                if between_turns and self.engine.now() - self.looked >= INBOX_LOOK:
+                    await self._read_inbox()
+                    if self.left or self._paused():
                         return
-                    if self.engine.now() - self.looked >= INBOX_LOOK:
-                        await self._read_inbox()
-                        if self.left or self._paused():
-                            return
 
     def _paused(self) -> bool:
         return self.run.status == "paused" and self.engine.now() < last_moment(self.run)

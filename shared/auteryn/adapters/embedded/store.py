@@ -132,11 +132,15 @@ class SqliteStore:
             self._numbers.update((child.run.id, number) for number, child in enumerate(change.children, first_child))
 
     async def get(self, run: str) -> Run:
+        return (await self.opened(run))[0]
+
+    async def opened(self, run: str) -> tuple[Run, Sequence[Entry] | None]:
         found = self.database.row("SELECT n, body FROM runs LEFT JOIN summaries USING (n) WHERE id=?", (run,))
         if found is None:
             raise NotFound(f"no run {run!r}")
         n, summary = found
-        return self._folded(run, n, summary)
+        now, entries = self._folded(run, n, summary)
+        return now, entries if summary is None else None
 
     async def parent_of(self, run: str) -> str | None:
         found = self.database.row("SELECT parent FROM runs WHERE id=?", (run,))
@@ -286,17 +290,16 @@ class SqliteStore:
         where = self._where(f"journal entry {key & MAX_SEQ} of run {run!r}")
         return read_entry(unpacked(body, where=where), where=where)
 
-    def _folded(self, run: str, n: int, summary: bytes | None) -> Run:
-        """The run as of its last entry: what its summary lacks, or all there is, is folded."""
+    def _folded(self, run: str, n: int, summary: bytes | None) -> tuple[Run, list[Entry]]:
+        """The run as of its last entry, and the entries that were folded: what its summary lacks, or all there is."""
         now = None if summary is None else self._summary(run, summary)
         entries = self._entries(run, n, after=now.seq if now else 0)
-        if now is None:
-            if not entries:
-                raise Corrupt(f"{self._where(f'run {run!r}')} has no first entry")
-            now, entries = born(entries[0]), entries[1:]
+        if now is None and not entries:
+            raise Corrupt(f"{self._where(f'run {run!r}')} has no first entry")
         for entry in entries:
-            now = fold(now, entry)
-        return now
+            now = fold(now, entry) if now else born(entry)
+        assert now
+        return now, entries
 
     def _summary(self, run: str, body: bytes) -> Run:
         where = self._where(f"the summary of run {run!r}")
@@ -304,7 +307,7 @@ class SqliteStore:
 
     def _listed(self, run: str, n: int, body: bytes | None) -> Run | None:
         try:
-            return self._folded(run, n, None) if body is None else self._summary(run, body)
+            return self._folded(run, n, None)[0] if body is None else self._summary(run, body)
         except Corrupt:
             return None
 

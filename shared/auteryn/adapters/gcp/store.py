@@ -121,6 +121,9 @@ class FirestoreStore:
             now = fold(now, entry)
         return now
 
+    async def opened(self, run: str) -> tuple[Run, Sequence[Entry] | None]:
+        return await self.get(run), None
+
     async def parent_of(self, run: str) -> str | None:
         found = await self.database.get("runs", name_of(run))
         return found.to_dict().get("parent") if found.exists else None
