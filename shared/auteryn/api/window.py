@@ -45,8 +45,11 @@ async def render_prose(call: Call[b.Empty, b.ProseBody]) -> v.Prose:
 
 async def preview_artifact(call: Call[b.Empty, None]) -> Preview:
     """The beginning of a published file: rows of a table, text, rendered Markdown, or how its bytes may be shown."""
+    from auteryn.tools.leash import in_thread
+
     found = await published(call)
-    return preview(found, await call.desk.artifact(call.path["run"], found.id))
+    body = await call.desk.artifact(call.path["run"], found.id)
+    return await in_thread(lambda leash: preview(found, body, leash))
 
 
 async def list_as_text(call: Call[b.Empty, None]) -> Response:

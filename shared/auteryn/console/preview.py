@@ -5,13 +5,19 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
+import tempfile
 from collections.abc import Sequence
 from itertools import islice
-from typing import Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from auteryn.console.prose import html_of
+from auteryn.errors import ToolFailed
 from auteryn.schema.record import Record
 from auteryn.schema.run import Artifact
+
+if TYPE_CHECKING:
+    from auteryn.tools.leash import Leash
 
 MOST_ROWS, MOST_COLUMNS, LONGEST_CELL = 200, 40, 300
 LONGEST_TEXT = 100_000
@@ -19,6 +25,7 @@ LARGEST = 20_000_000
 """Bytes of a file that is opened for its preview."""
 
 TABLES, WORKBOOKS, PROSE = (".csv", ".tsv"), (".xlsx", ".xlsm", ".xls", ".ods"), (".md", ".markdown")
+DOCUMENTS = (".docx", ".pptx", ".odt")
 FRAMES = {".pdf": "pdf", ".html": "page", ".htm": "page"}
 IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".avif")
 
@@ -38,11 +45,13 @@ class Preview(Record):
     html: str | None = None
     text: str | None = None
     sheets: tuple[Sheet, ...] = ()
+    note: str | None = None
+    """How what is shown differs from the file."""
     why: str | None = None
     """Of `none`: why there is nothing to see."""
 
 
-def preview(artifact: Artifact, body: bytes) -> Preview:
+def preview(artifact: Artifact, body: bytes, leash: Leash) -> Preview:
     """What can be shown of it. A file that is not what its name says has no preview; it can still be saved."""
     if len(body) > LARGEST:
         return Preview(kind="none", why=f"it is larger than the {LARGEST // 1_000_000} MB that are previewed")
@@ -54,6 +63,8 @@ def preview(artifact: Artifact, body: bytes) -> Preview:
         return Preview(kind="page") if is_page else _pdf(body)
     if ending in WORKBOOKS:
         return _workbook(body)
+    if ending in DOCUMENTS:
+        return _document(body, ending, leash)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -62,11 +73,28 @@ def preview(artifact: Artifact, body: bytes) -> Preview:
         return Preview(kind="table", sheets=(_table(text, "\t" if ending == ".tsv" else None),))
     if ending in PROSE:
         return Preview(kind="prose", html=html_of(text))
-    return Preview(kind="text", text=text[:LONGEST_TEXT])
+    note = f"the first {LONGEST_TEXT:,} characters" if len(text) > LONGEST_TEXT else None
+    return Preview(kind="text", text=text[:LONGEST_TEXT], note=note)
 
 
 def _pdf(body: bytes) -> Preview:
     return Preview(kind="pdf") if body.startswith(b"%PDF-") else Preview(kind="none", why="it is no PDF")
+
+
+def _document(body: bytes, ending: str, leash: Leash) -> Preview:
+    from auteryn.tools.document import no_documents
+    from auteryn.tools.document_read import read_outside
+
+    if missing := no_documents():
+        return Preview(kind="none", why=missing)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"document{ending}"
+        copy.write_bytes(body)
+        try:
+            read = read_outside(copy, f"a {ending} file", leash)
+        except ToolFailed as error:
+            return Preview(kind="none", why=f"it cannot be read: {error}")
+    return Preview(kind="prose", html=html_of(read.text), note="its text and tables, without its looks")
 
 
 def _table(text: str, delimiter: str | None) -> Sheet:

@@ -2,23 +2,26 @@
 
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { get } from "./net.js";
-import { Icon } from "./parts.js";
-import { bytes } from "./words.js";
+import { download } from "./bulk.js";
+import { Act, Icon } from "./parts.js";
+import { bytes, plural } from "./words.js";
 
 const address = (run, artifact, inline) => `/v1/runs/${run}/artifacts/${encodeURIComponent(artifact.id)}${inline ? "?inline=true" : ""}`;
 
 export function Files({ story }) {
   const [picked, setPicked] = useState(null);
-  const shown = story.artifacts.find((one) => one.id === picked) ?? null;
-  const wanted = story.view.options.deliverables;
+  const wanted = story.view.options.deliverables, files = [...story.artifacts].sort((a, b) => BY_PATH.compare(a.path, b.path));
   return html`<div class="files">
     ${wanted.length > 0 && html`<section><h3>Wanted</h3><ul class="verdicts">${wanted.map((one) => { const verdict = story.verdicts.find((found) => found.deliverable === one.path); return html`
       <li key=${one.path} class=${verdict ? verdict.ok ? "ok" : "bad" : ""}><${Icon} name=${verdict ? verdict.ok ? "check" : "cross" : "file"} /><code>${one.path}</code><small>${verdict ? verdict.detail || (verdict.ok ? "is there" : "is missing") : "not looked at yet"}</small></li>`; })}</ul></section>`}
-    ${story.artifacts.length ? html`<ul class="file-list">${story.artifacts.map((one) => html`<li key=${one.id}><button class="file-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
-        <${Icon} name="file" /><span class="file-name"><b>${one.title || one.path}</b><small>${one.path} · ${bytes(one.size_bytes)}${one.run && story.runs[one.run] ? ` · step ${story.runs[one.run]}` : ""}</small></span></button>
-        <a class="button small" href=${address(story.id, one)} download aria-label="Save ${one.path}"><${Icon} name="down" /></a></li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}
-    ${shown && html`<${Shown} key=${shown.id} run=${story.id} artifact=${shown} />`}</div>`;
+    ${files.length > 1 && html`<div class="bar-row"><span class="hint">${plural(files.length, "file")}, ${bytes(files.reduce((sum, one) => sum + one.size_bytes, 0))}</span><${Act} class="small end" act=${() => download(story.view)}><${Icon} name="down" />Save all<//></div>`}
+    ${files.length ? html`<ul class="file-list">${files.map((one) => html`<li key=${one.id}><div class="file"><button class="file-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
+        <${Icon} name="file" /><span class="file-name"><b><bdi>${one.title || one.path}</bdi></b><small>${one.path} · ${bytes(one.size_bytes)}${one.run && story.runs[one.run] ? ` · step ${story.runs[one.run]}` : ""}</small></span></button>
+        <a class="button small" href=${address(story.id, one)} download aria-label="Save ${one.path}"><${Icon} name="down" /></a></div>
+        ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}</div>`;
 }
+
+const BY_PATH = new Intl.Collator("en", { numeric: true });
 
 function Shown({ run, artifact }) {
   const [found, setFound] = useState(null), [sheet, setSheet] = useState(0);
@@ -32,6 +35,7 @@ function Shown({ run, artifact }) {
     ${found.kind === "text" && html`<pre class="code" tabindex="0">${found.text}</pre>`}
     ${found.kind === "table" && html`<${Table} sheets=${found.sheets} at=${sheet} onPick=${setSheet} />`}
     ${found.kind === "none" && html`<p class="hint">There is no preview: ${found.why}.</p>`}
+    ${found.note && html`<p class="hint">Shown: ${found.note}.</p>`}
     <p class="hint sha"><abbr title=${artifact.sha256}>sha256 ${artifact.sha256.slice(0, 16)}…</abbr> ${artifact.description}</p></section>`;
 }
 
@@ -53,5 +57,5 @@ function Pdf({ url, name }) {
     fetch(url).then((answer) => answer.blob()).then((blob) => { made = URL.createObjectURL(new Blob([blob], { type: "application/pdf" })); setPlace(made); });
     return () => made && URL.revokeObjectURL(made);
   }, [url]);
-  return place ? html`<iframe src=${place} title=${name}></iframe>` : html`<p class="hint" aria-busy="true">Opening…</p>`;
+  return place ? html`<iframe class="tall" src=${place} title=${name}></iframe>` : html`<p class="hint" aria-busy="true">Opening…</p>`;
 }

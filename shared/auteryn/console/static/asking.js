@@ -2,11 +2,13 @@
 
 import { html, useState } from "./vendor/preact.js";
 import { post, session } from "./net.js";
-import { Act, Icon, Json, Link, Prose, now } from "./parts.js";
+import { Act, Icon, Json, Link, Prose, now, say } from "./parts.js";
 import { moment, short, span } from "./words.js";
 
 const TITLES = { approval: "Wants your decision", input: "Asks you", gate: "Asks for permission", stuck: "Is stuck and asks you" };
 const NO = /^(no|deny|reject|refuse|cancel|stop|keep|do not|don't)\b/i;
+
+export const given = new Set();   // questions answered in this tab
 
 export function AskCard({ ask, title, onAnswered }) {
   const [problem, setProblem] = useState(null);
@@ -16,10 +18,15 @@ export function AskCard({ ask, title, onAnswered }) {
     try {
       const args = edited !== null && !NO.test(value) ? { args: JSON.parse(edited) } : {};
       await post(`/v1/asks/${ask.id}/answer`, { value, ...args });
+      given.add(ask.id);
       onAnswered?.(ask, value);
     } catch (error) {
-      setProblem(error instanceof SyntaxError ? `These arguments are no JSON: ${error.message}` : error.rule ?? error.message);
-      if (error.status === 409) onAnswered?.(ask);
+      if (error.status === 409) {   // the card goes, what it has to say stays
+        given.add(ask.id);
+        say(`Your answer “${short(value, 60)}” came too late and does not count: ${error.message.replace(`question '${ask.id}'`, "the question")}.`, true);
+        return onAnswered?.(ask);
+      }
+      setProblem(error instanceof SyntaxError ? `These arguments are no JSON: ${error.message}` : error.status ? error.rule ?? error.message : `${error.message}. Nothing was answered; try again.`);
     }
   };
   if (ask.state && ask.state !== "open") return html`<${Answered} ask=${ask} />`;

@@ -26,10 +26,6 @@ export function Composer({ story, sent, setSent }) {
 }
 
 function heard(one, story) {
-  for (const item of story.items.slice(one.from)) {
-    if (item.text !== one.text) continue;
-    if (item.kind === "heard") return `heard before turn ${1 + Math.max(0, ...story.items.slice(0, story.items.indexOf(item)).filter((before) => before.run === item.run).map((before) => before.turn ?? 0))}`;
-    if (item.kind === "queued") return "";
-  }
-  return "";
+  const found = story.items.slice(one.from).find((item) => item.kind === "heard" && item.text === one.text);
+  return found ? `heard before turn ${found.before}` : "";
 }

@@ -18,7 +18,7 @@ export function RunList() {
   const [chosen, setChosen] = useState(new Set()), [pages, setPages] = useState(1), [asks, setAsks] = useState([]), [help, setHelp] = useState(false);
   const found = useRuns(query, pages), { runs, more, look } = found;
   const lookAtAsks = async () => setAsks((await get("/v1/asks", owner && owner !== "*" ? { "Auteryn-Owner": owner } : {})).asks);
-  const again = () => Promise.all([look(), lookAtAsks()]);
+  const again = () => Promise.all([look(), lookAtAsks()]).catch(() => {});
   useEffect(() => polled(EVERY, lookAtAsks), [owner]);
   useEffect(() => { setPages(1); setChosen(new Set()); }, [key(query)]);
   useEffect(() => { document.title = asks.length ? `(${asks.length}) Auteryn` : "Auteryn"; }, [asks.length]);

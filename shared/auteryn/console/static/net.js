@@ -4,7 +4,8 @@ import { signal } from "./vendor/preact.js";
 import { framed } from "./story.js";
 
 export const session = signal(undefined);   // undefined: not asked yet; null: nobody is signed in
-export const feed = signal({ ok: true, since: null });   // whether what is shown is up to date
+export const ended = signal(false);   // somebody was signed in, and no longer is
+export const feed = signal({ ok: true, since: null, why: "" });   // whether what is shown is up to date
 
 export class Problem extends Error {
   constructor(status, body) {
@@ -19,10 +20,13 @@ export async function ask(method, path, body, headers = {}) {
   try {
     answer = await fetch(path, { method, headers: { ...changes, ...headers }, body: method === "GET" ? undefined : JSON.stringify(body ?? {}) });
   } catch {
-    lost();
+    lost("the server cannot be reached");
     throw new Problem(0, { detail: "the server cannot be reached" });
   }
-  if (answer.status >= 502) lost(); else found();
+  if (answer.status === 429) lost("the server asks for patience");
+  else if (answer.status >= 500) lost(`the server has a fault (${answer.status})`);
+  else found();
+  if (answer.status === 401 && session.value) ended.value = true;
   if (answer.status === 401) session.value = null;
   const data = answer.headers.get("content-type")?.includes("json") ? await answer.json() : null;
   if (!answer.ok) throw new Problem(answer.status, data);
@@ -41,21 +45,24 @@ export async function whoAmI() {
   }
 }
 
-const lost = () => { if (feed.value.ok) feed.value = { ok: false, since: Date.now() }; };
-const found = () => { if (!feed.value.ok) feed.value = { ok: true, since: null }; };
+const lost = (why) => { if (feed.value.why !== why) feed.value = { ok: false, since: feed.value.since ?? Date.now(), why }; };
+const found = () => { if (!feed.value.ok) feed.value = { ok: true, since: null, why: "" }; };
+addEventListener("offline", () => lost("this device is offline"));
 
 // Again and again while somebody looks; at once when somebody looks again. Returns what stops it.
 export function polled(every, look) {
   let timer, stopped = false;
   const turn = async () => {
     clearTimeout(timer);
-    if (!document.hidden) await look().catch(() => {});
-    if (!stopped) timer = setTimeout(turn, typeof every === "function" ? every() : every);
+    let wait = every;
+    if (!document.hidden) await look().catch((problem) => { wait = Math.max(every, (problem.retryAfter ?? 0) * 1000); });
+    if (!stopped) timer = setTimeout(turn, wait);
   };
   const again = () => { if (!document.hidden && !stopped) turn(); };
   document.addEventListener("visibilitychange", again);
+  addEventListener("online", again);
   turn();
-  return () => { stopped = true; clearTimeout(timer); document.removeEventListener("visibilitychange", again); };
+  return () => { stopped = true; clearTimeout(timer); document.removeEventListener("visibilitychange", again); removeEventListener("online", again); };
 }
 
 const KINDS = ["task_progress", "thought", "message", "tool_call", "tool_result", "ask", "log", "status", "step", "reset"];

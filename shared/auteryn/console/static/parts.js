@@ -57,7 +57,7 @@ const PATHS = {
   stop: "M5 5h10v10H5z", pause: "M6 4h3v12H6zM11 4h3v12h-3z", play: "M6 4l10 6-10 6z", send: "M3 10l14-7-5 14-3-5z",
   check: "M4 10.5l4 4 8-9", cross: "M5 5l10 10M15 5L5 15", plus: "M10 4v12M4 10h12", chevron: "M7 4l6 6-6 6", search: "M9 4a5 5 0 100 10A5 5 0 009 4zM13 13l4 4",
   retry: "M15 5v4h-4M15 9a6 6 0 10.5 3", file: "M5 3h7l4 4v10H5zM12 3v4h4", link: "M8 12l4-4M7 9l-2 2a3 3 0 004 4l2-2M13 11l2-2a3 3 0 00-4-4L9 7", back: "M13 4l-6 6 6 6",
-  fork: "M6 4v5a3 3 0 003 3h5M6 4v13M11 9l3 3-3 3", copy: "M7 7h9v9H7zM4 13V4h9", down: "M10 4v9M6 9l4 4 4-4M4 16h12", person: "M10 10a3 3 0 100-6 3 3 0 000 6zM4 17c0-3 3-5 6-5s6 2 6 5",
+  fork: "M6 4v5a3 3 0 003 3h5M6 4v13M11 9l3 3-3 3", copy: "M7 7h9v9H7zM4 13V4h9", down: "M10 4v9M6 9l4 4 4-4M4 16h12", print: "M6 7V3h8v4M6 14H3V7h14v7h-3M6 12h8v5H6z", more: "M4.5 10h.01M10 10h.01M15.5 10h.01", person: "M10 10a3 3 0 100-6 3 3 0 000 6zM4 17c0-3 3-5 6-5s6 2 6 5",
 };
 const FILLED = new Set(["stop", "pause", "play", "send"]);
 export const Icon = ({ name }) => html`<svg class="icon ${FILLED.has(name) ? "filled" : ""}" viewBox="0 0 20 20" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
@@ -119,14 +119,19 @@ export function Json({ value }) {
   return html`<pre class="code" tabindex="0">${text.length > 20000 ? `${text.slice(0, 20000)}\n… ${(text.length - 20000).toLocaleString("en-US")} more characters` : text}</pre>`;
 }
 
+export async function copyText(text) {
+  if (!navigator.clipboard) throw new Error("this browser copies only from a secure page");
+  await navigator.clipboard.writeText(text);
+}
+
 export function Copy({ text, label = "Copy" }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
-    await navigator.clipboard?.writeText(typeof text === "function" ? text() : text);
+    await copyText(typeof text === "function" ? text() : text);
     setDone(true);
     setTimeout(() => setDone(false), 1500);
   };
-  return html`<button class="quiet small" onClick=${copy}><${Icon} name=${done ? "check" : "copy"} />${done ? "Copied" : label}</button>`;
+  return html`<button class="quiet small" onClick=${() => copy().catch((problem) => say(problem.message, true))}><${Icon} name=${done ? "check" : "copy"} />${done ? "Copied" : label}</button>`;
 }
 
 export function Dialog({ title, onClose, children, wide = false }) {
@@ -138,6 +143,8 @@ export function Dialog({ title, onClose, children, wide = false }) {
   </dialog>`;
 }
 
+const inSight = (tab) => tab?.parentElement && (tab.parentElement.scrollLeft = Math.min(tab.offsetLeft - 8, Math.max(tab.parentElement.scrollLeft, tab.offsetLeft + tab.offsetWidth + 8 - tab.parentElement.clientWidth)));
+
 export function Tabs({ label, tabs, at, onPick, id }) {
   const keys = (event) => {
     const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
@@ -147,19 +154,35 @@ export function Tabs({ label, tabs, at, onPick, id }) {
     event.currentTarget.querySelector(`[data-tab="${next.id}"]`)?.focus();
   };
   return html`<div class="tabs" role="tablist" aria-label=${label} onKeyDown=${keys}>${tabs.map((one) => html`
-    <button key=${one.id} role="tab" id="${id}-${one.id}" data-tab=${one.id} aria-selected=${one.id === at} aria-controls="${id}-panel" tabindex=${one.id === at ? 0 : -1}
+    <button key=${one.id} ref=${one.id === at ? inSight : null} role="tab" id="${id}-${one.id}" data-tab=${one.id} aria-selected=${one.id === at} aria-controls="${id}-panel" tabindex=${one.id === at ? 0 : -1}
       class=${one.class ?? ""} onClick=${() => onPick(one.id)}>${one.name}${one.count ? html`<span class="count">${one.count}</span>` : ""}</button>`)}</div>`;
 }
 
 // ---- what happened just now ---------------------------------------------------------------------------------
 
 export const notice = signal(null);
+// What has gone wrong stays until somebody has seen it.
 export function say(text, bad = false) {
   const mine = { text, bad };
   notice.value = mine;
-  setTimeout(() => { if (notice.value === mine) notice.value = null; }, bad ? 8000 : 4000);
+  if (!bad) setTimeout(() => { if (notice.value === mine) notice.value = null; }, 5000);
 }
-export const Notice = () => html`<div class="notice-place" role="status" aria-live="polite">${notice.value && html`<div class="notice ${notice.value.bad ? "bad" : ""}">${notice.value.text}</div>`}</div>`;
+export const Notice = () => html`<div class="notice-place" role="status" aria-live="polite">${notice.value && html`<div class="notice ${notice.value.bad ? "bad" : ""}"><span>${notice.value.text}</span>
+  ${notice.value.bad && html`<button class="icon-only" aria-label="Close" onClick=${() => { notice.value = null; }}><${Icon} name="cross" /></button>`}</div>`}</div>`;
+
+// What is needed seldom, behind one button. It closes by Escape, a choice, or a look elsewhere.
+export function Menu({ label, children }) {
+  const box = useRef();
+  useEffect(() => {
+    const away = (event) => { if (!box.current.contains(event.target)) box.current.open = false; };
+    document.addEventListener("pointerdown", away);
+    document.addEventListener("focusin", away);
+    return () => { document.removeEventListener("pointerdown", away); document.removeEventListener("focusin", away); };
+  }, []);
+  const close = (event) => { if (event.key === "Escape" && box.current.open) { box.current.open = false; box.current.querySelector("summary").focus(); event.stopPropagation(); } };
+  return html`<details class="menu" ref=${box} onKeyDown=${close}><summary class="button icon-only" aria-label=${label}><${Icon} name="more" /></summary>
+    <div class="menu-items" onClick=${() => { box.current.open = false; }}>${children}</div></details>`;
+}
 
 // A button whose work takes a moment: it cannot be pressed twice, and its failure is said.
 export function Act({ act, children, class: look = "", ...more }) {

@@ -2,8 +2,9 @@
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { follow, get, once, polled, post, session } from "./net.js";
-import { Act, Copy, Dialog, Icon, Link, Prose, State, Tabs, address, go, now, setQuery } from "./parts.js";
-import { AskCard } from "./asking.js";
+import { Act, Copy, Dialog, Icon, Link, Menu, Prose, State, Tabs, address, copyText, go, now, say, setQuery } from "./parts.js";
+import { AskCard, given } from "./asking.js";
+import { Erase, download } from "./bulk.js";
 import { Timeline } from "./timeline.js";
 import { Transcript } from "./transcript.js";
 import { Plan } from "./plan.js";
@@ -37,11 +38,12 @@ export function RunPage({ id }) {
   useEffect(() => over(story) ? undefined : polled(LOOK_AGAIN, refresh), [id, over(story)]);
   useEffect(() => { document.title = story.title ? `${short(story.title, 50)} · Auteryn` : "Auteryn"; }, [story.title]);
   const earlier = () => { change((before) => ({ ...seen(begin(id), before.view), dirty: before.dirty })); setFull(true); };
-  if (problem && !story.view) return html`<main class="empty"><h1>${problem.status === 404 ? "There is no such run" : "This run cannot be shown"}</h1><p>${problem.message}</p><${Link} to="/" class="button">All runs<//></main>`;
+  if (problem && !story.view) return html`<main class="empty"><h1>${WRONG[problem.status] ?? "This run cannot be shown"}</h1><p>${problem.status === 404 ? "It was deleted, or it belongs to somebody else." : `${problem.message}${problem.status === 0 || problem.status >= 429 ? ". This page tries again by itself." : ""}`}</p><${Link} to="/" class="button">All runs<//></main>`;
   if (!story.view) return html`<main class="empty" aria-busy="true">Opening the run…</main>`;
   return html`<${Shown} story=${story} link=${link} refresh=${refresh} earlier=${story.whole || full ? null : earlier} />`;
 }
 
+const WRONG = { 0: "The server cannot be reached", 403: "This run is not yours to see", 404: "There is no such run", 429: "One moment: too many requests" };
 const TABS = ["activity", "plan", "files", "notes", "costs", "logs", "health"];
 const wide = matchMedia("(min-width: 1060px)");
 
@@ -55,6 +57,7 @@ function Shown({ story, link, refresh, earlier }) {
   const query = address.value.searchParams, isWide = useWide();
   const [only, setOnly] = useState(null), [sent, setSent] = useState([]);
   const open = Object.values(story.asks).filter((ask) => ask.state === "open");
+  useOthersAnswers(story);
   const wanted = query.get("tab") ?? (isWide ? (story.view.plan ? "plan" : "costs") : "activity");
   const tab = isWide && wanted === "activity" ? "plan" : wanted;
   const names = { activity: "Activity", plan: "Plan", files: "Files", notes: "Notes", costs: "Cost", logs: "Logs", health: "Health" };
@@ -79,14 +82,25 @@ function Shown({ story, link, refresh, earlier }) {
   </main>`;
 }
 
+// Whoever looks at a question hears when somebody else has answered it.
+function useOthersAnswers(story) {
+  const seen = useRef({});
+  useEffect(() => {
+    for (const ask of Object.values(story.asks)) {
+      if (ask.state === "answered" && seen.current[ask.id] && !given.has(ask.id)) { given.add(ask.id); say(`${ask.by} has answered “${short(typeof ask.value === "string" ? ask.value : JSON.stringify(ask.value), 80)}”.`); }
+      seen.current[ask.id] = ask.state === "open" || ask.state === "closed";
+    }
+  }, [story.asks]);
+}
+
 // ---- the header ---------------------------------------------------------------------------------------------
 
 function Header({ story, link, refresh }) {
   const { view } = story, mayAct = session.value?.role !== "viewer", ended = over(story);
-  const [stopping, setStopping] = useState(false), [forking, setForking] = useState(false);
+  const [dialog, setDialog] = useState(null), close = () => setDialog(null);
   const act = (verb) => async () => { await post(`/v1/runs/${story.id}/${verb}`); await refresh(); };
   const retry = async () => { const run = await post(`/v1/runs/${story.id}/retry`); run.id === story.id ? refresh() : go(`/runs/${run.id}`); };
-  const asks = Object.values(story.asks).filter((ask) => ask.state === "open").length;
+  const asks = Object.values(story.asks).filter((ask) => ask.state === "open" && ask.opened_at);
   const elapsed = (view.ended_at ? Date.parse(view.ended_at) : now.value) - Date.parse(view.created_at);
   return html`<header class="run-head">
     <div class="crumbs"><${Link} to=${view.parent ? `/runs/${view.parent.run}` : "/"}><${Icon} name="back" />${view.parent ? `${view.parent.kind === "tick" ? "Tick" : "Step"} ${view.parent.key + (view.parent.kind === "tick" ? 1 : 0)} of its run` : "Runs"}<//>
@@ -95,21 +109,31 @@ function Header({ story, link, refresh }) {
       ${mayAct && html`<div class="controls">
         ${!ended && html`<button onClick=${() => document.getElementById("steer")?.focus()}><${Icon} name="send" />Steer</button>
           ${story.state === "paused" ? html`<${Act} act=${act("resume")}><${Icon} name="play" />Resume<//>` : html`<${Act} act=${act("pause")}><${Icon} name="pause" />Pause<//>`}
-          <button class="danger" onClick=${() => setStopping(true)}><${Icon} name="stop" />Stop</button>`}
-        ${!view.parent && html`<button onClick=${() => setForking(true)}><${Icon} name="fork" />Fork</button>`}
+          <button class="danger" onClick=${() => setDialog("stop")}><${Icon} name="stop" />Stop</button>`}
         ${ended && story.status !== "completed" && !view.parent && html`<${Act} class="primary" act=${retry}><${Icon} name="retry" />Retry<//>`}
-      </div>`}</div>
-    <p class="sentence" aria-live="polite"><${State} state=${story.state} asks=${asks} /> <span>${story.why}</span></p>
+        <${More} story=${story} onPick=${setDialog} /></div>`}</div>
+    <p class="sentence" aria-live="polite"><${State} state=${story.state} asks=${asks.length} /> <span>${story.failure ? story.failure.message : asks.length ? `It waits for ${asks.length === 1 ? "an answer" : `${asks.length} answers`}, the oldest question since ${span(now.value - Math.min(...asks.map((ask) => Date.parse(ask.opened_at))))}.` : story.why}</span></p>
     <ul class="facts">
       <li>${story.detail}</li>
       <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr></li>
-      <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>of which ${span(view.usage.active_ms)} at work</small></li>
+      <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>with ${span(view.usage.active_ms)} of work</small></li>
       <li>${number(view.usage.llm_calls)} <small>/ ${number(view.limits.llm_calls)} model calls</small></li>
       <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits</small></li>
     </ul>
-    ${stopping && html`<${Stop} story=${story} refresh=${refresh} onClose=${() => setStopping(false)} />`}
-    ${forking && html`<${Fork} story=${story} onClose=${() => setForking(false)} />`}
+    ${dialog === "stop" && html`<${Stop} story=${story} refresh=${refresh} onClose=${close} />`}
+    ${dialog === "fork" && html`<${Fork} story=${story} onClose=${close} />`}
+    ${dialog === "erase" && html`<${Erase} runs=${[view]} onClose=${close} onDone=${() => go("/")} />`}
   </header>`;
+}
+
+function More({ story, onPick }) {
+  const own = !story.view.parent, link = async () => { await copyText(location.href); say("The link is copied."); }, fails = (problem) => say(problem.message, true);
+  return html`<${Menu} label="More">${own && html`<button onClick=${() => onPick("fork")}><${Icon} name="fork" />Fork…</button>`}
+    <button onClick=${() => link().catch(fails)}><${Icon} name="link" />Copy link</button>
+    <button onClick=${() => download(story.view).catch(fails)}><${Icon} name="down" />Export</button>
+    <button onClick=${() => print()}><${Icon} name="print" />Print</button>
+    <a class="button" href="/runs/${story.id}.txt" target="_blank"><${Icon} name="file" />Plain text</a>
+    ${own && html`<button class="danger" disabled=${!over(story)} title=${over(story) ? "" : "Stop it first"} onClick=${() => onPick("erase")}><${Icon} name="cross" />Delete…</button>`}<//>`;
 }
 
 function Stop({ story, refresh, onClose }) {
@@ -145,9 +169,8 @@ export function Receipt({ receipt, story }) {
 // What came of it, at the top once it has ended.
 function Ending({ story }) {
   if (!over(story)) return null;
-  const bad = story.verdicts.filter((verdict) => !verdict.ok);
+  const bad = story.failure?.reason === "deliverable_missing" ? [] : story.verdicts.filter((verdict) => !verdict.ok);
   return html`<section class="ending is-${story.status}" aria-label="What came of it">
-    ${story.failure && html`<p class="problem"><b>${story.failure.reason.replaceAll("_", " ")}</b>: ${story.failure.message}</p>`}
     ${story.result && html`<${Result} text=${story.result} partial=${story.status !== "completed"} />`}
     ${bad.length > 0 && html`<p class="problem">${bad.map((verdict) => html`<span>Missing: <code>${verdict.deliverable}</code> ${verdict.detail} </span>`)}</p>`}
     ${story.receipt && html`<${Receipt} receipt=${story.receipt} story=${story} />`}

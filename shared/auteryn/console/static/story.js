@@ -11,6 +11,7 @@ export const begin = (id) => ({
   steps: {},           // step id → status, run, result, error, startedAt, endedAt, attempt
   runs: {},            // run id → step number of a child
   lanes: {},           // run id → slices: { slice, from, to, cut, turns }
+  turns: {},           // run id → its newest turn
   live: {},            // run id → what is being said right now
   progress: null, artifacts: [], verdicts: [], result: null, failure: null, receipt: null,
   dirty: 0,            // counts facts whose details only the run itself has
@@ -36,7 +37,7 @@ export function seen(story, view) {
 
 export function told(story, events) {
   const next = { ...story, items: story.items.slice(), calls: { ...story.calls }, questions: { ...story.questions },
-    asks: { ...story.asks }, steps: { ...story.steps }, runs: { ...story.runs }, lanes: { ...story.lanes }, live: { ...story.live } };
+    asks: { ...story.asks }, steps: { ...story.steps }, runs: { ...story.runs }, lanes: { ...story.lanes }, turns: { ...story.turns }, live: { ...story.live } };
   for (const event of events) (event.delta ? streamed : tell[event.kind])?.(next, event);
   return next;
 }
@@ -57,10 +58,13 @@ function streamed(story, event) {
 function spoken(story, event, kind) {
   const now = story.live[event.run_id];
   if (now?.[kind]) story.live[event.run_id] = { ...now, [kind]: "" };
+  if (event.turn) story.turns[event.run_id] = event.turn;
   const lane = story.lanes[event.run_id]?.at(-1);
   if (event.turn && lane && lane.turn !== event.turn) replace(story, event.run_id, { turn: event.turn, turns: lane.turns + 1 });
   add(story, event, { kind, text: event.text, turn: event.turn });
 }
+
+const SAID = /^Message from the owner: /;   // for the model; here stands whose it is
 
 const tell = {
   thought: (story, event) => spoken(story, event, "thought"),
@@ -68,6 +72,7 @@ const tell = {
 
   tool_call(story, event) {
     delete story.live[event.run_id];
+    if (event.turn) story.turns[event.run_id] = event.turn;
     story.calls[event.call] = add(story, event, { kind: "tool", call: event.call, tool: event.tool, args: event.args, turn: event.turn, result: null });
   },
 
@@ -126,7 +131,7 @@ const tell = {
   },
 
   log(story, event) {
-    if (event.kind_of === "told" && event.why === "message") add(story, event, { kind: "heard", text: event.text, by: event.by });
+    if (event.kind_of === "told" && event.why === "message") add(story, event, { kind: "heard", text: event.text.replace(SAID, ""), by: event.by, before: 1 + (story.turns[event.run_id] ?? 0) });
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
     else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of });
     if (event.artifact && !story.artifacts.some((one) => one.id === event.artifact.id)) story.artifacts = [...story.artifacts, event.artifact];

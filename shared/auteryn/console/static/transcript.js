@@ -2,7 +2,7 @@
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { AskCard } from "./asking.js";
-import { Icon, Json, Link, Prose, setQuery } from "./parts.js";
+import { Icon, Json, Prose, copyText, say, setQuery } from "./parts.js";
 import { isError } from "./story.js";
 import { callLine, clock, credits, short, span, whole } from "./words.js";
 
@@ -61,15 +61,23 @@ const Who = ({ run, story }) => run === story.id ? null : html`<span class="who"
 function Item({ item, story, here }) {
   const Shape = SHAPES[item.kind] ?? Note;
   return html`<li class="item of-${item.kind} ${here ? "here" : ""} ${isError(item) ? "bad" : ""}">
-    <div class="side"><time datetime=${item.at} title=${whole(item.at)}>${clock(item.at)}</time><${Who} run=${item.run} story=${story} /></div>
+    <div class="side"><a class="place" href=${linkTo(item)} title="${whole(item.at)}: copy a link to this event" aria-label="${clock(item.at)}, copy a link to this event" onClick=${(event) => copied(event, item)}><time datetime=${item.at}>${clock(item.at)}</time></a><${Who} run=${item.run} story=${story} /></div>
     <div class="main"><${Shape} item=${item} story=${story} open=${here} /></div></li>`;
+}
+
+const linkTo = (item) => { const url = new URL(location.href); url.searchParams.set("at", item.id); return url.href; };
+function copied(event, item) {
+  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  setQuery({ at: item.id });
+  copyText(linkTo(item)).then(() => say("The link to this event is copied."), () => {});
 }
 
 const SHAPES = {
   task: ({ item, story }) => item.run === story.id ? html`<div class="task"><span class="label">Task</span><${Prose} text=${item.text || item.title} /></div>` : html`<details class="line"><summary>Begins: ${short(item.text || item.title, 120)}</summary><${Prose} text=${item.text} /></details>`,
   thought: ({ item }) => html`<div class="thought">${item.text}</div>`,
   message: ({ item }) => html`<${Prose} text=${item.text} />`,
-  heard: ({ item }) => html`<div class="heard"><span class="label">${item.by || "owner"}</span><${Prose} text=${item.text} /></div>`,
+  heard: ({ item }) => html`<div class="heard"><span class="label">${item.by || "owner"}, heard before turn ${item.before}</span><${Prose} text=${item.text} /></div>`,
   queued: ({ item }) => html`<div class="heard later"><span class="label">${item.by || "owner"}, for later</span><${Prose} text=${item.text} /></div>`,
   ask: ({ item, story }) => {
     const ask = story.asks[item.ask];
