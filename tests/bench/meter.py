@@ -128,6 +128,8 @@ class _SlowModel:
     def __init__(self, model: Model, clock: Clock, meter: Meter) -> None:
         self._model, self._clock, self._meter = model, clock, meter
 
+    searches = False
+
     def model_id(self, role: Any) -> str:
         return self._model.model_id(role)
 

@@ -36,6 +36,8 @@ TASK = os.environ.get("RUN_ID", "t1")
 class Fake:
     """Answers at once; which turn it is, is read off the conversation's length."""
 
+    searches = False
+
     def model_id(self, role: str) -> str:
         return "fake"
 

@@ -24,6 +24,8 @@ FIRST_TOKEN = timedelta(seconds=1.78)
 class Slow:
     """A model whose first token takes its time, and its last a great deal more."""
 
+    searches = False
+
     def __init__(self, rest: timedelta) -> None:
         self.rest, self.roles = rest, list[str]()
 

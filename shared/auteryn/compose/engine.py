@@ -31,7 +31,7 @@ def engine_of(
     files: Files | None = None,
 ) -> Engine:
     """The engine over any set of ports."""
-    registry = Registry(_builtin() if builtin else ())
+    registry = Registry(_builtin(services.model.searches) if builtin else ())
     for one in [*tools, *_of_servers(settings.home)]:
         registry.add(one)
     engine = Engine(
@@ -61,7 +61,7 @@ def engine_of(
 
 def registry_of(tools: Iterable[Tool] = (), home: Path | None = None) -> Registry:
     """The built-in tools, these, and those of the tool servers a home has approved."""
-    registry = Registry(_builtin())
+    registry = Registry(_builtin(bool(model_access())))
     for one in [*tools, *(_of_servers(home) if home else ())]:
         registry.add(one)
     return registry
@@ -95,9 +95,9 @@ def model_access(environ: Mapping[str, str] = os.environ) -> str:
 
     access = Access.from_environment(environ)
     where = f" at {access.base_url}" if access.base_url else ""
-    if access.vertex and (access.project or access.api_key or access.base_url):
-        return f"Vertex AI, project {access.project or 'by key'}{where}"
-    return f"Gemini API key is set{where}" if access.api_key else ""
+    if not access.opens:
+        return ""
+    return f"Vertex AI, project {access.project or 'by key'}{where}" if access.vertex else f"Gemini API key is set{where}"
 
 
 def _of_servers(home: Path) -> list[Tool]:
@@ -108,10 +108,10 @@ def _of_servers(home: Path) -> list[Tool]:
     return mcp_tools(home)
 
 
-def _builtin() -> list[Tool]:
+def _builtin(model_searches: bool) -> list[Tool]:
     from auteryn.tools.builtin import builtin_tools
 
-    return builtin_tools()
+    return builtin_tools(model_searches=model_searches)
 
 
 def _price() -> Callable[[str, Tokens, datetime], int]:

@@ -48,6 +48,8 @@ class DemoModel:
     def __init__(self) -> None:
         self._scripted = ScriptedModel(script, model="scripted-demo")
 
+    searches = False
+
     async def generate(
         self,
         request: ModelRequest,

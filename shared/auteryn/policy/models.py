@@ -1,6 +1,7 @@
 """The models by role, and what each family takes and costs. All of it is data: ids and prices age within weeks.
 
-State of 2026-11-23. Controls: recorded traffic and Google's thinking page. Prices: genai-prices 0.2.3, dollars.
+State of 2026-11-23. Controls: recorded traffic and Google's thinking page. Prices: genai-prices 0.2.3, dollars. Searches: list
+prices without the free ones; each different search counts from Gemini 3 on, each answer before.
 """
 
 from __future__ import annotations
@@ -67,6 +68,10 @@ class Family(Record):
     """What the model does when nothing is said."""
     budget: tuple[int, int] | None = None
     """Least and most tokens; 0 switches thinking off where the least is 0."""
+    search: float = 0.014
+    """Dollars for one search of the web."""
+    search_once: bool = False
+    """The price is for an answer, however many searches it took."""
     sampling: bool = False
     """Temperature, top_p and top_k do something; from 3.5 on they are deprecated, in 4 ignored, on 3 best left alone."""
     ended: str = ""
@@ -87,13 +92,15 @@ _NEON = (_price(3.0, 0.15, 15.0),)
 _UNKNOWN = (_price(4.0, 0.4, 20.0),)
 """The dearest figures of the table: a model we do not know must exhaust a budget too early rather than too late."""
 
+_ONCE: dict[str, Any] = {"search": 0.035, "search_once": True}
+
 FAMILIES: tuple[Family, ...] = (
     Family(prefix="gemini-", levels=NO_MINIMAL, prices=_UNKNOWN),  # newer than this table: LOW and HIGH exist everywhere
     Family(prefix="gemini-1.", prices=_PRO_25, sampling=True, ended="was shut down in 2025"),
     Family(prefix="gemini-2.0", prices=(_price(0.1, 0.025, 0.4),), sampling=True, ended="was shut down on 2026-06-01"),
-    Family(prefix="gemini-2.5-flash", prices=(_price(0.3, 0.03, 2.5),), budget=(0, 24_576), sampling=True),
-    Family(prefix="gemini-2.5-flash-lite", prices=(_price(0.1, 0.01, 0.4),), budget=(512, 24_576), sampling=True),
-    Family(prefix="gemini-2.5-pro", prices=_PRO_25, budget=(128, 32_768), sampling=True),
+    Family(prefix="gemini-2.5-flash", prices=(_price(0.3, 0.03, 2.5),), budget=(0, 24_576), sampling=True, **_ONCE),
+    Family(prefix="gemini-2.5-flash-lite", prices=(_price(0.1, 0.01, 0.4),), budget=(512, 24_576), sampling=True, **_ONCE),
+    Family(prefix="gemini-2.5-pro", prices=_PRO_25, budget=(128, 32_768), sampling=True, **_ONCE),
     Family(prefix="gemini-3-flash", prices=(_price(0.5, 0.05, 3.0),), levels=ALL, default_level="HIGH"),
     Family(
         prefix="gemini-3-pro", prices=_PRO_3, levels=("LOW", "HIGH"), default_level="HIGH", ended="was shut down on 2026-03-09"
@@ -142,7 +149,10 @@ def price(model: str, tokens: Tokens, at: datetime) -> float:
     current = max((price for price in family_of(model).prices if price.since <= at), key=lambda price: price.since)
     rate = current.long if current.long and tokens.prompt > LONG_PROMPT else current.base
     fresh = tokens.prompt - tokens.cached + tokens.tool_use
-    return (fresh * rate.prompt + tokens.cached * rate.cached + (tokens.output + tokens.thoughts) * rate.output) / 1_000_000
+    family = family_of(model)
+    searches = min(tokens.searches, 1) if family.search_once else tokens.searches
+    asked = fresh * rate.prompt + tokens.cached * rate.cached + (tokens.output + tokens.thoughts) * rate.output
+    return asked / 1_000_000 + searches * family.search
 
 
 @lru_cache(maxsize=64)

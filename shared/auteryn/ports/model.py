@@ -35,6 +35,8 @@ class ModelRequest(Record):
     thinking_tokens: int = 0
     """The mode's figure (1,024 or 16,384); the adapter maps it to a budget or a level, never both."""
     include_thoughts: bool = False
+    google_search: bool = False
+    """Let the model search the web by itself: `Reply.sources` says what the answer rests on. Not together with `tools`."""
     json_schema: dict[str, Any] | None = None
     """Ask for a structured answer; `Reply.text` is then JSON."""
     max_output_tokens: int | None = None
@@ -58,7 +60,14 @@ class Model(Protocol):
     M4  What cannot be repeated here is raised: `RateLimited` (with `retry_after`, `per_day`), `Unavailable`, `ModelRefused`.
     M5  Cancelling the awaiting task closes the connection at once.
     M6  Thoughts appear nowhere unless `include_thoughts`.
+    M7  Where `searches` is true, a request with `google_search` may be answered from the web; `Reply.sources` then names every
+        page it rests on, and `Reply.tokens.searches` counts what is billed.
     """
+
+    @property
+    def searches(self) -> bool:
+        """Whether it can answer from the web."""
+        ...
 
     async def generate(
         self,

@@ -35,6 +35,8 @@ class Tokens(Record):
     thoughts: int = 0
     """Billed as output."""
     tool_use: int = 0
+    searches: int = 0
+    """Searches of the web that the model made by itself; billed one by one, and no tokens."""
 
     @property
     def total(self) -> int:
@@ -48,6 +50,16 @@ class Call(Record):
     args: dict[str, Any]
     wire_id: str | None = None
     """The model's own id; only this one is ever sent back."""
+
+
+class Source(Record):
+    """A page that an answer rests on."""
+
+    url: str
+    """As the model's search names it, often a redirect of its own."""
+    title: str = ""
+    says: tuple[str, ...] = ()
+    """The pieces of the answer that it bears out."""
 
 
 FinishReason = Literal["stop", "max_tokens", "safety", "malformed_call", "unexpected_call", "empty", "continuation", "other"]
@@ -69,6 +81,9 @@ class Reply(Record):
     thoughts: str = ""
     calls: tuple[Call, ...] = ()
     tokens: Tokens = Tokens()
+    searched: tuple[str, ...] = ()
+    """What the model looked for on the web."""
+    sources: tuple[Source, ...] = ()
     attempts: int = 1
     """Requests that were sent for this answer, the failed ones included: each counts as a model call."""
 

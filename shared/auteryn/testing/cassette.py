@@ -64,6 +64,11 @@ class CassetteModel:
         self._given: dict[str, int] = {}
         self._read_to = 0
 
+    @property
+    def searches(self) -> bool:
+        """As far as it was recorded."""
+        return self._inner.searches if self._inner else True
+
     async def generate(
         self,
         request: ModelRequest,

@@ -96,6 +96,7 @@ def _request(wire: dict[str, Any]) -> ModelRequest:
         tools=tuple(_declared(one) for one in declared),
         tool_mode="none" if mode == "NONE" else "auto",
         include_thoughts=bool(config.get("thinkingConfig", {}).get("includeThoughts")),
+        google_search=any("googleSearch" in tool for tool in wire.get("tools", [])),
         json_schema=config.get("responseJsonSchema"),
         attempts=1,
     )
@@ -114,8 +115,19 @@ def _answered(reply: Reply) -> dict[str, Any]:
         "thoughtsTokenCount": reply.tokens.thoughts,
         "totalTokenCount": reply.tokens.total,
     }
+    candidate: dict[str, Any] = {"content": content, "finishReason": _FINISH[reply.finish], "index": 0}
+    if reply.searched or reply.sources:
+        candidate["groundingMetadata"] = {
+            "webSearchQueries": list(reply.searched),
+            "groundingChunks": [{"web": {"uri": one.url, "title": one.title}} for one in reply.sources],
+            "groundingSupports": [
+                {"segment": {"text": said}, "groundingChunkIndices": [at]}
+                for at, one in enumerate(reply.sources)
+                for said in one.says
+            ],
+        }
     return {
-        "candidates": [{"content": content, "finishReason": _FINISH[reply.finish], "index": 0}],
+        "candidates": [candidate],
         "usageMetadata": usage,
         "modelVersion": reply.model,
     }

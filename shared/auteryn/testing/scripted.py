@@ -120,6 +120,9 @@ class ScriptedModel:
     that follows. `strict=True` checks the whole history on every request instead of its newest turn.
     """
 
+    searches = False
+    """Set where a script answers from the web: its line is then a whole `Reply` with sources."""
+
     def __init__(self, script: Script, *, model: str = "scripted", strict: bool = False, clock: Clock | None = None) -> None:
         self.calls = 0
         self._script = script if callable(script) else _by_turn(script)

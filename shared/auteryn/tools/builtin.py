@@ -90,11 +90,12 @@ FAST = (
 )
 
 
-def builtin_tools() -> list[Tool]:
-    """All of them, in the order the model sees them."""
+def builtin_tools(*, model_searches: bool = False) -> list[Tool]:
+    """All of them, in the order the model sees them. `model_searches`: the model can search the web where nothing else does."""
     shown = {name: place for place, name in enumerate(dict.fromkeys([*DEEP, *FAST]))}
     ordered = sorted(_ALL, key=lambda one: shown.get(one.name, len(shown)))
-    return [replace(one, modes=_modes(one.name)) for one in ordered]
+    shown_in = [replace(one, modes=_modes(one.name)) for one in ordered]
+    return [replace(one, missing=None) if model_searches and one.name == "web_search" else one for one in shown_in]
 
 
 def _modes(name: str) -> tuple[str, ...]:

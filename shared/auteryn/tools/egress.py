@@ -164,8 +164,10 @@ class Egress:
         body: bytes = b"",
         most_bytes: int = MOST_BYTES,
         total: timedelta = TOTAL,
+        follow: bool = True,
     ) -> AsyncGenerator[Answer]:
         """Send one request; GET and HEAD follow redirects, all else hands them over: a person allowed one host, not another.
+        `follow=False` hands every redirect over.
 
         Raises `ToolFailed` (`blocked`, `not_found`, `unavailable`, `timeout`, `too_large`); `AnswerLost` if it may be there.
         """
@@ -179,7 +181,7 @@ class Egress:
             async with asyncio.timeout(total.total_seconds()), client:
                 while True:
                     async with client.exchange(method, target, sent, body) as (status, fields, chunks):
-                        onward = _onward(method, status, fields)
+                        onward = _onward(method, status, fields) if follow else None
                         if onward is None:
                             yield Answer(target, status, fields, tuple(passed), chunks)
                             return

@@ -1,14 +1,11 @@
-"""Web search by whichever provider the owner has: a SearXNG of their own, Brave or Tavily by key.
-
-Search by Gemini's grounding is not here: it must be a model call of its own with a built-in tool, which the model port does
-not know.
-"""
+"""Web search by whichever provider the owner has: a SearXNG of their own, Brave or Tavily by key, else the model itself."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal, cast
 from urllib.parse import quote, urlencode
 
@@ -18,10 +15,12 @@ from auteryn.errors import ToolFailed
 from auteryn.schema.record import Record
 from auteryn.tools.egress import readable
 from auteryn.tools.refusals import refusal
+from auteryn.tools.search_model import NAME, found_by_model
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, notice
 
 Recency = Literal["any", "day", "week", "month", "year"]
+_DAYS = {"day": 1, "week": 7, "month": 31, "year": 366}
 
 BRAVE = "https://api.search.brave.com"
 TAVILY = "https://api.tavily.com"
@@ -60,12 +59,19 @@ class _Asked(Record):
 
 
 def no_provider() -> str | None:
-    """Why there is no search here."""
+    """Why there is no search here; a model that searches is not looked at."""
     names = ", ".join(one.setting for one in PROVIDERS)
-    return None if _provider() else f"it needs a search service: set one of {names}"
+    return None if _provider() else f"it needs a search service or a Gemini key: set one of {names}, or GEMINI_API_KEY"
 
 
-@tool(effect="read", group="web", missing=no_provider, untrusted=True, cost=2_000)
+def searcher(*, model_searches: bool) -> str:
+    """Who is asked, in words; empty if there is nobody."""
+    if (provider := _provider()) is not None:
+        return f"{provider.name} ({provider.setting})"
+    return f"{NAME}, at the price of its searches" if model_searches else ""
+
+
+@tool(effect="read", group="web", missing=no_provider, untrusted=True, cost=2_000, timeout=timedelta(seconds=120))
 async def web_search(
     ctx: ToolContext,
     query: Annotated[str, "What to look for", Meta(min_length=1, max_length=400)],
@@ -75,18 +81,12 @@ async def web_search(
 ) -> dict[str, Any]:
     """Search the web for facts, news, people, companies: titles, addresses, snippets, dates. Snippets are hints only: web_fetch
     reads the pages."""
-    provider = _provider()
-    if provider is None:
-        raise ToolFailed("not_configured", str(no_provider()))
-    wanted = _Query(text=query, most=max_results, recency=recency, site=_site(site))
-    raw = await _answered(ctx, provider, wanted)
-    try:
-        results = [_result(one) for one in provider.found(json.loads(raw))]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ToolFailed("unavailable", f"{provider.name} answered what cannot be read: {error}", retryable=True) from error
-    results = [one for one in results if one["url"].startswith(("http://", "https://"))][:max_results]
-    told: dict[str, Any] = {"notice": notice(f"a web search by {provider.name}"), "query": query, "results": results}
-    return all_cleaned(told | ({} if results else {"note": "nothing was found: try other or fewer words"}))
+    provider, wanted = _provider(), _Query(text=query, most=max_results, recency=recency, site=_site(site))
+    found = await (_found_by(ctx, provider, wanted) if provider else _found_by_model(ctx, wanted))
+    results = [_result(one) for one in found["results"] if one["url"].startswith(("http://", "https://"))][:max_results]
+    asked = {"notice": notice(f"a web search by {provider.name if provider else NAME}"), "query": query}
+    nothing = {} if results else {"note": "nothing was found: try other or fewer words"}
+    return all_cleaned({**asked, **found, "results": results, **nothing})
 
 
 def _provider() -> Provider | None:
@@ -101,6 +101,20 @@ def _site(site: str) -> str:
         return readable(site if "://" in site else f"https://{site}").host
     except ToolFailed as error:
         raise ToolFailed("invalid", f"site: {site!r} must be a host such as example.com") from error
+
+
+async def _found_by_model(ctx: ToolContext, wanted: _Query) -> dict[str, Any]:
+    days = _DAYS.get(wanted.recency)
+    since = f"{ctx.clock.now() - timedelta(days=days):%Y-%m-%d}" if days else ""
+    return await found_by_model(ctx, wanted.text, wanted.most, since, wanted.site)
+
+
+async def _found_by(ctx: ToolContext, provider: Provider, wanted: _Query) -> dict[str, Any]:
+    raw = await _answered(ctx, provider, wanted)
+    try:
+        return {"results": [{**one, "url": str(one["url"])} for one in provider.found(json.loads(raw))]}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ToolFailed("unavailable", f"{provider.name} answered what cannot be read: {error}", retryable=True) from error
 
 
 async def _answered(ctx: ToolContext, provider: Provider, wanted: _Query) -> bytes:

@@ -11,6 +11,8 @@ from auteryn.schema.message import Reply
 class Answers:
     """Answers every request with `text`, raises it when it is an exception, or never answers when it is None."""
 
+    searches = False
+
     def __init__(self, text: str | BaseException | None) -> None:
         self.text = text
         self.asked: list[ModelRequest] = []

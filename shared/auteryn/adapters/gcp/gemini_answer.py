@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from auteryn.adapters.gcp.gemini_events import Chunk, WireCandidate, WireUsage
+from auteryn.adapters.gcp.gemini_grounding import Grounding
 from auteryn.schema.message import Call, Delta, FinishReason, Reply, Tokens
 
 _FINISH: dict[str, FinishReason] = {
@@ -42,6 +45,7 @@ class Answer:
         self._blocked = False
         self._model: str | None = None
         self._usage = WireUsage()
+        self._grounding = Grounding()
 
     def add(self, chunk: Chunk) -> list[Delta]:
         """Take one chunk in; what it adds to text and thoughts."""
@@ -55,6 +59,7 @@ class Answer:
             return []
         if candidate.finish_reason:
             self.reason, self._message = candidate.finish_reason, candidate.finish_message or _ratings(candidate)
+        self._grounding.add(candidate.grounding_metadata)
         parts = (candidate.content.parts or []) if candidate.content else []
         return [delta for part in parts if (delta := self._take(part))]
 
@@ -68,7 +73,9 @@ class Answer:
             text="".join(self._text),
             thoughts="".join(self._thoughts),
             calls=tuple(_calls(self._parts)),
-            tokens=_tokens(self._usage),
+            tokens=replace(_tokens(self._usage), searches=self._grounding.count),
+            searched=tuple(self._grounding.searched),
+            sources=self._grounding.sources(),
             attempts=attempts,
         )
 

@@ -63,6 +63,11 @@ class Access:
             location=env.get("GOOGLE_CLOUD_LOCATION") or "global",
         )
 
+    @property
+    def opens(self) -> bool:
+        """Whether there is anything to ask with."""
+        return bool(self.api_key or (self.vertex and (self.project or self.base_url or self.credentials)))
+
     def path(self, model: str) -> str:
         """The REST path of a streamed answer; a full resource name is taken as it is."""
         prefix = "" if "/" in model else "publishers/google/models/" if self.vertex else "models/"

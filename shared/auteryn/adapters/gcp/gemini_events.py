@@ -24,6 +24,8 @@ class WireCandidate(Wire):
     finish_reason: str | None = None
     finish_message: str | None = None
     safety_ratings: list[dict[str, Any]] | None = None
+    grounding_metadata: Any = None
+    """Where an answer from the web comes from; read leniently, because an answer is one without it, too."""
 
 
 class WireFeedback(Wire):

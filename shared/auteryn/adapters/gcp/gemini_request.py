@@ -23,7 +23,9 @@ def wire_body(request: ModelRequest, model: str, thinking: dict[str, Any] | None
     if request.system:
         body["systemInstruction"] = {"parts": [{"text": request.system}]}
     tools = () if request.json_schema is not None and model.startswith(_JSON_WITHOUT_TOOLS) else request.tools
-    if tools:
+    if request.google_search:
+        body["tools"] = [{"googleSearch": {}}]
+    elif tools:
         body["tools"] = [{"functionDeclarations": [_declared(tool) for tool in tools]}]
         if request.tool_mode == "none":
             body["toolConfig"] = {"functionCallingConfig": {"mode": "NONE"}}

@@ -61,6 +61,10 @@ class GeminiModel:
         """With the key or project that `Access.from_environment` finds; `options` as for the class."""
         return cls(access=Access.from_environment(env), **options)
 
+    @property
+    def searches(self) -> bool:
+        return self._clients.access.opens
+
     async def warm(self) -> None:
         """Import and build the client in a thread, so that the first answer need not wait for it."""
         await self._clients.here()
