@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auteryn.ports.model import ModelRequest
 from auteryn.schema import event as e
+from auteryn.schema.message import Reply, Source, Tokens
 from auteryn.testing.clock import skipping
 from auteryn.testing.laws import broken_laws
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.search_web import PROVIDERS, web_search
 from auteryn.tools.tool import ToolContext, tool
 
 
@@ -42,6 +45,42 @@ def test_what_tools_ask_the_model_is_counted_in_the_run(tmp_path: Path) -> None:
             assert sum(isinstance(event, e.ModelConsulted) for event in events) == 2
             assert not any(isinstance(event, e.ModelFailed) for event in events)
             assert await broken_laws(world, run.id) == []
+
+    skipping(story())
+
+
+def searching(ask: Ask) -> Line:
+    if not ask.request.google_search:
+        return call("web_search", query="chairs") if not ask.turn else "done"
+    page = Source(url="https://shop.test/", title="shop.test", says=("A chair costs 49.90 EUR.",))
+    said = {"role": "model", "parts": [{"text": page.says[0]}]}
+    return Reply(
+        model="gemini-3-flash-preview",
+        content=said,
+        finish="stop",
+        text=page.says[0],
+        tokens=Tokens(searches=2),
+        searched=("chairs", "prices of chairs"),
+        sources=(page,),
+    )
+
+
+@pytest.mark.proves("L11", "P87")
+def test_searches_of_the_model_are_paid_by_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for provider in PROVIDERS:
+        monkeypatch.delenv(provider.setting, raising=False)
+
+    async def story() -> None:
+        async with World(tmp_path, model=searching, tools=[replace(web_search, missing=None)]) as world:
+            run = await world.ended(await world.start("What does a chair cost?"))
+            events = await world.events(run.id)
+            found = next(event.output for event in events if isinstance(event, e.CallAnswered))
+            assert found["results"] == [
+                {"title": "shop.test", "url": "https://shop.test/", "snippet": "A chair costs 49.90 EUR."}
+            ]
+            consulted = next(event for event in events if isinstance(event, e.ModelConsulted))
+            assert consulted.tokens.searches == 2 and consulted.credits == 28_000  # 28 credits of a tenth of a cent
+            assert run.usage.credits.llm >= 28_000 and run.usage.llm_calls == 3
 
     skipping(story())
 

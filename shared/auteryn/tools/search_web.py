@@ -61,7 +61,7 @@ class _Asked(Record):
 def no_provider() -> str | None:
     """Why there is no search here; a model that searches is not looked at."""
     names = ", ".join(one.setting for one in PROVIDERS)
-    return None if _provider() else f"it needs a search service or a Gemini key: set one of {names}, or GEMINI_API_KEY"
+    return None if _provider() else f"it needs a search service or a Gemini key: set one of {names}, GEMINI_API_KEY"
 
 
 def searcher(*, model_searches: bool) -> str:

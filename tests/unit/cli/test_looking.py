@@ -47,6 +47,16 @@ def test_the_doctor_finds_a_new_home_fit_and_says_how_to_get_a_key(auteryn) -> N
     assert "GEMINI_API_KEY" in found["model"]["detail"]
 
 
+def test_the_doctor_says_who_searches_the_web(auteryn, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AUTERYN_SEARXNG_URL", "BRAVE_API_KEY", "TAVILY_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert any(one["name"] == "hidden tool" and "web_search: " in one["detail"] for one in auteryn("doctor", "--json").lines)
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key-that-is-never-used")
+    assert {one["name"]: one["detail"] for one in auteryn("doctor", "--json").lines}["web search"].startswith("Google")
+    monkeypatch.setenv("BRAVE_API_KEY", "another")
+    assert {one["name"]: one["detail"] for one in auteryn("doctor", "--json").lines}["web search"] == "Brave (BRAVE_API_KEY)"
+
+
 def test_the_doctor_names_a_home_that_cannot_be_one(auteryn, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 

@@ -88,6 +88,13 @@ def test_above_200k_prompt_tokens_the_whole_call_costs_more():
 
 
 @pytest.mark.proves("P87")
+def test_searches_of_the_web_cost_one_by_one_and_for_older_models_by_the_answer():
+    assert price("gemini-3-flash-preview", Tokens(searches=3), NOW) == pytest.approx(0.042)
+    assert price("gemini-2.5-flash", Tokens(searches=3), NOW) == pytest.approx(0.035)
+    assert price("gemini-2.5-flash", Tokens(), NOW) == 0
+
+
+@pytest.mark.proves("P87")
 def test_prices_change_on_their_date():
     tokens = Tokens(prompt=1_000_000, output=1_000_000)
     assert price("gemini-3.8-flash", tokens, datetime(2026, 12, 31, 23, 59, tzinfo=UTC)) == pytest.approx(4.5)

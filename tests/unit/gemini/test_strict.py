@@ -112,6 +112,16 @@ def test_both_modes_and_the_classifier_break_no_rule(facts: Any, model: str):
     assert classified.text == '{"mode": "FAST"}'
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_a_request_that_searches_the_web_breaks_no_rule(model: str):
+    async def drive(gemini: GeminiModel) -> Reply:
+        return await gemini.generate(request(tools=(), google_search=True, thinking_tokens=1_024))
+
+    with strict("facts") as server:
+        assert ask(server, drive, model).text == "Canberra is the capital of Australia."
+        assert blemishes(server, model, requests=1) == []
+
+
 @pytest.mark.proves("L9")
 @pytest.mark.parametrize("model", MODELS)
 def test_signatures_and_ids_survive_ten_turns_of_calls_in_bad_weather(calls_in_bad_weather: Any, model: str):

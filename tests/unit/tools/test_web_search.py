@@ -167,8 +167,9 @@ def test_a_cancelled_search_ends(room: Room, site: FaultServer, service: str) ->
 
 
 def test_without_a_service_the_tool_says_what_to_set() -> None:
-    why = Registry([web_search]).hidden["web_search"]
-    assert why == snapshot("it needs a search service: set one of AUTERYN_SEARXNG_URL, BRAVE_API_KEY, TAVILY_API_KEY")
+    why, _, names = Registry([web_search]).hidden["web_search"].partition(": set one of ")
+    assert why == snapshot("it needs a search service or a Gemini key")
+    assert names == snapshot("AUTERYN_SEARXNG_URL, BRAVE_API_KEY, TAVILY_API_KEY, GEMINI_API_KEY")
 
 
 def test_the_schema_is_this() -> None:
