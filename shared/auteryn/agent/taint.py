@@ -72,8 +72,10 @@ async def learn_of_tree(mind: Mind) -> None:
 
 async def warn_tree(mind: Mind, tool: Tool) -> None:
     """Before the call runs: from now on, what this run leaves in files and notes may come from there."""
+    if not _in_company(mind):
+        return
     found = read_by(mind) | {*([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
-    for label in sorted(found - mind.tree_told) if _in_company(mind) else ():
+    for label in sorted(found - mind.tree_told):
         doc = Doc(kind=LABEL, id=f"{mind.run.root}/{label}", scope=mind.run.root, body=label, at=mind.now())
         await mind.services.store.put(doc, if_absent=True)
         mind.tree_told.add(label)
