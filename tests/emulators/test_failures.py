@@ -54,7 +54,7 @@ def test_a_slice_that_is_killed_is_followed_by_the_next_when_its_lease_ends(loca
             await gate.reached(1)
             rig.cloud.jobs.kill(rig.executions_of(run)[0])
             await rig.quiet([run])
-        rig.cloud.clock.shift(PAST_LEASE)
+        rig.cloud.clock.jump(PAST_LEASE)
         ended = await rig.ended(run)
 
         assert ended["result"] == "done"
@@ -78,7 +78,7 @@ def test_a_slice_that_froze_and_comes_back_writes_nothing_more(local_cloud: Thre
             await gate.reached(1)
             (zombie,) = rig.executions_of(run)
             rig.cloud.jobs.freeze(zombie)
-            rig.cloud.clock.shift(PAST_LEASE)
+            rig.cloud.clock.jump(PAST_LEASE)
             await gate.reached(2)
         ended = await rig.ended(run)
         written = await rig.store.journal(run)
@@ -128,7 +128,7 @@ def test_starts_that_are_lost_doubled_late_or_refused_cost_time_only(local_cloud
             run = await rig.create(input=f"{mark} {point} {kind}", mode="deep")
             if kind == "never":
                 await rig.started(run)
-                rig.cloud.clock.shift(PAST_LEASE)
+                rig.cloud.clock.jump(PAST_LEASE)
             assert (await rig.ended(run))["result"] == "done"
             assert (await rig.outline(run)).count("ModelAnswered") == 2
             faults.heal()

@@ -61,7 +61,7 @@ async def _dev(common: Common, port: int, scripted: str | None, skip: timedelta)
         except EmulatorMissing as error:
             raise Refused(str(error)) from error
         if skip:
-            cloud.clock.shift(skip)
+            cloud.clock.jump(skip)
         _greet(common, cloud.url, await cloud.key(), folder)
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.Event().wait()

@@ -198,17 +198,28 @@ async def _play_once(world: World) -> str:
 # ---- a long conversation ---------------------------------------------------------------------------------------
 
 
-def _compaction_script(ask: Ask) -> Line:
-    if "Summarise this transcript" in ask.last:
-        return "Looked things up."
-    if "decided: blue" not in str(ask.request.contents) and ask.turn == 0:
-        return call("note_write", section="decisions", text="decided: blue")
-    seen = sum(part.get("text", "").count("Looked things up.") for content in ask.request.contents for part in content["parts"])
-    return "The long talk is over." if seen and ask.results else call("lookup", what="x" * 2_000)
+def _compaction_script(chars: int) -> Callable[[Ask], Line]:
+    """The model asks for so much each turn."""
+
+    def script(ask: Ask) -> Line:
+        if "Summarise this transcript" in ask.last:
+            return "Looked things up."
+        if "decided: blue" not in str(ask.request.contents) and ask.turn == 0:
+            return call("note_write", section="decisions", text="decided: blue")
+        parts = [part for content in ask.request.contents for part in content["parts"]]
+        seen = any("Looked things up." in part.get("text", "") for part in parts)
+        return "The long talk is over." if seen and ask.results else call("lookup", what="x" * chars)
+
+    return script
 
 
 async def _play_compaction(world: World) -> str:
     return await _to_the_end(world, "Talk for long")
+
+
+def long_talk(chars: int, **settings: Any) -> Scenario:
+    about = "a conversation that grows too long, and a decision that must outlive it"
+    return Scenario("compaction", about, _compaction_script(chars), _play_compaction, (note_write,), settings)
 
 
 # ---- shares of the budget --------------------------------------------------------------------------------------
@@ -307,14 +318,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario("approval", "a question with three answers, asked twice", _approval_script, _play_approval, (ask_approval,)),
         Scenario("gate", "a call that a person must allow", _gate_script, _play_gate),
         Scenario("once", "mails that cannot be called back", _once_script, _play_once),
-        Scenario(
-            "compaction",
-            "a conversation that grows too long, and a decision that must outlive it",
-            _compaction_script,
-            _play_compaction,
-            (note_write,),
-            {"compact_at_tokens": 2_000, "keep_tokens": 700},
-        ),
+        long_talk(2_000, compact_at_tokens=2_000, keep_tokens=700),
         Scenario("budget", "a step that needs more than its share", _budget_script, _play_budget),
         Scenario("cancel", "a tree that is stopped while its steps wait", _cancel_script, _play_cancel, (wait,)),
         Scenario("schedule", "a check every six hours for a day", _schedule_script("1d"), _play_schedule, (schedule,)),

@@ -36,7 +36,7 @@ class SystemClock:
 
 
 class ShiftedClock(SystemClock):
-    """The system's time moved forward by the seconds a file holds, which many processes share: `shift` moves them all."""
+    """The system's time moved forward by the seconds a file holds, which many processes share."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -44,12 +44,6 @@ class ShiftedClock(SystemClock):
 
     def now(self) -> datetime:
         return super().now() + timedelta(seconds=self._seconds())
-
-    def shift(self, span: timedelta) -> None:
-        """Only one process may: readers see the file as it was or as it is."""
-        aside = self._file.with_name(f"{self._file.name}.new")
-        aside.write_text(repr(self._seconds() + span.total_seconds()))
-        aside.replace(self._file)
 
     async def sleep_until(self, moment: datetime) -> None:
         while (left := moment - self.now()) > timedelta(0):  # noqa: ASYNC110 - the file has no event to wait for

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from auteryn.testing.clock import START
 
@@ -20,6 +21,7 @@ class JumpingClock:
         return self._start + timedelta(seconds=time.monotonic() - self._began_s)
 
     def jump(self, span: timedelta) -> None:
+        """To be called in the loop of those who sleep."""
         self._start += span
         jumped, self._jumped = self._jumped, None
         if jumped is not None:
@@ -36,3 +38,19 @@ class JumpingClock:
 
     async def sleep(self, span: timedelta) -> None:
         await self.sleep_until(self.now() + span)
+
+
+class SharedClock(JumpingClock):
+    """The system's time, whose jumps other processes see in a file (`adapters.embedded.clock.ShiftedClock`)."""
+
+    def __init__(self, file: Path) -> None:
+        super().__init__(datetime.now(UTC))
+        self._file, self._shifted = file, timedelta()
+
+    def jump(self, span: timedelta) -> None:
+        """Others see the file as it was or as it is."""
+        self._shifted += span
+        aside = self._file.with_name(f"{self._file.name}.new")
+        aside.write_text(repr(self._shifted.total_seconds()))
+        aside.replace(self._file)
+        super().jump(span)

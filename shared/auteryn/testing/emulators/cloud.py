@@ -17,16 +17,17 @@ from typing import Any
 
 import httpx2
 
-from auteryn.adapters.embedded.clock import ShiftedClock
 from auteryn.adapters.gcp.id_tokens import EMULATOR
 from auteryn.api.keys import Role, issue
 from auteryn.compose import cloud
 from auteryn.policy import cloud as names
 from auteryn.runtime.host import Host
 from auteryn.schema.record import new_id
+from auteryn.testing.emulators.clock import SharedClock
 from auteryn.testing.emulators.executions import CloudRunJobs, Execution, Job
 from auteryn.testing.emulators.nursery import Nursery
-from auteryn.testing.emulators.pubsub import lay_out
+from auteryn.testing.emulators.peers import session_of
+from auteryn.testing.emulators.pubsub import Pushes, lay_out
 from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, free_port, host_of, household
 from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.emulators.tasks import CloudTasks, Rules, token_for
@@ -54,17 +55,20 @@ class LocalCloud:
         functions: Path | None = None,
         port: int = 0,
         firestore: str | None = None,
+        pubsub: str | None = None,
         grace: timedelta = timedelta(seconds=10),
         rules: Rules | None = None,
         sweep_every: timedelta = names.SWEEP_EVERY,
         ack_seconds: int = 600,
     ) -> None:
-        """`firestore`: the emulator's host, where something lies between; `environ` goes to every process."""
+        """`firestore` and `pubsub`: where the functions reach the emulators, if something lies between; `environ` goes to every
+        process."""
         self.folder, self.functions = folder, functions or source()
         self.project = f"local-{new_id('p')[-8:]}"
-        self._given, self._port, self._firestore, self._ack = dict(environ or {}), port, firestore, ack_seconds
+        self._given, self._port, self._ack = dict(environ or {}), port, ack_seconds
+        self._firestore, self._pubsub = firestore, pubsub
         self._rules, self._sweep_every = rules or Rules(first=timedelta(milliseconds=100)), sweep_every
-        self.clock = ShiftedClock(folder / "clock")
+        self.clock = SharedClock(folder / "clock")
         self.tasks = CloudTasks(self.clock)
         self.nursery = Nursery()
         self.jobs = CloudRunJobs(self.clock, grace=grace, spawn=self.nursery.spawn)
@@ -90,10 +94,7 @@ class LocalCloud:
 
     async def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        firestore, pubsub = (
-            self._firestore or host_of(FIRESTORE),
-            host_of(PUBSUB),
-        )
+        firestore, pubsub = self._firestore or host_of(FIRESTORE), self._pubsub or host_of(PUBSUB)
         self.storage = Storage()
         self._open.callback(self.storage.stop)
         await self._open.enter_async_context(self.tasks)
@@ -107,13 +108,17 @@ class LocalCloud:
         slice_ = [sys.executable, str(self.functions / "slice" / "main.py")]
         for name in (names.JOB, names.JOB_LARGE):
             self.jobs.add_job(job + name, Job(slice_, {**self.environ, "AUTERYN_JOB": ""}, names.JOB_TIMEOUT))
-        push = self.dispatch_url + names.STEPS_PATH
-        topics = (names.STEPS_TOPIC, names.EVENTS_TOPIC)
-        await lay_out(pubsub, f"projects/{self.project}", topics=topics, push_to=push, ack_seconds=self._ack)
+        self.pushes = await self._open.enter_async_context(Pushes(self.dispatch_url, self.clock))
+        await self.lay_out()
         self._open.push_async_callback(self._stop_functions)
         await asyncio.gather(self.start("api"), self.start("dispatch"))
         sweeping = asyncio.create_task(self._sweep())
         self._open.push_async_callback(_ended, sweeping)
+
+    async def lay_out(self) -> None:
+        """Topics and subscriptions are there, as Terraform makes them."""
+        push, topics = self.pushes.url + names.STEPS_PATH, (names.STEPS_TOPIC, names.EVENTS_TOPIC)
+        await lay_out(host_of(PUBSUB), f"projects/{self.project}", topics=topics, push_to=push, ack_seconds=self._ack)
 
     def _environ(self, firestore: str, pubsub: str) -> dict[str, str]:
         """As Terraform would set it, and where the stand-ins are."""
@@ -144,16 +149,25 @@ class LocalCloud:
 
     @property
     def at_work(self) -> bool:
-        """A slice, a delivery, or a wake whose time has come."""
+        """A slice, a delivery, a push, or a wake whose time has come."""
         now = self.clock.now()
         slices = any(one.state == "running" and one.name not in self.frozen for one in self.executions)
-        return slices or self.tasks.sending > 0 or any(one.at <= now for one in self.tasks.tasks(self.queue))
+        on_the_way = self.tasks.sending + self.pushes.sending + self.jobs.starting
+        return slices or on_the_way > 0 or any(one.at <= now for one in self.tasks.tasks(self.queue))
+
+    def sender(self, peer: str) -> Execution | str | None:
+        """Who called from this end of a connection: an execution, a function by its name, or nobody of ours."""
+        session = session_of(peer)
+        if execution := next((one for one in self.executions if one.pid == session and one.state == "running"), None):
+            return execution
+        return next((name for name, process in self.running.items() if process.pid == session), None)
 
     # ---- what is in it
 
     def host(self) -> Host:
-        """A process's share of this cloud that only looks: close it."""
-        return cloud({**os.environ, **self.environ, "AUTERYN_JOB": ""}, "slice", clock=self.clock)
+        """A process's share of this cloud that only looks, past whatever lies between the functions and the store: close it."""
+        direct = {"AUTERYN_JOB": "", "FIRESTORE_EMULATOR_HOST": host_of(FIRESTORE)}
+        return cloud({**os.environ, **self.environ, **direct}, "slice", clock=self.clock)
 
     async def key(self, *, role: Role = "admin", owner: str = "local") -> str:
         """A new API key."""
@@ -196,6 +210,16 @@ class LocalCloud:
     def log(self, name: str) -> Path:
         """What the function said."""
         return self.folder / f"{name}.log"
+
+    def kill(self, name: str) -> None:
+        """The function, its workers too, is dead at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.running[name].pid, 9)
+
+    async def restart(self, name: str) -> None:
+        """A function that was killed runs again, and answers."""
+        await self.stop(name, 9)
+        await self.start(name)
 
     async def stop(self, name: str, number: int = 15) -> None:
         """The function has ended, by this signal."""

@@ -81,6 +81,8 @@ class CloudRunJobs:
         self._clock, self._grace, self._quota = clock, grace, quota
         self._jobs: dict[str, Job] = {}
         self._at_work: set[asyncio.Task[None]] = set()
+        self.starting = 0
+        """Executions whose process is being made."""
 
     def add_job(self, name: str, job: Job) -> None:
         self._jobs[name] = job
@@ -216,8 +218,12 @@ class CloudRunJobs:
                 self._end(execution, "cancelled")
 
     async def _run(self, execution: Execution, told: asyncio.Task[Any]) -> None:
-        child = await self._spawn(execution.command, {**os.environ, **execution.env, **_platform_env(execution)})
-        execution.pid, execution.state = child.pid, "running"
+        self.starting += 1
+        try:
+            child = await self._spawn(execution.command, {**os.environ, **execution.env, **_platform_env(execution)})
+            execution.pid, execution.state = child.pid, "running"
+        finally:
+            self.starting -= 1
         ended = asyncio.create_task(child.wait())
         limit = asyncio.ensure_future(self._clock.sleep(execution.timeout))
         try:

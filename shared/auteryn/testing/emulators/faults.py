@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
 Kind = Literal["lose", "refuse", "busy", "duplicate", "drop", "delay", "never", "twice"]
 """Of a call: `lose` (done, and its reply is lost), `refuse` (never arrives), `busy` (429).
-Of a delivery: `duplicate`, `drop`, `delay`. Of a start: `never`, `twice`, `delay`."""
+Of a delivery or a push: `duplicate`, `drop`, `delay`. Of a start: `never`, `twice`, `delay`."""
 
 
 @dataclass
 class Fault:
     point: str
-    """A gRPC method, `delivery` or `start`."""
+    """A gRPC method, `delivery`, `push` or `start`."""
     kind: Kind
     times: int = 1
     after: int = 0
@@ -28,6 +29,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._plan: list[Fault] = []
+        self.seen: Counter[str] = Counter()
+        """What has come to each point, harmed or not."""
 
     def plan(self, point: str, kind: Kind, *, times: int = 1, after: int = 0, span: timedelta = timedelta(0)) -> None:
         self._plan.append(Fault(point, kind, times, after, span))
@@ -38,6 +41,7 @@ class Faults:
 
     def next(self, point: str) -> Fault | None:
         """What this one meets."""
+        self.seen[point] += 1
         for fault in self._plan:
             if fault.point == point and fault.after:
                 fault.after -= 1

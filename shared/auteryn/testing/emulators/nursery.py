@@ -22,16 +22,32 @@ from typing import Any
 from auteryn.testing.emulators.servers import leashed
 
 IMPORTED = (
-    "auteryn.compose",
-    "auteryn.runtime.slice",
-    "auteryn.adapters.gcp.store",
+    "anyio._backends._asyncio",
+    "auteryn.adapters.embedded.bus",
+    "auteryn.adapters.embedded.clock",
+    "auteryn.adapters.embedded.jobs",
+    "auteryn.adapters.gcp.blobs",
+    "auteryn.adapters.gcp.bus",
+    "auteryn.adapters.gcp.jobs",
+    "auteryn.adapters.gcp.log",
     "auteryn.adapters.gcp.model",
+    "auteryn.adapters.gcp.queue",
+    "auteryn.adapters.gcp.settings",
+    "auteryn.adapters.gcp.store",
+    "auteryn.compose",
+    "auteryn.policy.credits",
+    "auteryn.policy.models",
+    "auteryn.runtime.slice",
+    "auteryn.testing.scenarios",
     "auteryn.tools.builtin",
     "google.cloud.firestore_v1",
     "google.cloud.storage",
     "google.cloud.tasks_v2",
     "google.genai",
     "google.pubsub_v1",
+    "h11",
+    "httpcore2",
+    "truststore",
 )
 """Before the first child is born."""
 

@@ -6,9 +6,10 @@ async with Proxy(host) as proxy:
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Literal, NamedTuple
 
 import grpc
 import grpc.aio
@@ -20,6 +21,27 @@ _OWN = ("grpc-", "content-type", "user-agent", "te")
 """Metadata that each connection makes for itself."""
 
 
+class Passing(NamedTuple):
+    """A call with one message, on its way through the network."""
+
+    number: int
+    """Of its method, from 1."""
+    when: Literal["before", "after"]
+    """The server heard of it: not yet, or it has carried it out and its client does not know."""
+    peer: str
+    """Whose end of the connection: `ipv4:127.0.0.1:40123`."""
+    request: bytes
+
+
+class Dropped(Exception):
+    """Raised by a guard: the call goes no further, and its client hears UNAVAILABLE."""
+
+
+Guard = Callable[[Passing], Awaitable["asyncio.Event | None"]]
+"""Sees a call before and after. An event it gives holds the call: the server hears of it when the event is set, and hears of it
+even if its client has gone by then."""
+
+
 class Proxy:
     """Forwards every call, of whatever service, and counts them by method."""
 
@@ -29,11 +51,16 @@ class Proxy:
         self.calls: Counter[str] = Counter()
         """How often each method was called, the failed ones included: `{"Commit": 2, …}`."""
 
-        self.passed: Callable[[str], None] | None = None
-        """Hears of each call after it was carried out and before its client does."""
-        self.listening = False
-        self.heard: list[tuple[str, bytes]] = []
-        """Method and bytes of every request that came while `listening`."""
+        self.guards: dict[str, Guard] = {}
+        """By method; of calls with one message."""
+        self._next: dict[str, asyncio.Future[None]] = {}
+        self._held: set[asyncio.Future[bytes]] = set()
+
+    def another(self, method: str) -> asyncio.Future[None]:
+        """Done as soon as the next call of this method has been carried out."""
+        if method not in self._next:
+            self._next[method] = asyncio.get_running_loop().create_future()
+        return self._next[method]
 
     def lose(self, method: str, times: int = 1, *, after: int = 0) -> None:
         """So many replies, once `after` calls of this method have passed: it was done, and the client hears UNAVAILABLE."""
@@ -55,6 +82,9 @@ class Proxy:
 
     async def __aexit__(self, *_: object) -> None:
         await self._server.stop(None)
+        for call in self._held:
+            call.cancel()
+        await asyncio.gather(*self._held, return_exceptions=True)
         await self._channel.close()
 
     async def forward(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
@@ -65,15 +95,15 @@ class Proxy:
         fault = planned and planned.kind
         if fault == "refuse":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"{name} was not delivered")
-        call = self._channel.stream_stream(method)(
-            self._overhearing(name, requests), metadata=_passed_on(context.invocation_metadata())
-        )
+        metadata = _passed_on(context.invocation_metadata())
         try:
-            async for reply in call:
-                if self.passed:
-                    self.passed(name)
+            async for reply in self._replies(method, requests, metadata, context):
+                if waiting := self._next.pop(name, None):
+                    waiting.set_result(None)
                 if fault != "lose":
                     yield reply
+        except Dropped:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, f"{name} was dropped")
         except grpc.aio.AioRpcError as error:
             if fault == "lose":
                 await context.abort(grpc.StatusCode.UNAVAILABLE, f"the refusal of {name} was lost")
@@ -81,11 +111,28 @@ class Proxy:
         if fault == "lose":
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"the reply of {name} was lost")
 
-    async def _overhearing(self, name: str, requests: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        async for request in requests:
-            if self.listening:
-                self.heard.append((name, request))
-            yield request
+    def _replies(self, method: str, requests: AsyncIterator[bytes], metadata: Any, context: Any) -> AsyncIterator[bytes]:
+        guard = self.guards.get(method.rpartition("/")[2])
+        if guard is None:
+            return self._channel.stream_stream(method)(requests, metadata=metadata)
+        return self._guarded(guard, method, requests, metadata, context.peer())
+
+    async def _guarded(
+        self, guard: Guard, method: str, requests: AsyncIterator[bytes], metadata: Any, peer: str
+    ) -> AsyncIterator[bytes]:
+        passing = Passing(self.calls[method.rpartition("/")[2]], "before", peer, await anext(requests))
+        hold = await guard(passing)
+        call = asyncio.ensure_future(self._carry(hold, method, passing.request, metadata))
+        self._held.add(call)
+        call.add_done_callback(self._held.discard)
+        reply = await asyncio.shield(call)
+        await guard(passing._replace(when="after"))
+        yield reply
+
+    async def _carry(self, hold: asyncio.Event | None, method: str, request: bytes, metadata: Any) -> bytes:
+        if hold:
+            await hold.wait()
+        return await self._channel.unary_unary(method)(request, metadata=metadata)
 
 
 class _Everything(grpc.GenericRpcHandler):
