@@ -33,7 +33,9 @@ def test_a_scenario_comes_to_the_same_whatever_goes_wrong(played: Played, name: 
 
 
 @pytest.mark.proves("F9", "L2", "L6")
-@pytest.mark.parametrize("moment", [Kill(5, "after"), Kill(6, "before")], ids=lambda kill: kill.name)
+@pytest.mark.parametrize(
+    "moment", [Kill(1, "after", b"call_started"), Kill(1, "before", b"call_answered")], ids=["idle", "acted"]
+)
 def test_a_slice_that_dies_with_effects_begun_is_continued(played: Played, moment: Kill) -> None:
     """Before it acted, and after it acted and before that could be written: the mails are reported, and not sent again."""
     report = played.holds("once", moment)

@@ -37,17 +37,23 @@ class Kill:
 
     commit: int
     when: When
+    holding: bytes = b""
+    """Only commits with this in them are counted."""
 
     @property
     def name(self) -> str:
-        return f"killed {self.when} commit {self.commit}"
+        return f"killed {self.when} commit {self.commit}{' holding ' if self.holding else ''}{self.holding.decode()}"
 
     @asynccontextmanager
     async def on(self, stage: Stage, report: Report) -> AsyncGenerator[None]:
-        first = stage.network.calls["Commit"]
+        passed = 0
 
         async def guard(passing: Passing) -> None:
-            if passing.number - first != self.commit or passing.when != self.when:
+            nonlocal passed
+            if passing.when != self.when or self.holding not in passing.request:
+                return
+            passed += 1
+            if passed != self.commit:
                 return
             if (sender := stage.cloud.sender(passing.peer)) is not None:
                 stage.kill(sender)
