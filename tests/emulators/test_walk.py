@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from auteryn.adapters.gcp.log import trace_of
 from auteryn.testing.scripted import Ask, Line, call
 from emulators.local import Rig, Threaded
 
@@ -24,6 +25,20 @@ def test_a_deep_run_is_worked_on_by_a_job_of_its_own(local_cloud: Threaded) -> N
         assert [(one.state, one.code) for one in rig.executions_of(run)] == [("succeeded", 0)]
         hosts = [e.host for entry in await rig.store.journal(run) for e in entry.events if type(e).__name__ == "SliceStarted"]
         assert len(hosts) == 1 and hosts[0].startswith("auteryn-slice-")
+
+    local_cloud.do(story(local_cloud.rig))
+
+
+def test_what_a_wake_does_is_in_the_trace_of_its_run(local_cloud: Threaded) -> None:
+    """Lines of dispatch and of the slice, found by one trace."""
+
+    async def story(rig: Rig) -> None:
+        run = await rig.create(input=f"{rig.script(lambda _: 'done')} Do it", mode="deep")
+        await rig.ended(run)
+        (execution,) = rig.executions_of(run)
+        said = [json.loads(line) for line in rig.cloud.log("dispatch").read_text().splitlines() if line.startswith("{")]
+        (started,) = [line for line in said if repr(execution.name) in line["message"]]
+        assert started["logging.googleapis.com/trace"] == f"projects/{rig.cloud.project}/traces/{trace_of(run)}"
 
     local_cloud.do(story(local_cloud.rig))
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import re
+import secrets
 import sys
 from collections.abc import Generator, Mapping
 from datetime import UTC, datetime
@@ -24,12 +25,22 @@ _where: contextvars.ContextVar[Mapping[str, str] | None] = contextvars.ContextVa
 def traced(headers: Mapping[str, str] | None = None, run: str = "") -> Generator[None]:
     """Lines of this block, and of the tasks it starts, carry the request's trace; those of a job carry one made of its run."""
     found = next((match for name in ("traceparent", "x-cloud-trace-context") if (match := _match(headers, name))), None)
-    trace = found[1] if found else hashlib.sha256(run.encode()).hexdigest()[:32] if run else ""
+    trace = found[1] if found else trace_of(run) if run else ""
     before = _where.set({**({"trace": trace} if trace else {}), **({"run": run} if run else {})})
     try:
         yield
     finally:
         _where.reset(before)
+
+
+def trace_of(run: str) -> str:
+    """Everything about a run is one trace, in whichever process and week it happens."""
+    return hashlib.sha256(run.encode()).hexdigest()[:32]
+
+
+def traceparent(run: str) -> str:
+    """The header that makes a request part of a run's trace (W3C)."""
+    return f"00-{trace_of(run)}-{secrets.token_hex(8)}-01"
 
 
 def _match(headers: Mapping[str, str] | None, name: str) -> re.Match[str] | None:

@@ -12,6 +12,7 @@ from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 
 from auteryn.adapters.gcp.clients import PerLoop, close_transport, local_channel
 from auteryn.adapters.gcp.faults import CALL_SECONDS, PATIENCE, from_google, persist
+from auteryn.adapters.gcp.log import traceparent
 from auteryn.errors import Corrupt, Invalid
 from auteryn.ports.clock import Clock
 from auteryn.schema.record import Record, from_json, to_json
@@ -103,7 +104,7 @@ class CloudTasksQueue:
             "http_request": {
                 "url": self._url,
                 "http_method": "POST",
-                "headers": {"Content-Type": "application/json"},
+                "headers": {"Content-Type": "application/json", "traceparent": traceparent(wake.run)},
                 "body": to_json(wake),
                 **({"oidc_token": token} if self._caller else {}),
             },

@@ -54,6 +54,7 @@ class LocalCloud:
         *,
         functions: Path | None = None,
         port: int = 0,
+        emulators: tuple[str, str] | None = None,
         firestore: str | None = None,
         pubsub: str | None = None,
         grace: timedelta = timedelta(seconds=10),
@@ -61,12 +62,12 @@ class LocalCloud:
         sweep_every: timedelta = names.SWEEP_EVERY,
         ack_seconds: int = 600,
     ) -> None:
-        """`firestore` and `pubsub`: where the functions reach the emulators, if something lies between; `environ` goes to every
-        process."""
+        """`emulators`: of Firestore and Pub/Sub, instead of this process's own; `firestore` and `pubsub`: where the functions
+        reach them, if something lies between. `environ` goes to every process."""
         self.folder, self.functions = folder, functions or source()
         self.project = f"local-{new_id('p')[-8:]}"
         self._given, self._port, self._ack = dict(environ or {}), port, ack_seconds
-        self._firestore, self._pubsub = firestore, pubsub
+        self._emulators, self._firestore, self._pubsub = emulators, firestore, pubsub
         self._rules, self._sweep_every = rules or Rules(first=timedelta(milliseconds=100)), sweep_every
         self.clock = SharedClock(folder / "clock")
         self.tasks = CloudTasks(self.clock)
@@ -94,7 +95,8 @@ class LocalCloud:
 
     async def _begin(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        firestore, pubsub = self._firestore or host_of(FIRESTORE), self._pubsub or host_of(PUBSUB)
+        self.emulators = self._emulators or (host_of(FIRESTORE), host_of(PUBSUB))
+        firestore, pubsub = self._firestore or self.emulators[0], self._pubsub or self.emulators[1]
         self.storage = Storage()
         self._open.callback(self.storage.stop)
         await self._open.enter_async_context(self.tasks)
@@ -118,7 +120,7 @@ class LocalCloud:
     async def lay_out(self) -> None:
         """Topics and subscriptions are there, as Terraform makes them."""
         push, topics = self.pushes.url + names.STEPS_PATH, (names.STEPS_TOPIC, names.EVENTS_TOPIC)
-        await lay_out(host_of(PUBSUB), f"projects/{self.project}", topics=topics, push_to=push, ack_seconds=self._ack)
+        await lay_out(self.emulators[1], f"projects/{self.project}", topics=topics, push_to=push, ack_seconds=self._ack)
 
     def _environ(self, firestore: str, pubsub: str) -> dict[str, str]:
         """As Terraform would set it, and where the stand-ins are."""
@@ -166,7 +168,7 @@ class LocalCloud:
 
     def host(self) -> Host:
         """A process's share of this cloud that only looks, past whatever lies between the functions and the store: close it."""
-        direct = {"AUTERYN_JOB": "", "FIRESTORE_EMULATOR_HOST": host_of(FIRESTORE)}
+        direct = {"AUTERYN_JOB": "", "FIRESTORE_EMULATOR_HOST": self.emulators[0]}
         return cloud({**os.environ, **self.environ, **direct}, "slice", clock=self.clock)
 
     async def key(self, *, role: Role = "admin", owner: str = "local") -> str:

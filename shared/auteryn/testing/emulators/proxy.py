@@ -17,6 +17,7 @@ import grpc.aio
 from auteryn.testing.emulators.faults import Faults
 
 _LARGEST_MESSAGE = 64 * 1024 * 1024
+_LIMITS = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
 _OWN = ("grpc-", "content-type", "user-agent", "te")
 """Metadata that each connection makes for itself."""
 
@@ -71,21 +72,30 @@ class Proxy:
         self.faults.plan(method, "refuse", times=times, after=after)
 
     async def __aenter__(self) -> Proxy:
-        limits = [("grpc.max_receive_message_length", _LARGEST_MESSAGE), ("grpc.max_send_message_length", _LARGEST_MESSAGE)]
-        self._channel: Any = grpc.aio.insecure_channel(self._to, options=limits)
-        self._server = grpc.aio.server(options=limits)
-        self._server.add_generic_rpc_handlers([_Everything(self)])
-        port = self._server.add_insecure_port("127.0.0.1:0")
-        await self._server.start()
-        self.host = f"127.0.0.1:{port}"
+        self.host = "127.0.0.1:0"
+        await self.up()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def up(self, to: str | None = None) -> None:
+        """It listens where it always did, and leads to the server it led to or to another one."""
+        self._to = to or self._to
+        self._channel: Any = grpc.aio.insecure_channel(self._to, options=_LIMITS)
+        self._server = grpc.aio.server(options=_LIMITS)
+        self._server.add_generic_rpc_handlers([_Everything(self)])
+        port = self._server.add_insecure_port(self.host)
+        await self._server.start()
+        self.host = f"127.0.0.1:{port}"
+
+    async def down(self) -> None:
+        """Every connection is cut, and none can be made."""
         await self._server.stop(None)
+        await self._channel.close()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.down()
         for call in self._held:
             call.cancel()
         await asyncio.gather(*self._held, return_exceptions=True)
-        await self._channel.close()
 
     async def forward(self, method: str, requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
         """One call from its first message to its last."""

@@ -88,8 +88,12 @@ def stop_all() -> None:
 
 
 def _start(kind: Kind) -> Running:
-    if host := os.environ.get(kind.env):
-        return _Given(kind, host)
+    host = os.environ.get(kind.env)
+    return _Given(kind, host) if host else private(kind)
+
+
+def private(kind: Kind) -> Running:
+    """An emulator of the caller's own, who stops it. Start it from the main thread: it dies with the thread that started it."""
     for way in (_jar, _gcloud):
         if command := way(kind):
             return _Process(kind, command)

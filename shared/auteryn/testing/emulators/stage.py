@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import httpx2
 
-from auteryn.errors import Invalid
+from auteryn.errors import Invalid, Unavailable
 from auteryn.runtime.host import Host
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import new_id
@@ -206,7 +206,7 @@ class Stage:
         while True:
             try:
                 return await scenario.play(world)
-            except httpx2.HTTPError:
+            except (httpx2.HTTPError, Unavailable):
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _still(self, before: int) -> None:
@@ -241,20 +241,25 @@ class _Script:
 
 
 @asynccontextmanager
-async def stage(folder: Path) -> AsyncGenerator[Stage]:
-    """A local cloud whose slices have the scenarios' tools and model, and no sandbox: nothing here runs code."""
+async def stage(folder: Path, emulators: tuple[str, str] | None = None) -> AsyncGenerator[Stage]:
+    """A local cloud whose slices have the scenarios' tools and model, and no sandbox: nothing here runs code.
+
+    `emulators`: hosts of Firestore and Pub/Sub, where this process's own shall be left in peace; they are looked at through the
+    network then, as they may go and come."""
     say = _Script(SCENARIOS["plan"].script)
     async with AsyncExitStack() as stack:
         gemini = await stack.enter_async_context(ScriptedGemini(say))
-        network = await stack.enter_async_context(Proxy(host_of(FIRESTORE)))
-        bus = await stack.enter_async_context(Proxy(host_of(PUBSUB)))
+        firestore, pubsub = emulators or (host_of(FIRESTORE), host_of(PUBSUB))
+        network = await stack.enter_async_context(Proxy(firestore))
+        bus = await stack.enter_async_context(Proxy(pubsub))
         environ = {
             "AUTERYN_SANDBOX": "off",
             "AUTERYN_TOOLS": "auteryn.testing.scenarios",
             "GEMINI_API_KEY": "none",
             "GOOGLE_GEMINI_BASE_URL": gemini.url,
         }
-        there = LocalCloud(folder, environ, firestore=network.host, pubsub=bus.host, sweep_every=SWEEP)
+        looked_at = (network.host, bus.host) if emulators else None
+        there = LocalCloud(folder, environ, emulators=looked_at, firestore=network.host, pubsub=bus.host, sweep_every=SWEEP)
         cloud = await stack.enter_async_context(there)
         looks = cloud.host()
         stack.push_async_callback(looks.close)
