@@ -234,6 +234,19 @@ def test_an_odd_csv_is_read_as_what_it_means(room: Room, name: str) -> None:
     assert rows(room, "SELECT count(*) FROM t", files={"t": "odd file.csv"}) == [[count]]
 
 
+def test_numbers_with_a_decimal_comma_are_numbers_and_it_is_said(room: Room) -> None:
+    room.put("umsatz.csv", "Ort;Umsatz;Stand;Version\nKöln;1,50;2026-01-02;1.2.3\nUlm;-20,25;2026-01-03;1.2.4\n")
+    answer = room.call(data_query, sql="SELECT sum(Umsatz), max(Stand), max(Version) FROM t", files={"t": "umsatz.csv"})
+    assert answer["rows"] == [[-18.75, "2026-01-03", "1.2.4"]]
+    assert answer["notes"] == ["'umsatz.csv': numbers were read with a decimal comma: Umsatz"]
+
+
+@pytest.mark.parametrize("body", ["a;b\n1,50;1.5\n2,25;2.25\n", "a;b\n1,50;x\n2.25;y\n", "a;b\n1,50;x\nn/a;y\n"])
+def test_where_the_comma_may_mean_something_else_the_text_stays_as_it_is(room: Room, body: str) -> None:
+    room.put("mixed.csv", body)
+    assert rows(room, "SELECT a FROM 'mixed.csv' LIMIT 1") == [["1,50"]]
+
+
 def test_a_column_of_numbers_with_one_word_in_row_30_000_is_text_not_an_error(room: Room) -> None:
     room.put("late.csv", "a,b\n" + "1,2\n" * 30_000 + "x,3\n")
     assert rows(room, "SELECT count(*), sum(b) FROM 'late.csv'") == [[30_001, 60_003]]

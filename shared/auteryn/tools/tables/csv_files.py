@@ -35,6 +35,8 @@ class _Dialect:
     date_format: str | None
     time_format: str | None
     ragged: bool = False
+    comma: bool = False
+    """Numbers are written 1,50."""
 
 
 def is_blank(real: Path) -> bool:
@@ -76,11 +78,28 @@ def csv_relation(run: Run, real: Path, shown: str, notes: list[str]) -> str:
         notes.append(f"{shown!r} has rows that are shorter than its header; what is missing is NULL")
     if sniffed is None:
         raise ToolFailed("unsupported", f"{shown!r} cannot be read as a table of text columns")
+    if not sniffed.ragged:
+        sniffed = _with_commas(run, real, sniffed)
     _remark(sniffed, shown, notes)
     return _select(real, sniffed)
 
 
 _WAY_OUT = "Repair the file, or leave such rows out with FROM read_csv('{0}', header = true, ignore_errors = true)"
+
+
+def _with_commas(run: Run, real: Path, sniffed: _Dialect) -> _Dialect:
+    """The same table with 1,50 as a number, where that makes numbers of texts and the point is nobody's decimal mark."""
+    kinds = dict(sniffed.columns)
+    if sniffed.delimiter == "," or "VARCHAR" not in kinds.values() or "DOUBLE" in kinds.values():
+        return sniffed
+    other = _sniffed(run, real, f", delim = {literal(sniffed.delimiter)}, decimal_separator = ','")
+    if other is None or [name for name, _ in other.columns] != list(kinds):
+        return sniffed
+    changed = {(kinds[name], kind) for name, kind in other.columns if kinds[name] != kind}
+    if changed != {("VARCHAR", "DOUBLE")}:
+        return sniffed
+    other.comma = True
+    return other
 
 
 def _sniffed(run: Run, real: Path, options: str = "") -> _Dialect | None:
@@ -146,6 +165,9 @@ def _remark(dialect: _Dialect, shown: str, notes: list[str]) -> None:
         notes.append(f"{shown!r} has no header row: its columns are called {dialect.columns[0][0]}, …")
     if dialect.skip:
         notes.append(f"{shown!r}: {dialect.skip} lines above the table were skipped")
+    if dialect.comma:
+        numbers = ", ".join(name for name, kind in dialect.columns if kind == "DOUBLE")
+        notes.append(f"{shown!r}: numbers were read with a decimal comma: {numbers}")
     if dialect.date_format and dialect.date_format != "%Y-%m-%d":
         notes.append(f"{shown!r}: dates were read as {dialect.date_format}")
 
@@ -164,6 +186,7 @@ def _select(real: Path, dialect: _Dialect) -> str:
     ]
     options += [f"dateformat = {literal(dialect.date_format)}"] if dialect.date_format else []
     options += [f"timestampformat = {literal(dialect.time_format)}"] if dialect.time_format else []
+    options += ["decimal_separator = ','"] if dialect.comma else []
     options += ["null_padding = true", "parallel = false"] if dialect.ragged else []
     return f"SELECT * FROM read_csv({literal(str(real))}, {', '.join(options)})"
 
