@@ -171,7 +171,8 @@ class RunCancelled(RunFailed):
 class ModelRefused(AuterynError):
     """The model's answer to this request is no, and will be no again.
 
-    `reason`: `safety`, `blocked`, `too_long`, `bad_request`, `no_key`, `no_model`, `bad_answer`.
+    `reason`: `safety`, `blocked`, `too_long`, `signature` (of the history, not this model's), `bad_request`, `no_key`,
+    `no_model`, `bad_answer`.
     """
 
     code = "model_refused"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from auteryn.errors import ModelRefused
 from auteryn.policy.limits import DELIVERABLE_REMINDERS
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
@@ -152,5 +154,44 @@ def test_what_the_model_was_told_is_not_told_again_after_a_compaction_in_another
             told = [event.why for event in await world.events(run) if isinstance(event, e.Told)]
             assert ended.failure and ended.failure.reason == "deliverable_missing"
             assert told.count("report") == 1 and told.count("deliverables") == DELIVERABLE_REMINDERS
+
+    skipping(story())
+
+
+@pytest.mark.proves("L9", "F31")
+def test_where_a_model_refuses_the_signatures_of_another_the_conversation_goes_on_as_text(tmp_path: Path) -> None:
+    asked = list[str]()
+
+    def script(ask: Ask) -> Line:
+        asked.append(json.dumps(ask.request.contents))
+        match len(asked):
+            case 3:
+                return ModelRefused("signature", "Corrupted thought signature.")
+            case 5:
+                return "read"
+            case number:
+                return call("lookup", what=f"page {number}")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup]) as world:
+            ended = await world.ended(await world.start("Read"))
+            assert (ended.result, ended.usage.llm_calls) == ("read", 5)
+            assert [text.count("thoughtSignature") for text in asked] == [0, 1, 2, 0, 1]
+            assert "facts about page 2" in asked[3]
+
+    skipping(story())
+
+
+def test_a_model_that_refuses_even_a_text_without_signatures_ends_the_run(tmp_path: Path) -> None:
+    asked = list[Ask]()
+
+    def script(ask: Ask) -> Line:
+        asked.append(ask)
+        return ModelRefused("signature", "Corrupted thought signature.") if asked[1:] else call("lookup", what="page")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup]) as world:
+            ended = await world.ended(await world.start("Read"))
+            assert ended.failure and (ended.failure.reason, ended.usage.llm_calls) == ("model_refused", 3)
 
     skipping(story())

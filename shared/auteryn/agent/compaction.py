@@ -30,10 +30,7 @@ async def compacted(mind: Mind) -> Facts:
         e.Compacted(
             summary=summary,
             keep_from=keep_from,
-            found=tuple(thread.found),
-            reported=tuple(sorted(thread.reported)),
-            reminders=thread.reminders,
-            share_refused=thread.share_refused,
+            **_known(mind),
             prompt_tokens=thread.tokens(),
             tokens=reply.tokens,
             attempts=reply.attempts,
@@ -44,8 +41,19 @@ async def compacted(mind: Mind) -> Facts:
 
 def raised(mind: Mind) -> Facts:
     """A conversation goes on with another model: as text, since signatures belong to the model that made them."""
-    said = _transcript(mind.thread.contents[1:])
-    return (e.Compacted(summary=f"(with another model)\n{said[-20_000:]}", keep_from=mind.run.seq + 2, attempts=0),)
+    summary = f"(with another model)\n{_transcript(mind.thread.contents[1:])[-20_000:]}"
+    return (e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, **_known(mind)),)
+
+
+def _known(mind: Mind) -> dict[str, Any]:
+    """What else the conversation knows; whoever resumes from here reads nothing older."""
+    thread = mind.thread
+    return {
+        "found": tuple(thread.found),
+        "reported": tuple(sorted(thread.reported)),
+        "reminders": thread.reminders,
+        "share_refused": thread.share_refused,
+    }
 
 
 def _first_kept(mind: Mind) -> int:

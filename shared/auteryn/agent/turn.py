@@ -83,6 +83,8 @@ async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
     except ModelRefused as error:
         if error.reason == "too_long" and what == "turn" and len(mind.thread.turns) > 1:
             return (_failed(mind, "too_long", str(error)),)  # the next turn compacts
+        if error.reason == "signature" and what == "turn" and mind.thread.turns:
+            return (_failed(mind, "signature", str(error)), *raised(mind))  # an older model's went; as text it goes on
         return _ended(mind, "model_refused", str(error))
     except Exhausted as error:
         return await _wrapped_up(mind, "llm_call_limit") if mind.calls_left > 0 else _ended(mind, "llm_call_limit", str(error))

@@ -329,9 +329,10 @@ def bad(message: str, *details: dict[str, Any]) -> Status:
         (bad("No.", {"@type": "x/google.rpc.ErrorInfo", "reason": "API_KEY_INVALID"}), "no_key", "GEMINI_API_KEY"),
         (error(401, "UNAUTHENTICATED", "Who?"), "no_key", "401"),
         (error(403, "PERMISSION_DENIED", "Consumer 'api_key:AIzaSyD-secret' has been suspended."), "no_key", "suspended"),
-        (bad("Function call is missing a thought_signature in functionCall parts."), "bad_request", "thought_signature"),
+        (bad("Function call is missing a thought_signature in functionCall parts."), "signature", "thought_signature"),
+        (bad("Corrupted thought signature."), "signature", "Corrupted"),
         (bad("You can only set only one of thinking budget and thinking level."), "bad_request", "only one"),
-        (Stream([chunk(finish="MISSING_THOUGHT_SIGNATURE")]), "bad_request", "MISSING_THOUGHT_SIGNATURE"),
+        (Stream([chunk(finish="MISSING_THOUGHT_SIGNATURE")]), "signature", "MISSING_THOUGHT_SIGNATURE"),
     ],
 )
 def test_what_will_be_refused_again_is_raised_at_once(answer: Stream | Status, reason: str, says: str):

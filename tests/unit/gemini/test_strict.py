@@ -156,7 +156,7 @@ def test_a_history_without_its_signature_is_refused_by_name():
         return caught.value.reason
 
     with strict("loop") as server:
-        assert ask(server, drive) == "bad_request"
+        assert ask(server, drive) == "signature"
 
 
 @pytest.mark.proves("F6")

@@ -71,9 +71,11 @@ def _api_error(error: APIError, model: str, prompt_tokens: Callable[[], int]) ->
         return ModelRefused("no_key", f"the Gemini API did not accept the key ({code}): {said}; {HOW_TO_GET_ACCESS}")
     if code == 413 or _TOO_LONG.search(said):
         return ModelRefused("too_long", f"the prompt is too long for {model!r} ({code}): {said}")
-    return ModelRefused("bad_request", f"{model!r} refused the request ({code}): {said}")
+    reason = "signature" if _SIGNATURE.search(said) else "bad_request"
+    return ModelRefused(reason, f"{model!r} refused the request ({code}): {said}")
 
 
+_SIGNATURE = re.compile(r"thought[_ ]signature", re.I)
 _TOO_LONG = re.compile(r"input token count.*exceeds|exceeds the maximum number of tokens|payload size exceeds", re.I | re.S)
 _LIMIT = re.compile(r"metric: (\S*), limit: (\d+)")
 _RETRY_IN = re.compile(r"retry in (\d+(?:\.\d+)?)s")

@@ -117,7 +117,7 @@ class GeminiModel:
             failure = meaning(error, model, request.silence, lambda: estimated_tokens(body))
             raise failure from error
         if answer.reason == "MISSING_THOUGHT_SIGNATURE":
-            raise ModelRefused("bad_request", f"{model!r} stopped with MISSING_THOUGHT_SIGNATURE: the history lost a signature")
+            raise ModelRefused("signature", f"{model!r} stopped with MISSING_THOUGHT_SIGNATURE: the history lost a signature")
         return answer.reply(model, tries.sent)
 
     def _pause(self, failure: Retryable | ModelRefused, model: str, tries: _Tries) -> timedelta:
