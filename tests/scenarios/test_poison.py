@@ -71,6 +71,32 @@ def test_a_call_that_kills_the_process_each_time_is_not_repeated_for_ever(tmp_pa
     skipping(look())
 
 
+@pytest.mark.proves("F29", "P1")
+def test_a_run_whose_process_is_killed_nine_times_in_a_row_is_finished_by_the_tenth(tmp_path: Path) -> None:
+    class NineTimes(Fate):
+        """Dies while the model is asked, each time anew."""
+
+        deaths = 0
+
+        def point(self, name: str) -> None:
+            if name == "before model.generate" and not self.dead and NineTimes.deaths < 9:
+                NineTimes.deaths += 1
+                self.die_at = len(self.points)
+            Fate.point(self, name)
+
+    story = Story(SCENARIOS["once"], tmp_path)
+    while not story.live(NineTimes()):
+        pass
+
+    async def look() -> None:
+        world = await World(story.home).open(hosting=False)
+        assert (await world.run(story.run)).status == "completed"
+        await world.services.store.close()
+
+    assert NineTimes.deaths == 9
+    skipping(look())
+
+
 @pytest.mark.proves("F29")
 def test_two_unlucky_starts_are_no_poison() -> None:
     with Examination(SCENARIOS["once"]) as examination:

@@ -38,8 +38,9 @@ INBOX_LOOK = timedelta(seconds=2)
 LAST_CALLS = timedelta(seconds=6)
 """For the calls under way when the process is told to stop: Cloud Run kills 10 s after SIGTERM, and a commit must fit in."""
 
-MOST_STARTS_WITHOUT_PROGRESS = 3
-"""Slices that began and committed nothing, one after the other, before a run counts as poison."""
+MOST_STARTS_WITHOUT_PROGRESS = 10
+"""Slices that began and committed nothing, one after the other, before a run counts as poison. Three in a row is what somebody
+with `kill -9`, a host that restarts in a loop or a machine out of memory does to runs that are in order."""
 
 CONCLUDE = timedelta(minutes=15)
 """After the deadline a run may still conclude this long; then it is ended with what it has."""
