@@ -217,6 +217,23 @@ async def test_the_inbox_lists_what_is_not_consumed_in_order_of_arrival(place: P
         assert list(await store.inbox(run.id)) == [said[0], said[1], said[9], last]
 
 
+@pytest.mark.proves("L5")
+@on_every(STORES)
+async def test_a_part_of_the_inbox_is_as_many_messages_as_were_asked_for(place: Place[Store]) -> None:
+    """S5: any that are not consumed; none only where there is none."""
+    async with place.open() as store:
+        run = await store.create(newborn())
+        assert list(await store.inbox(run.id, limit=1)) == []
+        said = [message(f"line {number}") for number in range(4)]
+        for one in said:
+            await store.send(run.id, one)
+        await store.commit(change(run, consumed=(said[0].id, said[2].id)))
+
+        first, some = await store.inbox(run.id, limit=1), await store.inbox(run.id, limit=5)
+        assert len(first) == 1 and first[0] in (said[1], said[3])
+        assert {one.id for one in some} == {said[1].id, said[3].id}
+
+
 # ---- S6: leases
 
 
@@ -573,6 +590,24 @@ async def test_what_cannot_be_read_is_corrupt_and_harms_no_other_run(place: Plac
         assert good.id in {run.id for run in (await store.runs()).runs}
         assert good.id in await store.due(NOON)
         await store.commit(change(await store.get(good.id)))
+
+
+@pytest.mark.proves("F29")
+@on_every(STORES)
+async def test_whose_step_it_is_can_be_told_of_a_run_that_cannot_be_read(place: Place[Store]) -> None:
+    """S13: where the child itself is damaged; of a root and of what is not there it is nobody's."""
+    async with place.open() as store:
+        root = await store.create(newborn())
+        child, born_later = newborn(parent=root), newborn(parent=root)
+        await store.create(child)
+        await store.commit(change(root, children=(born_later,)))
+    place.damage(child.run.id)
+
+    async with place.open() as store:
+        with pytest.raises(Corrupt):
+            await store.get(child.run.id)
+        assert await store.parent_of(child.run.id) == root.id == await store.parent_of(born_later.run.id)
+        assert await store.parent_of(root.id) is None and await store.parent_of("run_unknown") is None
 
 
 # ---- S11, S12: a run with a past, and none any more

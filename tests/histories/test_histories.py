@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
-from record import SCRIPT, TOOLS
+from record import SHAPES, STORIES
 
 from auteryn.errors import Corrupt
 from auteryn.schema.change import Change, Newborn
@@ -21,7 +22,8 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.world import World
 
 HERE = Path(__file__).parent
-HISTORIES = sorted(HERE.glob("*/*.jsonl"))
+HISTORIES = sorted(path.with_name(f"{path.name.split('.')[0]}.jsonl") for path in HERE.glob("*/*.run.json"))
+DOCUMENTS = sorted(HERE.glob("*/documents.jsonl"))
 
 
 def entries(history: Path):
@@ -51,8 +53,10 @@ def test_a_run_that_an_older_release_left_is_finished_by_this_one(history: Path,
     first, *rest = entries(history)
     stored = read_run(history.with_suffix(".run.json").read_bytes())
 
+    told = STORIES[history.stem]
+
     async def story(cut: int) -> str | None:
-        async with World(tmp_path / str(cut), model=SCRIPT, tools=TOOLS) as world:
+        async with World(tmp_path / str(cut), model=told.script, tools=told.tools) as world:
             store = world.services.store
             run = await store.create(Newborn(run=born(first), entry=first, wake_at=world.now()))
             for entry in rest[:cut]:
@@ -63,6 +67,16 @@ def test_a_run_that_an_older_release_left_is_finished_by_this_one(history: Path,
 
     for cut in range(len(rest)):
         assert skipping(story(cut)) == stored.result, f"cut after entry {cut + 1}"
+
+
+@pytest.mark.proves("L13")
+@pytest.mark.parametrize("documents", DOCUMENTS, ids=lambda path: path.parent.name)
+def test_documents_beside_the_journal_are_read_as_they_were_written(documents: Path) -> None:
+    rows = [json.loads(line) for line in documents.read_text(encoding="utf-8").splitlines()]
+    assert {kind for kind, _ in rows} == SHAPES.keys()
+    for kind, body in rows:
+        read = msgspec.convert(body, SHAPES[kind])
+        assert json.loads(to_json(read)) == body
 
 
 @pytest.mark.proves("F28")
