@@ -41,6 +41,9 @@ CHATTER = (
 _ACCOUNTS = "accounts.google.com"
 """It asks there at its start whether somebody is logged in; people's pages may need it, too."""
 _FOLDER = "auteryn-browser-"
+"""Of a browser's files; the owner's process id follows."""
+_PROFILE = "profile"
+"""A link in it to the temporary profile, which the driver makes, and removes unless it is killed."""
 _ARGUMENTS = (
     "--disable-dev-shm-usage",  # Cloud Run has 64 MB of it
     "--disable-quic",
@@ -115,6 +118,8 @@ def _swept() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
         owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            with suppress(OSError):
+                shutil.rmtree((folder / _PROFILE).readlink(), ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -125,7 +130,7 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
     root = os.geteuid() == 0  # Chromium's own sandbox does not work for root
     playwright = await async_playwright().start()
     browser: Browser | None = None
-    pid, driver = 0, 0
+    pid, driver, profile = 0, 0, None
     try:
         async with asyncio.timeout(START_TIME.total_seconds()):
             browser = await playwright.chromium.launch(
@@ -133,7 +138,7 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
                 args=[*_ARGUMENTS, *(["--no-sandbox"] if root else [])],
                 chromium_sandbox=not root,
                 proxy={"server": way_out.url, "bypass": "<-loopback>"},
-                env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "LANG": "C.UTF-8"},
+                env={"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8"},
                 downloads_path=home,
                 artifacts_dir=home,
                 handle_sigint=False,
@@ -142,10 +147,11 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
             )
             wire = await browser.new_browser_cdp_session()
             pid = await _pid(wire)
-            driver = _parent(pid)
+            driver, profile = _parent(pid), _profile(pid)
+            if profile is not None:
+                (home / _PROFILE).symlink_to(profile)
         yield browser, wire, pid
     finally:
-        profile = _profile(pid)
         try:
             with suppress(Exception):
                 async with asyncio.timeout(STOP_TIME.total_seconds()):
@@ -172,7 +178,7 @@ def _parent(pid: int) -> int:
 
 
 def _profile(pid: int) -> Path | None:
-    """The temporary profile, which the driver removes unless it is killed."""
+    """The temporary profile."""
     try:
         told = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:

@@ -27,10 +27,8 @@ from auteryn.tools.browser import (
     browser_screenshot,
     browser_wait,
 )
-from auteryn.tools.browser_process import Chromium
 from auteryn.tools.browser_session import Session
 from auteryn.tools.browser_trail import read_trail
-from auteryn.tools.egress import Egress
 from auteryn.tools.sitting import Sitting
 from auteryn.tools.tool import Judged
 from auteryn.tools.web import web_fetch
@@ -407,18 +405,22 @@ def test_nothing_survives_the_slice_whatever_happens(surfer: Room, shop: FaultSe
     assert group(pid) == []
 
 
+STARTED = """
+import asyncio, sys
+from auteryn.tools.browser_process import Chromium
+from auteryn.tools.egress import Egress
+
+async def story():
+    chromium = await Chromium.start(Egress())
+    print(chromium.pid, flush=True)
+    await (asyncio.Event().wait() if sys.argv[1:] else chromium.close())
+
+asyncio.run(story())
+"""
+
+
 def test_chromium_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
-    script = (
-        "import asyncio, sys\n"
-        "from auteryn.tools.browser_process import Chromium\n"
-        "from auteryn.tools.egress import Egress\n"
-        "async def story():\n"
-        "    chromium = await Chromium.start(Egress())\n"
-        "    print(chromium.pid, flush=True)\n"
-        "    await asyncio.Event().wait()\n"
-        "asyncio.run(story())\n"
-    )
-    child = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([sys.executable, "-c", STARTED, "stay"], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
     pid = int(child.stdout.readline())
     handle = os.pidfd_open(pid)
@@ -430,9 +432,25 @@ def test_chromium_ends_with_a_process_that_is_killed(tmp_path: Path) -> None:
     finally:
         os.close(handle)
         child.stdout.close()
-    asyncio.run(started_and_closed())
-    assert not list(Path(tempfile.gettempdir()).glob(f"auteryn-browser-{child.pid}-*"))
 
 
-async def started_and_closed() -> None:
-    await (await Chromium.start(Egress())).close()
+def test_files_of_a_browser_that_was_killed_with_its_driver_go_when_the_next_one_starts() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        env = {**os.environ, "TMPDIR": folder}
+        child = subprocess.Popen(
+            [sys.executable, "-c", STARTED, "stay"], stdout=subprocess.PIPE, text=True, env=env, start_new_session=True
+        )
+        assert child.stdout is not None
+        pid = int(child.stdout.readline())
+        session = [os.pidfd_open(one) for one in (pid, *group(child.pid))]
+        for leader in (child.pid, pid):
+            os.killpg(leader, signal.SIGKILL)
+        for handle in session:
+            select.select([handle], [], [], 20)
+            os.close(handle)
+        child.wait()
+        child.stdout.close()
+        left = {one.name.partition("-")[0] for one in Path(folder).iterdir()}
+        assert left == {"auteryn", "playwright_chromiumdev_profile"}
+        subprocess.run([sys.executable, "-c", STARTED], env=env, check=True, stdout=subprocess.DEVNULL)
+        assert list(Path(folder).iterdir()) == []
