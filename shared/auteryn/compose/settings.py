@@ -15,6 +15,7 @@ from auteryn.ports.model import Role
 from auteryn.ports.observer import Observer
 from auteryn.schema.spend import SpendLimit
 from auteryn.tools.egress import Egress
+from auteryn.tools.egress_addresses import listed_host
 
 
 @dataclass(slots=True)
@@ -58,9 +59,9 @@ class Settings:
         }
         where = Path(home or environ.get("AUTERYN_HOME") or Path.home() / ".auteryn").expanduser()
         egress = Egress(
-            allow=_listed(environ, "AUTERYN_EGRESS_ALLOW"),
-            only=_listed(environ, "AUTERYN_EGRESS_ONLY"),
-            deny=_listed(environ, "AUTERYN_EGRESS_DENY"),
+            allow=tuple(_endpoint("AUTERYN_EGRESS_ALLOW", one) for one in _listed(environ, "AUTERYN_EGRESS_ALLOW")),
+            only=tuple(_host("AUTERYN_EGRESS_ONLY", one) for one in _listed(environ, "AUTERYN_EGRESS_ONLY")),
+            deny=tuple(_host("AUTERYN_EGRESS_DENY", one) for one in _listed(environ, "AUTERYN_EGRESS_DENY")),
         )
         public_url = environ.get("AUTERYN_PUBLIC_URL", "").strip().rstrip("/")
         if public_url and not public_url.startswith(("https://", "http://")):
@@ -79,6 +80,23 @@ class Settings:
 
 def _listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
     return tuple(one for part in environ.get(name, "").split(",") if (one := part.strip().lower()))
+
+
+def _host(name: str, one: str) -> str:
+    """In the form hosts are judged by: an entry that could never match would be a wall that is not there."""
+    try:
+        return listed_host(one)
+    except ValueError as error:
+        rule = "must be a host such as example.com, which stands for what is below it as well"
+        raise Invalid(name, one, rule) from error
+
+
+def _endpoint(name: str, one: str) -> str:
+    host, colon, port = one.rpartition(":")
+    if not colon or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise Invalid(name, one, "must be a host and a port such as wiki.example.com:8090")
+    plain = _host(name, host)
+    return f"[{plain}]:{port}" if ":" in plain else f"{plain}:{port}"
 
 
 def _telemetry(environ: Mapping[str, str]) -> Observer | None:

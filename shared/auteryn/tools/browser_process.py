@@ -47,7 +47,8 @@ _PROFILE = "profile"
 _ARGUMENTS = (
     "--disable-dev-shm-usage",  # Cloud Run has 64 MB of it
     "--disable-quic",
-    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--webrtc-ip-handling-policy=disable_non_proxied_udp",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",  # its name in older versions; an unknown one is ignored
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",  # names are looked up by the guard alone
     "--disable-background-networking",
     "--disable-component-update",

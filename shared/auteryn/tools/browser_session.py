@@ -30,6 +30,8 @@ LOADS = 50
 """Pages after which Chromium is started afresh: it never gives back all its memory."""
 LOAD_SECONDS = 30
 SETTLE_SECONDS = 5
+HANG_SECONDS = 15
+"""After which a page that loads nothing and does not answer is hopeless."""
 _TWO_FRAMES = """() => new Promise(done => {
     requestAnimationFrame(() => requestAnimationFrame(done))
     setTimeout(done, 1000)  // a tab behind another one may paint no frames
@@ -137,7 +139,7 @@ class Session:
         try:
             response = await page.goto(url, wait_until="domcontentloaded", timeout=LOAD_SECONDS * 1_000)
         except TookTooLong as error:
-            await self.give_up(page)
+            await self._stopped(page)
             raise ToolFailed("timeout", f"{url!r} does not load within {LOAD_SECONDS} s", retryable=True) from error
         except Error as error:
             if any(said in str(error) for said in _BROKEN_OFF) and await self._until(lambda: len(self.downloads) > before):
@@ -268,18 +270,23 @@ class Session:
 
     async def give_up(self, page: Page) -> None:
         """Let the page be that it is, whatever it is waiting for. Raises `ToolFailed("unavailable")` for one that hangs."""
+        self.happened.notes.append("the page that was on its way did not answer in time and was given up")
+        if not await self._stopped(page):
+            raise ToolFailed("unavailable", f"{page.url!r} hangs: the next call starts the browser afresh")
+
+    async def _stopped(self, page: Page) -> bool:
+        """Whether the page answers again, now that it loads nothing; a browser with one that does not is done with."""
         from playwright.async_api import Error
 
-        self.happened.notes.append("the page that was on its way did not answer in time and was given up")
         try:
-            async with asyncio.timeout(SETTLE_SECONDS):
+            async with asyncio.timeout(HANG_SECONDS):
                 wire = await page.context.new_cdp_session(page)
                 await wire.send("Page.stopLoading")
                 await wire.detach()
                 await page.evaluate("1")
-        except (TimeoutError, Error) as error:
+        except (TimeoutError, Error):
             self._crashed = True
-            raise ToolFailed("unavailable", f"{page.url!r} hangs: the next call starts the browser afresh") from error
+        return not self._crashed
 
     async def comes_true(self, ctx: ToolContext, script: str, told: object, seconds: float) -> bool:
         """Whether a condition on the page in front, whichever that is by then, holds in time."""
@@ -342,9 +349,8 @@ class Session:
 
     def what_happened(self) -> Happened:
         """What pages did since this was last asked."""
-        refused = [one for one in self.chromium.proxy.passages if one.kind == "blocked"]
-        fresh, self._passages = refused[self._passages :], len(refused)
-        targets = dict.fromkeys(one.target for one in fresh if not chatter(one.target))
+        fresh, self._passages = self.chromium.proxy.since(self._passages), self.chromium.proxy.count
+        targets = dict.fromkeys(one.target for one in fresh if one.kind == "blocked" and not chatter(one.target))
         told, self.happened = replace(self.happened, blocked=list(targets)[:5]), Happened()
         return told
 

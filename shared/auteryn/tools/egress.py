@@ -14,11 +14,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from auteryn.errors import ToolFailed
-from auteryn.tools.egress_addresses import literal, metadata, not_public, plain_host
+from auteryn.tools.egress_addresses import carried, literal, metadata, not_public, plain_host, this_machine
 
 if TYPE_CHECKING:
     from httpx2 import URL
@@ -136,7 +136,7 @@ class Egress:
                 address = ip_address(one)
             except ValueError:
                 raise blocked(host, f"has an address that cannot be read: {one!r}") from None
-            why = "a cloud's metadata server" if metadata(address) else None if free else not_public(address)
+            why = "a cloud's metadata server" if metadata(address) else None if free else _not_outside(address)
             if why:
                 raise blocked(host, f"leads to {one}, which is not public ({why})")
         return tuple(dict.fromkeys(found))
@@ -260,6 +260,10 @@ def blocked(what: str, why: str) -> ToolFailed:
 def _onward(method: str, status: int, fields: Mapping[str, str]) -> str | None:
     follows = method in ("GET", "HEAD") and status in (301, 302, 303, 307, 308)
     return fields.get("location") if follows else None
+
+
+def _not_outside(address: IPv4Address | IPv6Address) -> str | None:
+    return not_public(address) or ("this machine" if this_machine(carried(address)) else None)
 
 
 def _below(host: str, names: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 Address = IPv4Address | IPv6Address
@@ -65,6 +66,16 @@ def metadata(address: Address) -> bool:
     return str(address) in _METADATA or any(address in net for net in _METADATA_NETS if net.version == address.version)
 
 
+def this_machine(address: Address) -> bool:
+    """Whether the address is one of this machine's own: a public one leads to what listens here as well, past its firewall."""
+    with socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((str(address), 9))  # sends nothing; the way to an own address begins there
+        except OSError:
+            return False
+        return ip_address(probe.getsockname()[0]) == address
+
+
 def carried(address: Address) -> Address:
     """The IPv4 address a mapped or NAT64 address stands for; else the address itself."""
     if isinstance(address, IPv6Address) and any(address in net for net in _CARRIES_V4):
@@ -90,6 +101,12 @@ def plain_host(host: str) -> str:
     if name in _METADATA_HOSTS:
         raise ValueError("is a cloud's metadata server")
     return name
+
+
+def listed_host(host: str) -> str:
+    """A host of an owner's list as hosts are judged; raises `ValueError` for one that no host could ever be."""
+    plain = host.lower().removesuffix(".")
+    return plain if plain in _METADATA_HOSTS else plain_host(host)
 
 
 def literal(host: str) -> Address | None:

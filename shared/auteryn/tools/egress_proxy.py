@@ -44,6 +44,8 @@ class Proxy:
         self._guard, self._most_bytes = guard, most_bytes
         self.passages = deque[Passage](maxlen=REMEMBERED)
         """The evidence: the last ones, oldest first."""
+        self.count = 0
+        """Of all there ever were."""
         self.url = ""
         """For `http_proxy`, if it listens on a port."""
         self._open = set[asyncio.Task[None]]()
@@ -56,6 +58,14 @@ class Proxy:
         task = asyncio.get_running_loop().create_task(self._served(reader, writer))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
+
+    def since(self, count: int) -> list[Passage]:
+        """What came after there were so many, as far as it is remembered."""
+        return list(self.passages)[-(self.count - count) :] if self.count > count else []
+
+    def _noted(self, passage: Passage) -> None:
+        self.passages.append(passage)
+        self.count += 1
 
     async def close(self) -> None:
         """Break off what is under way."""
@@ -83,10 +93,10 @@ class Proxy:
             addresses = await self._guard.addresses(request.host, request.port)
             there, back, address = await _connected(addresses, request.port, request.host)
         except ToolFailed as error:
-            self.passages.append(Passage(target=target[:500], refused=str(error), kind=error.kind))
+            self._noted(Passage(target=target[:500], refused=str(error), kind=error.kind))
             writer.write(_refusal(error))
             return
-        self.passages.append(Passage(target=target[:500], address=address))
+        self._noted(Passage(target=target[:500], address=address))
         try:
             if request.tunnel:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")

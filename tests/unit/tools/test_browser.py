@@ -7,6 +7,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -163,14 +164,15 @@ def test_a_click_whose_page_does_not_answer_in_time_was_a_click(
 
     shop.on("/slow", hangs)
     shop.on("/", '<title>Start</title><a href="/slow">Slow</a><a href="/slow" target="_blank">Slow tab</a>')
-    monkeypatch.setattr(browser_session, "LOAD_SECONDS", 2)
     surfer.call(browser_open, url=shop.url("/"))
+    monkeypatch.setattr(browser_session, "LOAD_SECONDS", 2)
     tab = surfer.call(browser_click, ref=refs(surfer)["Slow tab"])
-    assert tab["title"] == "Start" and "has not begun to come" in tab["notes"][0]
+    assert tab["title"] == "Start" and "has not begun to come" in str(tab["notes"])
     here = surfer.call(browser_click, ref=refs(surfer)["Slow"])
-    assert here["title"] == "Start" and "given up" in here["notes"][0]
+    assert here["title"] == "Start" and "given up" in str(here["notes"])
+    monkeypatch.undo()
     shop.released.set()
-    assert surfer.call(browser_wait, text="Here at last")["title"] == "Late"
+    assert surfer.call(browser_wait, text="Here at last", seconds=30)["title"] == "Late"
 
 
 def test_documents_that_are_no_pages_are_told_as_what_they_are(surfer: Room, site: FaultServer) -> None:
@@ -189,11 +191,12 @@ def test_documents_that_are_no_pages_are_told_as_what_they_are(surfer: Room, sit
 
 
 def test_a_page_that_hangs_is_left_behind(surfer: Room, shop: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browser_session, "LOAD_SECONDS", 1)
-    monkeypatch.setattr(browser_session, "SETTLE_SECONDS", 1)
     shop.on("/", "<title>Start</title><button onclick='while (true);'>Hang</button>")
     surfer.call(browser_open, url=shop.url("/"))
-    hung = surfer.refusal(browser_click, ref=refs(surfer)["Hang"])
+    with monkeypatch.context() as hasty:
+        hasty.setattr(browser_session, "LOAD_SECONDS", 1)
+        hasty.setattr(browser_session, "HANG_SECONDS", 1)
+        hung = surfer.refusal(browser_click, ref=refs(surfer)["Hang"])
     assert hung.kind == "unavailable" and "hangs" in str(hung)
     assert surfer.call(browser_read)["title"] == "Start"
 
@@ -335,6 +338,43 @@ def test_every_byte_passes_the_guard(surfer: Room, site: FaultServer) -> None:
         assert hidden.asked == []
     finally:
         hidden.close()
+
+
+PEERS = """<title>Peers</title><script>
+async function peer(urls) {
+    const one = new RTCPeerConnection({iceServers: [{urls, username: 'a', credential: 'b'}]})
+    one.createDataChannel('x')
+    const gathered = new Promise(end => one.onicegatheringstatechange = () => one.iceGatheringState === 'complete' && end())
+    await one.setLocalDescription(await one.createOffer())
+    await gathered
+}
+async function dialled() {
+    const [one, other] = [new RTCPeerConnection(), new RTCPeerConnection()]
+    one.createDataChannel('x')
+    await one.setLocalDescription(await one.createOffer())
+    await other.setRemoteDescription(one.localDescription)
+    await other.setLocalDescription(await other.createAnswer())
+    await one.setRemoteDescription(other.localDescription)
+    const candidate = 'candidate:1 1 udp 2122260223 127.0.0.1 PORT typ host'
+    await one.addIceCandidate({candidate, sdpMid: '0', sdpMLineIndex: 0})
+}
+new WebTransport('https://127.0.0.1:PORT/').ready.catch(() => {})
+dialled().then(() => peer('stun:127.0.0.1:PORT'))
+    .catch(error => document.body.append(error)).finally(() => document.body.append('All tried'))
+</script>"""
+
+
+@pytest.mark.proves("L14")
+def test_no_packet_passes_beside_the_guard(surfer: Room, site: FaultServer) -> None:
+    """What a page's scripts send by themselves over UDP: to look for a peer, to a peer, to a server."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.setblocking(False)
+        site.on("/", PEERS.replace("PORT", str(listener.getsockname()[1])))
+        surfer.call(browser_open, url=site.url("/"))
+        assert "Error" not in surfer.call(browser_wait, text="All tried", seconds=30)["snapshot"]
+        with pytest.raises(BlockingIOError):
+            print(listener.recv(2_000))
 
 
 @pytest.mark.tool("browser_open", "failure")

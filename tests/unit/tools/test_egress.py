@@ -13,9 +13,12 @@ from typing import Any
 
 import pytest
 
-from auteryn.errors import ToolFailed
+from auteryn.compose.settings import Settings
+from auteryn.errors import Invalid, ToolFailed
+from auteryn.tools import egress as guard
+from auteryn.tools import egress_proxy
 from auteryn.tools.egress import MOST_REDIRECTS, Answer, AnswerLost, Egress, readable
-from auteryn.tools.egress_addresses import carried, metadata, not_public, plain_host
+from auteryn.tools.egress_addresses import carried, metadata, not_public, plain_host, this_machine
 from auteryn.tools.egress_proxy import proxy
 from unit.tools.fault_server import FaultServer, Reply, bomb, server_tls, trusting_ca
 
@@ -134,6 +137,18 @@ def test_what_an_address_carries_is_what_counts() -> None:
     assert str(carried(ip_address("::ffff:7f00:1"))) == "127.0.0.1"
 
 
+@pytest.mark.proves("L14")
+def test_this_machine_is_not_reached_by_an_address_that_looks_public(
+    site: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loopback plays the public address of an own interface; the table would let it pass."""
+    monkeypatch.setattr(guard, "not_public", lambda _: None)
+    for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1"):
+        told = refused(Egress(resolve=resolving(address)), "http://innocent.example/")
+        assert told.kind == "blocked" and "this machine" in str(told)
+    assert not this_machine(ip_address(PUBLIC)) and not this_machine(ip_address("2606:4700::1111"))
+
+
 def test_one_bad_address_among_good_ones_spoils_the_name() -> None:
     told = refused(Egress(resolve=resolving([PUBLIC, "10.0.0.1"])), "http://mixed.example/")
     assert told.kind == "blocked" and "10.0.0.1" in str(told)
@@ -217,6 +232,30 @@ def test_lists_are_kept(site: FaultServer) -> None:
     Egress(only=("example.com",)).check_host("docs.example.com", 443)
     with pytest.raises(ToolFailed):
         Egress(only=("example.com",)).check_host("notexample.com", 443)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DENY", "*.evil.example"),
+        ("DENY", "https://evil.example"),
+        ("ONLY", "example.com/docs"),
+        ("ONLY", "example.com:443"),
+        ("ALLOW", "wiki.example.com"),
+        ("ALLOW", "wiki.example.com:https"),
+        ("ALLOW", "http://wiki.example.com:80"),
+    ],
+)
+def test_an_entry_of_a_list_that_could_never_match_is_refused_at_the_start(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(Invalid, match=f"AUTERYN_EGRESS_{name}"):
+        Settings.from_environment({f"AUTERYN_EGRESS_{name}": value}, home=tmp_path)
+
+
+def test_lists_are_read_in_the_form_hosts_are_judged_by(tmp_path: Path) -> None:
+    lists = {"DENY": "Bücher.Example., metadata.google.internal", "ONLY": "EXAMPLE.com", "ALLOW": "[0:0::1]:8080, Wiki.test:81"}
+    read = Settings.from_environment({f"AUTERYN_EGRESS_{name}": value for name, value in lists.items()}, home=tmp_path).egress
+    assert read.deny == ("xn--bcher-kva.example", "metadata.google.internal") and read.only == ("example.com",)
+    assert read.allow == ("[::1]:8080", "wiki.test:81")
 
 
 def test_what_the_owner_named_is_reached_but_never_a_metadata_server(site: FaultServer) -> None:
@@ -532,3 +571,20 @@ def test_a_proxy_that_closes_breaks_off_what_is_under_way(site: FaultServer) -> 
         return True
 
     assert asyncio.run(leave())
+
+
+def test_what_a_proxy_saw_is_told_once_and_however_much_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(egress_proxy, "REMEMBERED", 3)
+
+    async def story() -> None:
+        async with proxy(Egress()) as running:
+            for at in range(5):
+                reader, writer = await asyncio.open_connection("127.0.0.1", int(running.url.rpartition(":")[2]))
+                writer.write(f"GET http://10.0.0.{at}/ HTTP/1.1\r\n\r\n".encode())
+                await reader.read()
+                writer.close()
+                if at == 3:
+                    assert len(running.since(0)) == 3
+            assert [one.target for one in running.since(4)] == ["http://10.0.0.4/"] and running.since(5) == []
+
+    asyncio.run(story())
