@@ -18,6 +18,7 @@ from auteryn.runtime.host import Host
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Run
 from auteryn.testing.emulators.cloud import LocalCloud
+from auteryn.testing.emulators.target import Target
 from auteryn.testing.gemini import ScriptedGemini
 from auteryn.testing.scripted import Ask, Line
 from sse import Frame, frames
@@ -29,7 +30,7 @@ Script = Callable[[Ask], Line]
 
 
 class Rig:
-    """The cloud, the model behind it, a client with a key, and a host that looks."""
+    """The cloud, the model behind it, a server outside that webhooks may reach, a client with a key, and a host that looks."""
 
     def __init__(self, folder: Path, environ: dict[str, str] | None = None, **how: Any) -> None:
         self._scripts: dict[str, Script] = {}
@@ -38,7 +39,13 @@ class Rig:
 
     async def open(self, stack: AsyncExitStack) -> None:
         self.gemini = await stack.enter_async_context(ScriptedGemini(self._say, before=self._held))
-        environ = {"GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": self.gemini.url, **self._given}
+        self.hooked = await stack.enter_async_context(Target())
+        environ = {
+            "AUTERYN_EGRESS_ALLOW": self.hooked.url.removeprefix("http://"),
+            "GEMINI_API_KEY": "none",
+            "GOOGLE_GEMINI_BASE_URL": self.gemini.url,
+            **self._given,
+        }
         self.cloud = await stack.enter_async_context(LocalCloud(self._folder, environ, **self._how))
         self.host: Host = self.cloud.host()
         stack.push_async_callback(self.host.close)

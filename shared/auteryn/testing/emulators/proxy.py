@@ -134,10 +134,16 @@ class Proxy:
         hold = await guard(passing)
         call = asyncio.ensure_future(self._carry(hold, method, passing.request, metadata))
         self._held.add(call)
-        call.add_done_callback(self._held.discard)
+        call.add_done_callback(self._carried)
         reply = await asyncio.shield(call)
         await guard(passing._replace(when="after"))
         yield reply
+
+    def _carried(self, call: asyncio.Future[bytes]) -> None:
+        """Its client may be gone by now, and nobody else asks what came of it."""
+        self._held.discard(call)
+        if not call.cancelled():
+            call.exception()
 
     async def _carry(self, hold: asyncio.Event | None, method: str, request: bytes, metadata: Any) -> bytes:
         if hold:
