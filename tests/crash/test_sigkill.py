@@ -16,7 +16,7 @@ import pytest
 from auteryn.testing.chaos import Undisturbed, differences, undisturbed
 from auteryn.testing.clock import skipping
 from auteryn.testing.laws import broken_laws, state_of
-from auteryn.testing.scenarios import SCENARIOS
+from auteryn.testing.scenarios import BUDGET_CALLS, SCENARIOS
 from auteryn.testing.world import World
 
 PATIENCE_SECONDS = 60
@@ -56,6 +56,19 @@ def came_to(folder: Path, run: str) -> tuple[dict[str, Any], list[str]]:
         world = await World(folder / "home").open(hosting=False)
         try:
             return await state_of(world, run), await broken_laws(world, run)
+        finally:
+            await world.services.store.close()
+
+    return skipping(look())
+
+
+def calls_of(folder: Path, run: str) -> int:
+    """Model calls the tree has counted."""
+
+    async def look() -> int:
+        world = await World(folder / "home").open(hosting=False)
+        try:
+            return (await world.run(run)).usage.llm_calls
         finally:
             await world.services.store.close()
 
@@ -105,6 +118,20 @@ def test_sigkill_at_any_moment_and_another_process_finishes(scenario: str, usual
                 child.kill()
             died(child)
         same(folder, ended(process(folder, scenario)), usual)
+
+
+@pytest.mark.proves("L11", "F9")
+def test_no_sigkill_makes_a_cap_give_way_or_forgets_what_was_sent(tmp_path: Path) -> None:
+    usual = undisturbed(SCENARIOS["budget"], tmp_path / "usual")
+    asked = [at for at in met_by_all(usual) if usual.points[at] == "after model.generate"]
+    for at in asked[2 :: len(asked) // 4]:
+        folder = tmp_path / str(at)
+        child = process(folder, "budget", "--kill-at", str(at))
+        assert died(child) == -signal.SIGKILL
+        run = ended(process(folder, "budget"))
+        same(folder, run, usual)
+        lost = 1  # the answer that had just come was in no commit: it was asked for again
+        assert len(asked) + lost <= calls_of(folder, run) <= BUDGET_CALLS
 
 
 @pytest.mark.proves("L1", "L6", "F10", "F27")

@@ -231,9 +231,13 @@ def _budget_script(ask: Ask) -> Line:
     return "short step done" if ask.task.startswith("Short") else "both done"
 
 
+BUDGET_CALLS = 27
+"""Little more than the work takes."""
+
+
 async def _play_budget(world: World) -> str:
     plan = [StepDraft(description="Long work"), StepDraft(description="Short work", depends_on=(1,))]
-    return await _to_the_end(world, "Share the budget", plan=plan, llm_calls=27)
+    return await _to_the_end(world, "Share the budget", plan=plan, llm_calls=BUDGET_CALLS)
 
 
 # ---- a tree that is cancelled -----------------------------------------------------------------------------------
