@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 from starlette.responses import Response
@@ -20,6 +19,8 @@ from auteryn.service.stream import StreamEvent
 
 RETRY = b"retry: 2000\n\n"
 BEAT = b": still here\n\n"
+PIECE = 64_000
+"""Bytes of frames that are ready together and go out in one piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,32 +75,48 @@ class EventStream(Response):
 
 
 async def _paced(frames: AsyncGenerator[bytes], pace: Pace, closing: asyncio.Event) -> AsyncIterator[bytes]:
-    """The frames and the beats between them, as long and as much as one stream may."""
+    """The frames, those that are ready together in one piece, and the beats between; as long and as much as a stream may."""
     loop = asyncio.get_running_loop()
     end_at, sent = loop.time() + pace.rotation.total_seconds(), 0
-    following: asyncio.Future[bytes | None] | None = None
-    closed = asyncio.ensure_future(closing.wait())
+    held, news, room = bytearray(), asyncio.Event(), asyncio.Event()
+
+    async def fill() -> None:
+        """Read on while there is room: a client that takes nothing holds up its own stream and no other."""
+        async for frame in frames:
+            held.extend(frame)
+            news.set()
+            if len(held) >= min(PIECE, pace.most_bytes - sent):
+                room.clear()
+                await room.wait()
+
+    filling, closed = asyncio.ensure_future(fill()), asyncio.ensure_future(closing.wait())
+    filling.add_done_callback(lambda _: news.set())
     yield RETRY
     try:
         while sent < pace.most_bytes and (left := end_at - loop.time()) > 0:
-            following = following or asyncio.ensure_future(anext(frames, None))
+            waiting = asyncio.ensure_future(news.wait())
             beat = min(left, pace.beat.total_seconds())
-            await asyncio.wait((following, closed), timeout=beat, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((waiting, closed), timeout=beat, return_when=asyncio.FIRST_COMPLETED)
+            waiting.cancel()
             if closed.done():
                 return
-            if not following.done():
+            if not news.is_set():
                 yield BEAT
                 continue
-            frame, following = following.result(), None
-            if frame is None:
+            piece = bytes(held)
+            held.clear()
+            news.clear()
+            room.set()
+            sent += len(piece)
+            if piece:
+                yield piece
+            if filling.done() and not held:
+                filling.result()
                 return
-            sent += len(frame)
-            yield frame
     finally:
-        left_over: list[asyncio.Future[Any]] = [task for task in (following, closed) if task]
-        for task in left_over:
+        for task in (filling, closed):
             task.cancel()
-        await asyncio.gather(*left_over, return_exceptions=True)
+        await asyncio.gather(filling, closed, return_exceptions=True)
 
 
 async def _gone(receive: Receive) -> None:

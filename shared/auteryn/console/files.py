@@ -91,7 +91,10 @@ _PAGE = """\
 {head}
 </head>
 <body>
-<div id="app"></div>
+<div id="app">
+<header class="top"><a class="brand" href="/">Auteryn</a></header>
+<main class="empty" aria-busy="true"></main>
+</div>
 <noscript><p class="plain">This page needs JavaScript. The same as plain text: <a href="/runs.txt">runs</a>.</p></noscript>
 </body>
 </html>

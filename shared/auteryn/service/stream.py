@@ -7,6 +7,7 @@ after its start and before its end is told of.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -23,6 +24,11 @@ from auteryn.service.access import Access
 from auteryn.service.cursor import Position, read_cursor, written
 from auteryn.service.feed import Kind, items, snapshot
 from auteryn.service.follow import PAGE, Patience
+
+HERE = -1
+"""Stands in a position for the index of the one entry that is looked at."""
+BREATH = 100
+"""Entries that are folded in one go: others are served in between."""
 
 
 class StreamEvent(Record):
@@ -73,14 +79,32 @@ async def events(access: Access, run_id: str, cursor: str | None = None, tail: i
             await patience.wait(watch)
 
 
-async def _newest(branch: Branch, most: int) -> deque[StreamEvent]:
-    """The last events of all that is stored now; the branch then stands behind them."""
-    held = deque[StreamEvent](maxlen=most)
-    await branch.read()
-    while found := await branch.first():
-        async for one in _delivered(branch, *found):
-            held.append(one)
-    return held
+async def _newest(root: Branch, most: int) -> deque[StreamEvent]:
+    """The last events of all that is stored now; the branch then stands behind them. What came before is folded, not told."""
+    held, count = deque[tuple[Run, e.Entry, Position]](maxlen=most), 0
+    await root.read()
+    while found := await root.first():
+        branch, entry = found
+        branch.index = HERE
+        before, run = root.position, branch.after(entry)
+        await branch.take(entry, run)
+        held.append((run, entry, before))
+        count += 1
+        if count % BREATH == 0:
+            await asyncio.sleep(0)
+    told, afters = deque[StreamEvent](maxlen=most), [*[before for _, _, before in held][1:], root.position]
+    for (run, entry, before), after_it in zip(held, afters, strict=False):  # there is none to tell of where `most` is 0
+        found_here = items(run, entry)
+        for index, (kind, data) in enumerate(found_here, 1):
+            place = _there(after_it, 0) if index == len(found_here) else _there(before, index)
+            told.append(StreamEvent(id=written(root.id, place), kind=kind, run=run.id, data=data, at=entry.at, seq=entry.seq))
+    return told
+
+
+def _there(position: Position, index: int) -> Position:
+    """With `index` where it says HERE."""
+    own = index if position.index == HERE else position.index
+    return Position(seq=position.seq, index=own, children=tuple(_there(child, index) for child in position.children))
 
 
 async def _delivered(root: Branch, branch: Branch, entry: e.Entry) -> AsyncIterator[StreamEvent]:

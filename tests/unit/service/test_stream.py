@@ -257,3 +257,20 @@ def test_a_cursor_survives_being_written_and_belongs_to_one_run():
     assert read_cursor("run_ghijkl", cursor) is None
     for broken in (cursor[:-1], cursor + ")", cursor + "1.0", "1-abcdef-", "1-abcdef-" + "1.0(" * 50):
         assert read_cursor("run_abcdef", broken) is None
+
+
+@pytest.mark.proves("L12")
+def test_the_newest_events_are_the_last_of_all_of_them_and_what_follows_follows(opened):
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            await desk.result(run.id)
+            everything = await durable(desk, run.id)
+            for most in (0, 1, 2, 7, 40, len(everything), 5000):
+                newest = [event async for event in desk.events(run.id, None, most)]
+                assert newest == everything[len(everything) - min(most, len(everything)) :], most
+            for event in everything[:: len(everything) // 9]:
+                rest_of_it = [one async for one in desk.events(run.id, event.id)]
+                assert rest_of_it == everything[everything.index(event) + 1 :]
+
+    skipping(main())

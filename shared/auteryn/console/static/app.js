@@ -1,7 +1,7 @@
 // The console: who is signed in, which page the address means.
 
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
-import { Problem, ask, ended, feed, session, whoAmI } from "./net.js";
+import { Problem, ask, early, ended, feed, session, whoAmI } from "./net.js";
 import { Link, Notice, address, go, now } from "./parts.js";
 import { RunList } from "./list.js";
 import { RunPage } from "./run.js";
@@ -35,5 +35,7 @@ function SignIn() {
       ${problem && html`<p class="problem" role="alert">${problem}</p>`}<button class="primary" disabled=${!key.trim()}>Sign in</button></form></main>`;
 }
 
+const [, run] = /^\/runs\/([^/]+)$/.exec(location.pathname) ?? [];
+if (run) early(`/v1/runs/${decodeURIComponent(run)}`);
 whoAmI();
 render(html`<${Console} />`, document.getElementById("app"));

@@ -33,7 +33,16 @@ export async function ask(method, path, body, headers = {}) {
   return data;
 }
 
-export const get = (path, headers) => ask("GET", path, undefined, headers);
+// What the page will surely ask for, asked for before anything is drawn.
+const ahead = new Map();
+export function early(path) {
+  const answer = ask("GET", path);
+  answer.catch(() => {});
+  ahead.set(path, answer);
+}
+const taken = (path) => { const answer = ahead.get(path); ahead.delete(path); return answer; };
+
+export const get = (path, headers) => taken(path) ?? ask("GET", path, undefined, headers);
 export const post = (path, body, headers) => ask("POST", path, body, headers);
 export const once = () => ({ "Idempotency-Key": crypto.randomUUID() });
 
