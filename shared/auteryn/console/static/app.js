@@ -38,4 +38,6 @@ function SignIn() {
 const [, run] = /^\/runs\/([^/]+)$/.exec(location.pathname) ?? [];
 if (run) early(`/v1/runs/${decodeURIComponent(run)}`);
 whoAmI();
-render(html`<${Console} />`, document.getElementById("app"));
+const app = document.getElementById("app");
+app.replaceChildren();   // what was painted before there was anything to show
+render(html`<${Console} />`, app);

@@ -1,6 +1,6 @@
 // Time as it is drawn: work in proportion, waiting as a gap of fixed width, however long it was. Pure.
 
-const GAP = 56, LONG = 20_000;   // px of a drawn gap; ms of quiet that make one
+const GAP = 76, LONG = 20_000;   // px of a drawn gap; ms of quiet that make one
 
 // lanes: { run: [{ from, to }] } → { width, spans: [{ from, to, x, width, gap }], x(ms) }
 export function axis(lanes, now, room, zoom = 1) {

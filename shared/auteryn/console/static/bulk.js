@@ -2,7 +2,7 @@
 
 import { html, useState } from "./vendor/preact.js";
 import { ask, post } from "./net.js";
-import { Act, Dialog, say } from "./parts.js";
+import { Act, Dialog, Link, say } from "./parts.js";
 import { number, plural, short } from "./words.js";
 
 const ACTS = [
@@ -19,6 +19,7 @@ export function Bulk({ runs, onDone }) {
   const [asked, setAsked] = useState(null), endedRuns = runs.filter((run) => run.ended_at);
   return html`<div class="bulk" role="toolbar" aria-label="With the chosen runs"><span>${plural(runs.length, "run")} chosen</span>
     ${ACTS.map((act) => { const count = runs.filter(act.may).length; return html`<button key=${act.name} class="small" disabled=${!count} onClick=${() => setAsked(act)}>${act.name}${count ? ` ${count}` : ""}</button>`; })}
+    ${runs.length === 2 && html`<${Link} class="button small" to="/?compare=${runs.map((run) => run.id).join()}">Compare<//>`}
     <button class="small danger" disabled=${!endedRuns.length} onClick=${() => setAsked("erase")}>Delete${endedRuns.length ? ` ${endedRuns.length}` : ""}</button>
     ${asked === "erase" ? html`<${Erase} runs=${endedRuns} all=${runs.length} onClose=${() => setAsked(null)} onDone=${onDone} />` :
       asked && html`<${Confirm} act=${asked} runs=${runs.filter(asked.may)} all=${runs.length} onClose=${() => setAsked(null)} onDone=${onDone} />`}</div>`;

@@ -1,6 +1,8 @@
 // Where the steps of a plan stand: layers by what they wait for, drawn from top to bottom. Pure.
 
-export const NODE = { width: 168, height: 62, gapX: 18, gapY: 44, margin: 10 };
+export const NODE = { width: 168, height: 62, gapX: 18, gapY: 44, rowGap: 12, margin: 10, words: 23, shrink: 1.25 };
+export const NARROW = { ...NODE, width: 138, gapX: 12, words: 19, shrink: 1.1 };
+export const CHIP = { width: 48, height: 28, gapX: 8, gapY: 34, rowGap: 8, margin: 10, words: 0, shrink: 1 };   // of a plan too large for words
 
 // The waves that really run side by side: a step's wave is one more than the latest it waits for.
 export function waves(steps) {
@@ -17,21 +19,39 @@ export function waves(steps) {
   return found;
 }
 
-// { width, height, nodes: [{ step, x, y }], edges: [{ from, to, path }] }
-export function layout(steps, node = NODE) {
-  const layers = ordered(waves(steps));
-  const widest = Math.max(1, ...layers.map((layer) => layer.length));
-  const width = widest * (node.width + node.gapX) - node.gapX + 2 * node.margin;
-  const at = new Map();
-  layers.forEach((layer, row) => {
-    const room = layer.length * (node.width + node.gapX) - node.gapX;
-    layer.forEach((step, column) => at.set(step.id, {
-      step, x: (width - room) / 2 + column * (node.width + node.gapX), y: node.margin + row * (node.height + node.gapY),
-    }));
+// { width, height, nodes: [{ step, x, y }], edges: [{ from, to, path }] }: no wider than fits into the room, drawn a little smaller.
+export function layout(steps, node = NODE, room = Infinity) {
+  const columns = Math.max(2, Math.floor((room * node.shrink - 2 * node.margin + node.gapX) / (node.width + node.gapX)));
+  const rows = ordered(waves(steps)).flatMap((layer) => split(layer, columns).map((row, index) => ({ row, first: index === 0 })));
+  const across = (count) => count * (node.width + node.gapX) - node.gapX;
+  const width = across(Math.max(1, ...rows.map(({ row }) => row.length))) + 2 * node.margin, at = new Map();
+  let y = node.margin;
+  rows.forEach(({ row, first }, index) => {
+    if (index) y += node.height + (first ? node.gapY : node.rowGap);
+    row.forEach((step, column) => at.set(step.id, { step, x: (width - across(row.length)) / 2 + column * (node.width + node.gapX), y }));
   });
   const edges = steps.flatMap((step) => (step.depends_on ?? []).filter((one) => at.has(one)).map((one) => edge(at.get(one), at.get(step.id), node)));
-  const height = layers.length * (node.height + node.gapY) - node.gapY + 2 * node.margin;
-  return { width, height: Math.max(height, 0), nodes: [...at.values()], edges };
+  return { width, height: rows.length ? y + node.height + node.margin : 0, nodes: [...at.values()], edges };
+}
+
+// Into rows of about the same length.
+function split(layer, columns) {
+  const rows = Math.ceil(layer.length / columns), each = Math.ceil(layer.length / rows);
+  return Array.from({ length: rows }, (_, row) => layer.slice(row * each, (row + 1) * each));
+}
+
+// The chain that decides how long the whole takes: { path: [step ids], ms }. `took(step)` is its time so far in ms, or null;
+// a step of which nothing is known counts as long as the others on average.
+export function longest(steps, took) {
+  const known = steps.map(took).filter((ms) => ms !== null), mean = known.length ? known.reduce((sum, ms) => sum + ms, 0) / known.length : 1;
+  const best = new Map(), byId = new Map(steps.map((step) => [step.id, step]));
+  for (const step of waves(steps).flat()) {
+    const before = (step.depends_on ?? []).filter((one) => best.has(one)).sort((a, b) => best.get(b).weight - best.get(a).weight)[0];
+    best.set(step.id, { weight: (took(step) ?? mean) + (before === undefined ? 0 : best.get(before).weight), before });
+  }
+  const path = [];
+  for (let id = [...best].sort((a, b) => b[1].weight - a[1].weight)[0]?.[0]; id !== undefined; id = best.get(id).before) path.unshift(id);
+  return { path, ms: path.reduce((sum, id) => sum + (took(byId.get(id)) ?? 0), 0) };
 }
 
 // Two sweeps: every layer in the order of the middle of what it hangs on, so that few lines cross.

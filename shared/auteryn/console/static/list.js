@@ -5,6 +5,7 @@ import { get, polled, session } from "./net.js";
 import { Dialog, Icon, Link, State, Steps, address, go, now, setQuery, useKeys } from "./parts.js";
 import { AskCard } from "./asking.js";
 import { Bulk } from "./bulk.js";
+import { Compare } from "./compare.js";
 import { Filters, SavedViews, filtering, key, unfiltered, wanted } from "./filters.js";
 import { NewRun } from "./starting.js";
 import { Schedules } from "./schedules.js";
@@ -16,12 +17,19 @@ const WAITS = { until: "a time", steps: "its steps", person: "a person", budget:
 export function RunList() {
   const query = address.value.searchParams, view = query.get("view") ?? "runs", owner = query.get("owner") ?? "";
   const [chosen, setChosen] = useState(new Set()), [pages, setPages] = useState(1), [asks, setAsks] = useState([]), [help, setHelp] = useState(false);
-  const found = useRuns(query, pages), { runs, more, look } = found;
+  const found = useRuns(query, pages), { look } = found;
   const lookAtAsks = async () => setAsks((await get("/v1/asks", owner && owner !== "*" ? { "Auteryn-Owner": owner } : {})).asks);
   const again = () => Promise.all([look(), lookAtAsks()]).catch(() => {});
   useEffect(() => polled(EVERY, lookAtAsks), [owner]);
   useEffect(() => { setPages(1); setChosen(new Set()); }, [key(query)]);
   useEffect(() => { document.title = asks.length ? `(${asks.length}) Auteryn` : "Auteryn"; }, [asks.length]);
+  const compared = query.get("compare")?.split(",").slice(0, 2);
+  if (compared?.length === 2) return html`<main class="list"><div class="crumbs"><${Link} to="/"><${Icon} name="back" />Runs<//></div><div class="page-head"><h1>Two runs compared</h1></div><${Compare} ids=${compared} /></main>`;
+  return html`<${Listed} ...${{ query, view, owner, chosen, setChosen, pages, setPages, asks, again, found, help, setHelp }} />`;
+}
+
+function Listed({ query, view, owner, chosen, setChosen, pages, setPages, asks, again, found, help, setHelp }) {
+  const { runs, more } = found;
   useKeys({ "/": () => document.getElementById("search")?.focus(), n: () => mayAct() && setQuery({ new: "1" }), "?": () => setHelp(true) });
   return html`<main class="list">
     <div class="page-head"><h1>Runs</h1><${Views} at=${view} />
@@ -78,9 +86,11 @@ function Inbox({ asks, runs, onAnswered }) {
 
 // Over all the owner's runs, whatever the table shows.
 function Summary({ owner, asks }) {
-  const [sum, setSum] = useState(null);
+  const [sum, setSum] = useState(null), [spend, setSpend] = useState(null);
   useEffect(() => {
     setSum(null);
+    const mine = !owner || owner !== "*" ? get("/v1/spend", owner ? { "Auteryn-Owner": owner } : {}) : Promise.resolve(null);
+    mine.then(setSpend, () => setSpend(null));
     const ask = (more) => get(`/v1/runs?limit=500${owner ? `&owner=${encodeURIComponent(owner)}` : ""}&${more}`), since = (days) => `since=${new Date(Date.now() - days * 86400e3).toISOString()}`;
     return polled(SUMMED_EVERY, async () => {
       const [live, failed, today] = await Promise.all([ask("status=pending&status=running&status=waiting&status=paused"), ask(`status=failed&${since(8)}`), ask(since(1))]);
@@ -94,7 +104,7 @@ function Summary({ owner, asks }) {
   return html`<dl class="summary" aria-busy=${!sum}>
     ${one("Need you", asks, "", asks ? "loud" : "", "asks")}${one("Working", sum?.working ?? "–", "", "", "running")}
     ${one("Sleeping", sum?.sleeping ?? "–", sum?.next ? `next ${moment(sum.next)}` : "", "", "waiting")}
-    ${one("Failed, 24 h", sum?.failed ?? "–", "", sum?.failed ? "bad" : "", "failed")}${one("Credits, 24 h", sum?.spent ?? "–")}</dl>`;
+    ${one("Failed, 24 h", sum?.failed ?? "–", "", sum?.failed ? "bad" : "", "failed")}${one("Credits, 24 h", sum?.spent ?? "–", spend?.limit ? `${credits(spend.spent + spend.held)} of ${credits(spend.limit)} in ${spend.window}` : "", spend?.limit && spend.spent + spend.held > spend.limit * 0.9 ? "bad" : "")}</dl>`;
 }
 
 function Table({ runs, chosen, setChosen, owners, busy }) {

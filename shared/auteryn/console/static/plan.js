@@ -1,12 +1,12 @@
 // The plan: its steps as they depend on each other, or as a list, and what can be done with one.
 
-import { html, useMemo, useState } from "./vendor/preact.js";
-import { post, session } from "./net.js";
-import { Act, Link, Prose, State, Steps, now } from "./parts.js";
-import { NODE, layout, waves } from "./graph.js";
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
+import { get, post, session } from "./net.js";
+import { Act, Link, Prose, State, Steps, now, useWidth } from "./parts.js";
+import { CHIP, NARROW, NODE, layout, longest, waves } from "./graph.js";
 import { Card } from "./schedules.js";
 import { over } from "./story.js";
-import { clock, short, span } from "./words.js";
+import { clock, credits, plural, short, span } from "./words.js";
 
 export function Plan({ story, refresh, onFollow }) {
   const { plan, schedules } = story.view, [as, setAs] = useState("graph"), [picked, setPicked] = useState(null);
@@ -14,40 +14,46 @@ export function Plan({ story, refresh, onFollow }) {
   const revisions = useMemo(() => story.items.filter((item) => item.fact === "plan_revised"), [story.items]);
   if (!plan) return html`${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} />`)}
     ${!schedules.length && html`<p class="hint">It works without a plan.</p>`}`;
-  const step = steps.find((one) => one.id === picked);
+  const step = steps.find((one) => one.id === picked), chain = longest(steps, ms);
   return html`<div class="plan">
     <div class="bar-row"><${Steps} done=${steps.filter((one) => one.status === "completed").length} total=${steps.length} />
-      <span class="hint">${waves(steps).length} waves${plan.revision > 1 ? ` · revision ${plan.revision}` : ""}</span>
+      <span class="hint">${plural(waves(steps).length, "wave")}${plan.revision > 1 ? ` · revision ${plan.revision}` : ""}</span>
       <div class="segmented" role="group" aria-label="Show the plan as">${[["graph", "Graph"], ["list", "List"]].map(([id, name]) => html`<button key=${id} aria-pressed=${as === id} onClick=${() => setAs(id)}>${name}</button>`)}</div></div>
     ${plan.goal && html`<p class="goal">${plan.goal}</p>`}
-    ${as === "graph" ? html`<${Graph} steps=${steps} picked=${picked} onPick=${setPicked} />` : html`<ol class="step-list">${steps.map((one) => html`<li key=${one.id}><button class="step-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
+    ${as === "graph" ? html`<${Graph} steps=${steps} picked=${picked} onPick=${setPicked} path=${chain.path} />
+      ${chain.path.length > 1 && chain.path.length < steps.length && html`<p class="hint legend"><i aria-hidden="true"></i>Longest way: ${chain.path.length > 8 ? plural(chain.path.length, "step") : chain.path.join(" → ")}${chain.ms ? `, ${span(chain.ms)} so far` : ""}. The rest runs beside it.</p>`}` : html`<ol class="step-list">${steps.map((one) => html`<li key=${one.id}><button class="step-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
       <span class="step-number">${one.id}</span><span class="step-text">${one.description}</span><${State} state=${one.status} /></button></li>`)}</ol>`}
     ${step && html`<${Chosen} step=${step} story=${story} refresh=${refresh} onFollow=${onFollow} />`}
     ${revisions.length > 0 && html`<details class="revisions"><summary>How it changed</summary><ol>${revisions.map((item) => html`<li key=${item.id}><time>${clock(item.at)}</time> ${item.text}</li>`)}</ol></details>`}
     ${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} />`)}</div>`;
 }
 
-function Graph({ steps, picked, onPick }) {
-  const drawn = useMemo(() => layout(steps), [steps]);
-  const state = new Map(steps.map((step) => [step.id, step.status]));
-  return html`<div class="graph" tabindex="0" role="region" aria-label="Steps of the plan">
-    <svg width=${drawn.width} height=${drawn.height} viewBox="0 0 ${drawn.width} ${drawn.height}" role="group" aria-label="${steps.length} steps">
-      ${drawn.edges.map((edge) => html`<path key="${edge.from}-${edge.to}" class="edge is-${state.get(edge.from)}" d=${edge.path} />`)}
-      ${drawn.nodes.map(({ step, x, y }) => html`<${Node} key=${step.id} step=${step} x=${x} y=${y} picked=${picked === step.id} onPick=${onPick} />`)}</svg></div>`;
+const MANY = 40;   // steps above which each is only a number
+
+function Graph({ steps, picked, onPick, path }) {
+  const box = useRef(), room = useWidth(box) - 14, node = steps.length > MANY ? CHIP : room < 420 ? NARROW : NODE;
+  const shape = steps.map((step) => `${step.id}:${step.depends_on.join(",")}`).join(" ");
+  const drawn = useMemo(() => layout(steps, node, room), [shape, node, room]);
+  const byId = new Map(steps.map((step) => [step.id, step])), way = new Set(path.map((id, index) => `${path[index - 1]}-${id}`));
+  return html`<div class="graph" ref=${box} tabindex="0" role="region" aria-label="Steps of the plan">
+    <svg class=${node.words ? "" : "many"} width=${drawn.width} height=${drawn.height} viewBox="0 0 ${drawn.width} ${drawn.height}" role="group" aria-label="${steps.length} steps">
+      ${drawn.edges.map((edge) => html`<path key="${edge.from}-${edge.to}" class="edge is-${byId.get(edge.from)?.status} ${way.has(`${edge.from}-${edge.to}`) ? "way" : ""} ${picked === edge.from || picked === edge.to ? "near" : ""}" d=${edge.path} />`)}
+      ${drawn.nodes.map(({ step, x, y }) => html`<${Node} key=${step.id} step=${byId.get(step.id)} x=${x} y=${y} node=${node} picked=${picked === step.id} onPick=${onPick} />`)}</svg></div>`;
 }
 
-function Node({ step, x, y, picked, onPick }) {
-  const lines = folded(step.description), press = () => onPick(picked ? null : step.id);
+function Node({ step, x, y, node, picked, onPick }) {
+  const lines = node.words ? folded(step.description, node.words) : [], press = () => onPick(picked ? null : step.id);
   const key = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); press(); } };
-  const after = step.depends_on.length ? `, after ${step.depends_on.join(", ")}` : "";
+  const after = step.depends_on.length ? `, after ${step.depends_on.join(", ")}` : "", middle = node.words ? 17 : node.height / 2;
   return html`<g class="node is-${step.status}" transform="translate(${x} ${y})" role="button" tabindex="0" aria-pressed=${picked} aria-label="Step ${step.id}, ${step.status.replace("_", " ")}${after}: ${step.description}" onClick=${press} onKeyDown=${key}>
-    <rect class="box" width=${NODE.width} height=${NODE.height} rx="9" />
-    <circle class="dot" cx="15" cy="17" r="4" /><text class="number" x="26" y="21">${step.id}</text><text class="took" x=${NODE.width - 10} y="21" text-anchor="end">${took(step)}</text>
+    <title>${step.id}. ${short(step.description, 300)}</title>
+    <rect class="box" width=${node.width} height=${node.height} rx=${node.words ? 9 : 7} />
+    <circle class="dot" cx=${node.words ? 15 : 11} cy=${middle} r="4" /><text class="number" x=${node.words ? 26 : 20} y=${middle + 4}>${step.id}</text>${node.words > 0 && html`<text class="took" x=${node.width - 10} y="21" text-anchor="end">${took(step)}</text>`}
     ${lines.map((line, index) => html`<text key=${index} class="words" x="11" y=${38 + index * 14}>${line}</text>`)}</g>`;
 }
 
 // Two lines of what fits.
-function folded(text, most = 23) {
+function folded(text, most) {
   const words = text.split(/\s+/), lines = [""];
   for (const word of words) {
     const line = `${lines.at(-1)} ${word}`.trim();
@@ -59,15 +65,18 @@ function folded(text, most = 23) {
   return shown;
 }
 
-const took = (step) => step.startedAt ? span((step.endedAt ? Date.parse(step.endedAt) : now.value) - Date.parse(step.startedAt)) : "";
+const ms = (step) => step.startedAt ? (step.endedAt ? Date.parse(step.endedAt) : now.value) - Date.parse(step.startedAt) : null;
+const took = (step) => step.startedAt ? span(ms(step)) : "";
 
 function Chosen({ step, story, refresh, onFollow }) {
   const retry = async () => { await post(`/v1/runs/${story.id}/retry`, { step: step.id }); await refresh(); };
-  const lane = story.lanes[step.run] ?? [];
+  const lane = story.lanes[step.run] ?? [], [cost, setCost] = useState(null);
+  useEffect(() => { setCost(null); if (step.run) get(`/v1/runs/${step.run}`).then((run) => setCost(`${credits(run.credits)} credits, ${plural(run.usage.llm_calls, "model call")}, ${plural(run.usage.tool_calls, "tool call")}`), () => {}); }, [step.run, step.status]);
   return html`<section class="chosen card" aria-label="Step ${step.id}"><header><h3>Step ${step.id}</h3><${State} state=${step.status} /></header>
     <p>${step.description}</p>
     <dl class="pairs">${step.depends_on.length > 0 && html`<div><dt>After</dt><dd>${step.depends_on.map((id) => `step ${id}`).join(", ")}${step.join === "all" ? "" : ` (${step.join})`}</dd></div>`}
       ${step.startedAt && html`<div><dt>Took</dt><dd>${took(step)}${lane.length > 1 ? ` in ${lane.length} slices` : ""}</dd></div>`}
+      ${cost && html`<div><dt>Cost</dt><dd>${cost}</dd></div>`}
       ${step.attempt > 1 && html`<div><dt>Attempt</dt><dd>${step.attempt}</dd></div>`}</dl>
     ${step.result && html`<div class="peek"><${Prose} text=${step.result} /></div>`}${step.error && html`<p class="problem">${step.error}</p>`}
     <div class="actions left">${step.run && html`<button class="small" onClick=${() => onFollow(step.run)}>Only its activity</button><${Link} class="button small" to="/runs/${step.run}">Open<//>`}

@@ -101,6 +101,8 @@ function Header({ story, link, refresh }) {
   const act = (verb) => async () => { await post(`/v1/runs/${story.id}/${verb}`); await refresh(); };
   const retry = async () => { const run = await post(`/v1/runs/${story.id}/retry`); run.id === story.id ? refresh() : go(`/runs/${run.id}`); };
   const asks = Object.values(story.asks).filter((ask) => ask.state === "open" && ask.opened_at);
+  const [ahead, setAhead] = useState(null);
+  useEffect(() => { if (!ended) get(`/v1/runs/${story.id}/forecast`).then(setAhead, () => {}); else setAhead(null); }, [story.id, ended, view.usage.llm_calls]);
   const elapsed = (view.ended_at ? Date.parse(view.ended_at) : now.value) - Date.parse(view.created_at);
   return html`<header class="run-head">
     <div class="crumbs"><${Link} to=${view.parent ? `/runs/${view.parent.run}` : "/"}><${Icon} name="back" />${view.parent ? `${view.parent.kind === "tick" ? "Tick" : "Step"} ${view.parent.key + (view.parent.kind === "tick" ? 1 : 0)} of its run` : "Runs"}<//>
@@ -118,7 +120,7 @@ function Header({ story, link, refresh }) {
       <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr></li>
       <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>with ${span(view.usage.active_ms)} of work</small></li>
       <li>${number(view.usage.llm_calls)} <small>/ ${number(view.limits.llm_calls)} model calls</small></li>
-      <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits</small></li>
+      <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits${ahead ? `, about ${credits(ahead.credits_p50)} at the end` : ""}</small></li>
     </ul>
     ${dialog === "stop" && html`<${Stop} story=${story} refresh=${refresh} onClose=${close} />`}
     ${dialog === "fork" && html`<${Fork} story=${story} onClose=${close} />`}
@@ -130,6 +132,7 @@ function More({ story, onPick }) {
   const own = !story.view.parent, link = async () => { await copyText(location.href); say("The link is copied."); }, fails = (problem) => say(problem.message, true);
   return html`<${Menu} label="More">${own && html`<button onClick=${() => onPick("fork")}><${Icon} name="fork" />Fork…</button>`}
     <button onClick=${() => link().catch(fails)}><${Icon} name="link" />Copy link</button>
+    ${story.view.labels.fork_of && html`<${Link} class="button" to="/?compare=${story.view.labels.fork_of},${story.id}"><${Icon} name="columns" />Compare with its origin<//>`}
     <button onClick=${() => download(story.view).catch(fails)}><${Icon} name="down" />Export</button>
     <button onClick=${() => print()}><${Icon} name="print" />Print</button>
     <a class="button" href="/runs/${story.id}.txt" target="_blank"><${Icon} name="file" />Plain text</a>

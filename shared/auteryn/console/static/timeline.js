@@ -1,7 +1,7 @@
 // When it worked and when it only waited; and every event as a tick to go to.
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
-import { address, now, useKeys } from "./parts.js";
+import { address, now, useKeys, useWidth } from "./parts.js";
 import { axis, bars, nextError, ticks } from "./axis.js";
 import { isError, over, weight } from "./story.js";
 import { clock, moment, short, span } from "./words.js";
@@ -9,30 +9,31 @@ import { clock, moment, short, span } from "./words.js";
 const ROW = 20, LABEL = 74, MOST_LANES = 12;
 
 export function Timeline({ story, at, onPick }) {
-  const box = useRef(), [room, setRoom] = useState(600), [zoom, setZoom] = useState(1);
-  useEffect(() => {
-    const watch = new ResizeObserver(([entry]) => setRoom(Math.max(160, Math.floor(entry.contentRect.width) - LABEL)));
-    watch.observe(box.current);
-    return () => watch.disconnect();
-  }, []);
+  const box = useRef(), room = Math.max(160, useWidth(box) - LABEL), [zoom, setZoom] = useState(1);
   const until = story.view.ended_at ? Date.parse(story.view.ended_at) : over(story) ? lastOf(story) : now.value;
   const scale = useMemo(() => axis(story.lanes, until, room, zoom), [story.lanes, room, zoom, over(story) ? 0 : Math.floor(until / 1000)]);
   const lanes = Object.entries(story.lanes).sort(([a], [b]) => (story.runs[a] ?? (a === story.id ? -1 : 1e9)) - (story.runs[b] ?? (b === story.id ? -1 : 1e9)));
-  const shown = lanes.slice(0, MOST_LANES), height = shown.length * ROW + 18;
+  const shown = lanes.length > MOST_LANES ? newest(lanes, story) : lanes, height = shown.length * ROW + 18;
   return html`<section class="timeline" aria-label="Timeline" ref=${box}>
     ${shown.length > 0 && html`<div class="lanes"><div class="lane-names" aria-hidden="true">${shown.map(([run]) => html`<span key=${run}>${nameOf(run, story)}</span>`)}</div>
       <div class="lane-scroll" tabindex="0" role="group" aria-label=${said(story, scale, lanes)}>
         <svg width=${Math.ceil(scale.width)} height=${height} aria-hidden="true">
-          ${scale.spans.map((one) => one.gap && html`<g key=${one.from} class="gap"><rect x=${one.x} y="0" width=${one.width} height=${height - 16} /><text x=${one.x + one.width / 2} y=${height - 4} text-anchor="middle">${span(one.to - one.from)}</text><title>Nothing ran for ${span(one.to - one.from)}: free of charge</title></g>`)}
+          ${scale.spans.map((one) => one.gap && html`<g key=${one.from} class="gap"><rect x=${one.x} y="0" width=${one.width} height=${height - 16} /><text x=${one.x + one.width / 2} y=${height - 4} text-anchor="middle">${span(one.to - one.from).split(" ").slice(0, 2).join(" ")} free</text><title>Nothing ran for ${span(one.to - one.from)}: free of charge</title></g>`)}
           ${shown.map(([run, slices], row) => bars(slices, scale, until).map((bar) => html`<g key="${run}-${bar.x}" class="slice ${bar.open && !over(story) ? "open" : ""} ${bar.cut ? "cut" : ""}">
             <rect x=${bar.x} y=${row * ROW + 5} width=${Math.max(2, bar.end - bar.x - 1)} height=${ROW - 9} rx="2.5" /><title>${sliceTitle(bar, run, story)}</title></g>`))}
         </svg></div></div>`}
     <div class="scrub-row"><${Scrubber} story=${story} at=${at} width=${room} onPick=${onPick} />
       <div class="zoom" role="group" aria-label="Zoom"><button class="quiet icon-only" aria-label="Zoom out" disabled=${zoom <= 1} onClick=${() => setZoom(zoom / 2)}>−</button><button class="quiet icon-only" aria-label="Zoom in" disabled=${zoom >= 16} onClick=${() => setZoom(zoom * 2)}>+</button></div></div>
-    ${lanes.length > MOST_LANES && html`<p class="hint">${lanes.length - MOST_LANES} further steps are in the plan.</p>`}
+    ${lanes.length > MOST_LANES && html`<p class="hint">${lanes.length - MOST_LANES} further lanes are not drawn; every step is in the plan.</p>`}
   </section>`;
 }
 
+// Where there are too many lanes: the run's own, and those that were at work last.
+const newest = (lanes, story) => {
+  const began = ([run, slices]) => run === story.id ? Infinity : Date.parse(slices.at(-1).from) + (slices.at(-1).to ? 0 : 1e12);
+  const kept = new Set([...lanes].sort((a, b) => began(b) - began(a)).slice(0, MOST_LANES));
+  return lanes.filter((lane) => kept.has(lane));
+};
 const lastOf = (story) => Date.parse(story.items.at(-1)?.at ?? story.view.created_at);
 const nameOf = (run, story) => run === story.id ? "Run" : story.runs[run] ? `Step ${story.runs[run]}` : "Tick";
 const sliceTitle = (bar, run, story) => bar.count > 1 ? `${nameOf(run, story)}: ${bar.count} slices` :

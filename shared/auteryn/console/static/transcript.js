@@ -1,6 +1,7 @@
 // What was said and done, oldest first. Only a stretch of it is in the page, however long the run is.
 
-import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
+import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
+import { get } from "./net.js";
 import { AskCard } from "./asking.js";
 import { Icon, Json, Prose, copyText, say, setQuery } from "./parts.js";
 import { isError } from "./story.js";
@@ -93,10 +94,18 @@ const SHAPES = {
 
 const Note = ({ item }) => html`<p class="line note is-${item.level}">${item.text}</p>`;
 
+// What a repeat of a call would do, by tool: asked once.
+const effects = signal({});
+const EFFECTS = { idempotent: "a repeat changes nothing more", keyed: "a repeat is recognised by its key", once: "acts outside: never repeated blindly" };
+let known = null;
+const learn = () => { known ??= get("/v1/tools").then(({ tools }) => { effects.value = Object.fromEntries(tools.map((tool) => [tool.name, tool.effect])); }, () => { known = null; }); };
+
 function Tool({ item, open }) {
+  useEffect(learn, []);
   const { result } = item, state = !result ? "running" : result.error ? "failed" : "completed";
   return html`<details class="tool is-${state}" open=${open}>
     <summary><i class="dot" aria-hidden="true"></i><code>${item.tool}</code><span class="args">${callLine(item.args)}</span>
+      ${effects.value[item.tool] && effects.value[item.tool] !== "read" && html`<span class="effect is-${effects.value[item.tool]}" title=${EFFECTS[effects.value[item.tool]]}>${effects.value[item.tool]}</span>`}
       <span class="took">${result ? span(result.ms) : "…"}${result?.attempts > 1 ? ` · ${result.attempts} tries` : ""}</span><span class="sr">${state}</span></summary>
     <div class="tool-body">${item.args && html`<span class="label">Arguments</span><${Json} value=${item.args} />`}
       ${result && html`<span class="label">${result.error ? `Failed: ${result.error}` : "Answer"}</span><${Json} value=${result.output ?? ""} />`}

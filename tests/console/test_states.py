@@ -1,0 +1,180 @@
+"""What goes wrong is said, what is open is reachable, what is printed is whole: the console's other states."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from console.test_for_everybody import complaints_of
+
+
+def approval(ask: Ask) -> Line:
+    if ask.task.startswith("Say"):
+        return "hello"
+    return "thanks" if ask.turn else call("ask_approval", message="Go?", options=["Yes", "No"])
+
+
+async def two(world: World) -> None:
+    await world.asked(await world.start("Ask me"))
+    await world.ended(await world.start("Say hello", mode="fast"))
+
+
+def refused(page: Page, path: str, status: int, **more: Any) -> None:
+    body = json.dumps({"status": status, "code": "x", "detail": f"refused with {status}", **more})
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=status, body=body, content_type="application/problem+json")
+
+    page.route(path, answer)
+
+
+def test_a_session_that_ends_asks_to_sign_in_again_and_comes_back_to_the_same_place(window_of: Any) -> None:
+    window = window_of(approval, before=two)
+    page = window.open(f"/runs/{window.run('Ask me')}?tab=health")
+    expect(page.locator(".asks .ask")).to_be_visible()
+    cookies = window.context.cookies()
+    window.context.clear_cookies()
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
+    assert complaints_of(page) == []
+    window.context.add_cookies(cookies)
+    page.reload()
+    expect(page.locator("[data-tab=health][aria-selected=true]")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(403, "not yours to see"), (404, "no such run"), (429, "too many requests"), (503, "tries again by itself")],
+)
+def test_a_run_that_cannot_be_shown_says_why_and_leads_back(window_of: Any, status: int, said: str) -> None:
+    window = window_of(approval, before=two)
+    run = window.run("Ask me")
+    refused(window.page, f"**/v1/runs/{run}", status)
+    page = window.open(f"/runs/{run}")
+    expect(page.locator("main.empty")).to_contain_text(said)
+    assert complaints_of(page) == []
+    if status in (429, 503):
+        expect(page.locator(".top .stale")).to_contain_text("Not up to date")
+        page.unroute(f"**/v1/runs/{run}")
+        expect(page.locator("h1")).to_have_text("Ask me")
+        expect(page.locator(".top .stale")).to_have_count(0)
+    else:
+        page.get_by_role("link", name="All runs", exact=True).click()
+        expect(page.locator("table.runs")).to_be_visible()
+
+
+def test_offline_is_said_and_forgotten_when_it_is_over(window_of: Any) -> None:
+    window = window_of(approval, before=two)
+    page = window.open()
+    expect(page.locator("table.runs tbody tr")).to_have_count(2)
+    window.context.set_offline(True)
+    expect(page.locator(".top .stale")).to_contain_text("Not up to date")
+    expect(page.locator("table.runs tbody tr")).to_have_count(2)
+    window.context.set_offline(False)
+    expect(page.locator(".top .stale")).to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_dialogs_menus_and_empty_places(window_of: Any, scheme: str) -> None:
+    window = window_of(approval, before=two, scheme=scheme)
+    page, found = window.open(f"/runs/{window.run('Ask me')}"), dict[str, list[str]]()
+    expect(page.locator(".asks .ask")).to_be_visible()
+    page.get_by_label("More", exact=True).click()
+    expect(page.get_by_role("button", name="Fork…")).to_be_visible()
+    found["menu"] = complaints_of(page)
+    page.get_by_role("button", name="Fork…").click()
+    expect(page.locator("dialog")).to_be_visible()
+    found["fork"] = complaints_of(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Stop", exact=True).click()
+    found["stop"] = complaints_of(page)
+    page.get_by_role("button", name="Stop the run").click()
+    expect(page.locator("dialog")).to_contain_text("Receipt")
+    found["receipt"] = complaints_of(page)
+    page.get_by_role("button", name="Close").last.click()
+    page.goto(window.url + "/?q=nothing+like+this")
+    expect(page.locator(".empty h2")).to_have_text("No run fits")
+    found["no run fits"] = complaints_of(page)
+    page.get_by_role("button", name="Show all").click()
+    page.get_by_label("Choose all").check()
+    found["bulk"] = complaints_of(page)
+    page.get_by_role("link", name="Compare").click()
+    expect(page.locator(".compare tbody tr")).to_have_count(13)
+    expect(page.locator(".differs", has_text="Mode")).to_have_count(1)
+    found["compare"] = complaints_of(page)
+    page.go_back()
+    page.get_by_label("Choose all").check()
+    page.get_by_role("button", name="Delete 2").click()
+    found["delete"] = complaints_of(page)
+    page.locator("dialog").get_by_role("button", name="Delete 2").click()
+    expect(page.locator("dialog .receipt")).to_be_visible()
+    found["deleted"] = complaints_of(page)
+    page.locator("dialog").get_by_role("button", name="Close").last.click()
+    expect(page.locator(".empty h2")).to_have_text("Nothing here yet")
+    found["nothing"] = complaints_of(page)
+    page.keyboard.press("?")
+    found["keys"] = complaints_of(page)
+    assert {place: one for place, one in found.items() if one} == {}
+    assert window.complaints == []
+
+
+def test_a_menu_closes_by_escape_and_gives_the_focus_back(window_of: Any) -> None:
+    window = window_of(approval, before=two)
+    page = window.open(f"/runs/{window.run('Say hello')}")
+    more = page.get_by_label("More", exact=True)
+    more.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Fork…")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(more).to_be_focused()
+    expect(page.get_by_role("button", name="Fork…")).to_be_hidden()
+    page.get_by_role("link", name="Auteryn, all runs").press("Enter")
+    expect(page.locator("#content")).to_be_focused()
+
+
+def test_nothing_moves_for_who_wants_no_motion_and_paper_shows_all_of_it(window_of: Any) -> None:
+    window = window_of(approval, before=two)
+    page = window.open(f"/runs/{window.run('Ask me')}")
+    expect(page.locator(".item").first).to_be_visible()
+    page.emulate_media(reduced_motion="reduce")
+    moving = page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length")
+    assert moving == 0
+    page.emulate_media(media="print")
+    expect(page.locator(".composer")).to_be_hidden()
+    expect(page.locator(".top")).to_be_hidden()
+    assert page.locator(".scroll").evaluate("box => box.scrollHeight <= box.clientHeight + 1")
+
+
+GRAPH = """
+async () => {
+  const preloaded = [...document.querySelectorAll('link[rel=modulepreload]')];
+  const script = preloaded.find((one) => one.href.endsWith('/graph.js'));
+  const { CHIP, NODE, layout, longest, waves } = await import(script.href);
+  const step = (id, ...depends_on) => ({ id, depends_on });
+  const few = [step(1), step(2, 1), step(3, 1), step(4, 2, 3)], took = { 1: 5, 2: 90, 3: 10, 4: 1 };
+  const many = Array.from({ length: 200 }, (_, index) => step(index + 1, ...(index >= 60 ? [index - 59] : [])));
+  const drawn = layout(many, CHIP, 500), boxes = drawn.nodes;
+  const clear = (a, b) => Math.abs(a.x - b.x) >= CHIP.width || Math.abs(a.y - b.y) >= CHIP.height;
+  const apart = boxes.every((a, i) => boxes.every((b, j) => i >= j || clear(a, b)));
+  return {
+    way: longest(few, (one) => took[one.id]), unknown: longest(few, () => null).path.length,
+    waves: waves(few).map((wave) => wave.length),
+    none: layout([], NODE, 300), apart, width: drawn.width, drawn: boxes.length, edges: drawn.edges.length,
+    circle: waves([step(1, 2), step(2, 1)]).flat().length,
+  };
+}
+"""
+
+
+def test_a_plan_is_drawn_by_its_waves_within_its_room_and_knows_its_longest_way(window_of: Any) -> None:
+    found = window_of(approval).open().evaluate(GRAPH)
+    assert found["way"] == {"path": [1, 2, 4], "ms": 96}
+    assert (found["unknown"], found["waves"], found["circle"]) == (3, [1, 2, 1], 2)
+    assert found["none"]["height"] == 0
+    assert (found["drawn"], found["edges"], found["apart"]) == (200, 140, True)
+    assert found["width"] <= 500
