@@ -23,14 +23,17 @@ proven: dict[str, set[str]] = {}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="also what takes minutes: each such test says why")
     parser.addoption("--proofs", action="store_true", help="write shared/docs/proofs.md from the collected tests")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Every mark names something that exists, and is remembered for the table."""
+    """Every mark names something that exists, and is remembered for the table; what is slow waits to be asked for."""
     known = known_entries()
     for item in items:
+        if (slow := item.get_closest_marker("slow")) and not config.getoption("--slow"):
+            item.add_marker(pytest.mark.skip(reason=f"{slow.args[0]} (--slow)"))
         for mark in item.iter_markers("proves"):
             for name in mark.args:
                 if name not in known:

@@ -10,6 +10,7 @@ import pytest
 
 from terraform.deployments import DEPLOYMENTS, Standing, stand
 from terraform.folder import Folder, copied
+from terraform.laptop import Laptop
 from terraform.standin import standin
 
 
@@ -38,3 +39,11 @@ def folder(environ: dict[str, str], tmp_path: Path) -> Folder:
     folder = copied(tmp_path / "infra", environ)
     folder.init()
     return folder
+
+
+@pytest.fixture
+def laptop(environ: dict[str, str], tmp_path: Path) -> Laptop:
+    """A copy of the folder beside played programs; nothing is initialised or applied."""
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    return Laptop(copied(tmp_path / "repository" / "infra" / "terraform", environ), tools)

@@ -3,55 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from dataclasses import dataclass
-from pathlib import Path
 
-import pytest
-
-from terraform.folder import DIGEST, PROJECT, SOURCE, Folder, copied
+from terraform.folder import DIGEST, SOURCE
+from terraform.laptop import Laptop
 
 OTHER = DIGEST.replace("ab" * 32, "cd" * 32)
-
-
-@dataclass(frozen=True)
-class Laptop:
-    folder: Folder
-    tools: Path
-
-    def release(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("TF_")} | {
-            **self.folder.environ,
-            "CHECKPOINT_DISABLE": "1",
-            "GOGC": "800",
-            "PATH": f"{self.tools}:{os.environ['PATH']}",
-            "PROJECT_ID": PROJECT,
-            "SMOKE_PAUSE_SECONDS": "0",
-            "SMOKE_TRIES": "2",
-            **settings,
-        }
-        command = [str(self.folder.path / "release"), *arguments]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=300)
-
-    def answers(self, code: int) -> None:
-        """From now on `curl` ends so, and notes what it was asked."""
-        curl = self.tools / "curl"
-        curl.write_text(f'#!/bin/sh\necho "$@" >>"{self.asked}"\nexit {code}\n')
-        curl.chmod(0o755)
-
-    @property
-    def asked(self) -> Path:
-        return self.tools / "asked"
-
-    def image(self) -> str | None:
-        return self.folder.world().outputs.get("image")
-
-
-@pytest.fixture
-def laptop(environ: dict[str, str], tmp_path: Path) -> Laptop:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    return Laptop(copied(tmp_path / "infra", environ), tools)
 
 
 def test_a_release_that_answers_stays_and_one_that_does_not_goes_back(laptop: Laptop) -> None:
@@ -59,7 +15,7 @@ def test_a_release_that_answers_stays_and_one_that_does_not_goes_back(laptop: La
     good = laptop.release("roll-out", DIGEST)
     assert good.returncode == 0, good.stdout[-3000:] + good.stderr
     assert laptop.image() == DIGEST
-    assert laptop.asked.read_text().count("https://auteryn-api-123456789012.us-central1.run.app/health") == 1
+    assert [call[-1] for call in laptop.calls("curl")] == ["https://auteryn-api-123456789012.us-central1.run.app/health"]
 
     laptop.answers(22)
     bad = laptop.release("roll-out", OTHER)
@@ -71,6 +27,30 @@ def test_a_release_that_answers_stays_and_one_that_does_not_goes_back(laptop: La
     }
 
 
+def test_a_first_release_that_does_not_answer_leaves_the_hello_image(laptop: Laptop) -> None:
+    laptop.answers(22)
+
+    bad = laptop.release("roll-out", DIGEST)
+
+    assert bad.returncode == 1
+    assert "back to the hello image" in bad.stderr
+    assert laptop.image() is None
+    containers = [one["template"][0]["containers"][0] for one in laptop.folder.world().of("cloud_run_v2_service")]
+    assert {one["image"] for one in containers} == {"us-docker.pkg.dev/cloudrun/container/hello"}
+    assert not any(one["command"] for one in containers), "it knows none of ours"
+
+
+def test_whether_the_old_image_answers_is_told_too(laptop: Laptop) -> None:
+    laptop.answers(0)
+    laptop.release("roll-out", DIGEST)
+    laptop.plays("curl", f"sys.exit(0 if len(open({str(laptop.notes)!r}).readlines()) > 3 else 22)")
+
+    assert "the one before answers" in laptop.release("roll-out", OTHER).stderr
+
+    laptop.answers(22)
+    assert "the one before does not answer either" in laptop.release("roll-out", OTHER).stderr
+
+
 def test_a_tag_is_refused_before_anything_is_made(laptop: Laptop) -> None:
     laptop.answers(0)
 
@@ -78,7 +58,7 @@ def test_a_tag_is_refused_before_anything_is_made(laptop: Laptop) -> None:
 
     assert refused.returncode == 1
     assert "image must name a digest" in refused.stderr + refused.stdout
-    assert not laptop.asked.exists()
+    assert laptop.calls("curl") == []
     assert not (laptop.folder.path / "terraform.tfstate").exists()
 
 
@@ -92,12 +72,12 @@ def test_who_asks_for_nothing_is_told_how(laptop: Laptop) -> None:
 
 def test_the_state_goes_where_it_is_told(laptop: Laptop) -> None:
     """Up to the bucket: reaching it takes an account."""
-    (laptop.tools / "terraform").write_text('#!/bin/sh\necho "$@"\n')
-    (laptop.tools / "terraform").chmod(0o755)
+    laptop.plays("terraform")
 
-    said = laptop.release("move-state", STATE_BUCKET="a-bucket").stdout
+    assert laptop.release("move-state", STATE_BUCKET="a-bucket").returncode == 0
 
-    assert said.split() == [
+    [said] = laptop.calls("terraform")
+    assert said == [
         "init",
         "-input=false",
         "-backend-config=bucket=a-bucket",

@@ -61,9 +61,12 @@ class LocalCloud:
         rules: Rules | None = None,
         sweep_every: timedelta = names.SWEEP_EVERY,
         ack_seconds: int = 600,
+        within: Sequence[str] = (),
     ) -> None:
         """`emulators`: of Firestore and Pub/Sub, instead of this process's own; `firestore` and `pubsub`: where the functions
-        reach them, if something lies between. `environ` goes to every process."""
+        reach them, if something lies between. `environ` goes to every process. `within` starts the image's own commands, as
+        its arguments; without it they start from `functions`."""
+        self._within = within
         self.folder, self.functions = folder, functions or source()
         self.project = f"local-{new_id('p')[-8:]}"
         self._given, self._port, self._ack = dict(environ or {}), port, ack_seconds
@@ -72,7 +75,7 @@ class LocalCloud:
         self.clock = SharedClock(folder / "clock")
         self.tasks = CloudTasks(self.clock)
         self.nursery = Nursery()
-        self.jobs = CloudRunJobs(self.clock, grace=grace, spawn=self.nursery.spawn)
+        self.jobs = CloudRunJobs(self.clock, grace=grace, spawn=None if within else self.nursery.spawn)
         self.frozen: set[str] = set()
         """Executions that are no work, for a while."""
         self.running: dict[str, asyncio.subprocess.Process] = {}
@@ -100,14 +103,16 @@ class LocalCloud:
         self.storage = Storage()
         self._open.callback(self.storage.stop)
         await self._open.enter_async_context(self.tasks)
-        await self._open.enter_async_context(self.nursery)
+        if not self._within:
+            await self._open.enter_async_context(self.nursery)
         await self._open.enter_async_context(self.jobs)
         api, dispatch = self._port or free_port(), free_port()
         self.url, self.dispatch_url = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{dispatch}"
         self.environ = self._environ(firestore, pubsub)
         self.tasks.add_queue(self.queue, self._rules)
         job = f"projects/{self.project}/locations/{REGION}/jobs/"
-        slice_ = [sys.executable, str(self.functions / "slice" / "main.py")]
+        here = [sys.executable, str(self.functions / "slice" / "main.py")]
+        slice_ = [*self._within, *names.COMMANDS["slice"]] if self._within else here
         for name in (names.JOB, names.JOB_LARGE):
             self.jobs.add_job(job + name, Job(slice_, {**self.environ, "AUTERYN_JOB": ""}, names.JOB_TIMEOUT))
         self.pushes = await self._open.enter_async_context(Pushes(self.dispatch_url, self.clock))
@@ -193,15 +198,15 @@ class LocalCloud:
         """The function runs and answers."""
         url = {"api": self.url, "dispatch": self.dispatch_url}[name]
         framework = str(Path(sys.executable).parent / "functions-framework")
-        main = self.functions / name / "main.py"
-        port = url.rpartition(":")[2]
+        here = [framework, f"--source={self.functions / name / 'main.py'}", f"--target={name}", "--asgi"]
+        command = [*self._within, *names.COMMANDS["api" if name == "api" else "dispatch"]] if self._within else here
         with self.log(name).open("ab") as log:
             self.running[name] = await asyncio.create_subprocess_exec(
-                *household([framework, f"--source={main}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"]),
+                *household([*command, "--host=127.0.0.1"]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **self._environ_of(name)},
+                env={**os.environ, **self._environ_of(name), "PORT": url.rpartition(":")[2]},
                 start_new_session=True,
             )
         await self._answers(name, url + names.HEALTH_PATH)
