@@ -3,13 +3,9 @@ twenty in five days. Everything it hands over is opened with another program."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import io
 import json
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +19,7 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Call, Line, call
 from auteryn.testing.world import World
 from auteryn.tools import slack as slack_module
-from auteryn.tools.builtin import builtin_tools
-from auteryn.tools.tool import Tool
+from scenarios.real_tools import REAL
 from unit.tools.fault_server import FaultServer
 from unit.tools.office import LibreOffice, pdf_texts
 from unit.tools.test_confluence import Wiki, set_up
@@ -32,24 +27,6 @@ from unit.tools.test_email import Post, post
 from unit.tools.test_slack import Slack
 
 __all__ = ["post"]
-
-
-def still(one: Tool) -> Tool:
-    """The tool, with virtual time standing still while it talks over real sockets."""
-
-    @wraps(one.fn)
-    async def call_it(**given: Any) -> Any:
-        loop: Any = asyncio.get_running_loop()
-        loop.threads += 1
-        try:
-            return await one.fn(**given)
-        finally:
-            loop.threads -= 1
-
-    return replace(one, fn=call_it) if inspect.iscoroutinefunction(one.fn) else one
-
-
-REAL = [still(one) for one in builtin_tools()]
 
 
 def facts(number: int) -> dict[str, Any]:

@@ -6,7 +6,7 @@ its steps and its parent read before it, what any run of its tree left in files 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, cast
 
 from auteryn.agent.mind import Mind
@@ -40,7 +40,8 @@ def verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
 def tainted(mind: Mind) -> bool:
     """The run holds private data and has read text of others: together with a way out, that is how data is stolen.
 
-    Files given with the task are both: they are the owner's, and what stands in them may have been written by anybody.
+    Files given with the task are both, and their very names are shown with it: they are the owner's, and anybody may have
+    written them.
     """
     return {FOREIGN, PRIVATE} <= read_by(mind)
 
@@ -49,10 +50,10 @@ def read_by(mind: Mind) -> set[str]:
     """The labels of what this run knows."""
     used = mind.run.used_tools
     tools = [mind.registry.get(name) for name in used if name in mind.registry]
-    given = bool(mind.thread.task.files)
     found = {label for label in (FOREIGN, PRIVATE) if label in used}
-    found |= {PRIVATE} if given or any(tool.private for tool in tools) else set()
-    found |= {FOREIGN} if any(tool.untrusted or (given and tool.reads_files) for tool in tools) else set()
+    found |= {PRIVATE} if any(tool.private for tool in tools) else set()
+    found |= {FOREIGN} if any(tool.untrusted for tool in tools) else set()
+    found |= {FOREIGN, PRIVATE} if mind.thread.task.files else set()
     if mind.notes or any(tool.reads_files or tool.reads_notes for tool in tools):
         found |= mind.tree_read
     return found
@@ -92,28 +93,36 @@ def _named(mind: Mind) -> tuple[str, ...]:
 
 
 def _seen(mind: Mind, url: str) -> bool:
-    """The address stands word for word in the owner's task or in a page: nobody has put data into it."""
+    """The address stands word for word in the owner's task, or in a page before the model itself ever wrote it: nobody has put
+    data into it."""
     if not mind.run.parent and any(url in said for said in mind.thread.owner_said):
         return True
     for content in mind.thread.contents:
-        for part in content["parts"] if content["role"] == "user" else ():
-            response = part.get("functionResponse")
-            if response and _of_web(mind, str(response["name"])) and _inside(response["response"], url):
+        for part in content["parts"]:
+            if content["role"] == "model":
+                if _inside(part.get("functionCall", {}).get("args"), url, but=()) or url in str(part.get("text", "")):
+                    return False
+            elif _shown_by_page(mind, part.get("functionResponse"), url):
                 return True
     return False
+
+
+def _shown_by_page(mind: Mind, said: dict[str, Any] | None, url: str) -> bool:
+    """Said by an answer of the web, in what is not only an echo or a complaint."""
+    return bool(said) and _of_web(mind, str(said["name"])) and _inside(said["response"].get("output"), url)
 
 
 def _of_web(mind: Mind, name: str) -> bool:
     return name in mind.registry and mind.registry.get(name).group in _WEB
 
 
-def _inside(value: Any, url: str) -> bool:
+def _inside(value: Any, url: str, but: Collection[str] = _ECHOED) -> bool:
     match value:
         case str():
             return url in value
         case dict():
-            return any(_inside(one, url) for key, one in cast("dict[str, Any]", value).items() if key not in _ECHOED)
+            return any(_inside(one, url, but) for key, one in cast("dict[str, Any]", value).items() if key not in but)
         case list():
-            return any(_inside(one, url) for one in cast("list[Any]", value))
+            return any(_inside(one, url, but) for one in cast("list[Any]", value))
         case _:
             return False

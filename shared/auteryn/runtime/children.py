@@ -132,7 +132,7 @@ def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[li
     context = f"This is tick {index + 1} of {schedule.ticks} of the schedule {schedule.name!r}, due {due_at}."
     if schedule.last_result:
         context += f"\nResult of the tick before: {schedule.last_result}"
-    task = Input(text=schedule.instruction, context=context)
+    task = Input(text=schedule.instruction, context=context, files=whole.files)
     born_as = _child(run, child, parent, share, schedule.instruction, now, _recipients(run, whole))
     return [started], [born(born_as, task, now)]
 

@@ -52,7 +52,7 @@ Line = Turn | Exception
 Script = Callable[["Ask"], Line] | Sequence[Line]
 
 
-def call(name: str, **args: Any) -> Call:
+def call(name: str, /, **args: Any) -> Call:
     """A call of a tool, for a script."""
     return Call(name=name, args=args)
 

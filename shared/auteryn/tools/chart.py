@@ -37,7 +37,7 @@ def no_charts() -> str | None:
     return None if there else "it needs pip install 'auteryn[data]'"
 
 
-@tool(effect="idempotent", group="data", missing=no_charts, serial=lambda args: str(args["path"]))
+@tool(reads_files=True, effect="idempotent", group="data", missing=no_charts, serial=lambda args: str(args["path"]))
 async def chart_create(
     ctx: ToolContext,
     path: Annotated[str, "The image to write, .png or .svg"],

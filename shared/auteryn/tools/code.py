@@ -28,7 +28,14 @@ def no_code() -> str | None:
     return no_sandbox() if there else "it needs pip install 'auteryn[code]'"
 
 
-@tool(effect="idempotent", group="code", timeout=timedelta(seconds=150), serial=lambda args: str(args["path"]), missing=no_code)
+@tool(
+    reads_files=True,
+    effect="idempotent",
+    group="code",
+    timeout=timedelta(seconds=150),
+    serial=lambda args: str(args["path"]),
+    missing=no_code,
+)
 async def code_check(
     ctx: ToolContext,
     path: Annotated[str, "Python file or folder"],

@@ -154,7 +154,7 @@ def _put(
     return output
 
 
-@tool(effect="idempotent", group="files", serial=_by_path)
+@tool(reads_files=True, effect="idempotent", group="files", serial=_by_path)
 def file_edit(
     ctx: ToolContext,
     path: Path,

@@ -10,7 +10,7 @@ from auteryn.errors import ToolFailed
 from auteryn.tools.tool import ToolContext, tool
 
 
-@tool(effect="read", group="utility", cost=0)
+@tool(reads_files=True, effect="read", group="utility", cost=0)
 def json_query(
     ctx: ToolContext,
     source: Annotated[str, "Path of a .json or .jsonl file, or JSON text"],

@@ -87,6 +87,7 @@ def made(server: Server, definition: Definition) -> Tool:
         group=f"mcp {server.name}",
         private=server.config.auteryn.private,
         untrusted=True,
+        foreign_words=True,
         sends=word.effect != "read" or word.sends,
         target=lambda _: f"{server.name}/{definition.name}",
         missing=no_mcp,

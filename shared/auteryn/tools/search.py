@@ -10,8 +10,9 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta
 
+from auteryn.policy.gates import FOREIGN
 from auteryn.tools.registry import Registry
-from auteryn.tools.tool import Tool, ToolContext, about, tool
+from auteryn.tools.tool import Result, Tool, ToolContext, about, tool
 
 Key = TypeVar("Key")
 
@@ -72,11 +73,12 @@ _COMMON = frozenset(
 @tool(effect="read", group="utility", cost=0)
 async def tool_search(
     ctx: ToolContext, query: Annotated[str, "What you want to do, in a few words", Meta(min_length=1)]
-) -> dict[str, Any]:
+) -> Result:
     """Find more tools by what they do. Those found can be called from the next turn on."""
-    found = find(ctx.registry, query)[:FOUND]
-    ctx.shown.update(found)
-    return {"tools": [{"name": name, "about": about(ctx.registry.get(name))} for name in found]}
+    found = [ctx.registry.get(name) for name in find(ctx.registry, query)[:FOUND]]
+    ctx.shown.update(one.name for one in found)
+    told = {"tools": [{"name": one.name, "about": about(one)} for one in found]}
+    return Result(output=told, labels=(FOREIGN,) if any(one.foreign_words for one in found) else ())
 
 
 def find(registry: Registry, query: str) -> list[str]:

@@ -35,6 +35,7 @@ def no_spreadsheets() -> str | None:
 
 
 @tool(
+    reads_files=True,
     effect="idempotent",
     group="office",
     timeout=timedelta(minutes=3),

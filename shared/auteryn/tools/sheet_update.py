@@ -61,6 +61,7 @@ def no_updates() -> str | None:
 
 
 @tool(
+    reads_files=True,
     effect="idempotent",
     group="office",
     missing=no_updates,

@@ -146,11 +146,13 @@ class Tool:
     private: bool = False
     """Returns what is the owner's own: memory, a knowledge base."""
     reads_files: bool = False
-    """Returns what stands in files."""
+    """Returns what stands in files, be it in a complaint about them."""
     reads_notes: bool = False
     """Returns what any step may have written down."""
     untrusted: bool = False
     """Returns text from outside (label U)."""
+    foreign_words: bool = False
+    """Its very description is a stranger's: to be shown it is to have read text of others."""
     sends: bool = False
     """Can carry something out (label S)."""
     recipients: Callable[[dict[str, Any]], Sequence[str]] | None = None

@@ -49,12 +49,12 @@ WANTED = [
 @pytest.mark.tool("tool_search", "happy")
 @pytest.mark.parametrize(("phrase", "name"), WANTED, ids=[name + ": " + phrase for phrase, name in WANTED])
 def test_the_right_tool_is_among_the_first_three(room: Room, phrase: str, name: str) -> None:
-    found = room.call(tool_search, query=phrase)["tools"]
+    found = room.call(tool_search, query=phrase).output["tools"]
     assert name in [one["name"] for one in found[:3]]
 
 
 def test_found_tools_are_shown_from_then_on(room: Room) -> None:
-    found = room.call(tool_search, query="delete files")["tools"]
+    found = room.call(tool_search, query="delete files").output["tools"]
     assert room.context and room.context.shown == {one["name"] for one in found}
     declared = [one.name for one in room.registry.declared("fast", [one["name"] for one in found])]
     assert "file_delete" in declared
@@ -62,14 +62,14 @@ def test_found_tools_are_shown_from_then_on(room: Room) -> None:
 
 
 def test_each_comes_with_one_line(room: Room) -> None:
-    for one in room.call(tool_search, query="files")["tools"]:
+    for one in room.call(tool_search, query="files").output["tools"]:
         assert one["about"] and "\n" not in one["about"] and len(one["about"]) < 160
     assert about(tool_search) == "Find more tools by what they do."
 
 
 @pytest.mark.tool("tool_search", "failure")
 def test_nonsense_finds_nothing(room: Room) -> None:
-    assert room.call(tool_search, query="zxcv qwrt") == {"tools": []}
+    assert room.call(tool_search, query="zxcv qwrt").output == {"tools": []}
     assert room.refusal(tool_search, query="").kind == "invalid"
 
 

@@ -1,0 +1,30 @@
+"""The built-in tools for stories in virtual time that really talk to servers, browsers and other programs."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from dataclasses import replace
+from functools import wraps
+from typing import Any
+
+from auteryn.tools.builtin import builtin_tools
+from auteryn.tools.tool import Tool
+
+
+def still(one: Tool) -> Tool:
+    """The tool, with virtual time standing still while it talks over real sockets."""
+
+    @wraps(one.fn)
+    async def call_it(**given: Any) -> Any:
+        loop: Any = asyncio.get_running_loop()
+        loop.threads += 1
+        try:
+            return await one.fn(**given)
+        finally:
+            loop.threads -= 1
+
+    return replace(one, fn=call_it) if inspect.iscoroutinefunction(one.fn) else one
+
+
+REAL = [still(one) for one in builtin_tools()]
