@@ -83,11 +83,11 @@ FAST = (
     "memory_search",
     "note_write",
     "file_read",
-    "data_query",
     "json_query",
     "tool_search",
     "go_deep",
 )
+"""Twelve where all can work. What asks tables comes with the tables (`profiles`)."""
 
 
 def builtin_tools(*, model_searches: bool = False) -> list[Tool]:

@@ -6,17 +6,20 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta
 
 from auteryn.policy.gates import FOREIGN
 from auteryn.tools.registry import Registry
+from auteryn.tools.said import SAID
 from auteryn.tools.tool import Result, Tool, ToolContext, about, tool
 
 Key = TypeVar("Key")
 
 FOUND = 5
+NAME, FIRST, WORDS, REST = 6, 2, 4, 1
+"""How often each part of what is said of a tool counts. Parameters are not read: they speak of formats, not of wishes."""
 _K1, _B = 1.2, 0.5
 """BM25's two figures; B below the usual 0.75 because descriptions are short and of like length."""
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ers", "er", "ed", "es", "s", "e", "y")
@@ -24,15 +27,15 @@ _WORD = re.compile(r"[A-Za-z]+(?:-[a-z]+)?")
 _SAME = {
     word: same
     for same, words in {
-        "spreadsheet": "excel xlsx xls workbook spreadsheets sheet sheets",
+        "spreadsheet": "excel xlsx xls ods workbook spreadsheets sheet sheets",
         "presentation": "powerpoint pptx slides deck slideshow",
-        "table": "csv parquet dataset tables columns",
-        "picture": "image images photo screenshot pictures png",
+        "table": "csv tsv parquet dataset tables columns",
+        "picture": "image images photo photos screenshot pictures png jpg jpeg gif webp",
         "email": "mail e-mail mails emails inbox",
         "website": "site webpage homepage portal javascript browser",
         "news": "feed rss atom blog headlines posts",
         "chart": "plot graph diagram charts bar pie",
-        "compress": "zip tar archive unzip pack unpack",
+        "compress": "zip tar gz 7z archive unzip pack unpack",
         "remember": "memory memories memorise preferences remembered prefers",
         "delete": "remove trash rid erase",
         "rename": "move copy",
@@ -64,8 +67,12 @@ _SAME = {
 _COMMON = frozenset(
     re.findall(
         r"\w+",
-        "a an and are as at be been by can could did do does for from has have how i in into is it its me much my need needs "
-        "of on or our put so some that the their then there this to us was we were what when which who with you your",
+        "a about all also am an and any anything are as at be because been but by can could did do does done else "
+        "everything for from get give go had has have he her here him his how i if in into is it its just last let "
+        "like make many may me more most much must my need needs new no not now of on one only or other our out over "
+        "please put same see she should show so some something still such take than that the their them then there "
+        "these they thing this those to too two up us use using very want was we were what when where which while who "
+        "whom whose why will with without would yes you your",
     )
 )
 
@@ -117,10 +124,9 @@ class Index(Generic[Key]):
 
 
 def _said(tool: Tool) -> str:
-    """The name counts three times: it is the shortest description there is."""
-    parameters: dict[str, Any] = tool.parameters.get("properties", {})
-    told = " ".join(str(one.get("description", "")) for one in parameters.values())
-    return f"{(tool.name + ' ') * 3} {tool.description} {' '.join(parameters)} {told}"
+    """What says most stands most often."""
+    parts = (tool.name, NAME), (about(tool), FIRST), (SAID.get(tool.name, ""), WORDS), (tool.description, REST)
+    return " ".join(f"{text} " * often for text, often in parts)
 
 
 def _plain(text: str) -> str:

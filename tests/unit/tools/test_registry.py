@@ -125,7 +125,6 @@ def test_a_mode_shows_no_more_than_it_may_and_in_one_order() -> None:
             "calculate",
             "tool_search",
             "memory_search",
-            "data_query",
             "json_query",
             "go_deep",
         ]
