@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from auteryn.testing.clock import SkippingLoop
 from auteryn.tools.browser_process import Chromium
 from auteryn.tools.egress import Egress
+from scenarios.red_team import Outside, Post, prepared
+from unit.tools.fault_server import FaultServer
 
 
 @pytest.fixture
@@ -51,3 +56,16 @@ def still() -> Iterator[None]:
         yield
     finally:
         loop.threads -= 1
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
+    site, post = FaultServer(), Post()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    mail = Controller(post, hostname="127.0.0.1", port=port)
+    mail.start()
+    prepared(site, monkeypatch, port, tmp_path)
+    yield Outside(site, post)
+    mail.stop()
+    site.close()

@@ -145,6 +145,8 @@ class Outside:
             return ["127.0.0.1"]
 
         egress = self.site.egress(resolve=resolve)
+        if more.get("real_time"):
+            return World(home, model=script, tools=[diary, inbox, *tools], builtin=True, egress=egress, **more)
         return World(home, model=script, tools=[diary, inbox, *REAL, *tools], egress=egress, **more)
 
 
@@ -466,9 +468,11 @@ async def begun(world: World, carried: Carried, *, options: Options, recipients:
     return run.id
 
 
-async def refused_all(world: World, root: str, outside: Outside) -> Run:
-    """The run at its end. A person says no to whatever it asks, and meanwhile nothing leaves."""
+async def refused_all(world: World, root: str, outside: Outside, *, alone: bool = False) -> Run:
+    """The run at its end. A person says no to whatever it asks, and meanwhile nothing leaves. `alone`: it has no children."""
     for _ in range(80):
+        if alone:
+            await world.asked(root)
         tree = await world.tree(root)
         asking = next((one for one in tree if one.asks and not one.terminal), None)
         assert outside.stolen == [], outside.stolen
