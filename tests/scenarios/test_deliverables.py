@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
+from auteryn.errors import ToolFailed
 from auteryn.schema import event as e
+from auteryn.schema.message import Call
 from auteryn.schema.run import FileCheck, Options
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.files import file_write
+from auteryn.tools.tool import ToolContext, tool
 
 WANTED = Options(deliverables=(FileCheck(path="report.md", min_bytes=10, contains="Summary"),))
 
@@ -42,5 +46,41 @@ def test_a_reminder_is_enough_for_a_model_that_only_forgot(tmp_path: Path) -> No
         async with World(tmp_path, model=script, tools=[file_write]) as world:
             ended = await world.ended(await world.start("Write a report", options=WANTED))
             assert ended.status == "completed" and [verdict.ok for verdict in ended.verdicts] == [True]
+
+    skipping(story())
+
+
+@tool(effect="once", recipients=lambda args: args["to"])
+async def letter(ctx: ToolContext, to: Annotated[list[str], "To whom"], fails: Annotated[bool, "For the test"] = False) -> str:
+    """Send a letter."""
+    if fails:
+        raise ToolFailed("denied", "the server takes no letters for it")
+    return "sent"
+
+
+SENT = Options(deliverables=(FileCheck(path="mailto:Ann@corp.test"),), approve="auto")
+
+
+@pytest.mark.proves("P37")
+@pytest.mark.parametrize(
+    ("calls", "ok"),
+    [
+        ([], False),
+        ([call("letter", to=["bob@corp.test"])], False),
+        ([call("letter", to=["ann@corp.test"], fails=True)], False),
+        ([call("letter", to=["bob@corp.test", "ANN@corp.test"])], True),
+    ],
+)
+@pytest.mark.parametrize("by_step", [False, True])
+def test_a_message_counts_when_the_ledger_says_that_it_went(tmp_path: Path, calls: list[Call], ok: bool, by_step: bool) -> None:
+    def script(ask: Ask) -> Line:
+        works = ask.task.startswith("A step") == by_step
+        return calls[ask.turn] if works and ask.turn < len(calls) else "I have written to Ann."
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[letter]) as world:
+            run = await world.ended(await world.start("Write to Ann", options=SENT, plan=["A step"] if by_step else []))
+            assert (run.status == "completed") == ok
+            assert [(one.deliverable, one.ok) for one in run.verdicts] == [("mailto:Ann@corp.test", ok)]
 
     skipping(story())

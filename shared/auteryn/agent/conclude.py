@@ -61,8 +61,11 @@ async def _verified(mind: Mind) -> tuple[Verdict, ...]:
     if not declared:
         return ()
     from auteryn.agent.deliverables import verify
+    from auteryn.agent.sent import sent, to_be_sent
 
-    return await asyncio.to_thread(verify, declared, mind.files)
+    files = tuple(check for check in declared if to_be_sent(check) is None)
+    messages = [check for check in declared if to_be_sent(check) is not None]
+    return (*await asyncio.to_thread(verify, files, mind.files), *await sent(mind, messages))
 
 
 def _children_over(run: Run) -> bool:

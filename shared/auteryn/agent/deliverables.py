@@ -92,6 +92,11 @@ def _looked_at(check: FileCheck, file: Found, files: Workspace) -> str:
             if rows < check.min_rows:
                 raise _Wrong(f"{rows:,} data rows, at least {check.min_rows:,} are asked for")
             told.append(f"{rows:,} data rows")
+        if check.min_pages is not None:
+            pages, what = _pages(raw, suffix) if file.size_bytes else (0, "pages")
+            if pages < check.min_pages:
+                raise _Wrong(f"{pages:,} {what}, at least {check.min_pages:,} are asked for")
+            told.append(f"{pages:,} {what}")
         if check.contains is not None:
             if not _contains(raw, suffix, check.contains):
                 raise _Wrong(f"the text {check.contains!r} is not in it")
@@ -307,6 +312,66 @@ def _filled_rows(part: BinaryIO) -> int:
         parser.Parse(chunk, False)
     parser.Parse(b"", True)
     return count
+
+
+# ---- pages ---------------------------------------------------------------------------------------------------
+
+
+_PAGED = {
+    ".pptx": ("ppt/_rels/presentation.xml.rels", "/slide", "slides"),
+    ".xlsx": ("xl/_rels/workbook.xml.rels", "/worksheet", "sheets"),
+    ".xlsm": ("xl/_rels/workbook.xml.rels", "/worksheet", "sheets"),
+}
+"""Where an office file lists its pages, how their kind ends, and what people call them. A part that nothing lists is not shown,
+so it does not count."""
+_IN_OPEN_FORMAT = {".odp": (":page", "slides"), ".ods": (":table", "sheets")}
+_PDF_COUNT = re.compile(rb"/Type\s*/Pages\b[^>]{0,200000}?/Count\s+(\d+)|/Count\s+(\d+)[^>]{0,200000}?/Type\s*/Pages\b", re.S)
+_PDF_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.S)
+
+
+def _pages(raw: BinaryIO, suffix: str) -> tuple[int, str]:
+    """How many there are, and what they are called."""
+    raw.seek(0)
+    if suffix == ".pdf":
+        return _pdf_pages(raw.read(UNPACKED_BYTES)), "pages"
+    if suffix in _PAGED:
+        part, ending, what = _PAGED[suffix]
+        return _elements(raw, part, lambda tag, of: tag.endswith("Relationship") and of.get("Type", "").endswith(ending)), what
+    if suffix in _IN_OPEN_FORMAT:
+        name, what = _IN_OPEN_FORMAT[suffix]
+        return _elements(raw, "content.xml", lambda tag, _: tag.endswith(name)), what
+    raise _Wrong(f"pages are counted in {', '.join(('.pdf', *_PAGED, *_IN_OPEN_FORMAT))}, not in {suffix or 'other files'}")
+
+
+def _elements(raw: BinaryIO, part: str, counts: Callable[[str, dict[str, str]], bool]) -> int:
+    """How many elements of a part count."""
+    found = 0
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal found
+        found += counts(tag, attributes)
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EntityDeclHandler = start, _no_entities
+    with zipfile.ZipFile(raw) as inside:
+        if part not in inside.namelist():
+            raise _Wrong(f"it has no {part}")
+        parser.Parse(inside.read(part), True)
+    return found
+
+
+def _pdf_pages(body: bytes) -> int:
+    """The largest count of its page trees, those in packed object streams included."""
+    counts = [_count(body)]
+    for stream in _PDF_STREAM.finditer(body):
+        with suppress(zlib.error):
+            packed = zlib.decompressobj()
+            counts.append(_count(packed.decompress(stream[1], _CHUNK * 64)))
+    return max(counts)
+
+
+def _count(body: bytes) -> int:
+    return max((int(found[1] or found[2]) for found in _PDF_COUNT.finditer(body)), default=0)
 
 
 # ---- text ----------------------------------------------------------------------------------------------------

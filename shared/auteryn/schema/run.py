@@ -103,11 +103,13 @@ class FileCheck(Record):
     """A deliverable the run must have before it may be `completed`; verified by host code."""
 
     path: str
-    """Path or glob inside the run's files."""
+    """Path or glob inside the run's files; or a message that must have been sent: `mailto:ann@corp.test`, `slack:#prices`."""
     min_bytes: int = 1
     min_rows: int | None = None
     """For tables (csv, xlsx): data rows of the largest sheet."""
     contains: str | None = None
+    min_pages: int | None = None
+    """Slides of a deck, pages of a PDF, sheets of a workbook."""
 
 
 class Verdict(Record):

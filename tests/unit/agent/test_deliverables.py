@@ -6,10 +6,13 @@ import io
 import subprocess
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pptx
+import pypdf
 import pytest
 
 from auteryn.agent.deliverables import OFFICE, verify
@@ -226,3 +229,44 @@ def test_the_verdict_needs_no_extra() -> None:
     loaded = "import auteryn.agent.deliverables, sys; print(*sorted(sys.modules))"
     names = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, check=True).stdout.split()
     assert not {"duckdb", "xlsxwriter", "python_calamine", "vl_convert", "openpyxl"} & set(names)
+
+
+def deck(slides: int) -> bytes:
+    made, out = pptx.Presentation(), io.BytesIO()
+    for _ in range(slides):
+        made.slides.add_slide(made.slide_layouts[6])
+    made.save(out)
+    return out.getvalue()
+
+
+def blank_pdf(pages: int) -> bytes:
+    made, out = pypdf.PdfWriter(), io.BytesIO()
+    for _ in range(pages):
+        made.add_blank_page(200, 200)
+    made.write(out)
+    return out.getvalue()
+
+
+def packed_pdf(pages: int) -> bytes:
+    """Its page tree stands in a packed stream, as many programs write it."""
+    tree = zlib.compress(b"<< /Type /Pages /Kids [] /Count %d >>" % pages)
+    return b"%PDF-1.7\n1 0 obj\n<< /Type /ObjStm >>\nstream\n" + tree + b"\nendstream\nendobj\n%%EOF\n"
+
+
+PAGED = {
+    "a.pptx": (deck(3), 3, "slides"),
+    "a.xlsx": (workbook([["a"]], [["b"]]), 2, "sheets"),
+    "a.pdf": (blank_pdf(4), 4, "pages"),
+    "b.pdf": (packed_pdf(7), 7, "pages"),
+}
+
+
+@pytest.mark.proves("P37")
+@pytest.mark.parametrize("name", list(PAGED))
+def test_pages_slides_and_sheets_are_counted(files: Workspace, name: str) -> None:
+    body, count, what = PAGED[name]
+    files.write(name, body)
+    assert one(files, name, min_pages=count).detail.endswith(f"{count} {what}")
+    assert one(files, name, min_pages=count + 1).detail == f"{name}: {count} {what}, at least {count + 1} are asked for"
+    files.write("a.md", b"# x")
+    assert "pages are counted in .pdf" in one(files, "a.md", min_pages=1).detail

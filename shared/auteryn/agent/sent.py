@@ -1,0 +1,71 @@
+"""Has what was to be sent gone out? Read off the ledger of the run and its children, not off what the model says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from auteryn.agent.mind import Mind
+from auteryn.schema import event as e
+from auteryn.schema.record import derived_id
+from auteryn.schema.run import FileCheck, Verdict
+
+KINDS = ("mailto:", "slack:")
+"""How a deliverable begins that is a message and no file: `mailto:ann@corp.test`, `slack:#prices`."""
+_PAGE = 500
+
+
+def to_be_sent(check: FileCheck) -> str | None:
+    """Whom a message is to reach; None for a file."""
+    kind = next((kind for kind in KINDS if check.path.startswith(kind)), None)
+    return None if kind is None else check.path.removeprefix(kind).lower()
+
+
+async def sent(mind: Mind, checks: Sequence[FileCheck]) -> tuple[Verdict, ...]:
+    """One verdict a check: a call that sends to this recipient was made and answered without a failure. A call whose outcome is
+    unknown has not been confirmed."""
+    reached = dict[str, str]()
+    if not checks:
+        return ()
+    async for run in _tree(mind, mind.run.id):
+        for tool, args in _done(run, await mind.services.store.journal(run)):
+            known = mind.registry.get(tool) if tool in mind.registry else None
+            if known and known.recipients:
+                reached |= {one.lower(): tool for one in known.recipients(args)}
+    return tuple(
+        Verdict(deliverable=check.path, ok=True, detail=f"sent by {reached[whom]}")
+        if (whom := to_be_sent(check) or "") in reached
+        else Verdict(deliverable=check.path, ok=False, detail="no message to it was sent and confirmed")
+        for check in checks
+    )
+
+
+def _done(run: str, journal: Sequence[e.Entry]) -> list[tuple[str, dict[str, Any]]]:
+    """Tool and arguments of every call of the model's that ended well; what a person changed before allowing it counts."""
+    asked = dict[str, dict[str, Any]]()
+    done = list[tuple[str, dict[str, Any]]]()
+    for event in (event for entry in journal for event in entry.events):
+        match event:
+            case e.ModelAnswered():
+                calls = [part["functionCall"] for part in event.content["parts"] if "functionCall" in part]
+                asked |= {derived_id("call", run, event.turn, at): call.get("args") or {} for at, call in enumerate(calls)}
+            case e.CallAllowed(args=dict() as args):
+                asked[event.call] = args
+            case e.CallAnswered(error=None, within=None) if event.call in asked:
+                done.append((event.tool, asked[event.call]))
+            case _:
+                pass
+    return done
+
+
+async def _tree(mind: Mind, run: str) -> AsyncIterator[str]:
+    yield run
+    cursor: str | None = None
+    while mind.run.plan or mind.run.schedules:
+        page = await mind.services.store.runs(parent=run, roots_only=False, limit=_PAGE, cursor=cursor)
+        for child in page.runs:
+            async for one in _tree(mind, child.id):
+                yield one
+        cursor = page.next
+        if cursor is None:
+            return
