@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import re
+import sys
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 
 from auteryn.errors import ToolFailed
 from auteryn.schema.record import Record, canonical_json
+from auteryn.tools import mcp_pipe
 from auteryn.tools.egress import Egress
 from auteryn.tools.egress_proxy import proxy
 from auteryn.tools.secrets import secret_of
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from mcp import Client
 
 MOST_TOOLS = 200
+LINE_BYTES = 16 << 20
+"""Of one message over stdio; answers are cut to far less."""
 FAILURES = 3
 """In a row, after which a server is left alone."""
 REST_SECONDS = 60.0
@@ -186,7 +190,8 @@ class Connection:
         if config.command:
             silent = stack.enter_context(_nowhere())
             env = {name: _opened(value) for name, value in config.env.items()}
-            server = StdioServerParameters(command=config.command, args=config.args, env=env, cwd=config.cwd)
+            line = ["-I", "-S", str(mcp_pipe.__file__), str(LINE_BYTES), config.command, *config.args]
+            server = StdioServerParameters(command=sys.executable, args=line, env=env, cwd=config.cwd)
             return Client(stdio_client(server, errlog=silent), read_timeout_seconds=config.timeout)
         from httpx2 import AsyncClient
 

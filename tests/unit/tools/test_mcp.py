@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from auteryn.schema import event as e
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools import mcp_pipe, mcp_server
 from auteryn.tools.mcp import add_server, allow, approve, changes, mcp_tools, read_servers
 from auteryn.tools.mcp_schema import sanitised
 from auteryn.tools.mcp_server import FAILURES, Connection, Definition, ServerConfig, Settled
@@ -130,6 +132,33 @@ def test_a_hostile_server_is_harmless(tmp_path: Path, room: Room, honest: list[D
     assert room.refusal(nowhere, a=1).kind == "unavailable"
 
 
+def test_a_line_without_an_end_ends_the_server_before_it_fills_the_memory(
+    tmp_path: Path, room: Room, honest: list[Definition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_server, "LINE_BYTES", 1 << 20)
+    said = tmp_path / "said"
+    code = f"""
+import os, sys
+for count in range(4096):
+    os.write(1, b"x" * 65536)
+    open({str(said)!r}, "w").write(str(count))
+"""
+    endless = ServerConfig(command=sys.executable, args=["-c", code], timeout=30.0)
+    assert room.refusal(approved(tmp_path / "g", endless, honest), a=1).kind == "unavailable"
+    assert int(said.read_text()) < 64  # of 4,096 pieces: a megabyte, and what a pipe holds
+
+
+def test_the_pipe_passes_on_what_it_is_given(tmp_path: Path) -> None:
+    """Long lines and short ones, and the server's stdin; a server that fails has failed."""
+    echo = [sys.executable, "-c", "import sys; [sys.stdout.write(line) for line in sys.stdin]"]
+    pipe = [sys.executable, str(mcp_pipe.__file__), "300000"]
+    body = b"a\n" * 1000 + b"x" * 299_999 + b"\n" + b"b" * 200_000 + b"\nend"
+    done = subprocess.run([*pipe, *echo], input=body, capture_output=True, check=True)
+    assert done.stdout == body
+    assert subprocess.run([*pipe, *echo], input=b"x" * 300_001, capture_output=True, check=False).returncode == 1
+    assert subprocess.run([*pipe, "false"], check=False).returncode == 1
+
+
 def test_a_server_s_own_word_loosens_nothing_and_the_owner_s_does(tmp_path: Path, room: Room, honest: list[Definition]) -> None:
     assert honest[0].annotations["read_only_hint"]
     word = Settled(effect="read", permission="auto", sends=False)
@@ -213,8 +242,6 @@ def test_a_stranger_s_schema_is_made_to_fit(schema: Any) -> None:
 
 
 def test_nothing_of_it_is_loaded_before_it_is_needed(tmp_path: Path) -> None:
-    import subprocess
-
     code = "import sys; import auteryn.tools.mcp, auteryn.tools.mcp_server; sys.exit('mcp' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={**os.environ}).returncode == 0
     assert Registry(mcp_tools(tmp_path)).hidden == {}
