@@ -362,10 +362,10 @@ async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenC
 async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any, int]:
     """The tool's outcome, after retries of what may be retried (L6)."""
     if one.resumed and one.tool.effect == "once":
-        return await _probed(one, context), 1
+        return await _probed(mind, one, context), 1
     for attempt in range(1, TOOL_RETRIES + 2):
         try:
-            return await _within_time(one, context), attempt
+            return await _with_room(mind, one, context), attempt
         except ToolFailed as error:
             if not error.retryable or attempt > TOOL_RETRIES or one.tool.effect == "once" or not mind.run.options.auto_retry:
                 raise
@@ -373,13 +373,26 @@ async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any,
     raise AssertionError("unreachable: the last attempt raises")
 
 
-async def _probed(one: _Work, context: ToolContext) -> Any:
+async def _with_room(mind: Mind, one: _Work, context: ToolContext) -> Any:
+    """Whichever way a tool writes: where the disk is full, what can go goes, and the call is made again if it may be (L6)."""
+    try:
+        return await _within_time(one, context)
+    except DiskFull as error:
+        if one.tool.effect == "once" or not await asyncio.to_thread(mind.files.tidy):
+            raise ToolFailed("quota", str(error)) from error
+    try:
+        return await _within_time(one, context)
+    except DiskFull as error:
+        raise ToolFailed("quota", str(error)) from error
+
+
+async def _probed(mind: Mind, one: _Work, context: ToolContext) -> Any:
     """An earlier slice may have done it: ask the target if it can be asked, never do it blindly again."""
     if one.tool.probe is not None:
         found = await one.tool.probe(context, **one.args)
         if found is not None:
             return found
-        return await _within_time(one, context)
+        return await _with_room(mind, one, context)
     raise ToolFailed(
         "ambiguous",
         "outcome unknown: this call was under way when the work was interrupted, and it may have taken effect. "
@@ -399,8 +412,8 @@ async def _within_time(one: _Work, context: ToolContext) -> Any:
         raise ToolFailed(
             "timeout", f"{tool.name} took longer than {tool.timeout.total_seconds():g} s and was stopped"
         ) from error
-    except DiskFull as error:
-        raise ToolFailed("quota", str(error)) from error
+    except DiskFull:
+        raise
     except Retryable as error:
         raise ToolFailed("unavailable", str(error), retryable=True, retry_after=error.retry_after) from error
     except (ToolFailed, asyncio.CancelledError):
