@@ -69,7 +69,7 @@ class Watched(Record):
     changes: int = 0
 
 
-@tool(
+_look = tool(  # of both tools that fetch a page
     effect="idempotent",
     group="monitoring",
     missing=no_web,
@@ -81,6 +81,9 @@ class Watched(Record):
     address=lambda args: str(args["url"]),
     serial=lambda args: "page",
 )
+
+
+@_look
 async def monitor_capture(
     ctx: ToolContext,
     url: Annotated[str, "http:// or https:// address", Meta(min_length=1)],
@@ -115,18 +118,7 @@ async def monitor_compare(
     return await asyncio.to_thread(_compared, ctx, watched, name, before, after, ignore, threshold)
 
 
-@tool(
-    effect="idempotent",
-    group="monitoring",
-    missing=no_web,
-    untrusted=True,
-    sends=True,
-    cost=2_000,
-    timeout=timedelta(seconds=150),
-    target=lambda args: host_of(str(args["url"])),
-    address=lambda args: str(args["url"]),
-    serial=lambda args: "page",
-)
+@_look
 async def monitor_watch(
     ctx: ToolContext,
     url: Annotated[str, "http:// or https:// address", Meta(min_length=1)],

@@ -25,7 +25,7 @@ def _judge(args: dict[str, Any], files: Workspace, run: Run) -> Judged:
     return Judged(permission="ask1" if network else "auto", target="network" if network else "", sends=network)
 
 
-@tool(
+_program = tool(
     effect="once",
     group="code",
     cost=2_000,
@@ -36,6 +36,9 @@ def _judge(args: dict[str, Any], files: Workspace, run: Run) -> Judged:
     probe=last_word,
     missing=no_sandbox,
 )
+
+
+@_program
 async def python_run(
     ctx: ToolContext,
     code: Annotated[str, "A whole program; it starts in the folder of the run's files", Meta(min_length=1, max_length=LONGEST)],
@@ -55,17 +58,7 @@ async def python_run(
     return _told(ctx, ran, before)
 
 
-@tool(
-    effect="once",
-    group="code",
-    cost=2_000,
-    timeout=timedelta(seconds=MOST_SECONDS + 30),
-    judge=_judge,
-    reads_files=True,
-    untrusted=True,
-    probe=last_word,
-    missing=no_sandbox,
-)
+@_program
 async def shell_run(
     ctx: ToolContext,
     command: Annotated[str, "Run by sh -c in the folder of the run's files", Meta(min_length=1, max_length=LONGEST)],

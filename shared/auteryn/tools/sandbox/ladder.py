@@ -89,7 +89,11 @@ def sandbox(*, network: bool = False) -> Sandbox:
     if found is None:
         raise ToolFailed("unavailable", "code cannot be run on this machine: `auteryn doctor` tells the owner why")
     if network and not found.gives_network:
-        raise ToolFailed("unsupported", "code has no network on this machine: fetch with web_fetch or http_request first")
+        raise ToolFailed(
+            "unsupported",
+            "code has no network on this machine: fetch first, with web_fetch or http_request; of a repository the archive its "
+            "forge offers (…/archive/HEAD.tar.gz), then unpack it",
+        )
     return found
 
 
