@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -275,6 +275,24 @@ def test_a_long_conversation_loses_no_turn(tmp_path: Path) -> None:
         out, _ = Terminal(tmp_path, gemini.url).auteryn("run", "--mode", "deep", "Go through all pieces", "--quiet")
 
         assert out == "All 120 turns are done.\n"
+        gemini.was_kept()
+
+
+def test_a_slice_that_is_told_to_stop_says_nothing_and_the_run_goes_on(tmp_path: Path) -> None:
+    with strict("facts", faults="0:hang=20,times=2") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+        for number, (command, blow) in enumerate([("run", signal.SIGKILL), ("slice", signal.SIGTERM)], 1):
+            args = ("--mode", "deep", "Which city is it?") if command == "run" else (terminal.only_run()["id"],)
+            with terminal.start(command, *args) as process:
+                while len(gemini.world.rows) < number:
+                    with suppress(subprocess.TimeoutExpired):
+                        raise AssertionError(f"{command} ended with {process.wait(timeout=0.1)}")
+                process.send_signal(blow)
+                _, err = process.communicate(timeout=PATIENCE_SECONDS)
+
+        assert (process.returncode, err) == (128 + signal.SIGTERM, "")
+        out, _ = terminal.auteryn("watch", terminal.only_run()["id"])
+        assert out == "Canberra is the capital of Australia.\n"
         gemini.was_kept()
 
 

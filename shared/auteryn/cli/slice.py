@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import signal
 
 import click
 
@@ -21,6 +23,8 @@ def slice(common: Common, run_id: str) -> None:
     """Work on a run until its slice is over; what becomes due is left to the process that hosts the home."""
     try:
         going(_sat(common, run_id))
+    except asyncio.CancelledError:
+        raise SystemExit(128 + signal.SIGTERM) from None  # told to stop: it has handed over what it could
     except Exception as error:
         _log.exception("the slice of %s failed", run_id)
         raise SystemExit(1) from error
