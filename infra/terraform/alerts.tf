@@ -5,6 +5,10 @@ locals {
   _on_dispatch = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${google_cloud_run_v2_service.dispatch.name}\""
 
   _counters = {
+    sweeps = {
+      description = "Sweeps"
+      filter      = "${local._on_dispatch} jsonPayload.message=\"sweep\""
+    }
     sweeps_acting = {
       description = "Sweeps that had to dispatch a run nobody told of"
       filter      = "${local._on_dispatch} jsonPayload.message=\"sweep\" jsonPayload.acted>0"
@@ -26,11 +30,12 @@ locals {
     }
     errors = {
       severity = "ERROR"
-      what     = "More than 5 % of the requests to a service ended with 5xx for ten minutes. Look at its logs; if a release went before, roll back."
+      what     = "More than 5 % of the requests to a service, and more than five, ended with 5xx within ten minutes. Look at its logs; if a release went before, roll back."
       queries = {
         for service in ["api", "dispatch"] : "${service} answers 5xx" => join(" ", [
           "sum(rate(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"auteryn-${service}\",response_code_class=\"5xx\"}[10m]))",
           "/ sum(rate(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"auteryn-${service}\"}[10m])) > 0.05",
+          "and sum(increase(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"auteryn-${service}\",response_code_class=\"5xx\"}[10m])) > 5",
         ])
       }
       duration = "300s"
@@ -71,8 +76,10 @@ locals {
     }
     sweeper-silent = {
       severity = "CRITICAL"
-      what     = "dispatch has not been called for ten minutes, though Cloud Scheduler calls it each minute: lost wakes stay lost."
+      what     = "No sweep for ten minutes, though Cloud Scheduler calls dispatch each minute: lost wakes stay lost. Look at the job ${google_cloud_scheduler_job.sweep.name}, and at the logs of dispatch."
       queries = {
+        # Not absent_over_time: before the first release nobody sweeps, and that is no alarm.
+        "Sweeps have stopped" = "(sum(increase(logging_googleapis_com:user_${google_logging_metric.counter["sweeps"].name}{monitored_resource=\"cloud_run_revision\"}[1d])) > 0) unless (sum(increase(logging_googleapis_com:user_${google_logging_metric.counter["sweeps"].name}{monitored_resource=\"cloud_run_revision\"}[10m])) > 0)"
         "No call of dispatch" = "absent_over_time(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"${google_cloud_run_v2_service.dispatch.name}\"}[10m])"
       }
       duration = "0s"

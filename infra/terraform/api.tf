@@ -33,6 +33,34 @@ resource "google_cloud_run_v2_service" "api" {
         limits            = { cpu = var.api.cpu, memory = var.api.memory }
       }
 
+      # Composed before the first request comes, which else would pay for it.
+      dynamic "startup_probe" {
+        for_each = local.health_paths
+        content {
+          failure_threshold = 24
+          period_seconds    = 5
+          timeout_seconds   = 5
+
+          http_get {
+            path = startup_probe.value
+          }
+        }
+      }
+
+      # Two minutes without an answer: nothing in here goes on. Whoever was connected resumes elsewhere.
+      dynamic "liveness_probe" {
+        for_each = local.health_paths
+        content {
+          failure_threshold = 4
+          period_seconds    = 30
+          timeout_seconds   = 10
+
+          http_get {
+            path = liveness_probe.value
+          }
+        }
+      }
+
       dynamic "env" {
         for_each = local.environment
         content {

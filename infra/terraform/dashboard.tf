@@ -11,8 +11,8 @@ locals {
     ["Request latency, 95 %", "histogram_quantile(0.95, sum by (service_name, le) (rate(run_googleapis_com:request_latencies_bucket{${local._services}}[5m])))"],
     ["Wakes in the queue", "sum(cloudtasks_googleapis_com:queue_depth{monitored_resource=\"cloud_tasks_queue\",queue_id=\"${google_cloud_tasks_queue.wakes.name}\"})"],
     ["Steps not delivered yet", "sum by (subscription_id) (pubsub_googleapis_com:subscription_num_undelivered_messages{monitored_resource=\"pubsub_subscription\",subscription_id=~\"auteryn-steps.*\"})"],
-    ["Documents written a second", "sum(rate(firestore_googleapis_com:document_write_count{database_id=\"${google_firestore_database.store.name}\"}[5m]))"],
-    ["Credits a minute (thousandths)", "sum(increase(logging_googleapis_com:user_auteryn_credits_sum{monitored_resource=\"cloud_run_job\"}[1m]))"],
+    ["Documents written a second", "sum(rate(firestore_googleapis_com:document_write_ops_count{monitored_resource=\"firestore.googleapis.com/Database\",database_id=\"${google_firestore_database.store.name}\"}[5m]))"],
+    ["Credits a minute (thousandths)", join(" + ", [for host in ["job", "revision"] : "(sum(increase(logging_googleapis_com:user_auteryn_credits_sum{monitored_resource=\"cloud_run_${host}\"}[1m])) or vector(0))"])],
     ["Sweeps that had to act", "sum(increase(logging_googleapis_com:user_auteryn_sweeps_acting{monitored_resource=\"cloud_run_revision\"}[10m]))"],
     ["Memory of slices, 99 %", "histogram_quantile(0.99, sum by (job_name, le) (rate(run_googleapis_com:container_memory_utilizations_bucket{${local._jobs_at}}[5m])))"],
   ]

@@ -46,6 +46,20 @@ resource "google_cloud_run_v2_service" "dispatch" {
         limits            = { cpu = var.dispatch.cpu, memory = var.dispatch.memory }
       }
 
+      # Composed before the first request comes, which else would pay for it.
+      dynamic "startup_probe" {
+        for_each = local.health_paths
+        content {
+          failure_threshold = 24
+          period_seconds    = 5
+          timeout_seconds   = 5
+
+          http_get {
+            path = startup_probe.value
+          }
+        }
+      }
+
       dynamic "env" {
         for_each = local._dispatch_environment
         content {

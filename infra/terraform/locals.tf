@@ -28,6 +28,12 @@ locals {
     } : name => var.image == null ? [] : command
   }
 
+  # The hello image serves no such path.
+  health_paths = var.image == null ? [] : ["/health"]
+
+  # What Cloud Run gives to so many vCPUs, in GiB.
+  most_memory = { "1" = 4, "2" = 8, "4" = 16, "6" = 24, "8" = 32 }
+
   _shared_environment = {
     AUTERYN_BACKEND       = "gcp"
     AUTERYN_BUCKET        = google_storage_bucket.blobs.name

@@ -37,10 +37,21 @@ resource "google_secret_manager_secret_iam_member" "model_key" {
   member    = google_service_account.this[each.key].member
 }
 
+# Asking a model, and no more: the predefined role also starts training jobs, at this project's cost, for whoever has the token.
+resource "google_project_iam_custom_role" "thinker" {
+  count = local._by_key ? 0 : 1
+
+  project     = var.project_id
+  role_id     = "auterynThinker"
+  title       = "Auteryn thinker"
+  description = "Ask a model of Vertex AI."
+  permissions = ["aiplatform.endpoints.predict"]
+}
+
 resource "google_project_iam_member" "model_user" {
   for_each = local._by_key ? toset([]) : local.hosts
 
   project = var.project_id
-  role    = "roles/aiplatform.user"
+  role    = google_project_iam_custom_role.thinker[0].id
   member  = google_service_account.this[each.key].member
 }

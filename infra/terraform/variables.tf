@@ -31,6 +31,11 @@ variable "api" {
     condition     = var.api.min_instances <= var.api.max_instances
     error_message = "api.min_instances must not be more than api.max_instances."
   }
+
+  validation {
+    condition     = try(tonumber(trimsuffix(var.api.memory, "Gi")) <= local.most_memory[var.api.cpu], false)
+    error_message = "api must have 1, 2, 4, 6 or 8 vCPUs, and memory such as 2Gi, at most 4Gi for each of them."
+  }
 }
 
 variable "api_invokers" {
@@ -87,6 +92,16 @@ variable "dispatch" {
   validation {
     condition     = var.dispatch.concurrency >= 1 && var.dispatch.concurrency <= 1000
     error_message = "dispatch.concurrency must be 1 to 1000 (Cloud Run)."
+  }
+
+  validation {
+    condition     = var.dispatch.min_instances <= var.dispatch.max_instances
+    error_message = "dispatch.min_instances must not be more than dispatch.max_instances."
+  }
+
+  validation {
+    condition     = try(tonumber(trimsuffix(var.dispatch.memory, "Gi")) <= local.most_memory[var.dispatch.cpu], false)
+    error_message = "dispatch must have 1, 2, 4, 6 or 8 vCPUs, and memory such as 2Gi, at most 4Gi for each of them."
   }
 }
 
@@ -280,6 +295,11 @@ variable "slices" {
   })
   nullable = false
   default  = {}
+
+  validation {
+    condition     = alltrue([for one in [var.slices.large, var.slices.small] : try(tonumber(trimsuffix(one.memory, "Gi")) <= local.most_memory[one.cpu], false)])
+    error_message = "slices must have 1, 2, 4, 6 or 8 vCPUs, and memory such as 2Gi, at most 4Gi for each of them."
+  }
 }
 
 variable "spend_alert" {

@@ -83,3 +83,22 @@ def one_image_starts_three_ways(world: World, given: Given) -> Iterator[str]:
             yield f"{resource.address} starts {container['command']}, not {command}"
         if given.image and container["image"] != given.image:
             yield f"{resource.address} runs {container['image']}"
+
+
+def processes_are_watched_and_have_time(world: World, given: Given) -> Iterator[str]:
+    """Streams and the feed live beside requests, so the API has CPU between them; all work of dispatch is inside requests."""
+    for name, idle in (("api", False), ("dispatch", True)):
+        service = world.one(f"cloud_run_v2_service.{name}")
+        container = service["template"][0]["containers"][0]
+        if container["resources"][0]["cpu_idle"] is not idle:
+            yield f"{service.address}: cpu_idle is {not idle}"
+        for probe in ("startup_probe", "liveness_probe") if name == "api" else ("startup_probe",):
+            paths = [get["path"] for one in container[probe] for get in one["http_get"]]
+            if paths != ([cloud.HEALTH_PATH] if given.image else []):
+                yield f"{service.address}: {probe} asks {paths}"
+        for probe in (one for kind in ("startup_probe", "liveness_probe") for one in container[kind]):
+            if probe["timeout_seconds"] > probe["period_seconds"]:
+                yield f"{service.address}: a probe waits longer than until the next"
+        slots = service["template"][0]["max_instance_request_concurrency"]
+        if slots < 2:
+            yield f"{service.address} takes one request at a time: a stream would keep everybody else out"

@@ -12,6 +12,7 @@ from terraform.folder import Resource, World
 from terraform.processes import (
     every_process_gets_what_it_reads,
     one_image_starts_three_ways,
+    processes_are_watched_and_have_time,
     secrets_are_read_by_whom_they_are_for,
     secrets_stay_secret,
     values_name_what_was_made,
@@ -23,12 +24,12 @@ CALLERS = cloud.CALLERS
 EVERYBODY = ("allUsers", "allAuthenticatedUsers")
 
 PROJECT_WIDE = {
-    "roles/aiplatform.user": HOSTS,
     "roles/browser": ("build",),
     "roles/datastore.user": HOSTS,
     "roles/logging.logWriter": ("build",),
     "roles/run.viewer": ("build",),
     "auterynFeed": ("api",),
+    "auterynThinker": HOSTS,
 }
 """Roles that may be granted on the whole project, and to whom."""
 
@@ -128,7 +129,7 @@ def hosts_can_do_their_work(world: World, given: Given) -> Iterator[str]:
         ("roles/storage.objectUser", f"{given.project}-auteryn-blobs"),
         ("roles/secretmanager.secretAccessor", f"projects/{given.project}/secrets/{cloud.MODEL_KEY}")
         if given.key_version
-        else ("roles/aiplatform.user", ""),
+        else (f"projects/{given.project}/roles/auterynThinker", ""),
     }
     yield from (f"{host} lacks {role} {on}" for host in HOSTS for role, on in sorted(wanted) if (host, role, on) not in held)
     tasks = world.one('service_account.this["tasks"]')["name"]
@@ -315,6 +316,7 @@ def alerts_exist(world: World, given: Given) -> Iterator[str]:
 def alerts_count_what_the_code_logs(world: World, given: Given) -> Iterator[str]:
     minutes = int(cloud.STUCK_AFTER.total_seconds())
     wanted = {
+        "auteryn_sweeps": f'jsonPayload.message="{cloud.SWEEP_LINE}"',
         "auteryn_sweeps_acting": f'jsonPayload.message="{cloud.SWEEP_LINE}" jsonPayload.acted>0',
         "auteryn_sweeps_stuck": f'jsonPayload.message="{cloud.SWEEP_LINE}" jsonPayload.overdue_seconds>{minutes}',
         "auteryn_credits": f'jsonPayload.message="{cloud.SLICE_LINE}" jsonPayload.credits>0',
@@ -387,6 +389,7 @@ RULES: tuple[Rule, ...] = (
     callers_present_themselves,
     indexes_equal_the_codes,
     one_image_starts_three_ways,
+    processes_are_watched_and_have_time,
     data_is_protected,
     blobs_are_kept_and_then_go,
     dead_letters_arrive,

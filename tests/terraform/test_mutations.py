@@ -127,6 +127,10 @@ PLANTED = {
     "a function the framework cannot find": Planted(
         "locals.tf", "--target=dispatch", "--target=main", rules.one_image_starts_three_ways
     ),
+    "streams that stall": Planted(
+        "api.tf", "cpu_idle          = false", "cpu_idle          = true", rules.processes_are_watched_and_have_time
+    ),
+    "a probe of nothing": Planted("locals.tf", '["/health"]', '["/healthz"]', rules.processes_are_watched_and_have_time),
     "a database anybody may delete": Planted(
         "store.tf", 'var.deletion_protection ? "ABANDON"', 'var.point_in_time_recovery ? "DELETE"', rules.data_is_protected
     ),

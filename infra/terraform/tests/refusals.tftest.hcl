@@ -18,6 +18,7 @@ run "nothing_that_cannot_be" {
     model_key_version = "latest"
     project_id        = "My Project"
     region            = "us-central1-a"
+    slices            = { large = { cpu = "1", memory = "8Gi" } }
     secrets           = { GEMINI_API_KEY = { secret = "key", version = "1" } }
     tools             = ["shop tools"]
     vpc_egress        = { range = "10.0.0.0/28" }
@@ -37,6 +38,7 @@ run "nothing_that_cannot_be" {
     var.project_id,
     var.region,
     var.secrets,
+    var.slices,
     var.tools,
     var.vpc_egress,
   ]

@@ -133,6 +133,7 @@ async def sweep(engine: Engine, *, starting: bool = False, at_once: int = 1) -> 
             late.append(await dispatch(engine, run_id))
         except AuterynError as error:
             _log.warning("%s is due and could not be started: %s", run_id, error)
+            late.append(await _overdue(engine, run_id))
         if not starting:
             await _noted(engine, run_id)
 
@@ -160,6 +161,15 @@ async def _noted(engine: Engine, run_id: str) -> None:
 async def _times_swept(engine: Engine, run_id: str) -> int:
     old = await engine.services.store.doc(SWEPT, run_id)
     return old.body["times"] if old else 0
+
+
+async def _overdue(engine: Engine, run_id: str) -> timedelta:
+    """How late a run is that could not be started: that is when somebody must hear of it."""
+    store = engine.services.store
+    try:
+        return _late(await store.get(run_id), await store.lease(run_id), engine.now())
+    except AuterynError:  # the store it is, then; whoever calls sees no sweep at all
+        return timedelta()
 
 
 def _late(run: Run, lease: Lease | None, now: datetime) -> timedelta:
