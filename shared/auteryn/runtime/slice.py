@@ -40,7 +40,7 @@ from auteryn.schema.fold import after, and_then
 from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Run
-from auteryn.tools.sitting import Sitting
+from auteryn.tools.sitting import Sitting, seen_through
 from auteryn.tools.workspace import Workspace
 
 
@@ -73,7 +73,7 @@ async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = N
     finally:
         engine.leave(run_id)
         if sitting is not None:
-            await asyncio.shield(sitting.close())
+            await seen_through(sitting.close())
             log_slice(sitting.run, sitting.credits)
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)

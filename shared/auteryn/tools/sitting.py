@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
-from typing import Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 CLOSE_TIME = timedelta(seconds=10)
 """For one thing to close; it must then be gone by itself."""
@@ -58,6 +58,17 @@ class Sitting:
         while self._open:
             name, task = self._open.popitem()
             await _close(name, task)
+
+
+async def seen_through(closing: Coroutine[Any, Any, None]) -> None:
+    """Await what must not be left half done: a cancellation is raised when it is over. A loop that ends meanwhile would leave
+    programs behind."""
+    task = asyncio.ensure_future(closing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 async def _made(make: Callable[[], Awaitable[Closing]]) -> Closing:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from auteryn.tools.sitting import Sitting
+from auteryn.tools.sitting import Sitting, seen_through
 
 
 class Thing:
@@ -79,3 +79,22 @@ def test_what_is_being_made_while_its_call_is_cancelled_is_closed_as_well() -> N
 
     asyncio.run(story())
     assert log == ["made a", "closed a"]
+
+
+def test_a_cancellation_waits_until_what_is_being_closed_is_closed() -> None:
+    closed, closing = list[str](), asyncio.Event()
+
+    async def close() -> None:
+        closing.set()
+        await asyncio.sleep(0)
+        closed.append("browser")
+
+    async def main() -> None:
+        task = asyncio.create_task(seen_through(close()))
+        await closing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert closed == ["browser"]
+
+    asyncio.run(main())
