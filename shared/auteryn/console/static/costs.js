@@ -9,7 +9,7 @@ import { credits, number, short, span } from "./words.js";
 export function Costs({ story }) {
   const { view } = story, { usage, limits } = view, [children, setChildren] = useState([]), [split, setSplit] = useState(null), [ahead, setAhead] = useState(null);
   useEffect(() => {
-    get(`/v1/runs/${story.id}/children?limit=500`).then((page) => setChildren(page.runs), () => {});
+    get(`/v1/runs/${story.id}/children?limit=500`).then((page) => setChildren(page.runs.reverse()), () => {});
     get(`/v1/runs/${story.id}/credits?detail=true`).then((found) => setSplit(found.detail), () => {});
     if (!over(story)) get(`/v1/runs/${story.id}/forecast`).then(setAhead, () => {});
   }, [story.id, story.seq, view.credits]);
@@ -34,7 +34,7 @@ const GROUPS = [["causes", "By cause"], ["models", "By model"]];
 function Split({ title, rows }) {
   const total = rows.reduce((sum, [, value]) => sum + value, 0);
   if (!total) return null;
-  return html`<section><h3>${title}</h3><table class="plain"><tbody>${rows.filter(([, value]) => value).map(([name, value]) => html`<tr key=${name}><td>${name.replaceAll("_", " ")}</td>
+  return html`<section><h3>${title}</h3><table class="plain split"><tbody>${rows.filter(([, value]) => value).map(([name, value]) => html`<tr key=${name}><td>${name.replaceAll("_", " ")}</td>
     <td class="share"><svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width=${value / total * 100} height="6" rx="1" /></svg></td><td class="right figure">${credits(value)}</td></tr>`)}</tbody></table></section>`;
 }
 

@@ -182,5 +182,5 @@ function Ending({ story }) {
 
 
 function Result({ text, partial }) {
-  return html`<div class="result"><header><h2>${partial ? "What there was" : "Result"}</h2><${Copy} text=${text} /></header><${Prose} text=${text} /></div>`;
+  return html`<div class="result"><header><h2>${partial ? "What there was" : "Result"}</h2><${Copy} text=${text} /></header><div class="result-text" tabindex="0" role="region" aria-label="Text of the result"><${Prose} text=${text} /></div></div>`;
 }
