@@ -24,6 +24,8 @@ Mode = Literal["article", "full", "raw"]
 
 PAGE_BYTES = 8 << 20
 """Of a page that is turned into text."""
+PART = 206
+"""The status of an answer that is a piece of the page."""
 SAVE_TIME = timedelta(seconds=120)
 _EXTRA = ("trafilatura", "selectolax", "feedparser", "protego")
 _TEXTUAL = re.compile(
@@ -129,7 +131,7 @@ def textual(answer: Answer) -> bool:
 
 
 def media_type(answer: Answer) -> str:
-    return answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return re.split("[;,]", answer.headers.get("content-type", ""), maxsplit=1)[0].strip().lower()
 
 
 # ---- reading -----------------------------------------------------------------------------------------------------
@@ -147,7 +149,7 @@ async def page_of(answer: Answer) -> Page:
             raise ToolFailed(
                 "too_large", f"the page is larger than {PAGE_BYTES:,} bytes: download it with mode raw and save_as"
             )
-    if b"\0" in body[:1_024] and not body.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if body.startswith(b"%PDF-") or (b"\0" in body[:1_024] and not body.startswith((b"\xff\xfe", b"\xfe\xff"))):
         raise ToolFailed("unsupported", f"{str(answer.url)!r} is no text, whatever it says: give save_as to download it")
     said = answer.headers.get("content-type", "")
     kind = kind or (
@@ -171,7 +173,7 @@ async def _downloaded(ctx: ToolContext, answer: Answer, path: str) -> dict[str, 
 async def _told(ctx: ToolContext, page: Page, mode: str, save_as: str | None, max_chars: int) -> dict[str, Any]:
     found = await text_of(page, mode)
     text = cleaned(found.text)
-    complete = len(text) <= max_chars
+    complete = len(text) <= max_chars and page.status != PART
     told: dict[str, Any] = {
         "url": page.url,
         "status": page.status,
@@ -185,7 +187,9 @@ async def _told(ctx: ToolContext, page: Page, mode: str, save_as: str | None, ma
         told["saved_as"] = save_as or f"web/{file_name(page.url)}.md"
         ctx.files.write(told["saved_as"], framed(text, page.url).encode("utf-8", "replace"))
     notes = [found.note] if found.note else []
-    if not complete:
+    if page.status == PART:
+        notes.append("the server sent a part of it, though the whole was asked for")
+    if len(text) > max_chars:
         notes.append(f"cut after {max_chars:,} characters: the whole is in the file, for file_read and file_grep")
     if hidden := len(found.text) - len(text):
         notes.append(f"{hidden} hidden characters were removed")

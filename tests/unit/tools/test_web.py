@@ -413,3 +413,14 @@ def test_the_schemas_are_these() -> None:
     assert web_fetch.target and web_fetch.target({"url": "https://Shop.test/x"}) == "shop.test"
     assert (web_fetch.effect, web_crawl.effect, web_fetch.permission) == ("idempotent", "idempotent", "auto")
     assert web_fetch.target({"url": "http://[bad"}) == "http://[bad"
+
+
+def test_what_a_server_says_of_its_answer_is_not_believed_blindly(surfer: Room, site: FaultServer) -> None:
+    page = "<title>Shop</title><p>A chair costs 49.90 EUR in our shop.</p>"
+    site.on("/pdf", Reply(b"%PDF-1.7\n1 0 obj\n", headers={"content-type": "text/html"}))
+    assert surfer.refusal(web_fetch, url=site.url("/pdf")).kind == "unsupported"
+    site.on("/twice", Reply(page, headers={"content-type": "text/html, text/html"}))
+    assert "<p>" not in surfer.call(web_fetch, url=site.url("/twice"), mode="full")["text"]
+    site.on("/part", Reply(page, 206, headers={"content-type": "text/html", "content-range": "bytes 0-60/5000"}))
+    part = surfer.call(web_fetch, url=site.url("/part"))
+    assert not part["complete"] and "a part" in part["notes"][-1] and "49.90" in part["text"]
