@@ -20,7 +20,7 @@ GONE_SECONDS = 20
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_functions_workers_and_slices_go_with_it(how: signal.Signals, firestore_emulator: str, pubsub_emulator: str) -> None:
     env = {**os.environ, "FIRESTORE_EMULATOR_HOST": firestore_emulator, "PUBSUB_EMULATOR_HOST": pubsub_emulator}
-    command = [sys.executable, "-m", "auteryn", "dev", "--port", "0", "--scripted", "Hello!", "--json"]
+    command = ["nohup", sys.executable, "-m", "auteryn", "dev", "--port", "0", "--scripted", "Hello!", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, text=True) as dev:
         assert dev.stdout
         told = json.loads(dev.stdout.readline())

@@ -244,14 +244,14 @@ def household(command: Sequence[str]) -> list[str]:
     """`leashed` for a server with workers, whom a kill of the server alone would leave behind. Needs a session of its own.
 
     The shell between waits for the server, however often a signal wakes it, and takes the whole session along when this
-    process dies.
+    process dies. SIGHUP would not tell it under `nohup`: a shell cannot trap what it was born to ignore.
     """
     setpriv, shell = shutil.which("setpriv"), shutil.which("sh")
-    return [setpriv, "--pdeathsig", "HUP", "--", shell, "-c", _HOUSEHOLD, *command] if setpriv and shell else list(command)
+    return [setpriv, "--pdeathsig", "USR1", "--", shell, "-c", _HOUSEHOLD, *command] if setpriv and shell else list(command)
 
 
 _HOUSEHOLD = """
-trap 'kill -KILL 0' HUP
+trap 'kill -KILL 0' USR1
 trap : TERM INT
 "$0" "$@" &
 while kill -0 $!; do wait $!; done 2>/dev/null
