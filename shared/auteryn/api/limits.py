@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from auteryn.errors import RateLimited
 from auteryn.runtime.engine import Engine
 from auteryn.schema.record import Record
+from auteryn.schema.run import Run
 from auteryn.service.access import Access
 from auteryn.service.desk import Desk
-from auteryn.service.listing import UNDER_WAY, Wanted
+from auteryn.service.listing import MOST_RUNS, UNDER_WAY, Wanted
 from auteryn.service.new import NewRun, fingerprint
 
 MOST_OWNERS = 10_000
@@ -51,8 +52,13 @@ class Rate:
 
 async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | None = None) -> None:
     """Raises `RateLimited` if the owner has as many runs under way as may be; not for the repeat of a request that made one."""
-    found = (await desk.runs(Wanted(status=UNDER_WAY), limit=quota.runs)).runs
-    if len(found) < quota.runs:
+    found, cursor = list[Run](), None
+    while (missing := quota.runs - len(found)) > 0:
+        page = await desk.runs(Wanted(status=UNDER_WAY), limit=min(missing, MOST_RUNS), cursor=cursor)
+        found, cursor = [*found, *page.runs], page.next
+        if cursor is None:
+            break
+    if missing > 0:
         return
     if new and new.key is not None:
         access, wanted = Access(engine, found[0].owner), fingerprint(new)

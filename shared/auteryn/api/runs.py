@@ -37,7 +37,7 @@ async def create_run(call: Call[b.Empty, b.NewRunBody]) -> Reply | Response:
     run = await call.desk.create(new)
     where = {"Location": f"/v1/runs/{run.id}"}
     if call.wants_stream:
-        return call.stream(event_frames(call.desk.events(run.id)), 201, where)
+        return call.stream(event_frames(call.desk.event_batches(run.id), call.pace), 201, where)
     return Reply(v.view(run, call.now), 201, where)
 
 
@@ -115,12 +115,12 @@ async def stream_events(call: Call[b.EventsQuery, None]) -> Response:
     after = call.request.headers.get("last-event-id") or call.query.after
     run = await call.desk.get(call.path["run"])
     if run.terminal and after is not None:
-        rest = event_frames(call.desk.events(run.id, after))
+        rest = event_frames(call.desk.event_batches(run.id, after), call.pace)
         more = await anext(rest, None)
         await rest.aclose()
         if more is None:
             return Response(status_code=204)
-    return call.stream(event_frames(call.desk.events(run.id, after, call.query.tail)))
+    return call.stream(event_frames(call.desk.event_batches(run.id, after, call.query.tail), call.pace))
 
 
 async def make_ticket(call: Call[b.Empty, b.Empty]) -> Reply:

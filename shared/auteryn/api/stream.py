@@ -4,7 +4,7 @@ slow client costs one socket buffer, and whoever was cut off comes back with `La
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -14,13 +14,15 @@ from starlette.types import Receive, Scope, Send
 
 from auteryn.errors import AuterynError
 from auteryn.schema.record import to_json
+from auteryn.service.delivery import Batch, StreamEvent
 from auteryn.service.logs import LogLine
-from auteryn.service.stream import StreamEvent
 
 RETRY = b"retry: 2000\n\n"
 BEAT = b": still here\n\n"
 PIECE = 64_000
 """Bytes of frames that are ready together and go out in one piece."""
+PIECES = 250
+"""Frames are sent in pieces of this part of what one stream may carry: it is never passed by much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +129,35 @@ async def _gone(receive: Receive) -> None:
 # ---- frames --------------------------------------------------------------------------------------------------
 
 
-async def event_frames(events: AsyncIterator[StreamEvent]) -> AsyncGenerator[bytes]:
-    """One frame an event. Its data are the event's own fields, and after them `run_id`, `at`, `seq` and `delta`."""
+async def event_frames(batches: AsyncGenerator[Batch], pace: Pace) -> AsyncGenerator[bytes]:
+    """One frame an event, those that are there at once together; what many clients are sent is written once."""
     try:
-        async for event in events:
-            more = {"run_id": event.run, "at": event.at, "seq": event.seq, "delta": event.delta}
-            yield frame(event.id, event.kind, {**event.data, **more})
+        async for batch in batches:
+            batch.wire = batch.wire or tuple(_pieces(batch, pace.most_bytes // PIECES))
+            for piece in batch.wire:
+                yield piece
     except AuterynError as error:  # the status line is long out: the client comes back and is told properly
         yield b": " + type(error).code.encode() + b"\n\n"
     finally:
-        await _closed(events)
+        await batches.aclose()
+
+
+def _pieces(batch: Batch, most: int) -> Iterator[bytes]:
+    """Their frames, as many in one piece as fit into so many bytes."""
+    held, size = list[bytes](), 0
+    for one in map(_event_frame, batch):
+        if held and size + len(one) > most:
+            yield b"".join(held)
+            held, size = list[bytes](), 0
+        held.append(one)
+        size += len(one)
+    yield b"".join(held)
+
+
+def _event_frame(event: StreamEvent) -> bytes:
+    """Its data are the event's own fields, and after them `run_id`, `at`, `seq` and `delta`."""
+    more = {"run_id": event.run, "at": event.at, "seq": event.seq, "delta": event.delta}
+    return frame(event.id, event.kind, {**event.data, **more})
 
 
 async def log_frames(lines: AsyncIterator[LogLine], after: int, skip: int) -> AsyncGenerator[bytes]:

@@ -25,7 +25,7 @@ from auteryn.errors import NotAllowed, WrongState
 from auteryn.policy.durations import shown
 from auteryn.schema.human import Ask
 from auteryn.schema.run import Run
-from auteryn.service.stream import StreamEvent
+from auteryn.service.delivery import StreamEvent
 
 TICK = timedelta(seconds=1)
 """Between two looks at the clock and at whether only a person can move the run."""

@@ -23,8 +23,8 @@ from auteryn.demo.site import served
 from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
 from auteryn.schema.human import Ask
 from auteryn.schema.run import FileCheck
+from auteryn.service.delivery import StreamEvent
 from auteryn.service.new import NewRun
-from auteryn.service.stream import StreamEvent
 
 SELF_ANSWER_SECONDS = 3.0
 """How long the question stays open where nobody sits: long enough to see that nothing runs meanwhile."""

@@ -13,7 +13,7 @@ from auteryn.plan.graph import waves
 from auteryn.policy.durations import shown
 from auteryn.schema.plan import Plan
 from auteryn.schema.record import to_json
-from auteryn.service.stream import StreamEvent
+from auteryn.service.delivery import StreamEvent
 
 SILENT = frozenset({"artifact_publish", "ask_approval", "ask_input", "notify", "plan_create"})
 """Calls whose outcome has lines of its own."""

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from auteryn.errors import AuterynError, Invalid
+from auteryn.service.delivery import StreamEvent
 from auteryn.service.feed import Kind
-from auteryn.service.stream import StreamEvent
 
 if TYPE_CHECKING:
     from auteryn.client.task import Task

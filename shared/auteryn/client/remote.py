@@ -18,6 +18,7 @@ from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.record import new_id
 from auteryn.schema.run import TERMINAL, Artifact
+from auteryn.service.delivery import StreamEvent
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.fork import Fork
@@ -26,7 +27,6 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing
-from auteryn.service.stream import StreamEvent
 from auteryn.service.why import RunHealth
 
 WAIT = timedelta(seconds=50)

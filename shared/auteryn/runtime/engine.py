@@ -64,6 +64,8 @@ class Engine:
         default_factory=dict[str, tuple[datetime, tuple[Endpoint, ...]]]
     )
     """By owner, with the time they were read."""
+    crowds: dict[str, Any] = field(default_factory=dict[str, Any])
+    """By run: what the followers of its stream in this process share."""
     sits_on: frozenset[ModeName] = frozenset()
     """Runs of these modes are begun in the process that made them, with no queue between."""
     live: dict[str, Live] = field(default_factory=dict[str, Live])

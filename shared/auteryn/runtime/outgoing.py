@@ -1,4 +1,4 @@
-"""What a commit says to others, derived from its facts: messages to parent and children, the index of open questions."""
+"""What a commit says to others, derived from its facts: messages to parent and children, the index of open questions, marks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from auteryn.agent.thread import Thread
+from auteryn.runtime.marks import mark
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Doc, Send
@@ -40,9 +41,9 @@ def sends_of(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime)
     return tuple(out)
 
 
-def asks_index(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Doc, ...]:
-    """One small document per open question, so that an answer finds its run and a person all questions."""
-    out = list[Doc]()
+def documents(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Doc, ...]:
+    """One small document per open question, so that an answer finds its run and a person all questions; and milestones."""
+    out = list(mark(run, now))
     if run.terminal:
         body = {"run": run.id, "open": False, "by": "auteryn", "how": "withdrawn"}
         out += [Doc(kind="ask", id=ask.id, scope=run.owner, body=body, at=now) for ask in before.asks]

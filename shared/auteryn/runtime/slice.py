@@ -31,7 +31,7 @@ from auteryn.runtime.intake import Intake, expired, take_in
 from auteryn.runtime.lost import tell_parent
 from auteryn.runtime.memory import remembered
 from auteryn.runtime.outbox import posts
-from auteryn.runtime.outgoing import all_wait_after, asks_index, sends_of, touches_children
+from auteryn.runtime.outgoing import all_wait_after, documents, sends_of, touches_children
 from auteryn.runtime.receipt import cancelled
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
@@ -282,7 +282,7 @@ class Slice:
                 consumed=consumed,
                 sends=sends,
                 children=children,
-                docs=(*asks_index(self.run, run, events, now), *told, *files),
+                docs=(*documents(self.run, run, events, now), *told, *files),
                 summary=summary,
                 leave=leave,
                 wake_at=wake_at(run) if leave else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -37,6 +37,7 @@ from auteryn.service import (
     why,
 )
 from auteryn.service.access import Access
+from auteryn.service.delivery import Batch, StreamEvent
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.fork import Fork
@@ -46,7 +47,6 @@ from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
 from auteryn.service.reading import artifact_bytes, scratchpad, tool_list
-from auteryn.service.stream import StreamEvent
 from auteryn.service.why import RunHealth
 
 LONGEST_MESSAGE = 100_000
@@ -335,6 +335,10 @@ class Desk:
         Without a cursor, `tail` leaves out what happened before the newest so many events.
         """
         return stream.events(self._access, run, after, tail)
+
+    def event_batches(self, run: str, after: str | None = None, tail: int | None = None) -> AsyncGenerator[Batch]:
+        """The same, by what is there at once."""
+        return stream.batches(self._access, run, after, tail)
 
     async def artifacts(self, run: str) -> tuple[Artifact, ...]:
         """Published files, those of steps under way included."""

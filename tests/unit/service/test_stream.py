@@ -9,7 +9,9 @@ from datetime import timedelta
 
 import pytest
 
+from auteryn.runtime import marks
 from auteryn.schema.record import to_json
+from auteryn.service import crowd
 from auteryn.service.cursor import Position, read_cursor, written
 from auteryn.service.new import NewRun, drafts
 from auteryn.testing.clock import SkippingClock, skipping
@@ -274,3 +276,104 @@ def test_the_newest_events_are_the_last_of_all_of_them_and_what_follows_follows(
                 assert rest_of_it == everything[everything.index(event) + 1 :]
 
     skipping(main())
+
+
+@pytest.mark.proves("L12")
+def test_with_milestones_every_cursor_and_every_tail_is_what_it_is_without(opened, monkeypatch):
+    """A milestone every two entries: nothing is left out that should be told, nothing is told twice."""
+    monkeypatch.setattr(marks, "EVERY", 2)
+
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            await desk.result(run.id)
+            whole = await durable(desk, run.id)
+            assert len(await store_of(desk).docs(marks.MARK, run.id)) > 3
+            for at, event in enumerate(whole):
+                assert await durable(desk, run.id, event.id) == whole[at + 1 :]
+            for most in range(0, len(whole) + 3, 5):
+                tail = [event async for event in desk.events(run.id, tail=most)]
+                assert tail == (whole[-most:] if most else [])
+            await desk.erase(run.id)
+            assert not await store_of(desk).docs(marks.MARK, run.id)
+
+    skipping(main())
+
+
+@pytest.mark.proves("L12")
+def test_the_end_of_a_long_journal_is_found_without_reading_its_beginning(opened, monkeypatch):
+    monkeypatch.setattr(marks, "EVERY", 10)
+
+    async def main():
+        async with opened(lambda ask: ask.call("rest", minutes=ask.turn) if ask.turn < 200 else "done", tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Rest often", mode="deep"))
+            ended = await desk.result(run.id)
+            last = (await durable(desk, run.id))[-1].id
+            store, read = store_of(desk), list[int]()
+            journal = store.journal
+
+            async def watched(run_id, *, after=0, limit=None):
+                found = await journal(run_id, after=after, limit=limit)
+                read.append(len(found))
+                return found
+
+            monkeypatch.setattr(store, "journal", watched)
+            assert ended.seq > 400
+            assert len([event async for event in desk.events(run.id, tail=5)]) == 5 and sum(read) <= 15
+            read.clear()
+            assert await durable(desk, run.id, last) == [] and sum(read) <= 10
+
+    skipping(main())
+
+
+@pytest.mark.proves("L12")
+def test_many_who_follow_read_once_and_see_the_same_to_the_last_word(opened):
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            store, read = store_of(desk), list[str]()
+            journal = store.journal
+
+            async def watched(run_id, *, after=0, limit=None):
+                read.append(run_id)
+                return await journal(run_id, after=after, limit=limit)
+
+            store.journal = watched
+            alone = await durable(desk, run.id)
+            one = len(read)
+            read.clear()
+            second = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            crowd = await asyncio.gather(*(durable(desk, second.id) for _ in range(40)))
+            assert all(by_run(seen) == by_run(crowd[0]) and len(seen) == len(alone) for seen in crowd)
+            assert by_run(crowd[0]) == by_run(await durable(desk, second.id))
+            assert len(read) < 6 * one  # not forty times
+            assert not desk._access.engine.crowds
+
+    skipping(main())
+
+
+def test_who_follows_too_slowly_reads_on_for_himself_and_misses_nothing(opened, monkeypatch):
+    monkeypatch.setattr(crowd, "RECENT", 2)
+
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+
+            async def slow(minutes):
+                seen = []
+                async for event in desk.events(run.id):
+                    seen.append(event)
+                    await desk._access.services.clock.sleep(timedelta(minutes=minutes))
+                return seen
+
+            viewers = await asyncio.gather(*(slow(minutes) for minutes in (0, 1, 3, 20)))
+            replay = await durable(desk, run.id)
+            for seen in viewers:
+                assert by_run(event for event in seen if not event.delta) == by_run(replay)
+                assert len({event.id for event in seen if not event.delta}) == len(replay)
+
+    skipping(main())
+
+
+def store_of(desk):
+    return desk._access.services.store
