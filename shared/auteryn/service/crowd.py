@@ -26,20 +26,23 @@ class Crowd:
         self._waiting = list[asyncio.Future[None]]()
         self.count = self.followers = 0
         """Batches so far; those who follow."""
-        self.clean = True
-        """Nothing was passed on since the last durable event that is not durable itself."""
         self.over = False
         """The run has ended, and everything was passed on."""
+        self._began_at = branch.cursor
         crowds[branch.id] = self
         self._task = asyncio.create_task(self._read(), name=f"followers of {branch.id}")
 
     @property
-    def cursor(self) -> str:
-        return self._branch.cursor
-
-    @property
     def reading(self) -> bool:
         return not self._task.done()
+
+    def place_of(self, cursor: str) -> tuple[int, Batch] | None:
+        """How many batches lie behind this durable event, and what follows it in the last of them; None if it is not here."""
+        for back, batch in enumerate(reversed(self._recent)):
+            for index, one in enumerate(batch):
+                if one.id == cursor and not one.delta:
+                    return self.count - back, Batch(batch[index + 1 :])
+        return (0, Batch()) if self.count < RECENT and cursor == self._began_at else None
 
     def after(self, count: int) -> list[Batch] | None:
         """The batches after the first `count`; None if they are no longer all there."""
@@ -65,10 +68,10 @@ class Crowd:
         try:
             while not self._branch.over:
                 await patience.wait(self._watch)
-                self._pass_on(deltas(self._branch, self._watch), clean=False)
+                self._pass_on(deltas(self._branch, self._watch))
                 await self._branch.read()
                 while found := await next_batch(self._branch):
-                    self._pass_on(found, clean=True)
+                    self._pass_on(found)
             self.over = True
         except AuterynError:
             pass  # each follower reads on for himself, and meets the trouble if it is still there
@@ -77,11 +80,10 @@ class Crowd:
             self._watch.close()
             asyncio.get_running_loop().call_soon(self._wake)
 
-    def _pass_on(self, batch: Batch, *, clean: bool) -> None:
+    def _pass_on(self, batch: Batch) -> None:
         if batch:
             self._recent.append(batch)
             self.count += 1
-            self.clean = clean
             self._wake()
 
     def _wake(self) -> None:
@@ -98,9 +100,10 @@ class Crowd:
 class Seat:
     """One follower's place in a crowd."""
 
-    def __init__(self, crowd: Crowd, *, first: bool) -> None:
-        self._crowd, self._count, self.first = crowd, crowd.count, first
-        self.left_at = crowd.cursor
+    def __init__(self, crowd: Crowd, at: str, place: tuple[int, Batch], *, first: bool = False) -> None:
+        """`at`: the event he has seen last."""
+        self._crowd, (self._count, self._rest), self.first = crowd, place, first
+        self.left_at = at
         """The newest event that was passed on to him."""
         self.over = False
         crowd.followers += 1
@@ -109,6 +112,9 @@ class Seat:
         """Every batch from now on; ends with the run, or where he must read for himself."""
         crowd = self._crowd
         try:
+            if self._rest:
+                self.left_at = self._rest[-1].id
+                yield self._rest
             while True:
                 await crowd.more(self._count)
                 batches = crowd.after(self._count)
@@ -126,10 +132,11 @@ class Seat:
 
 
 def joined(crowds: dict[str, Crowd], branch: Branch, watch: Watch, *, clean: bool) -> Seat | None:
-    """A seat in the crowd of this run, if it stands exactly where this follower does; the first one opens it and gives it his
-    watch. `clean`: he has been passed nothing since his last durable event that is not durable itself; only then nothing that
-    is on its way reaches him twice."""
-    crowd = crowds.get(branch.id)
+    """A seat in the crowd of this run, if it has been where this follower is now; the first one opens it and gives it his
+    watch. `clean`: since his last durable event he has been passed nothing else; only then no piece of what is being said
+    reaches him twice."""
+    crowd, at = crowds.get(branch.id), branch.cursor
     if crowd is None or not crowd.reading:
-        return Seat(Crowd(branch, watch, crowds), first=True)
-    return Seat(crowd, first=False) if clean and crowd.clean and crowd.cursor == branch.cursor else None
+        return Seat(Crowd(branch, watch, crowds), at, (0, Batch()), first=True)
+    place = crowd.place_of(at) if clean else None
+    return Seat(crowd, at, place) if place else None
