@@ -194,3 +194,25 @@ def test_what_is_no_bundle_is_refused_and_leaves_nothing(tmp_path):
             assert (await desk.take_in(whole)).status == "completed"
 
     skipping(story())
+
+
+@pytest.mark.proves("L15")
+@pytest.mark.parametrize("name", ["../../../outside", "..", "run_a/../../b", 'run_"\r\nSet-Cookie: a=b', "run_"])
+def test_a_bundle_whose_run_is_called_like_a_way_out_is_refused(tmp_path, name):
+    """A run's id names its folder: with such a one, forking would copy and erasing would remove what lies elsewhere."""
+
+    async def story() -> None:
+        async with World(tmp_path / "one", model=working, tools=TOOLS) as world:
+            desk = Desk(world.host.engine)
+            run = (await desk.create(NewRun(input="step 1"))).id
+            await world.ended(run)
+            whole, out = await desk.export(run), io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(out, "w") as new:
+            for one in old.namelist():
+                new.writestr(one.replace(run, name), old.read(one).replace(run.encode(), json.dumps(name)[1:-1].encode()))
+        async with World(tmp_path / "two", model=working) as elsewhere:
+            with pytest.raises(Invalid, match="ids of ours"):
+                await Desk(elsewhere.host.engine).take_in(out.getvalue())
+            assert (await elsewhere.services.store.runs(roots_only=False)).runs == ()
+
+    skipping(story())

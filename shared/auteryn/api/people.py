@@ -47,9 +47,13 @@ async def create_ask(call: Call[b.Empty, b.AskBody]) -> Reply:
 
 
 async def answer_ask(call: Call[b.Empty, b.AnswerBody]) -> Answer:
-    """Answer a question. The first answer counts; the others are told who gave it."""
+    """Answer a question. The first answer counts; the others are told who gave it. With an `Idempotency-Key` the repeat of
+    one's own answer is that answer again."""
     said, by = call.body, call.caller.name
-    return await call.desk.answer(call.path["ask"], said.value, by, said.remember, until=said.until, args=said.args)
+    again = call.idempotency_key is not None
+    return await call.desk.answer(
+        call.path["ask"], said.value, by, said.remember, until=said.until, args=said.args, again=again
+    )
 
 
 async def get_answer(call: Call[b.Empty, None]) -> Answer:

@@ -21,6 +21,7 @@ from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
+from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
 KB, MB = 1_000, 1_000_000
@@ -94,7 +95,7 @@ ROUTES: tuple[Route, ...] = (
     R("POST", RUN + "/ticket", runs.make_ticket, body=b.Empty, reply=v.Ticket, statuses=MADE),
     R("GET", "/v1/asks", people.list_asks, query=b.AsksQuery, reply=v.Asks),
     R("POST", "/v1/asks", people.create_ask, "operator", body=b.AskBody, reply=v.RunView, statuses=MADE, idempotent=True),
-    R("POST", "/v1/asks/{ask}/answer", people.answer_ask, "operator", body=b.AnswerBody, reply=Answer),
+    R("POST", "/v1/asks/{ask}/answer", people.answer_ask, "operator", body=b.AnswerBody, reply=Answer, idempotent=True),
     R("GET", "/v1/schedules", runs.list_schedules, reply=v.Schedules),
     R("GET", "/v1/asks/{ask}", people.get_ask, reply=Ask),
     R("POST", "/v1/asks/{ask}/links", people.make_links, "operator", body=b.LinksBody, reply=v.Links, statuses=MADE),
@@ -103,6 +104,7 @@ ROUTES: tuple[Route, ...] = (
     R("GET", "/v1/webhooks", webhooks.list_webhooks, reply=v.Webhooks),
     R("POST", "/v1/webhooks", webhooks.add_webhook, "operator", body=b.WebhookBody, reply=v.NewWebhook, statuses=MADE),
     R("POST", "/v1/webhooks/{webhook}/rotate", webhooks.rotate_webhook, "operator", body=b.Empty, reply=v.NewWebhook),
+    R("POST", "/v1/webhooks/{webhook}/test", webhooks.test_webhook, "operator", body=b.Empty, reply=Tested),
     R("DELETE", "/v1/webhooks/{webhook}", webhooks.remove_webhook, "operator", statuses=(204,)),
     R("GET", "/v1/plans/{plan}", runs.run_of_plan, reply=v.RunView),
     R("POST", "/v1/prose", window.render_prose, body=b.ProseBody, reply=v.Prose, largest=2 * MB),

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from auteryn.api import bodies as b
 from auteryn.api import views as v
 from auteryn.api.call import Call, Reply
+from auteryn.service.webhooks import Tested
 
 
 async def list_webhooks(call: Call[b.Empty, None]) -> v.Webhooks:
@@ -24,6 +25,11 @@ async def rotate_webhook(call: Call[b.Empty, b.Empty]) -> v.NewWebhook:
     """A new secret, shown this once; the old one signs along for a day."""
     endpoint, secret = await call.desk.rotate_webhook(call.path["webhook"])
     return v.NewWebhook(webhook=v.webhook(endpoint), secret=secret)
+
+
+async def test_webhook(call: Call[b.Empty, b.Empty]) -> Tested:
+    """Send a signed message that says nothing, now and once, and tell what became of it."""
+    return await call.desk.test_webhook(call.path["webhook"])
 
 
 async def remove_webhook(call: Call[b.Empty, None]) -> Response:

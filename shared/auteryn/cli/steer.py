@@ -86,8 +86,8 @@ def retry(common: Common, run_id: str, step: int | None, detach: bool) -> int:
 async def _retry(common: Common, run_id: str, step: int | None, detach: bool) -> int:
     async with opened(common) as home:
         name = await home.named(run_id)
-        await home.desk.retry(name, step)
-        return await _on(common, home, name, detach)
+        made = await home.desk.retry(name, step)  # of a run that has ended, another one
+        return await _on(common, home, made.id, detach)
 
 
 @click.command()

@@ -6,7 +6,7 @@ from typing import get_args
 
 import click
 
-from auteryn.cli import output
+from auteryn.cli import exits, output
 from auteryn.cli.home import going, opened
 from auteryn.cli.root import Common, common
 from auteryn.cli.screen import clean
@@ -66,6 +66,25 @@ async def _remove(common: Common, webhook: str) -> None:
         await home.desk.remove_webhook(webhook)
     if not common.quiet and not common.json:
         click.echo(f"{webhook} is told nothing any more.", err=True)
+
+
+@webhooks.command()
+@click.argument("webhook")
+@common
+@click.pass_obj
+def test(common: Common, webhook: str) -> int:
+    """Send a signed message that says nothing, and say whether it arrived."""
+    return going(_test(common, webhook))
+
+
+async def _test(common: Common, webhook: str) -> int:
+    async with opened(common) as home:
+        found = await home.desk.test_webhook(webhook)
+    if common.json:
+        output.json_line({"webhook": webhook, "delivered": found.delivered, "detail": found.detail})
+    elif not common.quiet:
+        click.echo(f"{webhook}: {'it arrived' if found.delivered else found.detail}", err=True)
+    return exits.DONE if found.delivered else exits.FAILED
 
 
 @webhooks.command()

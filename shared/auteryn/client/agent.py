@@ -21,16 +21,18 @@ from auteryn.policy.durations import parse
 from auteryn.ports.model import Model
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout, People
 from auteryn.schema.plan import StepDraft
+from auteryn.schema.post import Endpoint, EventType
 from auteryn.schema.run import AtBudget, Channel, FileCheck, Run
 from auteryn.service.channels import Written, channels
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.logs import LogLine
 from auteryn.service.new import Budget, NewRun, drafts, lifetime
+from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 from auteryn.tools.tool import Tool
 
 if TYPE_CHECKING:
-    from auteryn.api.views import RunView
+    from auteryn.api.views import RunView, Webhook
 
 T = TypeVar("T")
 ModeWord = Literal["auto", "fast", "deep"]
@@ -260,6 +262,30 @@ class Agent:
         and target until the run ends (or `until`), `args` allows the call with these arguments instead."""
         return self.world.call(self.world.desk.answer(ask_id, value, by, remember, until=until, args=args))
 
+    # ---- programs that hear of runs
+
+    def webhooks(self) -> list[Webhook]:
+        """Where programs are told of the owner's runs."""
+        return [_webhook(one) for one in self.world.call(self.world.desk.webhooks())]
+
+    def add_webhook(self, url: str, types: Sequence[EventType] = (), description: str = "") -> tuple[Webhook, str]:
+        """Tell this address of the owner's runs: type and ids, signed, at least once. `types`: of what (empty: of all). The
+        secret that comes with it is shown this once."""
+        made, secret = self.world.call(self.world.desk.add_webhook(url, tuple(types), description))
+        return _webhook(made), secret
+
+    def rotate_webhook(self, webhook_id: str) -> tuple[Webhook, str]:
+        """A new secret; the old one signs along for a day."""
+        made, secret = self.world.call(self.world.desk.rotate_webhook(webhook_id))
+        return _webhook(made), secret
+
+    def remove_webhook(self, webhook_id: str) -> None:
+        self.world.call(self.world.desk.remove_webhook(webhook_id))
+
+    def test_webhook(self, webhook_id: str) -> Tested:
+        """Whether a signed message that says nothing arrives there now; `detail` says why not."""
+        return self.world.call(self.world.desk.test_webhook(webhook_id))
+
     # ---- watching
 
     def on(self, event: str, callback: Callback) -> Callable[[], None]:
@@ -376,6 +402,12 @@ class Agent:
                 if not newest:
                     raise NotFound(f"there is no run in {self.world.name!r} yet")
                 return newest[0].id
+
+
+def _webhook(one: Endpoint | Webhook) -> Webhook:
+    from auteryn.api.views import webhook
+
+    return webhook(one) if isinstance(one, Endpoint) else one
 
 
 def _files(given: Mapping[str, bytes | str | Path] | Sequence[str | Path]) -> dict[str, bytes | Path]:

@@ -27,6 +27,7 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing
+from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
 WAIT = timedelta(seconds=50)
@@ -143,7 +144,8 @@ class Remote:
         args: dict[str, Any] | None = None,
     ) -> Answer:
         body = {"value": msgspec.to_builtins(value), "remember": remember, "until": msgspec.to_builtins(until), "args": args}
-        return await self._wire.read(Answer, "POST", f"/v1/asks/{_name(ask_id)}/answer", body=body)
+        where = f"/v1/asks/{_name(ask_id)}/answer"
+        return await self._wire.read(Answer, "POST", where, body=body, key=new_id("key"))
 
     async def question(self, ask_id: str) -> Ask:
         return await self._wire.read(Ask, "GET", f"/v1/asks/{_name(ask_id)}")
@@ -161,6 +163,26 @@ class Remote:
             return await self._wire.read(Answer, "GET", _of(run, "answer"))
         except NotFound:
             return None
+
+    # ---- programs that hear of runs
+
+    async def webhooks(self) -> list[v.Webhook]:
+        return list((await self._wire.read(v.Webhooks, "GET", "/v1/webhooks")).webhooks)
+
+    async def add_webhook(self, url: str, types: tuple[str, ...] = (), description: str = "") -> tuple[v.Webhook, str]:
+        body = {"url": url, "types": types, "description": description}
+        made = await self._wire.read(v.NewWebhook, "POST", "/v1/webhooks", body=body)
+        return made.webhook, made.secret
+
+    async def rotate_webhook(self, endpoint: str) -> tuple[v.Webhook, str]:
+        made = await self._wire.read(v.NewWebhook, "POST", f"/v1/webhooks/{_name(endpoint)}/rotate", body={})
+        return made.webhook, made.secret
+
+    async def remove_webhook(self, endpoint: str) -> None:
+        await self._wire.ask("DELETE", f"/v1/webhooks/{_name(endpoint)}")
+
+    async def test_webhook(self, endpoint: str) -> Tested:
+        return await self._wire.read(Tested, "POST", f"/v1/webhooks/{_name(endpoint)}/test", body={}, repeat=True)
 
     # ---- how far it is
 

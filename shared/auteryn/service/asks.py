@@ -62,13 +62,19 @@ class Said(Record):
     """For a gate that is opened: other arguments than those that were shown."""
 
 
-async def answer(access: Access, ask_id: str, said: Said, by: str) -> Answer:
+async def answer(access: Access, ask_id: str, said: Said, by: str, *, again: bool = False) -> Answer:
     """The answer, in the run's inbox: the first one wins. Raises `Invalid` naming what may be answered, `NotAllowed` for who is
-    none of the approvers, `WrongState` for a question that is closed, naming who closed it."""
-    run, ask = await open_ask(access, ask_id)
-    given = _given(access, ask, said, by)
-    first = await access.tell(run, _message(ask, given))
-    return await _told(access, run.id, ask, given, first=first)
+    none of the approvers, `WrongState` for a question that is closed, naming who closed it. `again`: if the same person has
+    said exactly this before, it is that answer, not another one that comes too late."""
+    try:
+        run, ask = await open_ask(access, ask_id)
+        given = _given(access, ask, said, by)
+        first = await access.tell(run, _message(ask, given))
+        return await _told(access, run.id, ask, given, first=first)
+    except WrongState:
+        if again and (before := await _said_before(access, ask_id, said, by)):
+            return before
+        raise
 
 
 async def question(access: Access, ask_id: str) -> Ask:
@@ -166,6 +172,16 @@ async def _asking(access: Access, ask_id: str) -> Run:
     if run is None:
         raise NotFound(f"no question {ask_id!r}; `auteryn ls` shows the runs that wait for one")
     return run
+
+
+async def _said_before(access: Access, ask_id: str, said: Said, by: str) -> Answer | None:
+    run, ask = await _asking(access, ask_id), await question(access, ask_id)
+    given = _given(access, replace(ask, approvers=()), said, by)
+    inbox = [one.answer for one in await access.services.store.inbox(run.id) if isinstance(one, Answered | Voted)]
+    for found in [*inbox, *ask.votes, *await _answers(access, run)]:
+        if replace(found, at=given.at) == given:
+            return found
+    return None
 
 
 def _given(access: Access, ask: Ask, said: Said, by: str) -> Answer:

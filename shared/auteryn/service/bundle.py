@@ -42,6 +42,9 @@ _SECRETS = (*BY_KEY, *SECRETS, "GOOGLE_API_KEY")
 """Variables whose values are known secrets."""
 
 
+_ID = re.compile(r"run_[A-Za-z0-9_-]{1,100}", re.ASCII)
+
+
 class Manifest(Record):
     format: int
     version: str
@@ -120,6 +123,9 @@ async def take_in(access: Access, raw: bytes) -> Run:
         raise Invalid("bundle", manifest.format, f"is of a format this release does not read; it reads {FORMAT}")
     if not 1 <= len(manifest.runs) <= MOST_RUNS:
         raise Invalid("bundle", len(manifest.runs), f"must hold 1 to {MOST_RUNS:,} runs")
+    for run in manifest.runs:
+        if not _ID.fullmatch(run):  # it names folders here: it must not lead out of them
+            raise Invalid("bundle", run, "must hold runs with ids of ours, such as run_4f0c")
     newborn = [_newborn(files, run, access.owner, access.now()) for run in manifest.runs]
     root = newborn[0].run
     if root.parent or any(one.run.root != root.id for one in newborn[1:]):

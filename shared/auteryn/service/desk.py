@@ -47,6 +47,7 @@ from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
 from auteryn.service.reading import artifact_bytes, scratchpad, tool_list
+from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
 LONGEST_MESSAGE = 100_000
@@ -185,12 +186,13 @@ class Desk:
         *,
         until: datetime | None = None,
         args: dict[str, Any] | None = None,
+        again: bool = False,
     ) -> Answer:
         """The one answer of a question; raises `Invalid` naming what may be answered, `NotAllowed` for who is no approver,
         `WrongState` if it is closed. For a gate: `remember` holds it for the rest of the run (or `until`), `args` changes the
-        call that is allowed."""
+        call that is allowed. `again`: this may be the repeat of an answer whose reply was lost."""
         said = asks.Said(value=value, remember=remember, until=until, args=args)
-        return await asks.answer(self._access, ask_id, said, by)
+        return await asks.answer(self._access, ask_id, said, by, again=again)
 
     async def ask(
         self,
@@ -265,6 +267,10 @@ class Desk:
     async def remove_webhook(self, endpoint: str) -> None:
         await webhooks.remove(self._access, endpoint)
 
+    async def test_webhook(self, endpoint: str) -> Tested:
+        """What becomes of a signed message that says nothing, sent there now."""
+        return await webhooks.test(self._access, endpoint)
+
     # ---- how far it is
 
     async def progress(self, run: str) -> dict[str, Any]:
@@ -289,10 +295,17 @@ class Desk:
         return await why.health(self._access, await self.get(run))
 
     async def usage(self, run: Run) -> Usage:
-        """The run's own, and that of its children under way."""
-        usage = run.usage
-        for child in run.shares:
-            usage = add_usage(usage, await self.usage(await self.get(child)))
+        """The run's own, and that of its children under way, as their summaries have it: one listing, however many they are."""
+        usage, left, cursor = run.usage, set(run.shares), None
+        while left:
+            page = await self.children(run.id, cursor=cursor)
+            for child in page.runs:
+                if child.id in left:
+                    usage = add_usage(usage, await self.usage(child))
+            left -= {child.id for child in page.runs}
+            cursor = page.next
+            if cursor is None:
+                break
         return usage
 
     async def metrics(self, run: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ async def _send(engine: Engine, post: Post) -> None:
     if post.endpoint:
         endpoint = next((one for one in await endpoints_of(engine, post.owner) if one.id == post.endpoint), None)
         if endpoint is not None:  # else it was removed meanwhile
-            await _to_endpoint(engine, endpoint, post)
+            await send_signed(engine, endpoint, post.id, payload(post))
         return
     assert post.channel is not None
     match post.channel.kind:
@@ -129,7 +129,7 @@ async def _to_webhook(engine: Engine, run: Run, post: Post, to: str) -> None:
     known = await endpoints_of(engine, run.owner)
     endpoint = next((one for one in known if to in (one.id, one.url, one.description)), None)
     if endpoint is not None:
-        await _to_endpoint(engine, endpoint, post)
+        await send_signed(engine, endpoint, post.id, payload(post))
     elif to.startswith(("https://", "http://")):
         await _post_json(engine, to, payload(post), {"webhook-id": post.id, "webhook-timestamp": _stamp(engine.now())})
     elif to.lower() in names(PREFIX):
@@ -138,12 +138,12 @@ async def _to_webhook(engine: Engine, run: Run, post: Post, to: str) -> None:
         raise ToolFailed("not_configured", f"there is no webhook {to!r}: `auteryn webhooks add` makes one")
 
 
-async def _to_endpoint(engine: Engine, endpoint: Endpoint, post: Post) -> None:
-    now, body = engine.now(), payload(post)
-    raw = _encoded(body)
+async def send_signed(engine: Engine, endpoint: Endpoint, message: str, body: dict[str, Any]) -> None:
+    """One try; raises `ToolFailed` or `Retryable` where it was not taken. `message`: its id."""
+    now, raw = engine.now(), _encoded(body)
     valid = [one.text for one in endpoint.secrets if one.until is None or now < one.until]
-    signed = " ".join(signature(secret, post.id, int(now.timestamp()), raw) for secret in valid)
-    headers = {"webhook-id": post.id, "webhook-timestamp": _stamp(now), "webhook-signature": signed}
+    signed = " ".join(signature(secret, message, int(now.timestamp()), raw) for secret in valid)
+    headers = {"webhook-id": message, "webhook-timestamp": _stamp(now), "webhook-signature": signed}
     await _post_json(engine, endpoint.url, body, headers)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import secrets
 from datetime import timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
 
-from auteryn.errors import Invalid, NotFound, ToolFailed
+from auteryn.errors import Invalid, NotFound, Retryable, ToolFailed
 from auteryn.schema.change import Doc
 from auteryn.schema.post import ENDPOINT, Endpoint, EventType, Secret
-from auteryn.schema.record import new_id
+from auteryn.schema.record import Record, new_id
 from auteryn.service.access import Access
 from auteryn.tools.egress import host_and_port
 from auteryn.tools.egress_addresses import literal
@@ -74,6 +74,28 @@ async def remove(access: Access, endpoint_id: str) -> None:
     await _endpoint(access, endpoint_id)
     await access.services.store.drop(ENDPOINT, endpoint_id)
     access.engine.endpoints.pop(access.owner, None)
+
+
+class Tested(Record):
+    """What became of a message that was sent to see whether it arrives."""
+
+    delivered: bool
+    detail: str
+    """Why not, if not."""
+
+
+async def test(access: Access, endpoint_id: str) -> Tested:
+    """A signed `webhook.test` goes there now, once; it belongs to no run."""
+    from auteryn.service.notify import send_signed  # brings the senders: nothing that every start should pay for
+
+    endpoint, now = await _endpoint(access, endpoint_id), access.now()
+    message = new_id("post")
+    body: dict[str, Any] = {"type": "webhook.test", "id": message, "timestamp": now.isoformat(), "data": {}}
+    try:
+        await send_signed(access.engine, endpoint, message, body)
+    except (ToolFailed, Retryable) as error:
+        return Tested(delivered=False, detail=str(error))
+    return Tested(delivered=True, detail="")
 
 
 async def _endpoint(access: Access, endpoint_id: str) -> Endpoint:

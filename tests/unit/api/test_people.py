@@ -44,6 +44,29 @@ def test_a_question_is_asked_waits_for_free_and_is_answered_once_by_name(opened)
     skipping(main())
 
 
+@pytest.mark.proves("P60")
+def test_an_answer_that_is_repeated_with_a_key_is_the_same_answer_and_another_one_is_told_who_won(opened):
+    async def main():
+        async with opened() as office, await office.client() as ann:
+            run = (await ann.post("/v1/asks", json={"message": "Go?", "options": ["Yes", "No"]})).json()
+            where = f"/v1/asks/{run['asks'][0]['id']}/answer"
+            first = await ann.post(where, json={"value": "Yes"}, headers={"Idempotency-Key": "k"})
+            assert first.status_code == 200
+            for _ in range(2):  # while it lies in the inbox, and when the run has ended with it
+                repeated = await ann.post(where, json={"value": "Yes"}, headers={"Idempotency-Key": "k"})
+                assert (repeated.status_code, repeated.json()) == (200, first.json())
+                other = await ann.post(where, json={"value": "No"}, headers={"Idempotency-Key": "k"})
+                assert other.status_code == 409 and "'Yes' by ann" in other.json()["detail"]
+                assert (await ann.post(where, json={"value": "Yes"})).status_code == 409
+                _, text = await office.key(name="bob")
+                async with office.browser(Authorization=f"Bearer {text}") as bob:
+                    late = await bob.post(where, json={"value": "Yes"}, headers={"Idempotency-Key": "k"})
+                    assert late.status_code == 409 and "by ann" in late.json()["detail"]
+                await office.world.ended(run["id"])
+
+    skipping(main())
+
+
 @pytest.mark.proves("P62", "L14")
 def test_a_gate_shows_the_exact_arguments_and_opens_for_them(opened):
     async def main():

@@ -66,3 +66,11 @@ def test_a_gated_call_is_allowed_for_two_hours(auteryn, tmp_path: Path) -> None:
     [said] = asyncio.run(answers())
     assert said.value == ALLOW and said.remember
     assert timedelta(hours=1, minutes=59) < said.until - said.at < timedelta(hours=2, minutes=1)
+
+
+def test_retry_of_a_run_that_has_ended_goes_on_with_the_one_that_takes_over(auteryn, created):
+    old = created("Compare the prices")
+    assert auteryn("cancel", old).code == 0
+    [said] = auteryn("retry", old, "--detach", "--json").lines
+    assert said["run"] != old and said["status"] == "pending"
+    assert auteryn("retry", old, "--detach", "--json").lines[0]["run"] == said["run"]
