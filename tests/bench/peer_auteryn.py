@@ -38,6 +38,8 @@ class Fake:
 
     searches = False
 
+    searches = False
+
     def model_id(self, role: str) -> str:
         return "fake"
 
