@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx2
 
+from auteryn.policy.cloud import APIS, JOB
 from emulators.local import Rig, Threaded
 
 
@@ -29,7 +30,7 @@ def test_a_whole_deployment_is_found_whole(local_cloud: Threaded) -> None:
     async def story(rig: Rig) -> None:
         code, found = await doctor(rig)
         assert {name: one["detail"] for name, one in found.items() if one["state"] != "ok"} == {}
-        assert code == 0 and len(found) >= 11
+        assert code == 0 and len(found) >= 13
 
     local_cloud.do(story(local_cloud.rig))
 
@@ -38,8 +39,57 @@ def test_what_is_missing_is_named_and_the_rest_is_looked_at(local_cloud: Threade
     async def story(rig: Rig) -> None:
         code, found = await doctor(rig, AUTERYN_QUEUE="gone", AUTERYN_JOB_LARGE="gone", AUTERYN_STEPS_TOPIC="gone")
         bad = {name: one["detail"] for name, one in found.items() if one["state"] == "bad"}
-        assert code == 1 and bad.keys() == {"queue", "job large", "topic steps"}
+        assert code == 1 and bad.keys() == {"queue", "job large", "topic steps", "secrets"}
         assert all("gone" in detail for detail in bad.values())
+        assert all("terraform apply" in found[name]["todo"] for name in bad)
+
+    local_cloud.do(story(local_cloud.rig))
+
+
+def test_an_api_that_is_off_is_named_with_the_command_that_switches_it_on(local_cloud: Threaded) -> None:
+    async def story(rig: Rig) -> None:
+        apis, project = rig.cloud.apis, rig.cloud.project
+        apis.enable(project, *(one for one in APIS if one not in ("cloudtasks", "run")))
+        try:
+            code, found = await doctor(rig)
+        finally:
+            apis.enable(project, *APIS)
+        off = "cloudtasks.googleapis.com run.googleapis.com"
+        assert code == 1 and found["apis"]["state"] == "bad"
+        assert f"gcloud services enable {off} --project={project}" in found["apis"]["detail"]
+
+    local_cloud.do(story(local_cloud.rig))
+
+
+def test_each_secret_of_each_process_is_tried_and_what_is_wrong_comes_with_its_remedy(local_cloud: Threaded) -> None:
+    async def story(rig: Rig) -> None:
+        apis, project, account = rig.cloud.apis, rig.cloud.project, "auteryn-slice@p.iam.gserviceaccount.com"
+        place = f"projects/{project}/locations/{rig.cloud.environ['AUTERYN_REGION']}"
+        names = ("GOOD", "EMPTY", "OFF", "CLOSED")
+        env = [
+            {"name": f"AUTERYN_SECRET_{name}", "valueSource": {"secretKeyRef": {"secret": name.lower(), "version": "2"}}}
+            for name in names
+        ]
+        apis.deploy(place, "jobs", JOB, account, [{"name": "AUTERYN_REGION", "value": "here"}, *env])
+        apis.keep(project, "good", {"2": "ENABLED"}, (account,))
+        apis.keep(project, "empty", {"1": "ENABLED"}, (account,))
+        apis.keep(project, "off", {"2": "DISABLED"}, (account,))
+        apis.keep(project, "closed", {"2": "ENABLED"}, ("somebody@p.iam.gserviceaccount.com",))
+        try:
+            code, found = await doctor(rig)
+        finally:
+            apis.deploy(place, "jobs", JOB, account, [])
+        said = {name: found[f"secret AUTERYN_SECRET_{name}"] for name in names}
+        assert code == 1 and found["secrets"]["detail"].startswith("4 are given")
+        assert {name: one["state"] for name, one in said.items()} == {
+            "GOOD": "ok",
+            "EMPTY": "bad",
+            "OFF": "bad",
+            "CLOSED": "bad",
+        }
+        assert "gcloud secrets versions add empty --data-file=-" in said["EMPTY"]["detail"]
+        assert "gcloud secrets versions enable 2 --secret=off" in said["OFF"]["detail"]
+        assert f"add-iam-policy-binding closed --member=serviceAccount:{account}" in said["CLOSED"]["detail"]
 
     local_cloud.do(story(local_cloud.rig))
 

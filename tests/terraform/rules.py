@@ -351,6 +351,7 @@ def egress_goes_through_the_network(world: World, given: Given) -> Iterator[str]
 def apis_are_switched_on(world: World, given: Given) -> Iterator[str]:
     switched = {one["service"].split(".")[0] for one in world.of("project_service")}
     needed = {api for one in world.resources for prefix, api in API_OF.items() if one.type.startswith(f"google_{prefix}")}
+    needed |= set(cloud.APIS)
     needed |= {"generativelanguage" if given.key_version else "aiplatform", "cloudresourcemanager", "iamcredentials"}
     yield from (f"{api}.googleapis.com is off" for api in sorted(needed - switched))
     yield from (f"{one.address} is switched off with us" for one in world.of("project_service") if one["disable_on_destroy"])

@@ -36,6 +36,8 @@ class Finding(Record):
     name: str
     state: State
     detail: str
+    todo: str = ""
+    """What to do about it, where something is."""
 
 
 @click.command()
@@ -54,14 +56,16 @@ def doctor(common: Common, online: bool, cloud: bool) -> int:
             output.json_line(one)
         else:
             mark, colour = MARKS[one.state]
-            screen.parts((f"{mark} ", colour), (f"{one.name:<14}", "bold"), one.detail)
+            screen.parts(
+                (f"{mark} ", colour), (f"{one.name:<14}", "bold"), f"{one.detail} → {one.todo}" if one.todo else one.detail
+            )
     return exits.FAILED if any(one.state == "bad" for one in findings) else exits.DONE
 
 
 async def _deployment() -> list[Finding]:
     found = [
-        Finding(name=name, state="bad" if isinstance(what, AuterynError) else "ok", detail=str(what))
-        async for name, what in cloud_checkup()
+        Finding(name=one.name, state="bad" if one.bad else "ok", detail=one.detail, todo=one.todo)
+        async for one in cloud_checkup()
     ]
     access = model_access(os.environ)
     how = "set GEMINI_API_KEY, or GOOGLE_GENAI_USE_VERTEXAI=true as Terraform does"
@@ -127,14 +131,11 @@ async def _home(settings: Settings, host: Host) -> list[Finding]:
 
 def _tools(host: Host) -> Iterator[Finding]:
     from auteryn.tools.sandbox.ladder import chosen
-    from auteryn.tools.search_web import searcher
 
     sandbox = chosen()
     yield Finding(name="sandbox", state="ok" if sandbox.sandbox else "note", detail=sandbox.words)
     registry = host.engine.registry
     yield Finding(name="tools", state="ok", detail=f"{len(registry)} ready")
-    if asked := searcher(model_searches=host.engine.services.model.searches):
-        yield Finding(name="web search", state="ok", detail=asked)
     for name, why in sorted(registry.hidden.items()):
         yield Finding(name="hidden tool", state="note", detail=f"{name}: {why}")
 

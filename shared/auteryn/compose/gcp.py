@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 from auteryn.compose.engine import engine_of, gemini
 from auteryn.compose.settings import Settings
-from auteryn.errors import AuterynError
 from auteryn.policy.cloud import (
+    API,
+    APIS,
     BLOBS_RENEWED,
     DATABASE,
     DISPATCH,
@@ -38,6 +39,7 @@ from auteryn.schema.record import new_id
 from auteryn.tools.tool import Tool
 
 if TYPE_CHECKING:
+    from auteryn.adapters.gcp.checkup import Found
     from auteryn.adapters.gcp.id_tokens import GoogleIdTokens
     from auteryn.api.auth import IdTokens
 
@@ -179,12 +181,12 @@ def deployment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     return {**usual, **environ}
 
 
-async def cloud_checkup(environ: Mapping[str, str] = os.environ) -> AsyncIterator[tuple[str, str | AuterynError]]:
-    """Each thing a deployment needs, and what is known of it or wrong with it. `GOOGLE_CLOUD_PROJECT` and `AUTERYN_REGION` name
-    the deployment; the rest has the names Terraform gives, where the environment does not say otherwise."""
+async def cloud_checkup(environ: Mapping[str, str] = os.environ) -> AsyncIterator[Found]:
+    """Each thing a deployment needs, what is known of it or wrong with it, and what to do. `GOOGLE_CLOUD_PROJECT` and
+    `AUTERYN_REGION` name the deployment; the rest has the names Terraform gives, where the environment does not differ."""
     from auteryn.adapters.gcp.checkup import checkup
     from auteryn.adapters.gcp.settings import CloudSettings
 
     there = CloudSettings.from_environment(deployment(environ))
-    async for finding in checkup(there, STEPS_SUBSCRIPTION):
-        yield finding
+    async for found in checkup(there, STEPS_SUBSCRIPTION, (API, DISPATCH), APIS):
+        yield found

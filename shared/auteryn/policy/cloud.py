@@ -32,6 +32,20 @@ MODEL_KEY = "auteryn-gemini-key"
 """The secret behind `GEMINI_API_KEY`."""
 SWEEP_SCHEDULE = "auteryn-sweep"
 
+APIS = (
+    "cloudscheduler",
+    "cloudtasks",
+    "firestore",
+    "iamcredentials",
+    "logging",
+    "monitoring",
+    "pubsub",
+    "run",
+    "secretmanager",
+    "storage",
+)
+"""Of Google's, without `.googleapis.com`: what a deployment stands on at work, beside the model's."""
+
 # ---- paths of `dispatch`
 
 WAKE_PATH = "/wake"
@@ -241,6 +255,7 @@ RUN_VARIABLE = "AUTERYN_RUN"
 """The one override of a job execution: which run its slice sits on."""
 
 LAPTOP = {
+    "AUTERYN_APIS_HOST": "a stand-in on this machine",
     "AUTERYN_CLOCK_FILE": "moves the time of a local cloud",
     "AUTERYN_LOCAL_CLOUD": "takes tokens without a signature: a cloud on one machine",
     "AUTERYN_RUN_HOST": "a stand-in on this machine",

@@ -2,54 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
+from auteryn.adapters.gcp.apis import Google, apis, given, secret
 from auteryn.adapters.gcp.blobs import CloudBlobs
 from auteryn.adapters.gcp.clients import close_transport, local_channel
 from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google
-from auteryn.adapters.gcp.settings import CloudSettings
+from auteryn.adapters.gcp.settings import CloudSettings, is_loopback
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.errors import AuterynError, Conflict, NotFound, Unavailable
+from auteryn.schema.record import Record
 
 SKEW = timedelta(seconds=5)
 """A lease is 60 s long and beaten each 20: a clock that is further off is worth mending."""
 PROBE = b"auteryn doctor was here"
 
 
-async def checkup(there: CloudSettings, subscription: str) -> AsyncIterator[tuple[str, str | AuterynError]]:
-    """Name of the thing, and what is known of it or what is wrong with it. Nothing is changed but one small blob."""
+APPLY = "terraform apply in infra/terraform makes it"
+
+
+class Found(Record):
+    """What is known of one thing."""
+
+    name: str
+    detail: str
+    """How it is, or what is wrong."""
+    bad: bool = False
+    todo: str = ""
+    """What to do about it, where it is bad and the detail does not say."""
+
+
+async def checkup(
+    there: CloudSettings, subscription: str, services: Sequence[str], needed: Sequence[str]
+) -> AsyncIterator[Found]:
+    """One thing after the other; nothing is changed but one small blob. `needed`: APIs, by their first names."""
     blobs = CloudBlobs(there.bucket, endpoint=there.storage_url)
     store = FirestoreStore.open(there.project, blobs, database=there.database, host=there.firestore_host)
+    google = Google(there)
+    steps = "or take the subscription's push endpoint from terraform output"
     try:
-        for name, look in (
-            ("database", lambda: _database(store, there)),
-            ("indexes", lambda: _indexes(store)),
-            ("clock", lambda: _clock(store)),
-            ("bucket", lambda: _bucket(blobs, there)),
-            ("queue", lambda: _queue(there)),
-            ("topic steps", lambda: _topic(there, there.steps_topic)),
-            ("topic events", lambda: _topic(there, there.events_topic)),
-            ("subscription", lambda: _subscription(there, subscription)),
-            ("job", lambda: _job(there, there.job)),
-            ("job large", lambda: _job(there, there.job_large)),
+        for name, look, todo in (
+            ("apis", lambda: apis(google, there.project, needed), "terraform apply in infra/terraform switches them on"),
+            ("database", lambda: _database(store, there), f"{APPLY}; you yourself need roles/datastore.user"),
+            ("indexes", lambda: _indexes(store), f"{APPLY}; a new index takes minutes"),
+            ("clock", lambda: _clock(store), "set this machine's clock"),
+            ("bucket", lambda: _bucket(blobs, there), f"{APPLY}; you yourself need roles/storage.objectUser on it"),
+            ("queue", lambda: _queue(there), f"{APPLY}; a deleted queue's name is free again after a week"),
+            ("topic steps", lambda: _topic(there, there.steps_topic), APPLY),
+            ("topic events", lambda: _topic(there, there.events_topic), APPLY),
+            ("subscription", lambda: _subscription(there, subscription), f"{APPLY}, {steps}"),
+            ("job", lambda: _job(there, there.job), APPLY),
+            ("job large", lambda: _job(there, there.job_large), APPLY),
         ):
-            yield name, await _answer(look)
+            yield await _answer(name, look, todo)
+        async for found in _secrets(google, there, services):
+            yield found
     finally:
         await store.close()
         await blobs.close()
 
 
-async def _answer(look: Callable[[], Awaitable[str]]) -> str | AuterynError:
+async def _secrets(google: Google, there: CloudSettings, services: Sequence[str]) -> AsyncIterator[Found]:
+    """Each secret of each process; whether there is any; what cannot be looked at."""
+    used = list[Any]()
+
+    async def look() -> str:
+        used.extend(await given(google, there, services))
+        return f"{len(used)} are given to the processes" if used else "no process is given any"
+
+    yield await _answer("secrets", look, f"{APPLY}; you yourself need roles/run.viewer")
+    for one in used:
+        yield await _answer(
+            f"secret {one.variable}",
+            lambda one=one: secret(google, there.project, one),
+            "you yourself need roles/secretmanager.viewer",
+        )
+
+
+async def _answer(name: str, look: Callable[[], Awaitable[str]], todo: str) -> Found:
     try:
-        return await look()
+        return Found(name=name, detail=await look())
     except AuterynError as error:
-        return error
+        return Found(name=name, detail=str(error), bad=True, todo=todo)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with one thing, the others are looked at too
-        return Unavailable(f"{type(error).__name__}: {error}")
+        return Found(name=name, detail=f"{type(error).__name__}: {error}", bad=True, todo=todo)
 
 
 async def _database(store: FirestoreStore, there: CloudSettings) -> str:
@@ -120,7 +160,8 @@ async def _subscription(there: CloudSettings, subscription: str) -> str:
         client, lambda: client.get_subscription({"subscription": name}, retry=None, timeout=CALL_SECONDS), what
     )
     push = found.push_config.push_endpoint
-    if not push.startswith(there.dispatch_url):
+    relayed = there.local and is_loopback(push)  # a local cloud's pushes keep its clock on the way
+    if not relayed and not push.startswith(there.dispatch_url):
         raise Conflict(f"{what} pushes to {push or 'nobody'!r}, not to {there.dispatch_url!r}: steps start only when swept")
     return f"{subscription!r} pushes to {push}"
 

@@ -16,6 +16,7 @@ STAND_INS = (
     "STORAGE_EMULATOR_HOST",
     "AUTERYN_TASKS_HOST",
     "AUTERYN_RUN_HOST",
+    "AUTERYN_APIS_HOST",
 )
 """Where something on this machine stands in for a service of Google's."""
 
@@ -47,6 +48,7 @@ class CloudSettings:
     storage_url: str | None = None
     tasks_host: str | None = None
     run_host: str | None = None
+    apis_host: str | None = None
     clock_file: Path | None = None
     """Time of a local cloud that can be moved forward."""
     local: bool = False
@@ -89,6 +91,7 @@ class CloudSettings:
             storage_url=environ.get("STORAGE_EMULATOR_HOST"),
             tasks_host=environ.get("AUTERYN_TASKS_HOST"),
             run_host=environ.get("AUTERYN_RUN_HOST"),
+            apis_host=environ.get("AUTERYN_APIS_HOST"),
             clock_file=Path(clock_file) if clock_file else None,
             local=local,
         )

@@ -23,6 +23,7 @@ from auteryn.compose import cloud
 from auteryn.policy import cloud as names
 from auteryn.runtime.host import Host
 from auteryn.schema.record import new_id
+from auteryn.testing.emulators.apis import Apis
 from auteryn.testing.emulators.clock import SharedClock
 from auteryn.testing.emulators.executions import CloudRunJobs, Execution, Job
 from auteryn.testing.emulators.nursery import Nursery
@@ -100,8 +101,9 @@ class LocalCloud:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.emulators = self._emulators or (host_of(FIRESTORE), host_of(PUBSUB))
         firestore, pubsub = self._firestore or self.emulators[0], self._pubsub or self.emulators[1]
-        self.storage = Storage()
+        self.storage, self.apis = Storage(), Apis()
         self._open.callback(self.storage.stop)
+        self._open.callback(self.apis.stop)
         await self._open.enter_async_context(self.tasks)
         if not self._within:
             await self._open.enter_async_context(self.nursery)
@@ -115,6 +117,7 @@ class LocalCloud:
         slice_ = [*self._within, *names.COMMANDS["slice"]] if self._within else here
         for name in (names.JOB, names.JOB_LARGE):
             self.jobs.add_job(job + name, Job(slice_, {**self.environ, "AUTERYN_JOB": ""}, names.JOB_TIMEOUT))
+        self._deployed()
         self.pushes = await self._open.enter_async_context(Pushes(self.dispatch_url, self.clock))
         await self.lay_out()
         self._open.push_async_callback(self._stop_functions)
@@ -130,6 +133,7 @@ class LocalCloud:
     def _environ(self, firestore: str, pubsub: str) -> dict[str, str]:
         """As Terraform would set it, and where the stand-ins are."""
         return {
+            "AUTERYN_APIS_HOST": self.apis.host,
             "AUTERYN_BACKEND": "gcp",
             "AUTERYN_BUCKET": "auteryn-blobs",
             "AUTERYN_CALLERS": f"{ACCOUNT},{EMULATOR}",
@@ -153,6 +157,15 @@ class LocalCloud:
             "STORAGE_EMULATOR_HOST": self.storage.endpoint,
             **self._given,
         }
+
+    def _deployed(self) -> None:
+        """What a person who looks from outside finds: everything is on, and no process is given a secret."""
+        self.apis.enable(self.project, *names.APIS)
+        for kind, name in (
+            *(("services", name) for name in (names.API, names.DISPATCH)),
+            *(("jobs", name) for name in (names.JOB, names.JOB_LARGE)),
+        ):
+            self.apis.deploy(f"projects/{self.project}/locations/{REGION}", kind, name, ACCOUNT, [])
 
     @property
     def at_work(self) -> bool:
