@@ -26,6 +26,11 @@ from sse import Frame, frames
 T = TypeVar("T")
 
 HANG = 120
+OWN = {
+    "AUTERYN_EGRESS_ALLOW": "webhooks go to a server of the test, whose address is not a public one",
+    "GOOGLE_GEMINI_BASE_URL": "the scripted model answers",
+}
+"""What the rig sets, and a deployment only where it is asked for: variable → why."""
 Script = Callable[[Ask], Line]
 
 
