@@ -13,6 +13,7 @@ from typing import Any, cast
 import pytest
 
 from auteryn.runtime.due import wake_at
+from auteryn.schema.event import ModelAnswered
 from auteryn.testing.emulators.clock import JumpingClock
 from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.laws import broken_laws
@@ -20,11 +21,13 @@ from auteryn.testing.scripted import call
 from auteryn.testing.world import World
 from auteryn.tools.time import wait
 from emulators.local import Rig, Threaded
-from emulators.test_second_home import cloud
+from emulators.test_second_home import Cloud, cloud
 
 HANG = 600
 SLICES = 84
 """Of two hours each: seven days."""
+LOOK = timedelta(milliseconds=50)
+"""How long a commit is awaited before the queue is looked at again."""
 
 
 @pytest.mark.proves("P31", "P42", "F19")
@@ -84,13 +87,13 @@ def storage() -> Any:
 
 
 @asynccontextmanager
-async def week(folder: Path, project: str, pubsub: str, storage: Storage, model: Any) -> AsyncGenerator[World]:
+async def week(folder: Path, project: str, pubsub: str, storage: Storage, model: Any) -> AsyncGenerator[tuple[World, Cloud]]:
     clock = JumpingClock()
     async with cloud(project, pubsub, storage, clock) as there:
         seldom = timedelta(days=30)  # a sweep at the very moment of a wake starts a second slice, which ends at once
         moved = cast("Any", clock)
         async with World(folder, model=model, tools=[wait], clock=moved, around=there.around, sweep_every=seldom) as world:
-            yield world
+            yield world, there
         await there.close()
 
 
@@ -110,19 +113,27 @@ def test_a_run_of_seven_days_in_84_slices(
         def script(ask: Any) -> Any:
             return call("wait", until="2h", reason="the next look") if ask.turn < SLICES - 1 else "a week has passed"
 
-        async with week(tmp_path, project, pubsub_emulator, storage, script) as world:
+        async with week(tmp_path, project, pubsub_emulator, storage, script) as (world, there):
             began = world.now()
             run = await world.start("Watch for a week", max_duration=timedelta(days=7))
             watch = world.services.bus.watch(run)
             while not (found := await world.run(run)).terminal:
                 at = wake_at(found) if found.status == "waiting" else None
-                if at is not None and at > world.now() and await world.services.store.lease(run) is None:
-                    world.clock.jump(at - world.now())  # pyright: ignore[reportAttributeAccessIssue]
-                await watch.next(timedelta(seconds=1))  # a commit is told at once
+                queue = there.tasks.tasks(there.wakes)
+                if at is None or at <= world.now() or at > queue[-1].at:  # at work, or about to be, or leaving
+                    await watch.next(LOOK)  # a commit is told at once
+                    continue
+                # No further than the next task: a watchdog rings an hour and 59 minutes before the wake, not together with it.
+                world.clock.jump(max(queue[0].at - world.now(), timedelta()))  # pyright: ignore[reportAttributeAccessIssue]
+                await there.tasks.settled(there.wakes)
             watch.close()
 
             assert found.result == "a week has passed"
             assert found.slice == SLICES
+            turns = Counter(
+                entry.slice for entry in await world.journal(run) for event in entry.events if isinstance(event, ModelAnswered)
+            )
+            assert turns == dict.fromkeys(range(1, SLICES + 1), 1)
             assert timedelta(days=6.9) < world.now() - began <= timedelta(days=7)
             assert found.usage.llm_calls == SLICES
             assert await broken_laws(world, run) == []

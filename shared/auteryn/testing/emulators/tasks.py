@@ -80,7 +80,7 @@ class CloudTasks:
         """Each delivery's task and the status it was answered with; 0 for no answer."""
         self._clock = clock
         self._queues: dict[str, _Queue] = {}
-        self._news = asyncio.Event()
+        self._news, self._ended = asyncio.Event(), asyncio.Event()
         self._sending: dict[asyncio.Task[None], str] = {}
 
     def add_queue(self, name: str, rules: Rules | None = None) -> None:
@@ -94,6 +94,12 @@ class CloudTasks:
     def sending(self) -> int:
         """Deliveries under way."""
         return len(self._sending)
+
+    async def settled(self, queue: str) -> None:
+        """Back when none of its tasks is due: each was delivered, or waits for a later moment."""
+        while any(one.at <= self._clock.now() for one in self.tasks(queue)):
+            self._ended.clear()
+            await self._ended.wait()
 
     async def __aenter__(self) -> CloudTasks:
         types: Any = tasks_v2
@@ -222,6 +228,7 @@ class CloudTasks:
     def _sent(self, sending: asyncio.Task[None]) -> None:
         del self._sending[sending]
         self._news.set()
+        self._ended.set()
         if not sending.cancelled() and (error := sending.exception()):
             _log.error("a delivery failed in the stand-in itself", exc_info=error)
 
