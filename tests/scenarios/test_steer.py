@@ -13,6 +13,7 @@ from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_input
 from auteryn.tools.time import wait
+from auteryn.tools.tool import ToolContext, tool
 
 HOUR = timedelta(hours=1)
 
@@ -36,6 +37,30 @@ def test_a_steering_message_ends_a_wait_and_is_seen_in_the_next_turn(tmp_path: P
             assert world.now() - START < timedelta(seconds=5)
             told = [event for event in await world.events(run) if isinstance(event, e.Told)]
             assert len(told) == 1 and told[0].message
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5")
+def test_what_is_said_while_a_quick_tool_works_is_heard_before_the_very_next_turn(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return call("mix") if ask.turn < 2 else f"heard in {[heard(ask, 'make it blue'), heard(ask, 'and matt')]}"
+
+    async def story() -> None:
+        said = ["make it blue", "and matt"]
+
+        @tool(effect="read")
+        async def mix(ctx: ToolContext) -> str:
+            """Mix the paint."""
+            await world.say(ctx.run.id, said.pop(0))
+            return "mixed"
+
+        async with World(tmp_path, model=script, tools=[mix]) as world:
+            run = await world.start("Paint")
+            assert (await world.ended(run)).result == "heard in [True, True]"
+            facts = [type(event) for event in await world.events(run) if isinstance(event, e.ModelAnswered | e.Told)]
+            assert facts == [e.ModelAnswered, e.Told, e.ModelAnswered, e.Told, e.ModelAnswered]
+            assert world.now() == START
 
     skipping(story())
 

@@ -189,10 +189,11 @@ class Slice:
     # ---- the inbox
 
     async def look(self) -> None:
-        """Called by the keeper while something is under way: a cancel or pause does not wait for it to end."""
-        if self.busy is None or self.interrupt:
-            return
-        if any(isinstance(message, m.Cancel | m.Pause) for message in await self.services.store.inbox(self.run.id)):
+        """Called by the keeper, and with a message from here: a cancel or pause waits for nothing, others for the next turn."""
+        messages = await self.services.store.inbox(self.run.id)
+        if messages:
+            self.looked -= INBOX_LOOK
+        if self.busy and not self.interrupt and any(isinstance(message, m.Cancel | m.Pause) for message in messages):
             self._interrupt("inbox")
 
     async def beat(self) -> None:
