@@ -53,12 +53,12 @@ class Rate:
 async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | None = None) -> None:
     """Raises `RateLimited` if the owner has as many runs under way as may be; not for the repeat of a request that made one."""
     found, cursor = list[Run](), None
-    while (missing := quota.runs - len(found)) > 0:
-        page = await desk.runs(Wanted(status=UNDER_WAY), limit=min(missing, MOST_RUNS), cursor=cursor)
+    while len(found) < quota.runs:
+        page = await desk.runs(Wanted(status=UNDER_WAY), limit=min(quota.runs - len(found), MOST_RUNS), cursor=cursor)
         found, cursor = [*found, *page.runs], page.next
         if cursor is None:
             break
-    if missing > 0:
+    if len(found) < quota.runs:
         return
     if new and new.key is not None:
         access, wanted = Access(engine, found[0].owner), fingerprint(new)

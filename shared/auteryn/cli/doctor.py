@@ -131,11 +131,14 @@ async def _home(settings: Settings, host: Host) -> list[Finding]:
 
 def _tools(host: Host) -> Iterator[Finding]:
     from auteryn.tools.sandbox.ladder import chosen
+    from auteryn.tools.search_web import searcher
 
     sandbox = chosen()
     yield Finding(name="sandbox", state="ok" if sandbox.sandbox else "note", detail=sandbox.words)
     registry = host.engine.registry
     yield Finding(name="tools", state="ok", detail=f"{len(registry)} ready")
+    if asked := searcher(model_searches=host.engine.services.model.searches):
+        yield Finding(name="web search", state="ok", detail=asked)
     for name, why in sorted(registry.hidden.items()):
         yield Finding(name="hidden tool", state="note", detail=f"{name}: {why}")
 

@@ -33,11 +33,11 @@ class Bubblewrap:
         argv += ["--die-with-parent", "--clearenv", "--hostname", "sandbox"]
         for name, value in {**box.environment(job, TMP, INPUTS), **(proxied(PROXY_PORT) if job.egress else {})}.items():
             argv += ["--setenv", name, value]
-        for path in box.readable():
+        argv += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", TMP]
+        for path in box.readable():  # after the tmpfs: this installation itself may lie below /tmp
             argv += ["--ro-bind", path, path]
         for name in box.ACCOUNTS:
             argv += ["--ro-bind", f"{folder}/etc/{name}", f"/etc/{name}"]
-        argv += ["--proc", "/proc", "--dev", "/dev", "--size", str(TMP_BYTES), "--perms", "1777", "--tmpfs", TMP]
         argv += ["--ro-bind", f"{folder}/inputs", INPUTS, "--bind", str(job.workspace.resolve()), WORK]
         if job.egress:
             argv += ["--bind", str(job.egress), SOCKET]
