@@ -56,7 +56,9 @@ class Rig:
         stack.push_async_callback(self.host.close)
         key = await self.cloud.key()
         headers = {"Authorization": f"Bearer {key}"}
-        self.http = await stack.enter_async_context(httpx2.AsyncClient(base_url=self.cloud.url, headers=headers, timeout=90))
+        fresh = httpx2.Limits(max_keepalive_connections=0)  # a server closes idle ones after 2 s, perhaps as a request leaves
+        client = httpx2.AsyncClient(base_url=self.cloud.url, headers=headers, timeout=90, limits=fresh)
+        self.http = await stack.enter_async_context(client)
 
     def _say(self, ask: Ask) -> Line:
         return self._scripts[_mark(ask.task)](ask)
