@@ -190,10 +190,10 @@ class Slice:
 
     async def look(self) -> None:
         """Called by the keeper, and with a message from here: a cancel or pause waits for nothing, others for the next turn."""
-        messages = await self.services.store.inbox(self.run.id)
-        if messages:
+        messages = await self.services.store.inbox(self.run.id) if self.busy and not self.interrupt else None
+        if messages is None or messages:
             self.looked -= INBOX_LOOK
-        if self.busy and not self.interrupt and any(isinstance(message, m.Cancel | m.Pause) for message in messages):
+        if messages and any(isinstance(message, m.Cancel | m.Pause) for message in messages):
             self._interrupt("inbox")
 
     async def beat(self) -> None:
