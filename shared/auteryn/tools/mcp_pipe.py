@@ -21,18 +21,21 @@ def main(longest: int, command: list[str]) -> int:
     assert server.stdout
     line = 0
     """Bytes of the line that has not ended yet."""
+    cut = False
+    """It said too much or nobody listens: no good end, also of a server that had already come to its own."""
     try:
         while chunk := os.read(server.stdout.fileno(), CHUNK_BYTES):
             first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
-            if line + (len(chunk) if first < 0 else first) > longest:
-                server.kill()
+            if cut := line + (len(chunk) if first < 0 else first) > longest:
                 break
             line = line + len(chunk) if last < 0 else len(chunk) - last - 1
             while chunk:
                 chunk = chunk[os.write(1, chunk) :]
     except BrokenPipeError:
+        cut = True
+    if cut:
         server.kill()
-    return 0 if server.wait() == 0 else 1
+    return 0 if server.wait() == 0 and not cut else 1
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 // Small pieces every page is made of.
 
-import { html, signal, useEffect, useRef, useState } from "./vendor/preact.js";
+import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { post } from "./net.js";
 
 // ---- the address --------------------------------------------------------------------------------------------
@@ -29,11 +29,12 @@ export function Link({ to, children, ...more }) {
   return html`<a href=${to} onClick=${click} ...${more}>${children}</a>`;
 }
 
-// Keys that work wherever nobody is typing or answering; an act that gives false leaves the key to the browser.
+// Keys that work wherever nobody is typing or answering, from the moment their part is seen; an act that gives false leaves
+// the key to the browser.
 export function useKeys(acts) {
   const latest = useRef(acts);
   latest.current = acts;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const heard = (event) => {
       const act = !typing(event) && !document.querySelector("dialog[open]") && latest.current[event.key];
       if (act && act() !== false) event.preventDefault();
