@@ -17,6 +17,7 @@ from auteryn.testing.scenarios import NO, SHOW, YES, delete, lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_approval, ask_input
+from auteryn.tools.tool import Tool
 
 QUESTION = call("ask_approval", message="About to delete 1,000 records. Proceed?", options=[YES, NO, SHOW])
 
@@ -43,6 +44,25 @@ def test_the_chosen_option_comes_back_verbatim(tmp_path: Path, answers: Sequence
                 await world.answer(run, value)
                 await world.until(run, lambda now, seq=asked.seq: now.seq > seq)
             assert (await world.ended(run)).result == result
+
+    skipping(story())
+
+
+@pytest.mark.parametrize("tool", [ask_input, delete], ids=["question", "gate"])
+def test_an_answer_wakes_its_run_by_one_commit(tmp_path: Path, tool: Tool) -> None:
+    """Each commit waits for the disk: what was said, and what it answers or allows, become true together."""
+
+    async def story() -> None:
+        asked = {"ask_input": call("ask_input", message="Which?"), "delete": call("delete", table="old")}[tool.name]
+        async with World(tmp_path, model=[asked, "over"], tools=[tool]) as world:
+            run = await world.start("Clean up")
+            before = (await world.asked(run)).seq
+            await world.answer(run, ALLOW)
+            await world.ended(run)
+            first, *rest = await world.services.store.journal(run, after=before)
+            said = [type(event) for event in first.events]
+            assert said[1:3] == [e.AskAnswered, e.CallAnswered if tool is ask_input else e.CallAllowed]
+            assert [type(event) for event in rest[-1].events] == [e.ModelAnswered, e.RunCompleted]
 
     skipping(story())
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any, NamedTuple, assert_never
 
 from msgspec.structs import replace
@@ -21,7 +22,7 @@ from auteryn.errors import DiskFull, Retryable, ToolFailed
 from auteryn.plan.scheduler import needs_review, over, running
 from auteryn.policy.asking import asked_of, waited_for
 from auteryn.policy.gates import ALLOWING, GATE_OPTIONS, TAINTED_OPTIONS, fingerprint
-from auteryn.policy.limits import TOOL_RETRIES
+from auteryn.policy.limits import TOOL_RETRIES, last_moment
 from auteryn.policy.retry import backoff
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Subject
@@ -148,8 +149,22 @@ def _fingerprint(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:
 # ---- when a wait is over ----------------------------------------------------------------------------------------
 
 
-def settled(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
-    """The facts that end a suspended call's wait, if it is over."""
+def waits_over(mind: Mind, news: Sequence[e.AnyEvent]) -> list[e.AnyEvent]:
+    """The facts that end waits for a time or a person, given `news` that is to be committed together with them.
+
+    Of waits for steps nothing is said here: `mind.run` does not know yet what has become of the plan. Nor of any, once the run
+    is out of time.
+    """
+    if mind.now() >= last_moment(mind.run):
+        return []
+    said = {fact.answer.ask: fact.answer for fact in news if isinstance(fact, e.AskAnswered)}
+    closed = {fact.call for fact in news if isinstance(fact, e.CallAnswered)}
+    waiting = [call for call in mind.thread.open_calls if call.id not in closed and not isinstance(call.wait, ForSteps)]
+    return [fact for call in waiting for fact in settled(mind, call, said)]
+
+
+def settled(mind: Mind, call: OpenCall, said: Mapping[str, Answer] = MappingProxyType({})) -> list[e.AnyEvent]:
+    """The facts that end a suspended call's wait, if it is over. `said`: answers the conversation does not know yet, by ask."""
     match call.wait:
         case UntilTime() as wait:
             if mind.now() < wait.at:
@@ -158,7 +173,7 @@ def settled(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
                 return [e.CallWoken(call=call.id)]
             return [_answered(call, {"woke_at": wait.at.isoformat(), "reason": wait.reason})]
         case ForPerson() as wait:
-            return _person_said(mind, call, wait.ask)
+            return _person_said(mind, call, said.get(wait.ask) or mind.thread.answers.get(wait.ask))
         case ForSteps():
             return _plan_said(mind, call)
         case ForBudget() | ForRateLimit() | None:
@@ -167,11 +182,10 @@ def settled(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
             assert_never(call.wait)
 
 
-def _person_said(mind: Mind, call: OpenCall, ask: str) -> list[e.AnyEvent]:
-    answer = mind.thread.answers.get(ask)
+def _person_said(mind: Mind, call: OpenCall, answer: Answer | None) -> list[e.AnyEvent]:
     if answer is None:
         return []
-    if ask in mind.thread.gates:
+    if answer.ask in mind.thread.gates:
         return [_gate_said(mind, call, answer)]
     if answer.how == "expired":
         return [_answered(call, {"answer": answer.value, "note": "nobody answered in time"})]

@@ -32,6 +32,8 @@ class Intake:
     sends: list[Send] = field(default_factory=list[Send])
     cancel: m.Cancel | None = None
     halted: e.RunFailed | None = None
+    paused: bool = False
+    """The run is, once all this is true."""
     closed: set[str] = field(default_factory=set[str])
     """Calls that got their answer, or their person's answer, in this very batch."""
     answered: set[str] = field(default_factory=set[str])
@@ -88,6 +90,7 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
             case _:
                 assert_never(message)
     out.events += notices(run, now) if not paused else []
+    out.paused = paused
     if ends:
         out.events.append(e.StepsEnded(steps=tuple(ends)))
     if now >= run.deadline_at and not run.over_time and not out.cancel:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
+from auteryn.agent.calls import waits_over
 from auteryn.agent.loop import resting, think
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.thread import Thread
@@ -229,10 +230,9 @@ class Slice:
         elif intake.halted:
             await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
         elif intake.events or intake.consumed or self.first[1:] or (self.first and not may_call(self.run)):
-            await self._commit(tuple(intake.events), consumed=tuple(intake.consumed), sends=tuple(intake.sends))
-            await self._advance()
-        else:
-            await self._advance()
+            over = waits_over(self.mind, intake.events) if self.thinks and not intake.paused else ()
+            await self._commit((*intake.events, *over), consumed=tuple(intake.consumed), sends=tuple(intake.sends))
+        await self._advance()
 
     async def _cancel(self, intake: Intake) -> None:
         assert intake.cancel is not None
