@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, assert_never
 from msgspec.structs import replace
 
 from auteryn.agent.mind import Facts, Mind
-from auteryn.agent.output import capped
+from auteryn.agent.output import capped, told_in_part
 from auteryn.agent.prompt import plan_report
 from auteryn.agent.speak import consult
 from auteryn.agent.taint import labels, learn_of_tree, read_by, tainted, verdict, warn_tree
@@ -28,6 +28,9 @@ from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Subject
 from auteryn.schema.record import derived_id, to_json
 from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, UntilTime
+from auteryn.tools.away import all_back, bring_back, make_room
+from auteryn.tools.hidden import PutAway
+from auteryn.tools.jail import out_of_space
 from auteryn.tools.signature import arguments
 from auteryn.tools.tool import Judged, Pause, Result, Tool, ToolContext
 
@@ -308,7 +311,7 @@ async def _run(mind: Mind, one: _Work, commit: Commit = _uncommitted) -> Facts:
             result = outcome
         case _:
             result = Result(output=outcome)
-    shown, cut = (result.output, False) if one.inner else capped(result.output, one.call.id, mind.files)
+    shown, cut = (result.output, False) if one.inner else await _capped(mind, result.output, one.call.id)
     answer = e.CallAnswered(
         call=one.call.id,
         tool=one.tool.name,
@@ -390,14 +393,44 @@ async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any,
 async def _with_room(mind: Mind, one: _Work, context: ToolContext) -> Any:
     """Whichever way a tool writes: where the disk is full, what can go goes, and the call is made again if it may be (L6)."""
     try:
-        return await _within_time(one, context)
-    except DiskFull as error:
-        if one.tool.effect == "once" or not await asyncio.to_thread(mind.files.tidy):
-            raise ToolFailed("quota", str(error)) from error
-    try:
-        return await _within_time(one, context)
+        if one.tool.effect == "once":
+            await all_back(mind.files, mind.services.blobs)
+        try:
+            return await _with_files(mind, one, context)
+        except DiskFull:
+            made = await _room_made(mind)
+            if one.tool.effect == "once" or not made:
+                raise
+            return await _with_files(mind, one, context)
     except DiskFull as error:
         raise ToolFailed("quota", str(error)) from error
+
+
+async def _with_files(mind: Mind, one: _Work, context: ToolContext) -> Any:
+    """A file that was put away comes back when the call asks for it, and the call is made again."""
+    while True:
+        try:
+            return await _within_time(one, context)
+        except PutAway as away:
+            if one.tool.effect == "once":
+                raise
+            await bring_back(mind.files, mind.services.blobs, away.path)
+
+
+async def _room_made(mind: Mind) -> bool:
+    return await make_room(mind.files, mind.services.blobs, mind.run.artifacts)
+
+
+async def _capped(mind: Mind, output: Any, call: str) -> tuple[Any, bool]:
+    """What was done is told, be the disk as full as it may."""
+    try:
+        return capped(output, call, mind.files)
+    except DiskFull:
+        await _room_made(mind)
+    try:
+        return capped(output, call, mind.files)
+    except (DiskFull, ToolFailed) as error:
+        return told_in_part(output, str(error)), True
 
 
 async def _probed(mind: Mind, one: _Work, context: ToolContext) -> Any:
@@ -433,6 +466,8 @@ async def _within_time(one: _Work, context: ToolContext) -> Any:
     except (ToolFailed, asyncio.CancelledError):
         raise
     except Exception as error:
+        if out_of_space(error):
+            raise DiskFull(f"no space was left on the disk while {tool.name} was at work") from error
         raise ToolFailed("failed", f"{tool.name} failed: {type(error).__name__}: {error}") from error
 
 

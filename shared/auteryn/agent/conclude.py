@@ -10,6 +10,7 @@ from auteryn.plan.scheduler import needs_review, over, running
 from auteryn.policy.limits import DELIVERABLE_REMINDERS
 from auteryn.schema import event as e
 from auteryn.schema.run import ForSteps, Run, Verdict
+from auteryn.tools.away import all_back
 
 
 async def conclude(mind: Mind) -> Facts:
@@ -65,6 +66,7 @@ async def _verified(mind: Mind) -> tuple[Verdict, ...]:
 
     files = tuple(check for check in declared if to_be_sent(check) is None)
     messages = [check for check in declared if to_be_sent(check) is not None]
+    await all_back(mind.files, mind.services.blobs)
     return (*await asyncio.to_thread(verify, files, mind.files), *await sent(mind, messages))
 
 

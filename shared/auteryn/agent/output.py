@@ -15,15 +15,20 @@ def capped(output: Any, call: str, files: Workspace) -> tuple[Any, bool]:
     raw = to_json(output)
     if len(raw) <= OUTPUT_CAP:
         return output, False
-    whole = output if isinstance(output, str) else json.dumps(json.loads(raw), ensure_ascii=False, indent=1)
+    whole = _whole(output, raw)
     path = f"outputs/{call}.{'txt' if isinstance(output, str) else 'json'}"
     files.write(path, whole.encode())
-    cut = {
-        "cut": True,
-        "head": whole[:OUTPUT_HEAD],
-        "tail": whole[-OUTPUT_TAIL:],
-        "path": path,
-        "chars_total": len(whole),
-        "note": "the whole output is in the file: file_read and file_grep open it",
-    }
-    return cut, True
+    return _ends(whole) | {"path": path, "note": "the whole output is in the file: file_read and file_grep open it"}, True
+
+
+def told_in_part(output: Any, why: str) -> dict[str, Any]:
+    """Head and tail alone, where the whole cannot be kept."""
+    return _ends(_whole(output, to_json(output))) | {"note": f"the rest could not be kept: {why}"}
+
+
+def _whole(output: Any, raw: bytes) -> str:
+    return output if isinstance(output, str) else json.dumps(json.loads(raw), ensure_ascii=False, indent=1)
+
+
+def _ends(whole: str) -> dict[str, Any]:
+    return {"cut": True, "head": whole[:OUTPUT_HEAD], "tail": whole[-OUTPUT_TAIL:], "chars_total": len(whole)}

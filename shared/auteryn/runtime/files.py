@@ -26,7 +26,8 @@ from auteryn.schema.event import AnyEvent, CallAnswered, CallSuspended
 from auteryn.schema.files import KIND, FileChanges, FileState, Receipt
 from auteryn.schema.record import derived_id, new_id
 from auteryn.schema.run import Run
-from auteryn.tools.workspace import HIDDEN, Workspace
+from auteryn.tools.hidden import HIDDEN, PutAway
+from auteryn.tools.workspace import Workspace
 
 AT_ONCE = 16
 """Files on their way to or from the blobs."""
@@ -320,6 +321,8 @@ def _sign(at: os.stat_result) -> _Sign:
 def _copy(old: Workspace, new: Workspace) -> None:
     if not old.root.exists():
         return
+    for away in old.all_away():
+        new.mark_away(away)
     for found in old.walk():
-        with old.reading(found.path) as file:
+        with suppress(PutAway), old.reading(found.path) as file:
             new.write(found.path, iter(lambda: file.read(CHUNK_BYTES), b""))

@@ -24,8 +24,8 @@ from auteryn.schema.record import Record, canonical_json, new_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import AtBudget, Channel, FileCheck, Input, Limits, Options, Run
 from auteryn.service.channels import check_channels
+from auteryn.tools.hidden import HIDDEN
 from auteryn.tools.jail import cleaned
-from auteryn.tools.workspace import HIDDEN
 
 LONGEST_INPUT = 400_000
 """Characters. The task is part of every request: longer texts are given as files."""

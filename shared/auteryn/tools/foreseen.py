@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from auteryn.errors import ToolFailed
+from auteryn.tools.hidden import PutAway
 from auteryn.tools.workspace import Workspace
 
 CHUNK_BYTES = 1 << 20
@@ -41,6 +42,10 @@ def _content(path: str, files: Workspace) -> str:
             while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)
                 size += len(chunk)
+    except PutAway:
+        there = files.away(path)
+        assert there is not None
+        return f"{there.size_bytes:,} bytes, sha256 {there.sha256}"
     except (ToolFailed, OSError) as error:
         return f"cannot be read: {error}"
     return f"{size:,} bytes, sha256 {digest.hexdigest()}"

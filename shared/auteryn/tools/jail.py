@@ -19,6 +19,7 @@ from pathlib import Path
 
 from auteryn.errors import AuterynError, DiskFull, ToolFailed
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
 PATH_BYTES = 1_024
 NAME_BYTES = 255
 
@@ -128,9 +129,16 @@ def told(path: str) -> Generator[None]:
         raise _meaning(error, path) from error
 
 
+def out_of_space(error: BaseException | None) -> bool:
+    """Whether the system said so first, whatever a library made of it."""
+    while error is not None and not (isinstance(error, OSError) and error.errno in FULL):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _meaning(error: OSError, path: str) -> AuterynError:
     match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
+        case code if code in FULL:
             return DiskFull(f"no space left on the run's disk while writing {path!r}: remove or publish large files")
         case errno.ELOOP | errno.EXDEV:
             return ToolFailed("denied", f"{path!r} leads through a link; links are not followed")

@@ -11,11 +11,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from auteryn.errors import ToolFailed
+from msgspec.structs import replace
+
+from auteryn.errors import DiskFull, ToolFailed
+from auteryn.tools.away import all_back, make_room
 from auteryn.tools.egress_proxy import proxy
 from auteryn.tools.jail import cleaned
 from auteryn.tools.sandbox import ladder
-from auteryn.tools.sandbox.box import Job, Limits, Ran, foreign_uid
+from auteryn.tools.sandbox.box import LEAST_FREE_BYTES, Job, Limits, Ran, foreign_uid
 from auteryn.tools.tool import ToolContext
 from auteryn.tools.workspace import SKIPPED
 
@@ -45,6 +48,7 @@ async def walled(
     wall = ladder.sandbox(network=network)
     below = folder_of(ctx, cwd)
     ctx.files.check_room()
+    missing = await _disk_ready(ctx)
     limits = Limits(seconds=seconds, output_bytes=output_bytes)
     async with _way_out(ctx, network) as socket:
         job = Job(argv, ctx.files.root, below, inputs, env, stdin, limits, socket)
@@ -53,9 +57,21 @@ async def walled(
         case "timeout":
             raise ToolFailed("timeout", f"it ran longer than {seconds:g} s and was stopped. It had said:{_said(ran)}")
         case "disk":
-            raise ToolFailed("quota", "the disk is nearly full, so it was stopped: delete what is not needed any more")
+            raise DiskFull(f"the disk is full, so it was stopped: delete what is not needed any more. It had said:{_said(ran)}")
+        case _ if missing:
+            note = f"(the disk is full, so these lie with the published files only: {', '.join(missing)})\n"
+            return replace(ran, stderr=ran.stderr + note.encode())
         case _:
             return ran
+
+
+async def _disk_ready(ctx: ToolContext) -> list[str]:
+    """A command opens files without asking us: all are there, but those for which there is no room."""
+    missing = await all_back(ctx.files, ctx.blobs, leaving=LEAST_FREE_BYTES)
+    if shutil.disk_usage(ctx.files.root).free < LEAST_FREE_BYTES:
+        await make_room(ctx.files, ctx.blobs, ctx.run.artifacts, wanted=LEAST_FREE_BYTES)
+        missing = [one.path for one in ctx.files.all_away()]
+    return missing
 
 
 def text(body: bytes) -> str:

@@ -1,38 +1,34 @@
 """The files of a run and its steps: one folder, reached only through a jail.
 
 What tools make appears whole or not at all: it is written beside, synced, then renamed. `.trash` holds what was deleted.
-The hidden `.auteryn` holds what is half-made, and the receipts that let a repeated call find out that it was done. It lies
-beside the folder: code in the sandbox is given the folder, and must not write receipts.
+The hidden folder beside it (`tools.hidden`) holds what is half-made, and the receipts that let a repeated call find out that it
+was done.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat as modes
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from auteryn.errors import DiskFull, ToolFailed
+from auteryn.errors import ToolFailed
 from auteryn.policy import quotas
-from auteryn.schema.record import Record, derived_id, from_json, new_id, to_json
-from auteryn.tools.jail import Jail, cleaned, told
+from auteryn.schema.record import Record
+from auteryn.tools.hidden import HIDDEN, RECOUNT, Away, Hidden, dropped
+from auteryn.tools.jail import cleaned, told
 
-HIDDEN = ".auteryn"
 TRASH = ".trash"
 SKIPPED = frozenset({TRASH, ".git", "node_modules", "__pycache__", ".venv"})
 """Folders a search does not enter unless it is told to."""
 DEEPEST = 64
-STALE = timedelta(hours=1)
-"""What is half-made for longer belongs to a call that is gone."""
 _CHUNK = 1 << 18
-_RECOUNT = 30.0
-"""Seconds after which the disk is counted again: code in the sandbox writes here too."""
 
 
 class Found(Record):
@@ -44,45 +40,8 @@ class Found(Record):
     folder: bool = False
 
 
-class _Undone(Record):
-    """The effect has not happened while `path` still is this very thing."""
-
-    path: str
-    inode: int
-
-
-class _Receipt(Record):
-    output: Any
-    undone: _Undone
-
-
-class Workspace:
+class Workspace(Hidden):
     """The tree's files. Paths are relative; everything raised is `ToolFailed` for the model, or `DiskFull`."""
-
-    def __init__(
-        self,
-        root: Path,
-        *,
-        file_bytes: int = quotas.FILE_BYTES,
-        tree_bytes: int = quotas.TREE_BYTES,
-        kernel: bool | None = None,
-    ) -> None:
-        self.root = root
-        self.file_bytes, self.tree_bytes = file_bytes, tree_bytes
-        self._kernel = kernel
-        self._used, self._counted_at, self._ready = 0, -_RECOUNT, False
-        self.said = list[str]()
-        """What the run should know of its disk; whoever writes it into the log empties this."""
-
-    @cached_property
-    def _jail(self) -> Jail:
-        """Made with its folder on first use: a run that touches no file has none, and holds no descriptor."""
-        return Jail(self.root, beside={HIDDEN: self.own}, kernel=self._kernel)
-
-    @property
-    def own(self) -> Path:
-        """Where the hidden folder lies."""
-        return self.root.with_name(f"{self.root.name}{HIDDEN}")
 
     def place_of(self, path: str) -> Path:
         """Where a file lies, the engine's own included."""
@@ -99,20 +58,22 @@ class Workspace:
         """What is at `path`; raises `ToolFailed("not_found")`."""
         name = self._named(path)
         with told(path):
-            return _found(name, self._jail.stat(name), path)
+            try:
+                return _found(name, self._jail.stat(name), path)
+            except FileNotFoundError:
+                if (there := self.away(name)) is None:
+                    raise
+                return _found_away(there)
 
     def exists(self, path: str) -> bool:
         """Whether anything is at `path`, a link included."""
         name = self._named(path)
-        try:
-            self._jail.stat(name)
-        except OSError:
-            return False
-        return True
+        return self._on_disk(name) or self.away(name) is not None
 
     def walk(self, under: str = "", *, skip: frozenset[str] = SKIPPED) -> Iterator[Found]:
         """Every file below a folder, by name, links and special files left out. `skip` names folders not entered."""
-        waiting = [self._named(under)]
+        under = self._named(under)
+        waiting = [under]
         while waiting:
             here = waiting.pop()
             with told(here or "."):
@@ -125,14 +86,16 @@ class Workspace:
             yield from files
             if here.count("/") < DEEPEST:
                 waiting += reversed(below)
+        yield from (_found_away(one) for one in self.all_away() if one.path.startswith(f"{under}/" if under else ""))
 
     # ---- reading
 
     @contextmanager
-    def reading(self, path: str, *, engine: bool = False) -> Generator[BinaryIO]:
+    def reading(self, path: str, *, engine: bool = False) -> Generator[BufferedReader]:
         """The file, open; raises `ToolFailed` for a folder, a link or a special file. `engine`: one of its own, too."""
         name = self._named(path, engine=engine)
         with told(path):
+            self._not_away(name)
             fd = self._jail.open(name)
         try:
             with told(path):
@@ -174,21 +137,13 @@ class Workspace:
 
         With `key`, `receipt(key)` gives `output` from the instant the file is there.
         """
-        try:
-            return self._write(path, [body] if isinstance(body, bytes) else body, key, output)
-        except DiskFull:
-            if not (isinstance(body, bytes) and self.tidy()):
-                raise
-            return self._write(path, [body], key, output)
-
-    def _write(self, path: str, chunks: Iterable[bytes], key: str | None, output: Any) -> Found:
         name = self._named(path, to_write=True)
         staged = self._staged(key)
         with told(path), self._cleaned_up(staged):
-            self._fill(staged, chunks, path)
+            self._fill(staged, [body] if isinstance(body, bytes) else body, path)
             if key is not None:
                 self._leave_receipt(key, staged, output)
-            self._jail.rename(staged, name)
+            self._appear(staged, name)
             return _found(name, self._jail.stat(name), path)
 
     @contextmanager
@@ -207,7 +162,7 @@ class Workspace:
                     os.fsync(fd)
                 finally:
                     os.close(fd)
-                self._jail.rename(staged, name)
+                self._appear(staged, name)
         finally:
             shutil.rmtree(aside, ignore_errors=True)
 
@@ -217,6 +172,7 @@ class Workspace:
         if f"{new}/".startswith(f"{old}/"):
             raise ToolFailed("invalid", f"dst: {dst!r} is {src!r} itself or lies inside it")
         with told(src):
+            self._not_away(old)
             _found(old, self._jail.stat(old), src)
         if self.exists(new):
             raise ToolFailed("conflict", f"{dst!r} exists already: delete it first or choose another name")
@@ -224,86 +180,6 @@ class Workspace:
             if key is not None:
                 self._leave_receipt(key, old, output)
             self._jail.rename(old, new)
-
-    def trash(self, path: str, batch: str) -> str:
-        """Move to the trash and return the new path; a no-op if this batch has it already."""
-        name = self._named(path, to_write=True)
-        if name.split("/", 1)[0] == TRASH:
-            raise ToolFailed("conflict", f"{path!r} is in the trash already; move it out to have it back")
-        goal = f"{TRASH}/{batch}/{name}"
-        if self.exists(name):
-            if self.exists(goal):
-                raise ToolFailed("conflict", f"{path!r} was deleted by this call and has been made anew")
-            with told(path):
-                self._jail.rename(name, goal)
-        elif not self.exists(goal):
-            raise ToolFailed("not_found", f"there is no {path!r}; file_find shows what there is")
-        return goal
-
-    def half_made(self) -> bool:
-        """There may be something to sweep. One look, for every slice of every step: it is not worth a thread."""
-        try:
-            with os.scandir(self.own / "tmp") as found:
-                return any(True for _ in found)
-        except OSError:
-            return False
-
-    def sweep(self) -> int:
-        """Drop what broken-off calls left half-made; how many things. Stages with a key stay: a receipt may depend on them."""
-        before = time.time() - STALE.total_seconds()
-        half_made = (self.own / "tmp").glob("*")
-        return _dropped([one for one in half_made if not one.name.startswith("at_") and one.lstat().st_mtime < before])
-
-    def tidy(self) -> bool:
-        """Empty the trash and drop what is half-made; whether anything was there. For a write that finds the disk full."""
-        gone = self.sweep() + _dropped((self.root / TRASH).glob("*"))
-        self._counted_at = -_RECOUNT
-        if gone:
-            self.said.append(
-                f"the disk was full: {gone} things in the trash and half-made files were removed, and work went on"
-            )
-        return bool(gone)
-
-    # ---- kept for tools
-
-    def keep(self, name: str, body: bytes) -> None:
-        """Put away what tools need later and no model may read or write: whole or not at all."""
-        self._prepare()
-        draft = f"{HIDDEN}/tmp/{new_id('new')}"
-        with told(name), self._cleaned_up(draft):
-            self._fill(draft, [body], name)
-            self._jail.rename(draft, f"{HIDDEN}/{name}")
-
-    def kept(self, name: str) -> bytes | None:
-        """What was put away under that name, if anything."""
-        try:
-            with self._raw(f"{HIDDEN}/{name}") as file:
-                return file.read()
-        except OSError:
-            return None
-
-    # ---- once
-
-    def receipt(self, key: str) -> Any | None:
-        """The output of the effect that `key` stands for, if it has happened; else None."""
-        try:
-            with self._raw(_receipt_path(key)) as file:
-                left = from_json(file.read(), _Receipt, where=f"the receipt of {key}")
-        except FileNotFoundError:
-            return None
-        try:
-            there = self._jail.stat(left.undone.path)
-        except OSError:
-            return left.output
-        return None if there.st_ino == left.undone.inode else left.output
-
-    def settle(self, key: str, output: Any) -> None:
-        """The effect that `key` stands for happened before these files came here: `receipt(key)` gives `output`."""
-        self._prepare()
-        draft = f"{HIDDEN}/tmp/{new_id('new')}"
-        nothing = _Undone(path=HIDDEN, inode=0)
-        self._fill(draft, [to_json(_Receipt(output=output, undone=nothing))], draft)
-        self._jail.rename(draft, _receipt_path(key))
 
     def place(self, files: Iterable[tuple[str, Iterable[bytes]]], *, key: str, output: Callable[[], Any]) -> None:
         """Put many files in their places; all are written aside before the first one appears.
@@ -322,111 +198,8 @@ class Workspace:
                 raise
         with told(stage):
             for name in self._below(stage):
-                self._jail.rename(f"{stage}/{name}", name)
+                self._appear(f"{stage}/{name}", name)
         shutil.rmtree(self._real(stage), ignore_errors=True)
-
-    # ---- pieces
-
-    def _named(self, path: str, *, to_write: bool = False, engine: bool = False) -> str:
-        name = cleaned(path)
-        if name.split("/", 1)[0] == HIDDEN and not engine:
-            raise ToolFailed("denied", f"{path!r} belongs to the engine")
-        if to_write and not name:
-            raise ToolFailed("invalid", f"path: {path!r} names no file")
-        return name
-
-    @contextmanager
-    def _raw(self, name: str) -> Generator[BinaryIO]:
-        with os.fdopen(self._jail.open(name), "rb") as file:
-            yield file
-
-    def _staged(self, key: str | None) -> str:
-        self._prepare()
-        return f"{HIDDEN}/tmp/{derived_id('at', key) if key is not None else new_id('new')}"
-
-    def _aside(self) -> Path:
-        """A private folder, new and empty."""
-        self._prepare()
-        aside = self.own / "tmp" / new_id("aside")
-        with told(HIDDEN):
-            aside.mkdir(mode=0o700)
-        return aside
-
-    def _prepare(self) -> None:
-        if self._ready:
-            return
-        with told(HIDDEN):
-            for part in ("tmp", "done"):
-                os.close(self._jail.folder(f"{HIDDEN}/{part}", create=True))
-            fd = self._jail.folder(HIDDEN)
-            try:
-                os.fchmod(fd, 0o700)  # code in the sandbox runs as somebody else
-            finally:
-                os.close(fd)
-        self._ready = True
-
-    def _real(self, hidden: str) -> Path:
-        return self.own / hidden.removeprefix(f"{HIDDEN}/")
-
-    @contextmanager
-    def _cleaned_up(self, staged: str) -> Generator[None]:
-        """What is staged goes away if the block fails; a crash leaves it, which is what tells a receipt apart."""
-        try:
-            yield
-        except BaseException:
-            with suppress(OSError), self._jail.parent(staged) as (fd, name):
-                os.unlink(name, dir_fd=fd)
-            raise
-
-    def _fill(self, staged: str, chunks: Iterable[bytes], path: str) -> None:
-        with self._jail.parent(staged, create=True) as (fd, name), suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=fd)  # of a try that was cut off
-        fd = self._jail.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        with os.fdopen(fd, "wb") as file:
-            written = 0
-            for chunk in chunks:
-                written += len(chunk)
-                self._fits(written, path)
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        self._used += written
-
-    def _fits(self, size_bytes: int, path: str) -> None:
-        if size_bytes > self.file_bytes:
-            raise ToolFailed("too_large", f"{path!r} would be larger than {self.file_bytes:,} bytes, the most a file may have")
-        self._room_for(size_bytes)
-
-    def check_room(self) -> None:
-        """Raises `ToolFailed("quota")` if the run's files have taken all they may."""
-        self._counted_at = -_RECOUNT
-        self._room_for(1)
-
-    def _room_for(self, size_bytes: int) -> None:
-        if time.monotonic() - self._counted_at > _RECOUNT:
-            self._used = sum(found.size_bytes for found in self.walk(skip=frozenset()))
-            self._counted_at = time.monotonic()
-        if self._used + size_bytes > self.tree_bytes:
-            raise ToolFailed(
-                "quota", f"the run's files would take more than {self.tree_bytes:,} bytes: delete what is not needed any more"
-            )
-
-    def _leave_receipt(self, key: str, undone: str, output: Any) -> None:
-        """From here on the effect counts as done, as soon as `undone` is no longer in its place."""
-        self._prepare()
-        inode = self._jail.stat(undone).st_ino
-        draft = f"{HIDDEN}/tmp/{new_id('new')}"
-        self._fill(draft, [to_json(_Receipt(output=output, undone=_Undone(path=undone, inode=inode)))], draft)
-        self._jail.rename(draft, _receipt_path(key))
-
-    def _has_receipt(self, key: str, stage: str) -> bool:
-        """Whether the stage is complete and only has to be emptied."""
-        try:
-            self._jail.stat(stage)
-            self._jail.stat(_receipt_path(key))
-        except OSError:
-            return False
-        return True
 
     def _fill_stage(self, stage: str, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
         with told(stage):
@@ -442,16 +215,71 @@ class Workspace:
         top = self._real(stage)
         return sorted(str(file.relative_to(top)) for file in top.rglob("*") if not file.is_dir())
 
+    def _named(self, path: str, *, to_write: bool = False, engine: bool = False) -> str:
+        name = cleaned(path)
+        if name.split("/", 1)[0] == HIDDEN and not engine:
+            raise ToolFailed("denied", f"{path!r} belongs to the engine")
+        if to_write and not name:
+            raise ToolFailed("invalid", f"path: {path!r} names no file")
+        return name
 
-def _dropped(things: Iterable[Path]) -> int:
-    gone = list(things)
-    for one in gone:
-        shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
-    return len(gone)
+    # ---- deleting
+
+    def trash(self, path: str, batch: str) -> str:
+        """Move to the trash and return the new path; a no-op if this batch has it already."""
+        name = self._named(path, to_write=True)
+        if name.split("/", 1)[0] == TRASH:
+            raise ToolFailed("conflict", f"{path!r} is in the trash already; move it out to have it back")
+        goal = f"{TRASH}/{batch}/{name}"
+        if self.exists(name):
+            if self.exists(goal):
+                raise ToolFailed("conflict", f"{path!r} was deleted by this call and has been made anew")
+            with told(path):
+                self._not_away(name)
+                self._jail.rename(name, goal)
+        elif not self.exists(goal):
+            raise ToolFailed("not_found", f"there is no {path!r}; file_find shows what there is")
+        return goal
+
+    def tidy(self) -> bool:
+        """Empty the trash and drop what is half-made; whether anything was there. For a write that finds the disk full."""
+        gone = self.sweep() + dropped((self.root / TRASH).glob("*"))
+        self._counted_at = -RECOUNT
+        if gone:
+            self.said.append(
+                f"the disk was full: {gone} things in the trash and half-made files were removed, and work went on"
+            )
+        return bool(gone)
+
+    def put_away(self, path: str, sha256: str) -> bool:
+        """Give the file's place back if it is what lies in the blobs under `sha256`; whether it was. Raises `DiskFull`."""
+        name = self._named(path)
+        try:
+            with self.reading(name) as file:
+                at, digest = os.fstat(file.fileno()), hashlib.file_digest(file, "sha256").hexdigest()
+        except ToolFailed:
+            return False
+        if digest != sha256:
+            return False
+        there = Away(
+            path=name,
+            sha256=sha256,
+            size_bytes=at.st_size,
+            modified_at=datetime.fromtimestamp(int(at.st_mtime), UTC),
+            executable=bool(at.st_mode & 0o100),
+        )
+        self.mark_away(there)
+        with told(path), self._jail.parent(name) as (fd, last):
+            now = os.stat(last, dir_fd=fd, follow_symlinks=False)
+            if (now.st_ino, now.st_mtime_ns) != (at.st_ino, at.st_mtime_ns):
+                return False  # written anew meanwhile: the file counts, not the word of where it lies
+            os.unlink(last, dir_fd=fd)
+        self._counted_at = -RECOUNT
+        return True
 
 
-def _receipt_path(key: str) -> str:
-    return f"{HIDDEN}/done/{derived_id('at', key)}"
+def _found_away(there: Away) -> Found:
+    return Found(path=there.path, size_bytes=there.size_bytes, modified_at=there.modified_at)
 
 
 def _found(name: str, at: os.stat_result, path: str, *, file: bool = False) -> Found:

@@ -45,9 +45,10 @@ from auteryn.schema.fold import after
 from auteryn.schema.record import from_json, to_json
 from auteryn.schema.run import Input
 from auteryn.testing.scripted import Script, ScriptedModel
+from auteryn.tools.hidden import HIDDEN
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
-from auteryn.tools.workspace import HIDDEN, Workspace
+from auteryn.tools.workspace import Workspace
 from unit.tools.fault_server import FaultServer
 from unit.tools.room import Room
 

@@ -19,13 +19,13 @@ import pytest
 from auteryn.errors import ToolFailed
 from auteryn.tools import data as module
 from auteryn.tools.data import data_profile, data_query, plain
+from auteryn.tools.hidden import HIDDEN
 from auteryn.tools.leash import Leash, Stopped, in_thread
 from auteryn.tools.registry import Registry
 from auteryn.tools.tables import csv_files
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.database import opened, whole_result
 from auteryn.tools.tables.words import files_in
-from auteryn.tools.workspace import HIDDEN
 from unit.tools.outside import as_a_judge_calls
 from unit.tools.room import Room
 

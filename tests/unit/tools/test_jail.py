@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auteryn.errors import DiskFull, ToolFailed
-from auteryn.schema.event import CallAnswered, Logged
+from auteryn.tools.hidden import HIDDEN
 from auteryn.tools.jail import Jail, cleaned, told
-from auteryn.tools.workspace import HIDDEN, TRASH, Workspace
-from unit.tools.bench import Bench
+from auteryn.tools.workspace import Workspace
 
 
 @pytest.fixture(params=[None, False], ids=["kernel", "walked"])
@@ -216,21 +212,6 @@ def test_a_disk_that_fills_up_while_writing_leaves_nothing_behind(files: Workspa
     assert list((files.own / "tmp").iterdir()) == []
 
 
-def test_a_full_disk_is_helped_by_emptying_the_trash(files: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    sync = os.fsync
-
-    def full(fd: int) -> None:
-        if any((files.root / TRASH).glob("*")):
-            raise OSError(errno.ENOSPC, "full")
-        sync(fd)
-
-    files.write("old", b"old")
-    files.trash("old", "batch")
-    monkeypatch.setattr(os, "fsync", full)
-    files.write("a", b"after")
-    assert files.read("a") == b"after" and [found.path for found in files.walk(skip=frozenset())] == ["a"]
-
-
 def test_deep_folders_are_made_on_the_way(files: Workspace) -> None:
     files.write("/".join("abcdefgh") + "/file", b"x")
     assert files.stat("a/b/c").folder and files.read("a//b/./c/d/e/f/g/h/file") == b"x"
@@ -251,47 +232,3 @@ def test_a_receipt_counts_only_when_the_effect_is_there(files: Workspace) -> Non
     assert files.receipt("k") is None
     files.write("a", b"new", key="k", output={"done": True})
     assert files.receipt("k") == {"done": True} and files.receipt("other") is None
-
-
-@pytest.fixture
-def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A run whose files lie on a disk of two megabytes."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True, check=False)
-    assert mounted.returncode == 0, "a disk of two megabytes must be mounted for this: run the tests as root"
-    bench = Bench(tmp_path, monkeypatch)
-    bench.files = Workspace(disk / "files")
-    yield bench
-    bench.close()
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def failures(facts: Iterable[Any]) -> list[str | None]:
-    return [fact.error for fact in facts if isinstance(fact, CallAnswered)]
-
-
-@pytest.mark.proves("P47")
-def test_a_full_disk_is_cleaned_the_same_write_succeeds_and_the_run_is_told(small: Bench) -> None:
-    small.put("old.txt", "x" * 1_200_000)
-    small.facts_of("file_delete", {"paths": ["old.txt"]})
-    facts = small.facts_of("file_write", {"path": "new.txt", "content": "y" * 1_500_000})
-    assert failures(facts) == [None]
-    assert any(isinstance(fact, Logged) and "the disk was full" in fact.message for fact in facts)
-    assert small.files.stat("new.txt").size_bytes == 1_500_000
-    assert failures(small.facts_of("file_write", {"path": "more.txt", "content": "z" * 1_500_000})) == ["quota"]
-    assert not small.files.exists("more.txt") and small.half_made() == []
-
-
-@pytest.mark.proves("P47")
-def test_a_library_that_writes_on_a_full_disk_is_called_once_more(small: Bench) -> None:
-    """An archive is written piece by piece by another hand, and so is whatever a library makes or a download brings."""
-    small.files.write("noise.bin", os.urandom(700_000))
-    small.put("old.txt", "x" * 1_000_000)
-    small.facts_of("file_delete", {"paths": ["old.txt"]})
-    pack = {"action": "pack", "path": "out.zip", "members": ["noise.bin"]}
-    facts = small.facts_of("archive", pack)
-    assert failures(facts) == [None] and small.files.stat("out.zip").size_bytes > 700_000
-    assert any(isinstance(fact, Logged) and "the disk was full" in fact.message for fact in facts)
-    assert failures(small.facts_of("archive", {**pack, "path": "more.zip"})) == ["quota"]
-    assert not small.files.exists("more.zip") and small.half_made() == []

@@ -229,6 +229,8 @@ async def supervised(argv: Sequence[str], job: Job) -> Ran:
         work.cancel()
         await asyncio.gather(work, return_exceptions=True)
     code = process.returncode or 0
+    if code and not stopped and _disk_is_full(job):
+        stopped = "disk"  # it was faster than our look, and failed by it
     return Ran(
         exit_code=128 - code if code < 0 else code,
         stdout=out.body(),
@@ -248,8 +250,12 @@ async def _watched(work: asyncio.Future[Any], job: Job, began: float) -> str:
             return ""
         if left <= LOOK_SECONDS and time.monotonic() >= began + job.limits.seconds:
             return "timeout"
-        if shutil.disk_usage(job.workspace).free < LEAST_FREE_BYTES:
+        if _disk_is_full(job):
             return "disk"
+
+
+def _disk_is_full(job: Job) -> bool:
+    return shutil.disk_usage(job.workspace).free < LEAST_FREE_BYTES
 
 
 async def _ended(process: asyncio.subprocess.Process) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from auteryn.errors import ToolFailed
+from auteryn.errors import AuterynError, DiskFull, ToolFailed
 from auteryn.tools.jail import cleaned
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.words import identifier
@@ -20,10 +22,12 @@ _COLUMNS = 60
 _SAMPLE = 200
 
 
-def explained(error: Exception, sql: str, tables: Tables) -> ToolFailed:
+def explained(error: Exception, sql: str, tables: Tables) -> AuterynError:
     """The failure to tell: its kind by what DuckDB objects to, its text with the known columns and how to cast."""
     told = _short(str(error), tables.real)
     match type(error).__name__:
+        case "IOException" if os.strerror(errno.ENOSPC) in told:
+            return DiskFull("no space left on the run's disk while the result was written: remove or publish large files")
         case "PermissionException":
             return _not_reached(told, tables)
         case "OutOfMemoryException":

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from auteryn.errors import ToolFailed
+from auteryn.errors import AuterynError, ToolFailed
 from auteryn.tools.leash import Leash, Stopped
 from auteryn.tools.tables.complaints import explained
 from auteryn.tools.tables.csv_files import csv_relation, is_blank, readable
@@ -147,7 +147,7 @@ class Tables:
         ]
         return self.run(f"SELECT {', '.join(picked)} FROM ({sql}\n)")
 
-    def _explained(self, error: Exception, sql: str) -> ToolFailed:
+    def _explained(self, error: Exception, sql: str) -> AuterynError:
         return explained(error, sql, self)
 
 
