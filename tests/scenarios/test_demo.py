@@ -20,18 +20,21 @@ from auteryn.demo import counts
 from auteryn.demo.site import FOLDER
 
 
-def auteryn(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+def begun(folder: Path, *args: str) -> subprocess.Popen[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GEMINI", "GOOGLE", "AUTERYN"))}
-    return subprocess.run(
-        [sys.executable, "-m", "auteryn", "--home", str(folder / "home"), *args],
-        cwd=folder,
-        env=kept,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
+    command = [sys.executable, "-m", "auteryn", "--home", str(folder / "home"), *args]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=folder, env=kept, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+
+
+def auteryn(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    with begun(folder, *args) as process:
+        try:
+            out, err = process.communicate(timeout=180)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
 @pytest.mark.proves("P31", "P50", "F9", "F18")
@@ -52,19 +55,29 @@ def test_the_demo_survives_its_kill_asks_and_hands_over_right_figures(tmp_path: 
     for text in (done.stdout, files["summary.md"].read_text()):
         assert stated(text) == {name: found[0] for name, found in figures.items()}
 
+    log = auteryn(tmp_path, "logs").stdout
+    assert log.count("note_write answered") == 3
+    slices = [re.findall(rf"step {step}\] slice \d+ began", log) for step in (1, 2, 3)]
+    assert sorted(map(len, slices)) == [1, 1, 2]
+    assert json.loads(auteryn(tmp_path, "metrics", "--json").stdout)["llm_calls"] >= 20
 
-def test_the_killed_step_did_its_work_once(tmp_path: Path) -> None:
-    done = auteryn(tmp_path, "demo", "--quiet")
-    log = auteryn(tmp_path, "logs").stdout.splitlines()
+
+@pytest.mark.proves("P31", "P50")
+def test_the_demo_killed_itself_goes_on_in_any_other_command(tmp_path: Path) -> None:
+    with begun(tmp_path, "demo") as demo:
+        assert demo.stderr
+        assert any("✕ kill -9" in line for line in demo.stderr)
+        demo.kill()
+
+    asked = auteryn(tmp_path, "watch")
+    assert asked.returncode == 3, asked.stderr
+    (ask,) = set(re.findall(r"ask_\w+", asked.stderr + asked.stdout))
+    done = auteryn(tmp_path, "answer", ask, "Publish", "--quiet")
 
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    notes = [line for line in log if "note_write answered" in line]
-    slices = [re.findall(rf"step {step}\] slice \d+ began", "\n".join(log)) for step in (1, 2, 3)]
-    assert len(notes) == 3
-    assert sorted(map(len, slices)) == [1, 1, 2]
-    metrics = json.loads(auteryn(tmp_path, "metrics", "--json").stdout)
-    assert metrics["llm_calls"] >= 20
+    assert stated(done.stdout) == {counter.name: figures_of(counter)[0] for counter in counts.COUNTERS}
+    assert auteryn(tmp_path, "logs").stdout.count("note_write answered") == 3
 
 
 def test_a_home_that_holds_other_runs_is_left_alone(tmp_path: Path) -> None:

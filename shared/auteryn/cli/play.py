@@ -15,11 +15,10 @@ from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, opened
 from auteryn.cli.root import Common
 from auteryn.cli.screen import Screen
-from auteryn.compose import Settings, pids_of
+from auteryn.compose import pids_of
 from auteryn.demo.counts import FILE
-from auteryn.demo.marker import Marker, mark
+from auteryn.demo.marker import mark
 from auteryn.demo.script import CHART, PUBLISH, SUMMARY, TASK, WORKBOOK
-from auteryn.demo.site import served
 from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
 from auteryn.schema.human import Ask
 from auteryn.schema.run import FileCheck
@@ -40,15 +39,14 @@ async def play(common: Common, home: Path, *, kill: bool, out: Path | None) -> i
     screen = Screen(quiet=common.quiet or common.json)
     common.home = str(home)
     _say_what_it_is(screen, home)
-    with served() as site:
-        mark(Settings(home=home), Marker(site=site))
-        async with opened(common, isolate=True) as there:
-            run = await there.desk.create(_task())
-            plug = _Plug(there, screen) if kill else None
-            how = Follow(thoughts=True, out=out, screen=screen, seen=plug.seen if plug else None, answers=_answerer(screen))
-            code = await follow(common, there, run.id, how)
-            if code == exits.DONE and not common.json:
-                await _show_what_happened(screen, there, run.id)
+    mark(home)
+    async with opened(common, isolate=True) as there:
+        run = await there.desk.create(_task())
+        plug = _Plug(there, screen) if kill else None
+        how = Follow(thoughts=True, out=out, screen=screen, seen=plug.seen if plug else None, answers=_answerer(screen))
+        code = await follow(common, there, run.id, how)
+        if code == exits.DONE and not common.json:
+            await _show_what_happened(screen, there, run.id)
     return code
 
 

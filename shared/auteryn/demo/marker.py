@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from auteryn.compose import Settings, embedded
 from auteryn.errors import Invalid
 from auteryn.runtime.host import Host
-from auteryn.schema.record import Record, from_json, to_json
 from auteryn.tools.tool import Tool
 
 FILE = "demo.json"
 
 
-class Marker(Record):
-    """What every process of the demo must know."""
-
-    site: str
-    """Address of the pages."""
-
-
-def mark(settings: Settings, marker: Marker) -> None:
+def mark(home: Path) -> None:
     """Make this home a demo's; raises `Invalid` where other runs live already."""
-    home = settings.home
     if home.exists() and any(home.iterdir()) and not (home / FILE).exists():
         raise Invalid("--home", str(home), "holds something already: the demo wants an empty folder or one of its own")
     home.mkdir(parents=True, exist_ok=True)
-    (home / FILE).write_bytes(to_json(marker))
+    (home / FILE).write_text("{}\n")
 
 
 def demo_host(settings: Settings) -> Host | None:
@@ -39,9 +32,8 @@ def demo_host(settings: Settings) -> Host | None:
 
 def demo_tools(settings: Settings) -> list[Tool]:
     """What the demo's homes have beside the built-in tools."""
-    path = settings.home / FILE
-    if not path.exists():
+    if not (settings.home / FILE).exists():
         return []
     from auteryn.demo.site import site_read
 
-    return [site_read(from_json(path.read_bytes(), Marker, where=str(path)).site)]
+    return [site_read()]

@@ -7,16 +7,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from html.parser import HTMLParser
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
-from auteryn.errors import Invalid, ToolFailed
+from auteryn.errors import ToolFailed
 from auteryn.tools.tool import Tool, tool
 
 FOLDER = Path(__file__).with_name("site")
@@ -25,38 +22,28 @@ SECONDS_PER_PAGE = 1.0
 LARGEST_PAGE = 100_000
 
 
-@contextmanager
-def served(port: int = 0) -> Generator[str]:
-    """The site, on a thread, as long as the block lasts; gives its address."""
-    server = _Server(("127.0.0.1", port), partial(_Pages, directory=str(FOLDER)))
-    server.daemon_threads = True
+@cache
+def address() -> str:
+    """Where the site is: a server on a thread of this process, as long as the process lives.
+
+    Each process that reads has its own, so that a run can go on whichever of the others was killed.
+    """
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=str(FOLDER)))
     threading.Thread(target=server.serve_forever, daemon=True, name="demo site").start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    return f"http://127.0.0.1:{server.server_address[1]}"
 
 
-def site_read(base: str) -> Tool:
-    """The tool `site_read` for the site at `base`: it reaches this site and nothing else."""
-    parts = urlsplit(base)
-    if parts.scheme != "http" or parts.hostname != "127.0.0.1":
-        raise Invalid("base", base, "must be an http address on 127.0.0.1")
+def site_read() -> Tool:
+    """The tool `site_read`: it reaches this site and nothing else."""
 
     @tool(name="site_read", effect="read", group="demo", untrusted=True, target=lambda args: str(args["page"]))
     def read(page: Annotated[str, "File name of the page, such as 'index.html'"]) -> dict[str, Any]:
         """Read one page of the town's site about its bicycle counters, as plain text."""
         if not re.fullmatch(r"[a-z-]{1,40}\.html", page):
             raise ToolFailed("invalid", f"page: {page!r} must be a file name such as 'canal-bridge.html'")
-        return {"page": page, "text": _text_of(_fetched(f"{base}/{page}"))}
+        return {"page": page, "text": _text_of(_fetched(f"{address()}/{page}"))}
 
     return read
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A reader that was killed in the middle of a page is part of the play."""
 
 
 class _Pages(SimpleHTTPRequestHandler):
