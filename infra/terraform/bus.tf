@@ -114,19 +114,27 @@ resource "google_project_iam_custom_role" "feed" {
     "pubsub.subscriptions.consume",
     "pubsub.subscriptions.create",
     "pubsub.subscriptions.delete",
-    "pubsub.subscriptions.get",
   ]
 }
 
+# On the whole project: a subscription that is yet to be made has no policy of its own.
 resource "google_project_iam_member" "feed" {
   project = var.project_id
   role    = google_project_iam_custom_role.feed.id
   member  = google_service_account.this["api"].member
 }
 
+resource "google_project_iam_custom_role" "listener" {
+  project     = var.project_id
+  role_id     = "auterynListener"
+  title       = "Auteryn listener"
+  description = "Attach a subscription to a topic."
+  permissions = ["pubsub.topics.attachSubscription"]
+}
+
 resource "google_pubsub_topic_iam_member" "feed" {
   project = var.project_id
   topic   = google_pubsub_topic.events.id
-  role    = "roles/pubsub.subscriber"
+  role    = google_project_iam_custom_role.listener.id
   member  = google_service_account.this["api"].member
 }

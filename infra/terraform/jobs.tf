@@ -77,18 +77,16 @@ resource "google_cloud_run_v2_job" "slice" {
   depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own]
 }
 
-# The one right that starting a job with overrides takes, beside looking at an execution and ending it. The predefined roles
-# that hold it can do more.
+# What starting a job with overrides takes, and finding and ending the executions of a run that hear no cancel. The predefined
+# roles that hold it can do more.
 resource "google_project_iam_custom_role" "starter" {
   project     = var.project_id
   role_id     = "auterynSliceStarter"
   title       = "Auteryn slice starter"
-  description = "Start an execution with overrides, look at it, cancel it."
+  description = "Start an execution with overrides, list executions, cancel one."
   permissions = [
     "run.executions.cancel",
-    "run.executions.get",
     "run.executions.list",
-    "run.jobs.get",
     "run.jobs.run",
     "run.jobs.runWithOverrides",
   ]

@@ -26,7 +26,6 @@ async def test_start_returns_before_the_slice_has_run(place: Place[Bounded]) -> 
         await ran.wait()
 
 
-@pytest.mark.proves("F9")
 @on_every(JOBS)
 async def test_a_slice_that_raises_takes_nobody_with_it(place: Place[Bounded]) -> None:
     """J1: what the slice does is its own affair; the watchdog starts the next."""

@@ -140,26 +140,24 @@ def test_m2_deltas_join_up_to_the_answer_thoughts_first(backend: Open):
     assert (reply.text, reply.thoughts) == ("A long answer.", "**Hm**")
 
 
-@pytest.mark.proves("F7")
+@pytest.mark.proves("F31")
 def test_m3_passing_failures_are_repeated_here_and_every_request_is_spent(backend: Open):
     reply, _, spent, _ = run(backend, Unavailable("busy"), Unavailable("busy"), "done")
     assert (reply.text, reply.attempts, spent) == ("done", 3, [1, 1, 1])
 
 
-@pytest.mark.proves("F6")
+@pytest.mark.proves("F31")
 def test_m3_a_wait_within_patience_is_sat_out(backend: Open):
     reply, _, _, clock = run(backend, RateLimited("slow", retry_after=timedelta(seconds=19)), "done")
     assert (reply.attempts, sum(clock.slept)) == (2, 19)
 
 
-@pytest.mark.proves("F7")
 def test_m3_an_answer_that_broke_the_format_is_repeated_once(backend: Open):
     assert run(backend, malformed(), "done")[0].text == "done"
     reply, _, spent, _ = run(backend, malformed(), malformed(), "never", system="again")
     assert (reply.finish, reply.attempts, spent) == ("malformed_call", 2, [1, 1])
 
 
-@pytest.mark.proves("F7")
 def test_m3_an_empty_answer_is_repeated_once(backend: Open):
     reply, _, spent, _ = run(backend, "", "", "never")
     assert (reply.finish, reply.calls, spent) == ("empty", (), [1, 1])
@@ -182,26 +180,26 @@ def test_m3_nothing_is_sent_on_an_exhausted_budget(backend: Open):
         asyncio.run(once())
 
 
-@pytest.mark.proves("F6", "P45")
+@pytest.mark.proves("F31", "P45")
 def test_m4_a_wait_past_patience_is_raised_with_its_length(backend: Open):
     limited, _, spent, clock = run(backend, RateLimited("slow", retry_after=timedelta(hours=1)), "never")
     assert (type(limited), limited.retry_after, limited.per_day) == (RateLimited, timedelta(hours=1), False)
     assert (spent, clock.slept) == ([1], [])
 
 
-@pytest.mark.proves("F6")
+@pytest.mark.proves("F31")
 def test_m4_a_daily_quota_is_never_waited_for(backend: Open):
     limited, _, spent, _ = run(backend, RateLimited("out", retry_after=timedelta(seconds=1), per_day=True), "never")
     assert (type(limited), limited.per_day, spent) == (RateLimited, True, [1])
 
 
-@pytest.mark.proves("F7")
+@pytest.mark.proves("F31")
 def test_m4_lasting_trouble_is_unavailable_after_the_last_attempt(backend: Open):
     failure, _, spent, _ = run(backend, *[Unavailable("busy")] * 4, attempts=3)
     assert (type(failure), spent) == (Unavailable, [1, 1, 1])
 
 
-@pytest.mark.proves("F7")
+@pytest.mark.proves("F31")
 def test_m4_silence_counts_as_trouble(backend: Open):
     failure, _, spent, _ = run(backend, silence(), attempts=1, silence=timedelta(milliseconds=50))
     assert (type(failure), spent) == (Unavailable, [1])
@@ -212,7 +210,6 @@ def test_m4_a_refusal_is_not_repeated(backend: Open):
     assert (type(failure), failure.reason, spent) == (ModelRefused, "bad_request", [1])
 
 
-@pytest.mark.proves("F7")
 def test_a_blocked_answer_is_a_reply_that_says_so(backend: Open):
     reply, _, spent, _ = run(backend, safety())
     assert (reply.finish, reply.text, spent) == ("safety", "", [1])

@@ -13,12 +13,30 @@ import pytest
 from auteryn.policy.cloud import JOB_LARGE, SLICE_LINE
 from auteryn.policy.limits import LEASE
 from auteryn.testing.emulators.cloud import ACCOUNT
+from auteryn.testing.emulators.faults import Kind
 from auteryn.testing.emulators.tasks import token_for
 from auteryn.testing.scripted import call
 from emulators.local import Rig, Threaded
 from sse import Frame, durable
 
 PAST_LEASE = LEASE + timedelta(seconds=1)
+
+
+@pytest.mark.proves("F1", "L15")
+def test_two_posts_with_one_key_at_the_same_time_make_one_run(local_cloud: Threaded) -> None:
+    """A client that repeats itself gets the run it has; another request with its key is refused, and makes none."""
+
+    async def story(rig: Rig) -> None:
+        mark = rig.script(lambda _: "done")
+        asked, key = {"input": f"{mark} Do it", "mode": "deep"}, f"key {mark}"
+        runs = set(await asyncio.gather(*(rig.create(**asked, key=key) for _ in range(4))))
+        other = await rig.http.post("/v1/runs", json={**asked, "mode": "fast"}, headers={"Idempotency-Key": key})
+        assert (len(runs), other.status_code) == (1, 409)
+        assert (await rig.ended(*runs))["result"] == "done"
+        listed = (await rig.http.get("/v1/runs?limit=100")).json()["runs"]
+        assert [one["id"] for one in listed if mark in one["title"]] == list(runs)
+
+    local_cloud.do(story(local_cloud.rig))
 
 
 @pytest.mark.proves("F11")
@@ -93,6 +111,33 @@ def test_a_slice_that_froze_and_comes_back_writes_nothing_more(local_cloud: Thre
     local_cloud.do(story(local_cloud.rig))
 
 
+@pytest.mark.proves("F23", "L10")
+def test_a_slice_that_hears_no_cancel_is_ended_from_outside(local_cloud: Threaded) -> None:
+    """Its process stands still: when its lease is over the next slice writes the end, and the service is told to end it."""
+
+    async def story(rig: Rig) -> None:
+        mark = rig.script(lambda _: "never")
+        with rig.held(mark) as gate:
+            run = await rig.create(input=f"{mark} Compute", mode="deep")
+            await gate.reached(1)
+            (deaf,) = rig.executions_of(run)
+            rig.cloud.jobs.freeze(deaf)
+            told_at = rig.cloud.clock.now()
+            assert (await rig.http.post(f"/v1/runs/{run}/cancel")).status_code == 200
+            rig.cloud.clock.jump(PAST_LEASE)
+            ended = await rig.until(run, lambda found: found.terminal)
+            written = await rig.store.journal(run)
+            rig.cloud.clock.jump(timedelta(seconds=11))  # what does not end when it is told to is killed
+            await asyncio.wait_for(deaf.over.wait(), 60)
+
+        assert ended.status == "cancelled"
+        assert ended.ended_at and ended.ended_at - told_at < PAST_LEASE + timedelta(seconds=10)
+        assert deaf.state == "cancelled"
+        assert await rig.store.journal(run) == written
+
+    local_cloud.do(story(local_cloud.rig))
+
+
 @pytest.mark.proves("F17", "F3")
 def test_a_push_that_comes_again_while_the_step_is_at_work_is_answered_at_once(local_cloud: Threaded) -> None:
     """A FAST step works inside its push; past the ack deadline the push comes again, and nothing is done twice."""
@@ -118,20 +163,51 @@ def test_a_push_that_comes_again_while_the_step_is_at_work_is_answered_at_once(l
     local_cloud.do(story(local_cloud.rig))
 
 
-@pytest.mark.proves("F5", "F6", "F7", "F8")
-def test_starts_that_are_lost_doubled_late_or_refused_cost_time_only(local_cloud: Threaded) -> None:
+@pytest.mark.proves("F5", "F6", "F8")
+@pytest.mark.parametrize(("point", "kind"), [("RunJob", "lose"), ("start", "never"), ("start", "twice"), ("start", "delay")])
+def test_starts_that_are_lost_doubled_or_late_cost_time_only(local_cloud: Threaded, point: str, kind: Kind) -> None:
+    """However many executions there are in the end, one of them works, and the others end at once."""
+
     async def story(rig: Rig) -> None:
         mark = rig.script(lambda ask: "done" if ask.results else call("calculate", expression="1+1"))
-        faults = rig.cloud.jobs.faults
-        for point, kind in (("RunJob", "lose"), ("RunJob", "busy"), ("start", "never"), ("start", "twice")):
-            faults.plan(point, kind)
+        rig.cloud.jobs.faults.plan(point, kind, span=2 * LEASE)
+        try:
             run = await rig.create(input=f"{mark} {point} {kind}", mode="deep")
-            if kind == "never":
+            if kind in ("never", "delay"):
                 await rig.started(run)
                 rig.cloud.clock.jump(PAST_LEASE)
             assert (await rig.ended(run))["result"] == "done"
-            assert (await rig.outline(run)).count("ModelAnswered") == 2
-            faults.heal()
+            if kind == "delay":  # the late one finds that its work is done
+                rig.cloud.clock.jump(PAST_LEASE)
+            first, *others = rig.executions_of(run)
+            assert others or kind == "lose"
+            for one in others if kind == "never" else (first, *others):
+                await asyncio.wait_for(one.over.wait(), 60)
+                assert one.state == "succeeded"
+        finally:
+            rig.cloud.jobs.faults.heal()
+        assert (await rig.outline(run)).count("ModelAnswered") == 2
+        entries = await rig.store.journal(run)
+        assert {entry.slice for entry in entries} == {0, 1}
+
+    local_cloud.do(story(local_cloud.rig))
+
+
+@pytest.mark.proves("F7")
+def test_beyond_the_quota_of_executions_a_run_is_pending_until_there_is_room(local_cloud: Threaded) -> None:
+    async def story(rig: Rig) -> None:
+        mark = rig.script(lambda _: "done")
+        rig.cloud.jobs.faults.plan("RunJob", "busy", times=1_000)
+        try:
+            run = await rig.create(input=f"{mark} Do it", mode="deep")
+            async with asyncio.timeout(60):
+                while rig.cloud.jobs.faults.seen["RunJob"] < 2:  # noqa: ASYNC110 - the task comes again by itself
+                    await asyncio.sleep(0.05)
+            seen = (await rig.http.get(f"/v1/runs/{run}")).json()
+            assert (seen["status"], rig.executions_of(run)) == ("pending", [])
+        finally:
+            rig.cloud.jobs.faults.heal()
+        assert (await rig.ended(run))["result"] == "done"
 
     local_cloud.do(story(local_cloud.rig))
 

@@ -97,7 +97,7 @@ async def week(folder: Path, project: str, pubsub: str, storage: Storage, model:
         await there.close()
 
 
-@pytest.mark.proves("P19", "P50", "P51", "L4", "F24")
+@pytest.mark.proves("P19", "P50", "P51", "L4")
 def test_a_run_of_seven_days_in_84_slices(
     tmp_path: Path,
     project: str,

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -53,7 +54,7 @@ class Cloud:
             return 204
 
         self.target.handler = dispatch
-        self.left = (services.bus, services.store, blobs)
+        self.left: tuple[Any, ...] = (services.bus, services.store, blobs)
         return replace(services, store=FirestoreStore.open(self.project, blobs), queue=queue, bus=bus, blobs=blobs)
 
     async def close(self) -> None:
@@ -136,5 +137,40 @@ def test_a_plan_runs_to_its_end_though_every_message_is_lost(
                     one.seq for one in await world.tree(run)
                 ]
             await there.close()
+
+    asyncio.run(asyncio.wait_for(story(), HANG))
+
+
+@pytest.mark.proves("F16", "L3")
+def test_a_topic_that_is_gone_ends_no_slice_and_is_told(
+    tmp_path: Path,
+    project: str,
+    firestore_emulator: str,
+    pubsub_emulator: str,
+    storage: Storage,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever makes the steps goes on and leaves in order; the sweep starts what could not be published."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
+
+    async def story() -> None:
+        async with cloud(project, pubsub_emulator, storage) as there:
+
+            def around(services: Services) -> Services:
+                services = there.around(services)
+                lost = PubSubBus(steps=f"projects/{project}/topics/gone", events="", host=pubsub_emulator)
+                there.left = (*there.left, services.bus)
+                return replace(services, bus=lost)
+
+            often = timedelta(milliseconds=200)
+            world = World(tmp_path, model=lambda *_: "Done.", real_time=True, around=around, sweep_every=often)
+            async with world:
+                run = await world.start("Research five competitors", plan=STEPS)
+                assert (await world.ended(run)).status == "completed"
+                outline = await world.outline(run)
+            await there.close()
+        assert outline.count("SliceStarted") == outline.count("Left") + 1
+        assert [one for one in caplog.messages if "left to the sweep" in one and "topics/gone" in one]
 
     asyncio.run(asyncio.wait_for(story(), HANG))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 
+from auteryn.policy.limits import LEASE
 from auteryn.schema import event as e
 from auteryn.testing.clock import START, skipping
 from auteryn.testing.scripted import Ask, Line, call, safety
@@ -90,6 +92,41 @@ def test_a_receipt_names_what_was_finished_aborted_and_unknown(tmp_path: Path) -
             receipt = next(event.receipt for event in await world.events(run) if isinstance(event, e.RunCancelled))
             assert (receipt.finished, receipt.aborted, receipt.unknown) == (("quick",), ("slow",), ("work",))
             assert ended.status == "cancelled" and not ended.waits
+
+    skipping(story())
+
+
+@pytest.mark.proves("F23", "L1", "L10")
+def test_a_tool_that_hears_no_cancel_holds_nobody_up(tmp_path: Path) -> None:
+    """Its slice renews no lease any more: the next one writes the end, and what the deaf one comes back with is refused."""
+    came_back = list[datetime]()
+
+    @tool(effect="once", timeout=timedelta(hours=2))
+    async def deaf(ctx: ToolContext) -> str:
+        """Go on whatever is said."""
+        until = ctx.clock.now() + HOUR
+        while ctx.clock.now() < until:
+            with suppress(asyncio.CancelledError):
+                await ctx.clock.sleep(until - ctx.clock.now())
+        came_back.append(ctx.clock.now())
+        return "done all the same"
+
+    def script(ask: Ask) -> Line:
+        return call("wait", until="6h") if "rest" in ask.task else call("deaf")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[deaf, wait]) as world:
+            run = await world.start("Work", plan=["go on", "rest"])
+            await world.after(timedelta(minutes=5))
+            acknowledged = world.now()
+            await world.cancel(run)
+            ended = [await world.ended(one.id) for one in await world.tree(run)]
+            assert [one.status for one in ended] == ["cancelled"] * 3
+            assert max(one.ended_at for one in ended if one.ended_at) - acknowledged <= LEASE + 2 * ACK
+            written = [await world.journal(one.id) for one in ended]
+            await world.after(2 * HOUR)
+            assert came_back
+            assert [await world.journal(one.id) for one in ended] == written
 
     skipping(story())
 

@@ -158,7 +158,7 @@ def test_what_the_model_was_told_is_not_told_again_after_a_compaction_in_another
     skipping(story())
 
 
-@pytest.mark.proves("L9", "F31")
+@pytest.mark.proves("L9")
 def test_where_a_model_refuses_the_signatures_of_another_the_conversation_goes_on_as_text(tmp_path: Path) -> None:
     asked = list[str]()
 

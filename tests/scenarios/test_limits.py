@@ -13,6 +13,7 @@ from auteryn.schema import event as e
 from auteryn.testing.clock import START, skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.human import ask_input
 from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 
@@ -122,6 +123,34 @@ def test_at_the_deadline_the_run_concludes_with_what_it_has(tmp_path: Path) -> N
             ended = await world.ended(await world.start("Dig", max_duration=2 * HOUR))
             assert (ended.status, ended.result, ended.over_time) == ("completed", "half of it is done", True)
             assert ended.ended_at and ended.ended_at - START <= 2 * HOUR + MINUTE
+
+    skipping(story())
+
+
+@pytest.mark.proves("P93", "F24", "L10")
+def test_a_week_that_passes_while_a_person_is_waited_for_ends_the_run(tmp_path: Path) -> None:
+    """Nobody was at work, nobody answered, and no process was there at that moment: whoever sweeps next ends it."""
+
+    def script(ask: Ask) -> Line:
+        over = "time for this task is over" in str(ask.request.contents)
+        return "without an answer" if over else call("ask_input", message="Which?")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[ask_input]) as world:
+            run = await world.start("Ask and wait")
+            (ask,) = (await world.asked(run)).asks
+            await world.reopen(after=timedelta(days=7))
+            ended = await world.ended(run)
+            assert ended.failure is None, ended.failure
+            assert (ended.status, ended.result, ended.asks, ended.waits) == ("completed", "without an answer", (), ())
+            assert ended.ended_at and ended.ended_at - START <= timedelta(days=7, minutes=2)
+            closed = await world.services.store.doc("ask", ask.id)
+            assert closed and not closed.body["open"]
+            written = await world.journal(run)
+            await world.services.queue.enqueue(run, world.now())
+            await world.answer(run, "too late", ask=ask.id)
+            await world.after(HOUR)
+            assert await world.journal(run) == written
 
     skipping(story())
 

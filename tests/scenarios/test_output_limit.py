@@ -16,7 +16,7 @@ from auteryn.tools.calculate import calculate
 PIECES = [Say(text="One, two,", finish="max_tokens"), Say(text=" three,", finish="continuation"), " four."]
 
 
-@pytest.mark.proves("P5", "F31")
+@pytest.mark.proves("P5")
 @pytest.mark.parametrize("crash", [False, True], ids=["in one go", "with a new process before each piece"])
 def test_an_answer_cut_at_the_output_limit_is_given_as_a_whole(tmp_path: Path, crash: bool) -> None:
     async def story() -> None:

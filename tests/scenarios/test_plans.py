@@ -125,7 +125,7 @@ def test_a_failed_step_is_tried_again_and_what_was_skipped_because_of_it_runs(tm
     skipping(story())
 
 
-@pytest.mark.proves("P6", "F20")
+@pytest.mark.proves("P6")
 def test_the_planner_sees_a_reviewed_step_and_changes_what_has_not_started(tmp_path: Path) -> None:
     def script(ask: Ask) -> Line:
         if given(ask) != "Plan":
@@ -187,5 +187,41 @@ def test_the_result_of_an_attempt_that_is_over_is_ignored(tmp_path: Path) -> Non
             assert outcomes(await world.run(run)) == ["in_progress"]
             ended = await world.ended(run)
             assert ended.plan and ended.plan.steps[0].result == "a done"
+
+    skipping(story())
+
+
+@pytest.mark.proves("F20")
+def test_what_a_plan_that_is_over_says_late_is_ignored(tmp_path: Path) -> None:
+    """Its step's end, told again, is no end of the next plan's step of that number; its step, published again, rests."""
+    from auteryn.schema.inbox import StepEnded
+
+    def script(ask: Ask) -> Line:
+        match given(ask):
+            case "Plan" if ask.turn < 2:
+                return call("plan_create", goal="Compare", steps=[{"description": "first" if ask.turn == 0 else "then"}])
+            case "then" if ask.turn == 0:
+                return call("wait", until="1h")
+            case other:
+                return f"{other} done"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[plan_create, wait]) as world:
+            run = await world.start("Plan")
+            later = await world.until(
+                run, lambda found: found.status == "waiting" and found.plan is not None and found.turns == 2
+            )
+            first = next(one for one in await world.tree(run) if one.parent and one.title == "first")
+            assert first.parent and later.plan and first.parent.of != later.plan.id
+            end = e.StepEnd(step=1, run=first.id, attempt=1, status="completed", result="stale")
+            stale = StepEnded(id="stale", sent_at=world.now(), kind_of_child="step", of=first.parent.of, end=end)
+            written = await world.journal(first.id)
+            await world.tell(run, stale)
+            await world.services.bus.publish_steps([first.id])
+            await world.after(timedelta(minutes=5))
+            assert outcomes(await world.run(run)) == ["in_progress"]
+            ended = await world.ended(run)
+            assert ended.plan and ended.plan.steps[0].result == "then done"
+            assert await world.journal(first.id) == written
 
     skipping(story())

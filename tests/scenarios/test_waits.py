@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auteryn.errors import RateLimited, Unavailable
+from auteryn.errors import ModelRefused, RateLimited, Unavailable
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import ForPerson, ForRateLimit, ForSteps, Options, UntilTime
@@ -170,5 +170,33 @@ def test_silence_is_an_answer_only_when_its_time_is_over(tmp_path: Path) -> None
             assert ended.result == "nobody was there" and world.now() == START + 24 * HOUR
             answers = [event.answer for event in await world.events(run) if isinstance(event, e.AskAnswered)]
             assert [(one.how, one.value) for one in answers] == [("expired", "No")]
+
+    skipping(story())
+
+
+@pytest.mark.proves("F31")
+def test_a_key_that_is_revoked_under_way_is_waited_for(tmp_path: Path) -> None:
+    """What was done so far is kept, no slice sits there meanwhile; the status says what is wrong."""
+
+    async def story() -> None:
+        revoked = [ModelRefused("no_key", "the key was not accepted (403)") for _ in range(3)]
+        async with World(tmp_path, model=[call("wait", until="1h"), *revoked, "done"], tools=[wait]) as world:
+            run = await world.start("Look, later")
+            waiting = await world.until(run, lambda found: any(isinstance(one, ForRateLimit) for one in found.waits))
+            assert "not accepted" in repr(waiting.waits)
+            ended = await world.ended(run)
+            assert (ended.result, ended.usage.llm_calls) == ("done", 5)
+            assert world.now() - START >= timedelta(minutes=63, seconds=30)
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5")
+def test_a_key_that_never_worked_is_said_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[ModelRefused("no_key", "the key was not accepted (403)")]) as world:
+            ended = await world.ended(await world.start("Hello"))
+            assert ended.failure and ended.failure.reason == "model_refused"
+            assert world.now() - START < timedelta(minutes=1)
 
     skipping(story())

@@ -95,7 +95,6 @@ class Folder:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
         )
 
     def init(self) -> None:

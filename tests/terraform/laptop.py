@@ -81,12 +81,11 @@ class Laptop:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
         )
 
     def release(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         command = [str(self.folder.path / "release"), *arguments]
-        return subprocess.run(command, env=self.environ(**settings), capture_output=True, text=True, check=False, timeout=300)
+        return subprocess.run(command, env=self.environ(**settings), capture_output=True, text=True, check=False)
 
     def image(self) -> str | None:
         return self.folder.world().outputs.get("image")

@@ -111,9 +111,29 @@ def dispatch_alone_starts_slices(world: World, given: Given) -> Iterator[str]:
     if starters != {("dispatch", cloud.JOB), ("dispatch", cloud.JOB_LARGE)}:
         yield f"the right to start slices is with {sorted(starters)}"
     role = world.one("project_iam_custom_role.starter")
-    for permission in ("run.jobs.run", "run.jobs.runWithOverrides", "run.executions.cancel"):
-        if permission not in role["permissions"]:
-            yield f"{role.address} lacks {permission}"
+    wanted = {"run.executions.cancel", "run.executions.list", "run.jobs.run", "run.jobs.runWithOverrides"}
+    if set(role["permissions"]) != wanted:
+        yield f"{role.address} holds {sorted(role['permissions'])}, and the code calls for {sorted(wanted)}"
+
+
+def the_api_hears_events_and_no_other_topic(world: World, given: Given) -> Iterator[str]:
+    """Its feed is made, read and deleted by itself; attached to `events` only, as no right on another topic lets it."""
+    accounts, project = world.accounts(), f"projects/{given.project}"
+    roles = {f"{project}/roles/{one['role_id']}": set(one["permissions"]) for one in world.of("project_iam_custom_role")}
+    wanted = {
+        ("", frozenset({f"pubsub.subscriptions.{what}" for what in ("consume", "create", "delete")})),
+        (f"{project}/topics/{cloud.EVENTS_TOPIC}", frozenset({"pubsub.topics.attachSubscription"})),
+    }
+    held = {
+        (_named(grant), frozenset(roles.get(role, {role})))
+        for member, role, grant in world.grants
+        if accounts.get(member) == "api" and any(one.startswith("pubsub.") for one in roles.get(role, ()))
+    }
+    yield from (f"the api may {sorted(may)} on {on or 'the project'}" for on, may in sorted(held - wanted, key=repr))
+    yield from (f"the api may not {sorted(may)} on {on or 'the project'}" for on, may in sorted(wanted - held, key=repr))
+    for member, role, grant in world.grants:
+        if accounts.get(member) in HOSTS and role.startswith("roles/pubsub.") and role != "roles/pubsub.publisher":
+            yield f"{grant.address} gives {accounts[member]} {role}"
 
 
 def hosts_can_do_their_work(world: World, given: Given) -> Iterator[str]:
@@ -134,8 +154,6 @@ def hosts_can_do_their_work(world: World, given: Given) -> Iterator[str]:
     yield from (f"{host} lacks {role} {on}" for host in HOSTS for role, on in sorted(wanted) if (host, role, on) not in held)
     tasks = world.one('service_account.this["tasks"]')["name"]
     yield from (f"{host} cannot sign wakes" for host in HOSTS if (host, "roles/iam.serviceAccountUser", tasks) not in held)
-    if ("api", "roles/pubsub.subscriber", topics + cloud.EVENTS_TOPIC) not in held:
-        yield "the api cannot hear events"
 
 
 def _named(grant: Resource) -> str:
@@ -380,6 +398,7 @@ RULES: tuple[Rule, ...] = (
     accounts_do_one_thing,
     dispatch_alone_starts_slices,
     hosts_can_do_their_work,
+    the_api_hears_events_and_no_other_topic,
     names_equal_the_codes,
     times_equal_the_codes,
     retries_equal_the_codes,

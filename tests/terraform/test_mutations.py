@@ -69,6 +69,13 @@ PLANTED = {
     "nobody may enqueue": Planted(
         "queue.tf", "roles/cloudtasks.enqueuer", "roles/cloudtasks.viewer", rules.hosts_can_do_their_work
     ),
+    "a feed of any topic": Planted(
+        "bus.tf",
+        "role    = google_project_iam_custom_role.listener.id",
+        'role    = "roles/pubsub.subscriber"',
+        rules.the_api_hears_events_and_no_other_topic,
+    ),
+    "a deaf api": Planted("bus.tf", '    "pubsub.subscriptions.consume",\n', "", rules.the_api_hears_events_and_no_other_topic),
     "a renamed queue": Planted("queue.tf", '"auteryn-wakes"', '"auteryn-wake"', rules.names_equal_the_codes),
     "a short job": Planted("jobs.tf", '"7200s"', '"600s"', rules.times_equal_the_codes),
     "jobs that repeat": Planted("jobs.tf", "max_retries = 0", "max_retries = 3", rules.times_equal_the_codes),

@@ -7,12 +7,15 @@ from collections.abc import Callable
 import pytest
 
 from auteryn.policy.modes import DEEP
+from terraform import rules
 from terraform.deployments import DEPLOYMENTS, Standing
 from terraform.rule import Rule, seconds
 from terraform.rules import RULES
 
+PROVES = {rules.blobs_are_kept_and_then_go: pytest.mark.proves("F30")}
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+
+@pytest.mark.parametrize("rule", [pytest.param(rule, id=rule.__name__, marks=PROVES.get(rule, ())) for rule in RULES])
 @pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_a_rule_holds(name: str, rule: Rule, standing: Callable[[str], Standing]) -> None:
     world = standing(name).plan.world

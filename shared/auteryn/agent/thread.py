@@ -288,7 +288,7 @@ class Thread:
         self.stuck_ask = None
 
     def _failed(self, event: e.ModelFailed) -> None:
-        self.outages += event.reason in ("unavailable", "rate_limited")
+        self.outages += event.reason in ("unavailable", "rate_limited", "no_key")
         self.too_long = event.reason == "too_long"
         self.unreadable += event.reason in ("malformed_call", "empty", "max_tokens", "continuation", "other", "stop")
 

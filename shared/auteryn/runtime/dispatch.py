@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from auteryn.runtime.engine import Engine
 from auteryn.runtime.lost import tell_parent
 from auteryn.runtime.slice import run_slice
 from auteryn.schema.change import Doc
+from auteryn.schema.inbox import Cancel
 from auteryn.schema.post import POST, POSTS
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
@@ -31,6 +33,8 @@ MOST_POSTS = 200
 SET_ASIDE = timedelta(hours=1)
 """Longest time between two looks at a run that cannot be read."""
 MOST_DOUBLINGS = 10
+STOP_SECONDS = 10.0
+"""How long the start of the next slice waits for the end of a deaf one."""
 _NOBODY = "unreadable"
 """Who holds the lease of a run that is set aside."""
 
@@ -85,8 +89,18 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedel
             await queue.enqueue(run_id, now + LEASE)
             await run_slice(engine, run_id, budget=here.fast)
         case Now():
+            if lease is not None and unread:
+                await _end_the_deaf(engine, run_id)
             await begin(engine, run_id, roomy=lease is not None and run.status == "running")
     return _late(run, lease, now)
+
+
+async def _end_the_deaf(engine: Engine, run_id: str) -> None:
+    """Whoever held the lease heard no cancel in all its time: it is made to end, as what it still does, it does for nobody.
+    Whether it can be or not, the next slice writes that the run is cancelled (F23)."""
+    if any(isinstance(one, Cancel) for one in await engine.services.store.inbox(run_id)):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(engine.hint(engine.services.jobs.stop(run_id)), STOP_SECONDS)
 
 
 async def _set_aside(engine: Engine, run_id: str) -> None:

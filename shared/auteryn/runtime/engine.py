@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from auteryn.schema.run import ModeName
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 from auteryn.tools.workspace import Workspace
+
+_log = logging.getLogger(__name__)
 
 
 class Live(Protocol):
@@ -87,13 +90,27 @@ class Engine:
         if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(self._keep())
 
-    def leave(self, run: str) -> None:
-        self.live.pop(run, None)
+    def leave(self, run: str, live: Live | None) -> None:
+        """That slice is over; one that has taken the run over meanwhile stays."""
+        if self.live.get(run) is live:
+            self.live.pop(run, None)
+
+    async def hint(self, given: Awaitable[None]) -> None:
+        """A wake or a publish that cannot be given ends nothing: what it would have told is found in the store (L3)."""
+        try:
+            await given
+        except AuterynError as error:
+            _log.warning("left to the sweep (auteryn doctor says what is wrong): %s", error)
 
     async def ring(self, run: str) -> None:
         """Something was put into this run's inbox by this very process: its slice, if it is here, looks at once."""
         if live := self.live.get(run):
             await live.look()
+
+    async def wake(self, run: str) -> None:
+        """Something was put into this run's inbox: whoever is or shall be at work on it is told."""
+        await self.hint(self.services.queue.enqueue(run, self.now()))
+        await self.ring(run)
 
     async def _keep(self) -> None:
         """Every 2 s a look into each live run's inbox, every 20 s a heartbeat for its lease."""

@@ -26,8 +26,7 @@ async def tell_parent(engine: Engine, run_id: str, why: str) -> None:
         return
     message = end_of_lost(parent, run_id, why, engine.now())
     if message and await store.send(parent_id, message):
-        await engine.services.queue.enqueue(parent_id, engine.now())
-        await engine.ring(parent_id)
+        await engine.wake(parent_id)
 
 
 def end_of_lost(parent: Run, child: str, why: str, now: datetime) -> m.StepEnded | None:

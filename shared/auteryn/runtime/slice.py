@@ -72,14 +72,14 @@ async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = N
             await sitting.hand_over()
         raise
     finally:
-        engine.leave(run_id)
+        engine.leave(run_id, sitting)
         if sitting is not None:
             await seen_through(sitting.close())
             log_slice(sitting.run, sitting.credits)
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)
     if sitting and not sitting.run.terminal and await services.store.inbox(run_id, limit=1):
-        await services.queue.enqueue(run_id, engine.now())
+        await engine.hint(services.queue.enqueue(run_id, engine.now()))
 
 
 class Slice:
@@ -198,7 +198,9 @@ class Slice:
             self._interrupt("inbox")
 
     async def beat(self) -> None:
-        """Renew the lease; if it was lost, stop at once: somebody else is at work on this run."""
+        """Renew the lease, unless what should stop does not (F23); if it was lost, stop at once: somebody else is at work."""
+        if self.interrupt:
+            return
         try:
             self.lease = await self.services.store.renew(self.lease, until=self.engine.now() + LEASE)
         except Conflict:
@@ -320,20 +322,17 @@ class Slice:
     async def _tell(self, sends: tuple[Send, ...], children: tuple[Newborn, ...], told: tuple[Doc, ...]) -> None:
         """Hints, all of them: whatever is lost here is found again by `due`."""
         self.services.bus.tell(self.run.root, self.run.id, self.run.seq)
-        for send in sends:
-            await self.services.queue.enqueue(send.run, self.engine.now())
-            await self.engine.ring(send.run)
-        for post in told:
-            await self.services.queue.enqueue(post.id, self.engine.now())
+        for told_of in (*(send.run for send in sends), *(post.id for post in told)):
+            await self.engine.wake(told_of)
         if children:
-            await self.services.bus.publish_steps([child.run.id for child in children])
+            await self.engine.hint(self.services.bus.publish_steps([child.run.id for child in children]))
 
     async def _leave(self, why: Literal["waiting", "handed_over", "paused"], facts: Facts = ()) -> None:
         """The last commit of a sitting that does not end the run; then whoever is due next is enqueued."""
         left = e.Left(why=why, waits=tuple(self.mind.wait_for), active_ms=self._active_ms())
         await self._commit((*facts, left), leave=True)
         if (at := wake_at(self.run)) is not None:
-            await self.services.queue.enqueue(self.run.id, max(at, self.engine.now()))
+            await self.engine.hint(self.services.queue.enqueue(self.run.id, max(at, self.engine.now())))
 
     # ---- beginning
 

@@ -42,7 +42,7 @@ LEFT_TO_THE_COLLECTOR = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarn
 
 
 @LEFT_TO_THE_COLLECTOR
-@pytest.mark.proves("F13", "F30")
+@pytest.mark.proves("F13")
 @pytest.mark.parametrize("point", ["upload", "look", "download"])
 @pytest.mark.parametrize("kind", ["lose", "refuse", "busy"])
 def test_requests_and_replies_that_are_lost_are_made_up_for(storage: Storage, point: str, kind: str) -> None:

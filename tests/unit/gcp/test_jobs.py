@@ -147,7 +147,6 @@ async def test_an_execution_past_its_cap_is_ended_by_the_service(room: Room) -> 
     assert [one.state for one in await room.service.ended()] == ["failed"]
 
 
-@pytest.mark.proves("F6", "F8")
 @in_a_room
 async def test_what_the_service_does_to_a_start_is_not_seen_by_who_asked(room: Room) -> None:
     """Never, late: `start` returned, and only the watchdog knows better."""

@@ -131,7 +131,6 @@ async def test_a_wake_months_away_comes_in_links_and_once(room: Room) -> None:
     await room.settled(0)
 
 
-@pytest.mark.proves("F3", "F4")
 @in_a_room
 async def test_what_the_service_does_to_deliveries_is_seen(room: Room) -> None:
     """Doubled, late and dropped ones: the handler is called twice, later, never; nothing is left over."""

@@ -205,7 +205,7 @@ def joined(parts: list[dict[str, Any]]) -> str:
     return re.sub(r'"\}\n\{"text": "', "", "\n".join(json.dumps(part) for part in parts if part != {"text": ""}))
 
 
-@pytest.mark.proves("F6")
+@pytest.mark.proves("F31")
 def test_recorded_refusals_become_our_own_errors():
     found: dict[str, str] = {}
 

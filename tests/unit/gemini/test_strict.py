@@ -159,7 +159,7 @@ def test_a_history_without_its_signature_is_refused_by_name():
         assert ask(server, drive) == "signature"
 
 
-@pytest.mark.proves("F6")
+@pytest.mark.proves("F31")
 def test_the_days_quota_is_told_from_the_minutes():
     async def drive(gemini: GeminiModel) -> RateLimited:
         with pytest.raises(RateLimited) as caught:

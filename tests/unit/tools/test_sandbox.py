@@ -306,7 +306,6 @@ def test_an_endless_program_ends_with_its_time_and_with_its_call(host: Host) -> 
     asyncio.run(cancelled())
 
 
-@pytest.mark.proves("F9")
 def test_a_killed_engine_takes_its_sandbox_with_it(host: Host, tmp_path: Path) -> None:
     """The engine is killed without a chance to clean up; the code it ran dies with it."""
     mark = f"auteryn-{os.urandom(4).hex()}"

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+from auteryn.testing.emulators.http import Served, Speaking
 
-class Apis:
+
+class Apis(Served):
     """`answers`: path (`<api>/<path>` without its query) → what is answered; everything else is not there."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(self))
 
     def enable(self, project: str, *apis: str) -> None:
         """These are on, and no others."""
@@ -46,20 +37,12 @@ class Apis:
         }
 
 
-def _handler(apis: Apis) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(apis: Apis) -> type[Speaking]:
+    class Handler(Speaking):
         def do_GET(self) -> None:
             path = urlsplit(self.path).path.lstrip("/")
             status = 200 if path in apis.answers else 404
             found = apis.answers.get(path, {"error": {"code": 404, "message": f"{path} was not found", "status": "NOT_FOUND"}})
-            body = json.dumps(found).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            return
+            self.say(status, json.dumps(found).encode(), {"Content-Type": "application/json"})
 
     return Handler

@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import google_crc32c
 
 from auteryn.testing.emulators.faults import Faults
+from auteryn.testing.emulators.http import Served, Speaking
 
 Key = tuple[str, str]
 """Bucket and name."""
@@ -34,7 +34,7 @@ class Stored:
     created_at: datetime
 
 
-class Storage:
+class Storage(Served):
     """Buckets in memory; every bucket exists. Faults are planned for the points `upload`, `download` and `look`."""
 
     def __init__(self) -> None:
@@ -46,16 +46,8 @@ class Storage:
         self._generation = 0
         self._lock = threading.Lock()
         self._uploads: dict[str, _Upload] = {}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(_handler(self))
+        self.endpoint = f"http://{self.host}"
 
     def put(self, key: Key, body: bytes, content_type: str, wanted: int | None) -> Stored:
         """Raises `_Answer` (412) if the object's generation, 0 for none, is not the wanted one."""
@@ -106,8 +98,8 @@ _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _PIECE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 
 
-def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+def _handler(storage: Storage) -> type[Speaking]:
+    class Handler(Speaking):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
         wbufsize = -1
@@ -124,14 +116,16 @@ def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
         def do_DELETE(self) -> None:
             self._do(self._delete)
 
-        def log_message(self, format: str, *args: Any) -> None: ...
-
         def _do(self, act: Callable[[], _Answer]) -> None:
             storage.requests += 1
             split = urlsplit(self.path)
             self.place, self.query = split.path, {name: values[0] for name, values in parse_qs(split.query).items()}
             self.body = self._read()
-            self._say(self._answer(act))
+            answer = self._answer(act)
+            body = answer.body
+            if answer.message:
+                body = json.dumps({"error": {"code": answer.status, "message": answer.message}}).encode()
+            self.say(answer.status, body, answer.headers)
 
         def _answer(self, act: Callable[[], _Answer]) -> _Answer:
             fault = storage.faults.next(self._point())
@@ -156,17 +150,6 @@ def _handler(storage: Storage) -> type[BaseHTTPRequestHandler]:
                 self.rfile.readline()
             self.rfile.readline()
             return b"".join(pieces)
-
-        def _say(self, answer: _Answer) -> None:
-            body = answer.body
-            if answer.message:
-                body = json.dumps({"error": {"code": answer.status, "message": answer.message}}).encode()
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
 
         def _get(self) -> _Answer:
             key = self._key()
