@@ -36,15 +36,20 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.05, 2.0
 
 
 async def persist(call: Callable[[], Awaitable[T]], patience: timedelta = PATIENCE) -> T:
-    """What `call` returns, made again after transient failures until `patience` is over; then the last failure is raised."""
-    give_up_at, pause = time.monotonic() + patience.total_seconds(), FIRST_PAUSE_SECONDS
+    """What `call` returns, made again after transient failures until `patience` is over; then the last failure is raised.
+
+    It is made twice at least: where the process stood still (a host that moves, a lid that was shut) the first one's time is
+    over before it was sent.
+    """
+    give_up_at, pause, again = time.monotonic() + patience.total_seconds(), FIRST_PAUSE_SECONDS, False
     while True:
         try:
             return await call()
         except TRANSIENT:
             nap = random.uniform(pause / 2, pause)
-            if time.monotonic() + nap > give_up_at:
+            if again and time.monotonic() + nap > give_up_at:
                 raise
+            again = True
         await asyncio.sleep(nap)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
