@@ -16,7 +16,7 @@ LAST_POSTS = timedelta(seconds=10)
 """How long closing waits for notifications that are on their way."""
 
 
-GARBAGE = 10_000
+GARBAGE = 30_000
 """New objects between two looks for cycles; with Python's own 700, a thousand parallel steps spend a quarter of their time in
 looking."""
 _PYTHONS_OWN = (700, 2_000)

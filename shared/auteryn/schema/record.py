@@ -1,13 +1,14 @@
 """The base of every stored shape, its ids and its JSON.
 
 A record is a frozen `msgspec.Struct`: unknown fields are refused, defaults are left out of the JSON, unions carry their
-`kind`. (Why not pydantic here: decision 0001.)
+`kind`. What it holds was there before it, so none is part of a cycle, and the garbage collector passes them by. (Why not
+pydantic here: decision 0001.)
 """
 
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 from datetime import UTC, datetime
 from typing import Any, TypeVar, dataclass_transform
 
@@ -28,13 +29,13 @@ class _KeywordOnly(type(msgspec.Struct)):
         return super().__new__(mcls, name, bases, namespace, kw_only=options.pop("kw_only", True), **options)
 
 
-class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Record(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False):
     """A value that is stored or sent. Equal when its fields are equal; changed only by `msgspec.structs.replace`."""
 
 
 def new_id(kind: str) -> str:
     """A fresh unguessable id such as `run_4f0c…` (80 random bits, URL-safe)."""
-    return f"{kind}_{secrets.token_hex(10)}"
+    return f"{kind}_{os.urandom(10).hex()}"
 
 
 def derived_id(kind: str, *of: object) -> str:
