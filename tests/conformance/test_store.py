@@ -424,8 +424,8 @@ async def test_simultaneous_creates_with_one_key_make_one_run(place: Place[Store
 
 @on_every(STORES)
 async def test_get_equals_the_fold_of_the_whole_journal(place: Place[Store]) -> None:
-    """S9: whichever commits wrote a summary."""
-    async with place.open() as store:
+    """S9: whichever commits wrote a summary, and whoever else has committed since one looked last."""
+    async with place.open() as store, place.open() as elsewhere:
         run = await store.create(newborn())
         for number in range(2 * SUMMARY_EVERY + 5):
             commit = change(run, summary=number % SUMMARY_EVERY == SUMMARY_EVERY - 1)
@@ -434,6 +434,7 @@ async def test_get_equals_the_fold_of_the_whole_journal(place: Place[Store]) -> 
             assert await store.get(run.id) == run
             opened, whole = await store.opened(run.id)
             assert opened == run and (whole is None or list(whole) == list(await store.journal(run.id)))
+            assert number % 3 or await elsewhere.get(run.id) == run
 
         journal = await store.journal(run.id)
         folded = born(journal[0])
@@ -645,6 +646,10 @@ async def test_of_an_erased_run_nothing_is_left_and_others_are_as_they_were(plac
             await leased(store, run)
             one = change(run, consumed=("m1",), summary=True)
             await store.commit(one)
+            assert await elsewhere.get(run.id) == one.run
+        await store.erase(gone.id)
+        with pytest.raises(NotFound):
+            await elsewhere.get(gone.id)
         await elsewhere.erase(gone.id)
         await store.erase(gone.id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,14 @@ FOLDED_AT_SIGHT = 8
 NUMBERS_KEPT = 50_000
 """Run numbers remembered, so that a commit need not look up its run."""
 
+RUNS_KEPT = 1_000
+"""Runs remembered as they were last read or written here, some 2 kB each: who reads one again reads what is new in its journal,
+and the first slice of a step nothing at all."""
+
+_Kept = tuple[int, Run, tuple[Entry, ...] | None]
+"""A run's number, the run, and its whole journal if that is short, was read, and was given to nobody: what an entry holds of
+others' JSON can be changed."""
+
 _Born = tuple[Row, bytes]
 """A run's row, without its number, and its first entry."""
 
@@ -43,6 +52,7 @@ class SqliteStore:
     def __init__(self, database: Database) -> None:
         self.database = database
         self._numbers: dict[str, int] = {}
+        self._kept: dict[str, _Kept] = {}
 
     @classmethod
     def open(cls, home: Path, *, synchronous: Synchronous = "full") -> SqliteStore:
@@ -98,6 +108,7 @@ class SqliteStore:
 
         await self.database.write(apply)
         self._numbers.pop(run, None)
+        self._kept.pop(run, None)
 
     async def commit(self, change: Change) -> None:
         entry, run, n = change.entry, change.run, self._number(change.run.id)
@@ -128,19 +139,24 @@ class SqliteStore:
                 c.executemany(_PUT, docs)
             return first_child
 
-        if first_child := await self.database.write(apply):
-            self._numbers.update((child.run.id, number) for number, child in enumerate(change.children, first_child))
+        first_child = await self.database.write(apply)
+        if run.terminal:
+            self._kept.pop(run.id, None)
+        else:
+            self._keep(run.id, (n, run, None))
+        for number, child in enumerate(change.children, first_child) if first_child else ():
+            self._numbers[child.run.id] = number
+            self._keep(child.run.id, (number, child.run, (child.entry,)))
 
     async def get(self, run: str) -> Run:
-        return (await self.opened(run))[0]
+        kept = self._current(run)
+        self._keep(run, kept)
+        return kept[1]
 
     async def opened(self, run: str) -> tuple[Run, Sequence[Entry] | None]:
-        found = self.database.row("SELECT n, body FROM runs LEFT JOIN summaries USING (n) WHERE id=?", (run,))
-        if found is None:
-            raise NotFound(f"no run {run!r}")
-        n, summary = found
-        now, entries = self._folded(run, n, summary)
-        return now, entries if summary is None else None
+        n, now, entries = self._current(run)
+        self._keep(run, (n, now, None))
+        return now, entries
 
     async def parent_of(self, run: str) -> str | None:
         found = self.database.row("SELECT parent FROM runs WHERE id=?", (run,))
@@ -290,6 +306,27 @@ class SqliteStore:
         where = self._where(f"journal entry {key & MAX_SEQ} of run {run!r}")
         return read_entry(unpacked(body, where=where), where=where)
 
+    def _current(self, run: str) -> _Kept:
+        """The run as of its last entry: what was kept, if that is still this run, and what is new since; else all of it."""
+        if kept := self._kept.get(run):
+            n, now, whole = kept
+            found = self.database.rows(_SINCE, (now.seq, run))
+            if found and found[0][0] == n:
+                new = tuple(self._entry(run, key, body) for _, key, body in found if key is not None)
+                return n, reduce(fold, new, now), whole and whole + new
+        row = self.database.row("SELECT n, body FROM runs LEFT JOIN summaries USING (n) WHERE id=?", (run,))
+        if row is None:
+            raise NotFound(f"no run {run!r}")
+        n, summary = row
+        now, entries = self._folded(run, n, summary)
+        return n, now, tuple(entries) if summary is None else None
+
+    def _keep(self, run: str, kept: _Kept) -> None:
+        self._kept.pop(run, None)
+        if len(self._kept) >= RUNS_KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[run] = kept
+
     def _folded(self, run: str, n: int, summary: bytes | None) -> tuple[Run, list[Entry]]:
         """The run as of its last entry, and the entries that were folded: what its summary lacks, or all there is."""
         now = None if summary is None else self._summary(run, summary)
@@ -359,6 +396,9 @@ _INBOX = """SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? 
     ORDER BY i.place LIMIT ?"""
 _PLACE = "1 + ifnull((SELECT max(place) FROM inbox i WHERE i.n=runs.n AND body IS NOT NULL), 0)"
 _DELIVER = f"INSERT INTO inbox SELECT n, ?, {_PLACE}, ? FROM runs WHERE id=? ON CONFLICT DO NOTHING"
+
+_SINCE = f"""SELECT r.n, j.key, j.body FROM runs r
+    LEFT JOIN journal j ON j.key > (r.n << {SEQ_BITS} | ?) AND j.key < (r.n + 1 << {SEQ_BITS}) WHERE r.id=? ORDER BY j.key"""
 
 _DOC = "kind, id, scope, at, body"
 _PUT_IF_ABSENT = f"INSERT INTO docs ({_DOC}) VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING"
