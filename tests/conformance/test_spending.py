@@ -38,7 +38,7 @@ async def test_processes_at_once_never_take_more_than_the_limit_and_waste_little
 
     async def process(store: Store, number: int) -> None:
         spending, run = Spending(store, SkippingClock(NOON), limit), run_of("ann", f"run_{number}")
-        while (await spending.room("ann", run.id, cost)) is None:
+        while (await spending.room("ann", run.id, lambda: cost)) is None:
             await asyncio.sleep(0)
             spent.append(cost)
             spending.spent(run, paid(cost))
@@ -62,18 +62,18 @@ async def test_what_a_killed_process_held_is_wasted_and_not_spent_twice_and_the_
     limit, clock = SpendLimit(credits=10_000), SkippingClock(NOON)
     async with place.open() as store:
         killed = Spending(store, clock, limit)
-        assert await killed.room("ann", "run_1", 9_000) is None
+        assert await killed.room("ann", "run_1", lambda: 9_000) is None
         other = Spending(store, clock, limit)
-        refused = await other.room("ann", "run_2", 2_000)
+        refused = await other.room("ann", "run_2", lambda: 2_000)
         assert refused and refused.at == NOON + timedelta(minutes=1) and "other runs" in refused.why
-        assert await other.room("bob", "run_3", 9_000) is None
+        assert await other.room("bob", "run_3", lambda: 9_000) is None
         other.spent(run_of("ann", "run_2"), paid(500))
         await other.left("ann", "run_2")
-        assert await other.room("ann", "run_2", 500) is None
-        refused = await other.room("ann", "run_4", 9_900)
+        assert await other.room("ann", "run_2", lambda: 500) is None
+        refused = await other.room("ann", "run_4", lambda: 9_900)
         assert refused and refused.at == datetime(2026, 11, 27, tzinfo=UTC) and "used up" in refused.why
         clock.jump(timedelta(hours=12))
-        assert await other.room("ann", "run_4", 9_900) is None
+        assert await other.room("ann", "run_4", lambda: 9_900) is None
         clock.jump(timedelta(days=2))
-        assert await other.room("ann", "run_4", 9_900) is None
+        assert await other.room("ann", "run_4", lambda: 9_900) is None
         assert {doc.at.day for doc in await store.docs(LINE, "ann")} == {29}

@@ -58,8 +58,11 @@ async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
         yield tuple(refused)
     if intents := tuple(e.CallStarted(call=one.call.id, tool=one.tool.name) for one in work if one.needs_intent):
         yield intents
-    async for facts in _side_by_side(mind, work):
-        yield facts
+    if len(work) == 1 and not work[0].tool.calls_tools:
+        yield await _run(mind, work[0])
+    elif work:
+        async for facts in _side_by_side(mind, work):
+            yield facts
 
 
 class _Work:
@@ -229,9 +232,6 @@ async def _side_by_side(mind: Mind, work: list[_Work]) -> AsyncGenerator[Facts, 
     lanes: dict[str, list[_Work]] = {}
     for one in work:
         lanes.setdefault(one.lane, []).append(one)
-    if len(work) == 1 and not work[0].tool.calls_tools:
-        yield await _run(mind, work[0])
-        return
     done: asyncio.Queue[_Ready] = asyncio.Queue()
 
     async def commit(*facts: e.AnyEvent) -> None:

@@ -20,10 +20,10 @@ async def think(mind: Mind) -> AsyncGenerator[Facts, None]:
     while not mind.run.terminal:
         if mind.now() >= last_moment(mind.run):
             yield await out_of_time(mind)
-        elif mind.thread.open_calls:
+        elif mind.thread.calls:
             async for facts in answer_calls(mind):
                 yield facts
-            if mind.thread.open_calls:
+            if mind.thread.calls:
                 return
         elif mind.thread.final is not None or _carries_out_a_given_plan(mind):
             facts = await conclude(mind)
@@ -42,7 +42,7 @@ def resting(mind: Mind) -> bool:
     """All the run can do now is to go on waiting: no call of the model or of a tool is due."""
     if mind.now() >= last_moment(mind.run):
         return False
-    if mind.thread.open_calls:
+    if mind.thread.calls:
         return all(call.state == "suspended" and not settled(mind, call) for call in mind.thread.open_calls)
     return (mind.thread.final is not None or _carries_out_a_given_plan(mind)) and waits_for_children(mind.run)
 

@@ -44,8 +44,9 @@ class Mind:
     on_delta: Callable[[Delta], None]
     stop_at: datetime
     """When this slice has to be over."""
-    room: Callable[[int], Awaitable[ForBudget | None]]
-    """Whether the owner may spend so many thousandths of a credit now; else until when the run waits."""
+    room: Callable[[Callable[[], int]], Awaitable[ForBudget | None]]
+    """Whether the owner may spend so many thousandths of a credit now, asked for if there is a limit; else until when the run
+    waits."""
     sitting: Sitting = field(default_factory=Sitting)
     """What tools keep open until the slice ends."""
     egress: Egress = field(default_factory=Egress)
@@ -70,6 +71,8 @@ class Mind:
 
     def sent_by_tools(self, without: Sequence[AnyEvent] = ()) -> int:
         """Requests of calls under way: their facts come with a later commit than one of these events."""
+        if not self.consulting:
+            return 0
         ended = {event.call for event in without if isinstance(event, CallAnswered | CallSuspended)}
         return sum(count for call, count in self.consulting.items() if call not in ended)
 
@@ -83,5 +86,4 @@ class Mind:
     @property
     def calls_left(self) -> int:
         """Model calls the run may still make: children's shares are gone until they end."""
-        held = sum(share.llm_calls for share in self.run.shares.values())
-        return self.run.limits.llm_calls - self.run.usage.llm_calls - held - self.sent
+        return self.run.limits.llm_calls - self.run.usage.llm_calls - self.run.promised_calls - self.sent

@@ -71,7 +71,7 @@ class Thread:
     task: Input = field(default_factory=lambda: Input(text=""))
     contents: list[Content] = field(default_factory=list[Content])
     calls: dict[str, OpenCall] = field(default_factory=dict[str, OpenCall])
-    """Calls of the current turn in the model's order, the answered ones too; empty between turns."""
+    """Calls of the current turn in the model's order, the answered ones too; empty between turns, as soon as none is open."""
     final: str | None = None
     """The model's last text, if its last turn had no calls and nobody spoke since."""
     last_text: str = ""

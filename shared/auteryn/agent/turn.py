@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from auteryn.agent.compaction import compacted, raised
@@ -44,7 +45,7 @@ async def next_turn(mind: Mind) -> Facts:
     if question := held(run):
         mind.wait_for.append(ForPerson(ask=question, until=next(a.expires_at for a in run.asks if a.id == question)))
         return ()
-    if wait := await mind.room(_foreseen(mind)):
+    if wait := await mind.room(partial(_foreseen, mind)):
         mind.wait_for.append(wait)
         return ()
     if limit := _limit(mind):
@@ -67,7 +68,7 @@ async def next_turn(mind: Mind) -> Facts:
 
 async def out_of_time(mind: Mind) -> Facts:
     """The run ends here, whatever is open in it; with a last turn where one is still possible."""
-    if mind.thread.open_calls or mind.run.labels.get("kind") == "question":
+    if mind.thread.calls or mind.run.labels.get("kind") == "question":
         return _ended(mind, "deadline", LIMIT_WORDS["deadline"])
     return await _wrapped_up(mind, "deadline")
 
@@ -206,7 +207,7 @@ async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
         or past
         or mind.calls_left < 1
         or (limit == "credit_limit" and run.usage.credits.total >= (run.limits.credits or 0))
-        or await mind.room(_foreseen(mind))
+        or await mind.room(partial(_foreseen, mind))
     ):
         return _ended(mind, limit, why)
     began = time.monotonic()

@@ -65,8 +65,7 @@ def fair_share(run: Run, waiting: int, *, at_least: int = 0) -> Share:
 
     A share is promised to the child alone until it ends, so parallel children can never overspend together (L11).
     """
-    held_calls = sum(share.llm_calls for share in run.shares.values())
-    free = run.limits.llm_calls - run.usage.llm_calls - held_calls - KEPT_FOR_CONCLUSION
+    free = run.limits.llm_calls - run.usage.llm_calls - run.promised_calls - KEPT_FOR_CONCLUSION
     calls = max(0, free // max(1, waiting))
     if run.limits.credits is None:
         return Share(llm_calls=calls)

@@ -53,7 +53,7 @@ def may_call(run: Run) -> bool:
 
 def reservation(run: Run) -> e.CallsReserved | None:
     """The next chunk of model calls, if few are left of the last; children's shares are not ours to reserve (L11)."""
-    ceiling = run.limits.llm_calls - sum(share.llm_calls for share in run.shares.values())
+    ceiling = run.limits.llm_calls - run.promised_calls
     left = run.reserved_calls - run.usage.llm_calls
     if run.status != "running" or left >= RESERVE_LOW or run.reserved_calls >= ceiling:
         return None
@@ -68,7 +68,7 @@ def cut_off(run: Run, lease: Lease, thread: Thread, registry: Registry) -> tuple
     if run.status != "running" and (run.slice or lease.number == 1):
         return ()  # it left in order, or there was none
     unknown = run.reserved_calls - run.usage.llm_calls
-    if not thread.open_calls:
+    if not thread.calls:
         unknown = min(unknown, REQUESTS_PER_ANSWER)
     elif not any(_may_ask(call.name, registry) for call in thread.open_calls if call.state != "suspended"):
         unknown = 0

@@ -160,7 +160,7 @@ class Slice:
             return "interrupted"
         if self._paused():
             return "paused"
-        return "handed_over" if self._time_is_up() and not self.mind.wait_for and not self.mind.thread.open_calls else "waiting"
+        return "handed_over" if self._time_is_up() and not self.mind.wait_for and not self.mind.thread.calls else "waiting"
 
     async def _loop(self) -> None:
         async with aclosing(think(self.mind)) as thoughts:
@@ -172,7 +172,7 @@ class Slice:
                     await self._leave("waiting", facts)
                 elif facts:
                     await self._commit(facts)
-                between_turns = not self.mind.thread.open_calls
+                between_turns = not self.mind.thread.calls
                 if self.left or self.interrupt or (between_turns and self._time_is_up()):
                     return
                 if between_turns and self.engine.now() - self.looked >= INBOX_LOOK:
@@ -209,7 +209,7 @@ class Slice:
     def stop(self) -> None:
         """Hand the run over: after the calls under way if they end soon, else without their answers, as after a crash."""
         self.hosted_until = self.engine.now()
-        calls = self.busy is not None and bool(self.mind.thread.open_calls)
+        calls = self.busy is not None and bool(self.mind.thread.calls)
         asyncio.get_running_loop().call_later(
             LAST_CALLS.total_seconds() if calls else 0, lambda: self.interrupt or self._interrupt("stop")
         )
@@ -276,8 +276,8 @@ class Slice:
         summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or starts
         self.committing = True
         try:
-            keys = open_keys(self.mind.thread, events)
-            files = await self.engine.files.changed(run, self.mind.files, keys, now) if leave or touches_files(events) else ()
+            keys = open_keys(self.mind.thread, events) if leave or touches_files(events) else None
+            files = () if keys is None else await self.engine.files.changed(run, self.mind.files, keys, now)
             told = await posts(self.engine, self.run, run, events, now)
             change = Change(
                 run=run,

@@ -70,15 +70,17 @@ class Spending:
         self._store, self._clock, self._usual = store, clock, usual
         self._purses = dict[str, _Purse]()
 
-    async def room(self, owner: str, run: str, credits: int) -> ForBudget | None:
-        """None: the run may spend about so many thousandths now. Else until when it waits, and why."""
+    async def room(self, owner: str, run: str, foreseen: Callable[[], int]) -> ForBudget | None:
+        """None: the run may spend about so many thousandths now. Else until when it waits, and why.
+
+        `foreseen` is called only for an owner who has a limit."""
         purse, now = self._purses.setdefault(owner, _Purse()), self._clock.now()
         async with purse.lock:
             limit = await self._limit(owner, purse, now)
             if limit is None or limit.credits is None:
                 return None
             self._turn(purse, limit.window(now))
-            purse.promised[run] = credits
+            purse.promised[run] = credits = foreseen()
             if await self._taken(owner, purse, limit):
                 return None
             fresh = await self._limit(owner, purse, now, fresh=True)

@@ -262,14 +262,18 @@ class _Draft:
         storage: int = 0,
         active_ms: int = 0,
     ) -> None:
-        more = Usage(
-            llm_calls=llm_calls,
-            tool_calls=tool_calls,
-            tokens=tokens or Tokens(),
-            credits=Credits(llm=llm, tools=tools, storage=storage),
-            active_ms=active_ms,
+        usage: Usage = self.now("usage")
+        credits = usage.credits
+        if llm or tools or storage:
+            credits = Credits(llm=credits.llm + llm, tools=credits.tools + tools, storage=credits.storage + storage)
+        self.fields["usage"] = Usage(
+            llm_calls=usage.llm_calls + llm_calls,
+            tool_calls=usage.tool_calls + tool_calls,
+            tokens=add_tokens(usage.tokens, tokens) if tokens else usage.tokens,
+            credits=credits,
+            active_ms=usage.active_ms + active_ms,
+            waived=usage.waived,
         )
-        self.fields["usage"] = add_usage(self.now("usage"), more)
 
     def end(self, status: str, active_ms: int) -> None:
         self.used(active_ms=active_ms)

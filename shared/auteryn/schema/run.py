@@ -331,6 +331,11 @@ class Run(Record):
         return self.parent.root if self.parent else self.id
 
     @property
+    def promised_calls(self) -> int:
+        """Model calls that are its children's until they end."""
+        return sum(share.llm_calls for share in self.shares.values()) if self.shares else 0
+
+    @property
     def mind(self) -> ModeName:
         """Whose model thinks: the mode's, or the FAST one's to make the budget last."""
         return "fast" if self.thrifty else self.mode

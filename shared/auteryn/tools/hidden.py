@@ -101,7 +101,7 @@ class Hidden:
     def half_made(self) -> bool:
         """There may be something to sweep. One look, for every slice of every step: it is not worth a thread."""
         try:
-            with os.scandir(self.own / "tmp") as found:
+            with os.scandir(f"{self.root}{HIDDEN}/tmp") as found:
                 return any(True for _ in found)
         except OSError:
             return False

@@ -55,9 +55,12 @@ def for_files(files: Sequence[str]) -> tuple[str, ...]:
 
 def for_words(text: str) -> tuple[str, ...]:
     """Names for what a task says it is about; the same for the whole life of the run."""
-    return tuple(dict.fromkeys(name for words, tools in _known() if words.search(text) for name in tools))
+    found = {match.lastgroup for match in _words().finditer(text)}
+    return tuple(dict.fromkeys(tool for name, one in PROFILES.items() if name in found for tool in one.tools))
 
 
 @cache
-def _known() -> list[tuple[re.Pattern[str], tuple[str, ...]]]:
-    return [(re.compile(rf"\b(?:{one.words})", re.IGNORECASE), one.tools) for one in PROFILES.values()]
+def _words() -> re.Pattern[str]:
+    """All of them at once: a long task is gone through one time."""
+    kinds = "|".join(f"(?P<{name}>{one.words})" for name, one in PROFILES.items())
+    return re.compile(rf"\b(?:{kinds})", re.IGNORECASE)

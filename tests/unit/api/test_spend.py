@@ -16,7 +16,7 @@ from auteryn.testing.clock import SkippingClock, skipping
 async def spend(office, credits: int) -> None:
     """Somebody else of this owner works in another process."""
     spending, run = office.world.host.engine.spending, await office.desk.create(NewRun(input="What is X?"))
-    assert await spending.room("local", run.id, credits) is None
+    assert await spending.room("local", run.id, lambda: credits) is None
     spending.spent(run, (CallAnswered(call="call_1", tool="t", output={}, credits=credits),))
     await spending.left("local", run.id)
 
