@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from auteryn.policy.limits import LEASE
 from auteryn.testing.chaos import Examination, Report
+from auteryn.testing.clock import skipping
+from auteryn.testing.crash import SWEEP_EVERY, Fate, Fault, Story
 from auteryn.testing.scenarios import SCENARIOS
+from auteryn.testing.world import World
 
 MOST_SHOWN = 10
 
@@ -55,6 +61,23 @@ def test_a_second_kill_during_the_recovery_changes_nothing_either(examination: E
 def test_messages_may_be_lost_doubled_or_late(examination: Examination) -> None:
     examination.lose_mail(thin=4)
     assert holds(examination.report)
+
+
+@pytest.mark.proves("F6", "L4")
+def test_a_start_that_comes_to_nothing_is_made_up_for_by_the_watchdog_before_any_sweep(tmp_path: Path) -> None:
+    def lost(kind: str, number: int) -> Fault:
+        return "lost" if (kind, number) == ("jobs.start", 0) else ""
+
+    story = Story(SCENARIOS["once"], tmp_path).through([Fate(faults=lost)])
+
+    async def look() -> None:
+        world = await World(story.home).open(hosting=False)
+        run = await world.run(story.run)
+        await world.services.store.close()
+        assert run.status == "completed" and run.ended_at
+        assert LEASE <= run.ended_at - run.created_at < LEASE + timedelta(seconds=10) < SWEEP_EVERY
+
+    skipping(look())
 
 
 @pytest.mark.proves("L1", "F10", "F27")

@@ -21,6 +21,7 @@ from auteryn.testing.emulators.cloud import LocalCloud
 from auteryn.testing.emulators.target import Target
 from auteryn.testing.gemini import ScriptedGemini
 from auteryn.testing.scripted import Ask, Line
+from emulators.receivers import Receivers
 from sse import Frame, frames
 
 T = TypeVar("T")
@@ -28,7 +29,11 @@ T = TypeVar("T")
 HANG = 120
 OWN = {
     "AUTERYN_EGRESS_ALLOW": "webhooks go to a server of the test, whose address is not a public one",
+    "AUTERYN_MAIL_FROM": "mail comes from somebody",
+    "AUTERYN_SLACK_URL": "a Slack of the test keeps what is posted",
+    "AUTERYN_SMTP_URL": "a mail server of the test keeps what is sent",
     "GOOGLE_GEMINI_BASE_URL": "the scripted model answers",
+    "SLACK_BOT_TOKEN": "the test's Slack knows it",
 }
 """What the rig sets, and a deployment only where it is asked for: variable → why."""
 Script = Callable[[Ask], Line]
@@ -45,7 +50,10 @@ class Rig:
     async def open(self, stack: AsyncExitStack) -> None:
         self.gemini = await stack.enter_async_context(ScriptedGemini(self._say, before=self._held))
         self.hooked = await stack.enter_async_context(Target())
+        self.receivers = Receivers()
+        stack.callback(self.receivers.close)
         environ = {
+            **self.receivers.environ,
             "AUTERYN_EGRESS_ALLOW": self.hooked.url.removeprefix("http://"),
             "GEMINI_API_KEY": "none",
             "GOOGLE_GEMINI_BASE_URL": self.gemini.url,

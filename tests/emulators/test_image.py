@@ -41,7 +41,7 @@ def test_the_three_commands_serve_a_deployment(
     only_there = {"AUTERYN_PUBLIC_URL": by_terraform["api"]["AUTERYN_PUBLIC_URL"]}
 
     async def story(rig: Rig) -> None:
-        assert OWN.keys() <= {*cloud.ON_REQUEST, *cloud.SETTINGS}, "what no deployment could have"
+        assert OWN.keys() <= {*cloud.ON_REQUEST, *cloud.SETTINGS, *cloud.SECRETS}, "what no deployment could have"
         mine = {name for name in rig.cloud.environ if name not in cloud.LAPTOP}
         assert mine - OWN.keys() == set(by_terraform["dispatch"])
 

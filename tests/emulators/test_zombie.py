@@ -53,7 +53,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.proves("F8", "F10", "L1", "L4")
+@pytest.mark.proves("F10", "L1", "L4")
 def test_a_frozen_slice_that_comes_back_is_refused_at_its_first_write(
     tmp_path: Path, project: str, firestore_emulator: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

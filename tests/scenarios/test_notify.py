@@ -19,10 +19,13 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from auteryn.api.door import Door
+from auteryn.schema.change import Doc
 from auteryn.schema.human import People
+from auteryn.schema.post import POST, POSTS
 from auteryn.schema.run import Channel, Options
 from auteryn.service.channels import channels
 from auteryn.service.desk import Desk
+from auteryn.service.notify import CLAIM
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
@@ -322,6 +325,29 @@ def test_a_notification_survives_the_process_that_owed_it_and_is_known_by_its_id
     skipping(story())
     assert hook.types == ["run.completed"]
     assert len({one.headers["webhook-id"] for one in hook.asked}) == 1
+
+
+@pytest.mark.proves("L3", "P81")
+def test_of_two_who_find_a_try_that_was_cut_off_one_makes_the_next(tmp_path: Path, site: FaultServer, hook: Hook) -> None:
+    """Its task comes again, and so does the sweep's: both see that nobody is at it any more."""
+
+    async def story() -> None:
+        async with World(tmp_path, model=["done"], egress=site.egress()) as world:
+            engine = on_time(world).host.engine
+            deliver, engine.deliver = engine.deliver, None
+            await Desk(engine).add_webhook(site.url("/hook"), ("run.completed",))
+            await world.ended(await world.start("Do it"))
+            (post,) = await engine.services.store.docs(POST, POSTS)
+            cut_off = Doc(kind="claim", id=f"{post.id}.0", scope=POSTS, body=None, at=world.now())
+            await engine.services.store.put(cut_off)
+            await world.after(CLAIM)
+            assert deliver
+            await asyncio.gather(*(deliver(post.id) for _ in range(5)))
+            assert await engine.services.store.docs(POST, POSTS) == []
+            assert await engine.services.store.docs("claim", POSTS) == []
+
+    skipping(story())
+    assert len(hook.asked) == 1
 
 
 @pytest.mark.proves("P74", "P81", "L2", "L3")

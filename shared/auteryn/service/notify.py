@@ -52,19 +52,35 @@ async def deliver(engine: Engine, post_id: str) -> None:
     if doc.at > now:
         await engine.services.queue.enqueue(post_id, doc.at)
         return
-    claim = Doc(kind="claim", id=f"{post.id}.{post.attempts}", scope=POSTS, body=None, at=now)
-    if not await store.put(claim, if_absent=True):
-        held = await store.doc("claim", claim.id)
-        if held is not None and now - held.at < CLAIM:
-            await engine.services.queue.enqueue(post_id, held.at + CLAIM)
-            return
+    claims = await _claims(engine, post)
+    if not claims:
+        return
     try:
         await _send(engine, post)
     except AuterynError as error:
         await _failed(engine, post, str(error))
     else:
         await store.drop(POST, post.id)
-    await store.drop("claim", claim.id)
+    for claim in claims:
+        await store.drop("claim", claim)
+
+
+async def _claims(engine: Engine, post: Post) -> list[str]:
+    """This try's claim and those before it that a crash left behind; none if somebody else is at it, or was a moment ago.
+
+    One that was cut off is not claimed again but passed over: of two who find it, one makes the next.
+    """
+    store, now, ids = engine.services.store, engine.now(), list[str]()
+    while True:
+        ids.append(f"{post.id}.{post.attempts}" + (f".{len(ids)}" if ids else ""))
+        if await store.put(Doc(kind="claim", id=ids[-1], scope=POSTS, body=None, at=now), if_absent=True):
+            return ids
+        held = await store.doc("claim", ids[-1])
+        if held is None:
+            return []
+        if now - held.at < CLAIM:
+            await engine.services.queue.enqueue(post.id, held.at + CLAIM)
+            return []
 
 
 async def _failed(engine: Engine, post: Post, why: str) -> None:

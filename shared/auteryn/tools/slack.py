@@ -26,8 +26,9 @@ from auteryn.tools.refusals import refusal
 from auteryn.tools.sending import first_time, not_sent
 from auteryn.tools.tool import ToolContext, tool
 
-TOKEN = "SLACK_BOT_TOKEN"
+TOKEN, PLACE = "SLACK_BOT_TOKEN", "AUTERYN_SLACK_URL"
 API = "https://slack.com/api/"
+"""Where the Web API is, unless the owner's Slack is elsewhere (`PLACE`)."""
 EVENT = "auteryn_call"
 """Type of the metadata."""
 LOOKED_AT = 200
@@ -194,7 +195,10 @@ async def _call(ctx: ToolContext, method: str, fields: Mapping[str, Any]) -> dic
         headers["content-type"], body = "application/x-www-form-urlencoded", urlencode(plain).encode()
     else:
         headers["content-type"], body = "application/json; charset=utf-8", json.dumps(fields).encode()
-    async with ctx.egress.open("POST", API + method, headers=headers, body=body, most_bytes=ANSWER_BYTES) as answer:
+    elsewhere = os.environ.get(PLACE)
+    egress = ctx.egress.trusting(elsewhere) if elsewhere else ctx.egress
+    address = f"{(elsewhere or API).rstrip('/')}/{method}"
+    async with egress.open("POST", address, headers=headers, body=body, most_bytes=ANSWER_BYTES) as answer:
         if failed := refusal(answer.status, answer.headers, f"Slack's {method}", ctx.clock.now()):
             raise AnswerLost(failed.kind, str(failed)) if answer.status >= 500 else failed
         raw = await answer.body()

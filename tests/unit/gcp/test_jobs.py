@@ -42,7 +42,7 @@ class Room:
 
     def program(self, text: str) -> None:
         env = {"FOLDER": str(self.folder), "KEPT": "kept"}
-        self.service.add_job(JOB, Job([sys.executable, "-c", text], env))
+        self.service.add_job(JOB, Job([sys.executable, "-c", text], env, timedelta(days=1)))
 
     async def there(self, name: str) -> None:
         while not (self.folder / name).exists():  # noqa: ASYNC110 - another process makes it

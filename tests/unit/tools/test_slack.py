@@ -118,6 +118,15 @@ def test_a_message_is_posted_with_its_files(surfer: Room, slack: Slack) -> None:
     assert slack.messages[1]["thread_ts"] == "100.000"
 
 
+def test_a_slack_elsewhere_is_called_where_its_owner_says(
+    surfer: Room, slack: Slack, site: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "API", "https://slack.com/api/")
+    monkeypatch.setenv("AUTERYN_SLACK_URL", site.url("/api"))
+    assert surfer.call(slack_post, channel="C0123456", text="there")["posted"]
+    assert [post["text"] for post in slack.posts] == ["there"]
+
+
 def test_an_answer_goes_into_its_thread(surfer: Room, slack: Slack) -> None:
     surfer.call(slack_post, channel="C0123456", text="first")
     surfer.call(slack_post, channel="C0123456", text="second", thread="100.000")
