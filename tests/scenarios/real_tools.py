@@ -13,16 +13,13 @@ from auteryn.tools.tool import Tool
 
 
 def still(one: Tool) -> Tool:
-    """The tool, with virtual time standing still while it talks over real sockets."""
+    """The tool, with time passing as it really does while it talks over real sockets."""
 
     @wraps(one.fn)
     async def call_it(**given: Any) -> Any:
         loop: Any = asyncio.get_running_loop()
-        loop.threads += 1
-        try:
+        with loop.as_it_passes():
             return await one.fn(**given)
-        finally:
-            loop.threads -= 1
 
     return replace(one, fn=call_it) if inspect.iscoroutinefunction(one.fn) else one
 

@@ -71,18 +71,15 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 
 
 def on_time(world: World) -> World:
-    """Virtual time stands still while a notification is on a real socket, as it does for threads."""
+    """Time passes as it really does while a notification is on a real socket."""
     engine = world.host.engine
     real = engine.deliver
     assert real
 
     async def deliver(post: str) -> None:
         loop = cast("Any", asyncio.get_running_loop())
-        loop.threads += 1
-        try:
+        with loop.as_it_passes():
             await real(post)
-        finally:
-            loop.threads -= 1
 
     engine.deliver = deliver
     return world

@@ -179,7 +179,7 @@ def settled(mind: Mind, call: OpenCall, said: Mapping[str, Answer] = MappingProx
                 return [e.CallWoken(call=call.id)]
             return [_answered(call, {"woke_at": wait.at.isoformat(), "reason": wait.reason})]
         case ForPerson() as wait:
-            return _person_said(mind, call, said.get(wait.ask) or mind.thread.answers.get(wait.ask))
+            return _person_said(mind, call, wait, said.get(wait.ask) or mind.thread.answers.get(wait.ask))
         case ForSteps():
             return _plan_said(mind, call)
         case ForBudget() | ForRateLimit() | None:
@@ -188,9 +188,11 @@ def settled(mind: Mind, call: OpenCall, said: Mapping[str, Answer] = MappingProx
             assert_never(call.wait)
 
 
-def _person_said(mind: Mind, call: OpenCall, answer: Answer | None) -> list[e.AnyEvent]:
+def _person_said(mind: Mind, call: OpenCall, wait: ForPerson, answer: Answer | None) -> list[e.AnyEvent]:
     if answer is None:
         return []
+    if wait.again:
+        return [e.CallWoken(call=call.id)]
     if answer.ask in mind.thread.gates:
         return [_gate_said(mind, call, answer)]
     if answer.how == "expired":
@@ -481,6 +483,7 @@ def _context(mind: Mind, call: OpenCall, facts: list[e.AnyEvent]) -> ToolContext
         clock=mind.services.clock,
         registry=mind.registry,
         anchor=mind.run.anchor_at,
+        answers=mind.thread.answers,
         shown=set(mind.thread.found),
         egress=mind.egress,
         sitting=mind.sitting,

@@ -161,7 +161,8 @@ class Thread:
             case e.CallAnswered(within=str(outer)):
                 self.calls[outer].inner[event.call] = InnerCall(event.tool, event)
             case e.CallWoken():
-                self.calls[event.call].state, self.calls[event.call].wait = "started", None
+                call = self.calls[event.call]  # it ended by waiting: nothing of it is unknown
+                call.state, call.begun, call.wait = "started", False, None
             case e.CallStarted():
                 self.calls[event.call].begun, self.calls[event.call].state = True, "started"
             case e.CallSuspended():

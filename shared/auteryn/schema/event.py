@@ -232,7 +232,7 @@ class CallSuspended(Event, tag="call_suspended"):
 
 
 class CallWoken(Event, tag="call_woken"):
-    """The time a call waited for has come, and it is made once more: nobody had to think meanwhile."""
+    """What a call waited for has come, and it is made once more: nobody had to think meanwhile."""
 
     call: str
 

@@ -61,6 +61,8 @@ class ForPerson(Record, tag_field="kind", tag="person"):
     call: str | None = None
     until: datetime | None = None
     """When silence becomes an answer, if it ever does."""
+    again: bool = False
+    """The call is made once more then and reads the answer itself, instead of being answered with it."""
 
 
 class ForBudget(Record, tag_field="kind", tag="budget"):

@@ -2,15 +2,18 @@
 
     skipping(main())        # like asyncio.run, in virtual time
 
-Every timer of the loop is virtual: sleeps, time-outs, leases, schedules. Work in threads and on sockets is real, and time
-stands still while a thread is at work.
+Every timer of the loop is virtual: sleeps, time-outs, leases, schedules. Work in threads and on sockets is real: time stands
+still while a thread is at work, and passes as it really does while a child process lives or `as_it_passes` says so. So a
+time-out is as long as it says for a browser that hangs.
 """
 
 from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+import time
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -56,6 +59,8 @@ class SkippingLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self.skipped = 0.0
         self.threads = 0
+        self._real = 0
+        self._children = list[Any]()
         super().__init__(_Skipping(selectors.DefaultSelector(), self))
 
     def time(self) -> float:
@@ -71,6 +76,24 @@ class SkippingLoop(asyncio.SelectorEventLoop):
     def _thread_done(self, _: object) -> None:
         self.threads -= 1
 
+    async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
+        started = await super().subprocess_exec(*args, **options)
+        self._children.append(started[0])
+        return started
+
+    def at_real_work(self) -> bool:
+        self._children = [one for one in self._children if one.get_returncode() is None]
+        return bool(self._real or self._children)
+
+    @contextmanager
+    def as_it_passes(self) -> Generator[None]:
+        """Time is real within: the loop waits for a server."""
+        self._real += 1
+        try:
+            yield
+        finally:
+            self._real -= 1
+
 
 class _Skipping(selectors.BaseSelector):
     """A selector that never sleeps through virtual time."""
@@ -81,6 +104,11 @@ class _Skipping(selectors.BaseSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None or self._loop.threads:
             return self._real.select(timeout if timeout == 0 else 0.05 if self._loop.threads else None)
+        if self._loop.at_real_work():
+            began = time.monotonic()
+            events = self._real.select(timeout)
+            self._loop.skipped += time.monotonic() - began
+            return events
         events = self._real.select(0)
         if not events and timeout > 0:
             self._loop.skipped += timeout

@@ -21,9 +21,10 @@ import msgspec
 from auteryn.errors import Corrupt, Invalid, ToolFailed
 from auteryn.policy.answer_schema import matches
 from auteryn.schema.record import Record
+from auteryn.tools.mcp_ask import call_asking
 from auteryn.tools.mcp_schema import sanitised
 from auteryn.tools.mcp_server import Definition, Server, ServerConfig, Settled
-from auteryn.tools.tool import Tool, ToolContext
+from auteryn.tools.tool import Pause, Tool, ToolContext
 from auteryn.tools.untrusted import all_cleaned, cleaned, framed
 
 SERVERS, APPROVED = "mcp.json", "mcp-approved.json"
@@ -66,8 +67,9 @@ def made(server: Server, definition: Definition) -> Tool:
     word = server.config.auteryn.tools.get(definition.name, Settled())
     schema = sanitised(definition.input_schema)
 
-    async def call(ctx: ToolContext, arguments: dict[str, Any]) -> dict[str, Any]:
-        return told(server.name, await server.call(ctx, definition, arguments))
+    async def call(ctx: ToolContext, arguments: dict[str, Any]) -> dict[str, Any] | Pause:
+        said = await call_asking(ctx, server, definition, arguments)
+        return said if isinstance(said, Pause) else told(server.name, said)
 
     def check(raw: dict[str, Any]) -> dict[str, Any]:
         if wrong := matches(raw, schema):

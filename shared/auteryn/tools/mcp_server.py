@@ -21,9 +21,11 @@ from auteryn.tools.egress import Egress
 from auteryn.tools.egress_proxy import proxy
 from auteryn.tools.secrets import secret_of
 from auteryn.tools.tool import Effect, Permission, ToolContext
+from auteryn.tools.untrusted import cleaned
 
 if TYPE_CHECKING:
     from mcp import Client
+    from mcp_types import ElicitResult
 
 MOST_TOOLS = 200
 LINE_BYTES = 16 << 20
@@ -86,8 +88,19 @@ class Server:
         self.name, self.config = name, config
         self._failures, self._rests_until = 0, 0.0
 
-    async def call(self, ctx: ToolContext, definition: Definition, arguments: dict[str, Any]) -> Any:
-        """The server's answer. Raises `ToolFailed`; `denied` if its definition is not the approved one any more."""
+    async def call(
+        self,
+        ctx: ToolContext,
+        definition: Definition,
+        arguments: dict[str, Any],
+        *,
+        said: dict[str, Any] | None = None,
+        state: str | None = None,
+    ) -> Any:
+        """The server's answer, which may be questions; `said` and `state` go back with the answers to them.
+
+        Raises `ToolFailed`; `denied` if its definition is not the approved one any more.
+        """
         if time.monotonic() < self._rests_until:
             raise ToolFailed("unavailable", f"the server {self.name!r} failed {FAILURES} times and is left alone for a minute")
         connection: Connection | None = None
@@ -95,7 +108,9 @@ class Server:
             async with asyncio.timeout(self.config.timeout):
                 connection = await ctx.sitting.keep(f"mcp {self.name}", lambda: Connection.open(self.config, ctx.egress))
                 self._check(definition, connection.definitions)
-                result = await connection.client.call_tool(definition.name, arguments)
+                result = await connection.client.session.call_tool(
+                    definition.name, arguments, input_responses=said, request_state=state, allow_input_required=True
+                )
         except ToolFailed:
             raise
         except TimeoutError as error:
@@ -105,6 +120,10 @@ class Server:
             await self._failed(ctx)
             raise ToolFailed("unavailable", f"the server {self.name!r} failed: {_said(error)}", retryable=True) from error
         self._failures = 0
+        while connection.declined:
+            ctx.log(
+                f"the server {self.name!r} asked in a way that cannot wait for people: {connection.declined.pop()}", "warning"
+            )
         return result
 
     def _check(self, approved: Definition, now: dict[str, Definition]) -> None:
@@ -130,6 +149,8 @@ class Connection:
         self._over = asyncio.Event()
         self._task = asyncio.create_task(self._live())
         self.definitions: dict[str, Definition] = {}
+        self.declined = list[str]()
+        """Questions of a server that speaks an older protocol: it wants the answer while the call is under way."""
 
     @classmethod
     async def open(cls, config: ServerConfig, guard: Egress) -> Connection:
@@ -192,7 +213,11 @@ class Connection:
             env = {name: _opened(value) for name, value in config.env.items()}
             line = ["-I", "-S", str(mcp_pipe.__file__), str(LINE_BYTES), config.command, *config.args]
             server = StdioServerParameters(command=sys.executable, args=line, env=env, cwd=config.cwd)
-            return Client(stdio_client(server, errlog=silent), read_timeout_seconds=config.timeout)
+            return Client(
+                stdio_client(server, errlog=silent),
+                read_timeout_seconds=config.timeout,
+                elicitation_callback=self._decline,
+            )
         from httpx2 import AsyncClient
 
         way_out = await stack.enter_async_context(proxy(self._guard.trusting(config.url)))
@@ -200,7 +225,17 @@ class Connection:
         http = await stack.enter_async_context(
             AsyncClient(proxy=way_out.url, trust_env=False, headers=headers, timeout=config.timeout)
         )
-        return Client(streamable_http_client(config.url, http_client=http), read_timeout_seconds=config.timeout)
+        return Client(
+            streamable_http_client(config.url, http_client=http),
+            read_timeout_seconds=config.timeout,
+            elicitation_callback=self._decline,
+        )
+
+    async def _decline(self, context: Any, params: Any) -> ElicitResult:
+        from mcp_types import ElicitResult
+
+        self.declined.append(cleaned(str(params.message))[:300])
+        return ElicitResult(action="decline")
 
 
 def _nowhere() -> TextIO:

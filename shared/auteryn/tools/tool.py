@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -21,6 +21,7 @@ from auteryn.errors import Invalid, ToolFailed
 from auteryn.ports import Blobs, Clock, Store
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema.event import AnyEvent
+from auteryn.schema.human import Answer
 from auteryn.schema.message import Image, Reply
 from auteryn.schema.record import Record, derived_id
 from auteryn.schema.run import Run, Wait
@@ -105,6 +106,8 @@ class ToolContext:
     """What the run has read so far: `@foreign` text, `@private` data."""
     consult: Callable[[ModelRequest], Awaitable[Reply]] = _nobody
     """Ask the model something in a request of its own; it is counted and paid by the run."""
+    answers: Mapping[str, Answer] = field(default_factory=dict[str, Answer])
+    """What people have said to this run's questions, by the question's id."""
     call_tool: Callable[[int, str, dict[str, Any]], Awaitable[Any]] = _no_tool
     """Call another tool, as the n-th such call of this one: its output, committed before it is given back."""
     anchor: datetime | None = None

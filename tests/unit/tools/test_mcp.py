@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -10,24 +11,30 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from click.testing import CliRunner
+from msgspec.structs import replace as replace_config
 
 from auteryn.cli.mcp import mcp as command
-from auteryn.errors import Corrupt, Invalid
+from auteryn.errors import Corrupt, Invalid, ToolFailed
+from auteryn.policy.answers import checked
 from auteryn.schema import event as e
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
-from auteryn.tools import mcp_pipe, mcp_server
+from auteryn.tools import mcp_ask, mcp_pipe, mcp_server
+from auteryn.tools.egress import Egress
 from auteryn.tools.mcp import add_server, allow, approve, changes, mcp_tools, read_servers
 from auteryn.tools.mcp_schema import sanitised
 from auteryn.tools.mcp_server import FAILURES, Connection, Definition, ServerConfig, Settled
 from auteryn.tools.registry import Registry
+from auteryn.tools.script import script_run
 from auteryn.tools.search import tool_search
 from auteryn.tools.tool import Judged, Tool
 from unit.tools.mcp_stranger import ORDERS, server
@@ -185,6 +192,122 @@ def test_in_a_run_the_tool_is_found_by_search_and_a_person_is_asked(tmp_path: Pa
             await world.answer(run, "Deny")
             assert (await world.ended(run)).status == "completed"
             assert not any(isinstance(event, e.CallStarted) for event in await world.events(run))
+
+    skipping(story())
+
+
+# ---- a server that asks
+
+
+FREE = Settled(effect="once", permission="auto", sends=False)
+
+
+def orders(folder: Path) -> list[str]:
+    found = folder / "orders"
+    return found.read_text().splitlines() if found.exists() else []
+
+
+@cache
+def offers(mode: str) -> list[Definition]:
+    async def asked() -> list[Definition]:
+        connection = await Connection.open(stdio(mode), Egress())
+        await connection.close()
+        return list(connection.definitions.values())
+
+    return asyncio.run(asked())
+
+
+def asking(tmp_path: Path, mode: str = "asks") -> None:
+    """A home with a shop whose tools the owner trusts, and what it was made to order in `orders`."""
+    add_server(tmp_path, "shop", replace_config(stdio(mode), env={"ORDERS": str(tmp_path / "orders")}))
+    approve(tmp_path, "shop", offers(mode))
+    for name in ("order", "order_by"):
+        allow(tmp_path, "shop", name, FREE)
+
+
+def ordering(ask: Ask) -> Line:
+    return call("shop__order", what="shirt") if ask.turn == 0 else str(ask.results["shop__order"][0])
+
+
+@pytest.mark.proves("L6", "L14")
+def test_a_server_s_questions_are_asked_of_a_person_and_answered_to_it_alone(tmp_path: Path) -> None:
+    """Two questions, one after the other, hours between them: another process of the server each time, and it acts once."""
+    asking(tmp_path)
+
+    async def story() -> None:
+        async with World(tmp_path, model=ordering) as world:
+            run = await world.start("Order a shirt")
+            (first,) = (await world.asked(run)).asks
+            assert first.kind == "input" and first.message.startswith("The tool server 'shop' asks") and ORDERS in first.message
+            for wrong in ({"size": "huge"}, {"pieces": 1}, {"size": "small", "pieces": 10}, "small"):
+                with pytest.raises(Invalid):
+                    checked(first, wrong)
+            await world.clock.sleep(timedelta(hours=20))
+            await world.answer(run, {"size": "small", "pieces": 2})
+            (second,) = (await world.until(run, lambda now: bool(now.asks) and now.asks[0].id != first.id)).asks
+            assert "Really so many shirts?" in second.message and orders(tmp_path) == []
+            await world.answer(run, {"sure": True})
+            ended = await world.ended(run)
+            assert "2 small shirt" in str(ended.result) and orders(tmp_path) == ["shirt accept accept"]
+            events = await world.events(run)
+            assert sum(isinstance(event, e.ModelAnswered) for event in events) == 2  # nobody thinks while a person is asked
+            (answer,) = [event for event in events if isinstance(event, e.CallAnswered)]
+            assert "@foreign" in answer.labels
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize("said", [None, "nothing"])
+def test_a_question_is_declined_by_null_and_by_silence(tmp_path: Path, said: str | None) -> None:
+    asking(tmp_path)
+
+    async def story() -> None:
+        async with World(tmp_path, model=ordering) as world:
+            run = await world.start("Order a shirt")
+            await world.asked(run)
+            if said is None:
+                await world.answer(run, None)
+            else:
+                await world.clock.sleep(timedelta(hours=25))
+            assert "Then not." in str((await world.ended(run)).result) and orders(tmp_path) == ["shirt decline accept"]
+
+    skipping(story())
+
+
+@pytest.mark.parametrize(
+    ("mode", "tool", "told"),
+    [("old", "order", "decline"), ("wants a model", "order_by", "failed")],
+)
+def test_what_cannot_wait_for_people_is_declined(tmp_path: Path, room: Room, mode: str, tool: str, told: str) -> None:
+    asking(tmp_path, mode)
+    one = next(one for one in mcp_tools(tmp_path) if one.name == f"shop__{tool}")
+    if told == "failed":
+        assert room.refusal(one, what="shirt").kind in ("failed", "unavailable")
+    else:
+        assert told in room.call(one, what="shirt")["text"]
+        assert room.context and "asked in a way that cannot wait" in room.context.logged[0][1]
+
+
+def test_nobody_is_sent_to_an_address_by_a_server() -> None:
+    from mcp_types import CreateMessageRequest, CreateMessageRequestParams, ElicitRequest, ElicitRequestURLParams
+
+    away = ElicitRequest(params=ElicitRequestURLParams(message="Sign in", url="https://evil.test", elicitation_id="1"))
+    assert mcp_ask._to_a_person("shop", away) is False
+    with pytest.raises(ToolFailed, match="does not get it"):
+        mcp_ask._to_a_person("shop", CreateMessageRequest(params=CreateMessageRequestParams(messages=[], max_tokens=1)))
+
+
+def test_a_script_is_not_asked(tmp_path: Path) -> None:
+    asking(tmp_path)
+
+    def script(ask: Ask) -> Line:
+        return call("script_run", code="shop__order(what='shirt')") if ask.turn == 0 else str(ask.results)
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[script_run]) as world:
+            run = await world.start("Order a shirt")
+            assert "a script cannot: call it directly" in str((await world.ended(run)).result) and orders(tmp_path) == []
 
     skipping(story())
 
