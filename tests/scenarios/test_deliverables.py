@@ -15,6 +15,7 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.files import file_write
+from auteryn.tools.script import script_run
 from auteryn.tools.tool import ToolContext, tool
 
 WANTED = Options(deliverables=(FileCheck(path="report.md", min_bytes=10, contains="Summary"),))
@@ -69,6 +70,10 @@ SENT = Options(deliverables=(FileCheck(path="mailto:Ann@corp.test"),), approve="
         ([call("letter", to=["bob@corp.test"])], False),
         ([call("letter", to=["ann@corp.test"], fails=True)], False),
         ([call("letter", to=["bob@corp.test", "ANN@corp.test"])], True),
+        ([call("script_run", code="letter(to=['bob@corp.test'])")], False),
+        ([call("script_run", code="letter(to=['ann@corp.test'], fails=True)")], False),
+        ([call("script_run", code="[letter(to=[one + '@corp.test']) for one in ('bob', 'ANN')]")], True),
+        ([call("script_run", code="letter(to=['ann@corp.test']); 1 / 0")], True),
     ],
 )
 @pytest.mark.parametrize("by_step", [False, True])
@@ -78,7 +83,7 @@ def test_a_message_counts_when_the_ledger_says_that_it_went(tmp_path: Path, call
         return calls[ask.turn] if works and ask.turn < len(calls) else "I have written to Ann."
 
     async def story() -> None:
-        async with World(tmp_path, model=script, tools=[letter]) as world:
+        async with World(tmp_path, model=script, tools=[letter, script_run]) as world:
             run = await world.ended(await world.start("Write to Ann", options=SENT, plan=["A step"] if by_step else []))
             assert (run.status == "completed") == ok
             assert [(one.deliverable, one.ok) for one in run.verdicts] == [("mailto:Ann@corp.test", ok)]

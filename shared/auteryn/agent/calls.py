@@ -357,11 +357,13 @@ async def _inner(mind: Mind, outer: OpenCall, commit: Commit, number: int, name:
 
 
 async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenCall) -> Facts:
+    reached: tuple[str, ...] = ()
     try:
         tool = mind.registry.get(call.name)
         one = _Work(call, tool, arguments(tool, call.args))
         one.inner = True
         judged = tool.judged(one.args, mind.files, mind.run)
+        reached = judged.recipients
         if tool.calls_tools:
             raise ToolFailed("unsupported", f"{tool.name} cannot be called from within another call")
         if verdict(mind, tool, judged) != "open" and not one.resumed:
@@ -375,7 +377,12 @@ async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenC
         facts = (_failed(call, ToolFailed("too_large", "the output is larger than a script takes: save it to a file")),)
     if any(isinstance(fact, e.CallSuspended) for fact in facts):
         facts = (_failed(call, ToolFailed("unsupported", f"{call.name} waits, and a script cannot: call it directly")),)
-    return tuple(replace(fact, within=outer.id) if isinstance(fact, e.CallAnswered) else fact for fact in facts)
+    return tuple(
+        replace(fact, within=outer.id, reached=reached if fact.error is None else ())
+        if isinstance(fact, e.CallAnswered)
+        else fact
+        for fact in facts
+    )
 
 
 async def _attempted(mind: Mind, one: _Work, context: ToolContext) -> tuple[Any, int]:

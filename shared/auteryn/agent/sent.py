@@ -28,10 +28,8 @@ async def sent(mind: Mind, checks: Sequence[FileCheck]) -> tuple[Verdict, ...]:
     if not checks:
         return ()
     async for run in _tree(mind, mind.run.id):
-        for tool, args in _done(run, await mind.services.store.journal(run)):
-            known = mind.registry.get(tool) if tool in mind.registry else None
-            if known and known.recipients:
-                reached |= {one.lower(): tool for one in known.recipients(args)}
+        for tool, recipients in _done(mind, run, await mind.services.store.journal(run)):
+            reached |= {one.lower(): tool for one in recipients}
     return tuple(
         Verdict(deliverable=check.path, ok=True, detail=f"sent by {reached[whom]}")
         if (whom := to_be_sent(check) or "") in reached
@@ -40,10 +38,10 @@ async def sent(mind: Mind, checks: Sequence[FileCheck]) -> tuple[Verdict, ...]:
     )
 
 
-def _done(run: str, journal: Sequence[e.Entry]) -> list[tuple[str, dict[str, Any]]]:
-    """Tool and arguments of every call of the model's that ended well; what a person changed before allowing it counts."""
+def _done(mind: Mind, run: str, journal: Sequence[e.Entry]) -> list[tuple[str, Sequence[str]]]:
+    """Tool and recipients of every call that ended well; what a person changed before allowing it counts."""
     asked = dict[str, dict[str, Any]]()
-    done = list[tuple[str, dict[str, Any]]]()
+    done = list[tuple[str, Sequence[str]]]()
     for event in (event for entry in journal for event in entry.events):
         match event:
             case e.ModelAnswered():
@@ -52,7 +50,10 @@ def _done(run: str, journal: Sequence[e.Entry]) -> list[tuple[str, dict[str, Any
             case e.CallAllowed(args=dict() as args):
                 asked[event.call] = args
             case e.CallAnswered(error=None, within=None) if event.call in asked:
-                done.append((event.tool, asked[event.call]))
+                known = mind.registry.get(event.tool) if event.tool in mind.registry else None
+                done.append((event.tool, known.recipients(asked[event.call]) if known and known.recipients else ()))
+            case e.CallAnswered(error=None):
+                done.append((event.tool, event.reached))
             case _:
                 pass
     return done

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from auteryn.cli.root import Common, common
 from auteryn.compose import Settings, embedded
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.runtime.host import Host
-from auteryn.schema.record import new_id
+from auteryn.schema.record import derived_id, new_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Limits, Run
 from auteryn.tools.registry import Registry
@@ -116,16 +117,42 @@ async def _called(settings: Settings, one: Tool, args: dict[str, Any], files: Se
             target = context.files.root / path.name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
-        if one.judged(args, context.files, context.run).permission != "auto" and not yes:
+        if _asks(one, args, context) and not yes:
             raise click.UsageError(f"{label(one.name, args)} would ask a person first: allow it with --yes")
-        full = {"ctx": context, **args} if one.takes_context else args
-        async with asyncio.timeout(one.timeout.total_seconds()):
-            return await one.fn(**full) if inspect.iscoroutinefunction(one.fn) else await asyncio.to_thread(one.fn, **full)
+        context.call_tool = partial(_within, context, yes)
+        return await _outcome(one, args, context)
     except ToolFailed as error:
         return error
     finally:
         await context.sitting.close()
         await host.close()
+
+
+def _asks(one: Tool, args: dict[str, Any], context: ToolContext) -> bool:
+    return one.judged(args, context.files, context.run).permission != "auto"
+
+
+async def _outcome(one: Tool, args: dict[str, Any], context: ToolContext) -> Any:
+    full = {"ctx": context, **args} if one.takes_context else args
+    async with asyncio.timeout(one.timeout.total_seconds()):
+        return await one.fn(**full) if inspect.iscoroutinefunction(one.fn) else await asyncio.to_thread(one.fn, **full)
+
+
+async def _within(context: ToolContext, yes: bool, number: int, name: str, args: dict[str, Any]) -> Any:
+    """A call that a script makes: as in a run, what a person must allow or what waits is refused."""
+    one = context.registry.get(name)
+    args = arguments(one, args)
+    if one.calls_tools:
+        raise ToolFailed("unsupported", f"{name} cannot be called from within another call")
+    if _asks(one, args, context) and not yes:
+        raise ToolFailed("denied", f"{label(name, args)} must be allowed by a person: allow it with --yes")
+    match await _outcome(one, args, replace(context, call=derived_id("call", context.call, number))):
+        case Pause():
+            raise ToolFailed("unsupported", f"{name} waits, and a script cannot")
+        case Result(output=output):
+            return output
+        case output:
+            return output
 
 
 def _context(host: Host) -> ToolContext:

@@ -221,6 +221,8 @@ class CallAnswered(Event, tag="call_answered"):
     """What the run has read by it for the first time: `@foreign`, `@private`."""
     within: str | None = None
     """The call that made it, if it was not the model; the output is whole then."""
+    reached: tuple[str, ...] = ()
+    """Of a call within a call, whose arguments stand nowhere else: who got what it sent."""
 
 
 class CallSuspended(Event, tag="call_suspended"):

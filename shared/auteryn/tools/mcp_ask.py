@@ -82,4 +82,4 @@ def _said(ctx: ToolContext, ask: str) -> Any:
     answer = ctx.answers.get(ask)
     if answer is None or answer.how == "expired" or not isinstance(answer.value, dict):
         return ElicitResult(action="decline")
-    return ElicitResult(action="accept", content=answer.value)
+    return ElicitResult(action="accept", content=cast("dict[str, Any]", answer.value))

@@ -142,6 +142,22 @@ def test_a_tool_is_tried_with_a_file_and_leaves_nothing(auteryn, tmp_path: Path)
     assert not (tmp_path / "home").exists()
 
 
+def test_a_script_is_tried_with_the_tools_it_calls_and_the_same_checks(auteryn, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n2\n")
+    script = "len(file_read(path='a.csv')['text']) + calculate(expression='20*2')['result']"
+    done = auteryn("tools", "try", "script_run", "--arg", f"code={script}", "--file", "a.csv")
+    assert (done.code, '"calls":2' in done.out) == (0, True)
+
+    for script, told in {
+        "wait(until='6h')": "a script cannot",
+        "http_request(method='POST', url='http://x.test')": "must be allowed by a person",
+        "script_run(code='1')": "cannot be called from within another call",
+        "nothing()": "there is no tool 'nothing'",
+    }.items():
+        done = auteryn("tools", "try", "script_run", "--arg", f"code={script}")
+        assert done.code == 1 and told in done.err
+
+
 def test_a_tool_shows_what_the_model_reads(auteryn) -> None:
     done = auteryn("tools", "show", "calculate")
 
