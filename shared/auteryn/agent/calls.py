@@ -109,6 +109,8 @@ def _prepared(mind: Mind, call: OpenCall) -> _Work | list[e.AnyEvent]:
                 return [
                     _failed(call, ToolFailed("denied", f"a person refused {_named(tool, judged)} for the rest of this run"))
                 ]
+            case "dry":
+                return [_answered(call, _foregone(mind, tool, args, judged))]
             case "open":
                 pass
     return _Work(call, tool, args)
@@ -137,6 +139,12 @@ def _gated(mind: Mind, call: OpenCall, tool: Tool, args: dict[str, Any], judged:
         subject=shown,
     )
     return [e.AskOpened(ask=ask), e.CallSuspended(call=call.id, tool=tool.name, wait=waited_for(ask))]
+
+
+def _foregone(mind: Mind, tool: Tool, args: dict[str, Any], judged: Judged) -> dict[str, Any]:
+    """The answer of a call that a dry run does not make."""
+    would = {"tool": tool.name, "target": judged.target, "args": args, "preview": _preview(mind, tool, args)}
+    return {"dry_run": "this was not done; go on as if it had been", "would": {name: one for name, one in would.items() if one}}
 
 
 def _named(tool: Tool, judged: Judged) -> str:
@@ -366,7 +374,10 @@ async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenC
         reached = judged.recipients
         if tool.calls_tools:
             raise ToolFailed("unsupported", f"{tool.name} cannot be called from within another call")
-        if verdict(mind, tool, judged) != "open" and not one.resumed:
+        allowed = verdict(mind, tool, judged)
+        if allowed == "dry":
+            return (_answered(call, _foregone(mind, tool, one.args, judged)),)
+        if allowed != "open" and not one.resumed:
             raise ToolFailed("denied", f"{_named(tool, judged)} must be allowed by a person: call it directly")
         if one.needs_intent:
             await commit(e.CallStarted(call=call.id, tool=tool.name, within=outer.id))

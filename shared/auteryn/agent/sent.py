@@ -30,8 +30,9 @@ async def sent(mind: Mind, checks: Sequence[FileCheck]) -> tuple[Verdict, ...]:
     async for run in _tree(mind, mind.run.id):
         for tool, recipients in _done(mind, run, await mind.services.store.journal(run)):
             reached |= {one.lower(): tool for one in recipients}
+    done = "would be sent (dry run)" if mind.run.options.effects == "dry" else "sent"
     return tuple(
-        Verdict(deliverable=check.path, ok=True, detail=f"sent by {reached[whom]}")
+        Verdict(deliverable=check.path, ok=True, detail=f"{done} by {reached[whom]}")
         if (whom := to_be_sent(check) or "") in reached
         else Verdict(deliverable=check.path, ok=False, detail="no message to it was sent and confirmed")
         for check in checks

@@ -23,6 +23,8 @@ _ECHOED = frozenset({"query", "url", "redirected_from", "saved_as"})
 
 def verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
     """Whether a person must allow this call, now."""
+    if mind.run.options.effects == "dry" and not _harmless(tool, judged):
+        return "dry"
     risky = judged.sends and tainted(mind)
     return gate(
         judged.permission,
@@ -35,6 +37,16 @@ def verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
         outward=tool.effect in ("keyed", "once"),
         named=bool(judged.recipients) and {one.lower() for one in judged.recipients} <= set(_named(mind)),
     )
+
+
+_OURS = ("code", "utility", "browser")
+
+
+def _harmless(tool: Tool, judged: Judged) -> bool:
+    """Changes nothing outside: what may be repeated, a program in its sandbox, a page that is only looked at."""
+    if tool.effect in ("read", "idempotent"):
+        return True
+    return tool.group in _OURS and judged.permission == "auto" and (not judged.sends or bool(judged.url))
 
 
 def tainted(mind: Mind) -> bool:

@@ -11,7 +11,7 @@ from auteryn.schema.human import InputType, OnTimeout, People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.post import EventType
 from auteryn.schema.record import Record
-from auteryn.schema.run import AtBudget, Channel, FileCheck, ModeName, Status
+from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, ModeName, Status
 from auteryn.service.listing import Wanted
 from auteryn.service.logs import Level
 from auteryn.service.new import Budget, NewRun
@@ -52,6 +52,9 @@ class NewRunBody(Record):
     deliverables: tuple[str | FileCheck, ...] = ()
     """Files that must be there before the run counts as completed."""
     approve: Literal["ask", "auto"] = "ask"
+    effects: Effects = "free"
+    """`ask`: every call that changes something outside waits for a person; `dry`: none is made, and the run says
+    what each would have done."""
     people: People = People()
     """Who is asked on behalf of the run, and what silence means."""
     notify: tuple[Channel, ...] = ()
@@ -73,6 +76,20 @@ class MessageBody(Record):
     """`steer`: before the next model call; `queue`: when the run would otherwise end."""
 
 
+class RenameBody(Record):
+    title: str
+
+
+class RewordBody(Record):
+    text: str
+    """What an unheard message is to say."""
+
+
+class StepBody(Record):
+    description: str
+    """What a step that has not begun is to do."""
+
+
 class RetryBody(Record):
     step: int | None = None
     """Of a live run: only this failed step."""
@@ -85,8 +102,8 @@ class ForkBody(Record):
     """The task as it should have been."""
     message: str | None = None
     """Said to the agent before it goes on."""
-    effects: Literal["ask", "free"] = "ask"
-    """`ask`: calls that change something outside wait until a person allows them."""
+    effects: Effects = "ask"
+    """`ask`: calls that change something outside wait until a person allows them; `dry`: they are not made."""
 
 
 class AnswerBody(Record):

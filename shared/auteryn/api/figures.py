@@ -7,6 +7,7 @@ from typing import Any
 from auteryn.api import bodies as b
 from auteryn.api import views as v
 from auteryn.api.call import Call
+from auteryn.service.context import RunContext
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.why import RunHealth
 
@@ -14,6 +15,11 @@ from auteryn.service.why import RunHealth
 async def get_credits(call: Call[b.CreditsQuery, None]) -> dict[str, Any]:
     """What the run has cost, and for what; with `detail`, by step, tool, model and cause, too."""
     return await call.desk.credits(call.path["run"], detail=call.query.detail)
+
+
+async def get_context(call: Call[b.Empty, None]) -> RunContext:
+    """Which model has how much in mind, which code worked on the run last, and where its trace is."""
+    return await call.desk.context(call.path["run"])
 
 
 async def get_forecast(call: Call[b.Empty, None]) -> Forecast:

@@ -19,6 +19,7 @@ from auteryn.console.preview import Preview
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
+from auteryn.service.context import RunContext
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.webhooks import Tested
@@ -65,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
     R("POST", "/v1/runs", runs.create_run, "operator", b.Empty, b.NewRunBody, v.RunView, MADE, BOTH, 32 * MB, True, True),
     R("GET", "/v1/runs", runs.list_runs, query=b.RunsQuery, reply=v.RunPage),
     R("GET", RUN, runs.get_run, reply=v.RunView),
+    R("PATCH", RUN, runs.rename_run, "operator", body=b.RenameBody, reply=v.RunView),
     R("DELETE", RUN, runs.erase_run, "operator", reply=Erased),
     R("GET", RUN + "/result", runs.get_result, query=b.ResultQuery, reply=v.RunView, statuses=(200, 202)),
     R("GET", RUN + "/progress", runs.get_progress, reply=v.Progress),
@@ -72,6 +74,7 @@ ROUTES: tuple[Route, ...] = (
     R("GET", RUN + "/logs", runs.get_logs, query=b.LogsQuery, reply=v.LogPage, media=BOTH, resumes=True),
     R("GET", RUN + "/metrics", runs.get_metrics, reply=v.Metrics),
     R("GET", RUN + "/credits", figures.get_credits, query=b.CreditsQuery, reply=v.CreditUsage),
+    R("GET", RUN + "/context", figures.get_context, reply=RunContext),
     R("GET", RUN + "/forecast", figures.get_forecast, reply=Forecast),
     R("GET", RUN + "/health", figures.get_run_health, reply=RunHealth),
     R("POST", "/v1/estimate", figures.estimate_run, body=b.EstimateBody, reply=Estimate),
@@ -88,6 +91,11 @@ ROUTES: tuple[Route, ...] = (
     R("POST", RUN + "/pause", runs.pause_run, "operator", body=b.Empty, reply=v.RunView),
     R("POST", RUN + "/resume", runs.resume_run, "operator", body=b.Empty, reply=v.RunView),
     R("POST", RUN + "/messages", runs.send_message, "operator", body=b.MessageBody, reply=v.RunView, idempotent=True),
+    R("GET", RUN + "/messages", runs.list_unheard, reply=v.UnheardMessages),
+    R("PATCH", RUN + "/messages/{message}", runs.reword_message, "operator", body=b.RewordBody, reply=v.RunView),
+    R("DELETE", RUN + "/messages/{message}", runs.take_back_message, "operator", reply=v.RunView),
+    R("PATCH", RUN + "/steps/{step}", runs.change_step, "operator", body=b.StepBody, reply=v.RunView),
+    R("DELETE", RUN + "/steps/{step}", runs.leave_out_step, "operator", reply=v.RunView),
     R("POST", RUN + "/retry", runs.retry_run, "operator", body=b.RetryBody, reply=v.RunView, statuses=(200, 201)),
     R("GET", RUN + "/bundle", runs.export_run, media=(ZIP,)),
     R("POST", "/v1/bundles", runs.import_run, "operator", body=bytes, reply=v.RunView, statuses=MADE, largest=32 * MB),

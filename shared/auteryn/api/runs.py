@@ -222,6 +222,45 @@ async def send_message(call: Call[b.Empty, b.MessageBody]) -> v.RunView:
     return v.view(run, call.now)
 
 
+async def list_unheard(call: Call[b.Empty, None]) -> v.UnheardMessages:
+    """What was said to the agent and it has not heard, oldest first."""
+    return v.UnheardMessages(messages=tuple(await call.desk.unheard(call.path["run"])))
+
+
+async def reword_message(call: Call[b.Empty, b.RewordBody]) -> v.RunView:
+    """An unheard message says something else. 409 if it was heard; what is heard while this is on its way stays as it was."""
+    path = call.path
+    return v.view(await call.desk.reword(path["run"], path["message"], call.body.text, call.caller.name), call.now)
+
+
+async def take_back_message(call: Call[b.Empty, None]) -> v.RunView:
+    """An unheard message is never heard. 409 if it was."""
+    return v.view(await call.desk.reword(call.path["run"], call.path["message"], None, call.caller.name), call.now)
+
+
+async def rename_run(call: Call[b.Empty, b.RenameBody]) -> v.RunView:
+    """A run under way gets another title."""
+    return v.view(await call.desk.rename(call.path["run"], call.body.title, call.caller.name), call.now)
+
+
+async def change_step(call: Call[b.Empty, b.StepBody]) -> v.RunView:
+    """Other words for a step that has not begun."""
+    said = call.body.description
+    return v.view(await call.desk.change_step(call.path["run"], step_of(call), said, call.caller.name), call.now)
+
+
+async def leave_out_step(call: Call[b.Empty, None]) -> v.RunView:
+    """The plan goes on without a step that has not begun: what waited for it waits for what it waited for."""
+    return v.view(await call.desk.change_step(call.path["run"], step_of(call), None, call.caller.name), call.now)
+
+
+def step_of(call: Call[Any, Any]) -> int:
+    number = call.path["step"]
+    if not (number.isascii() and number.isdecimal()) or len(number) > 6:
+        raise NotFound(f"run {call.path['run']!r} has no step {number!r}")
+    return int(number)
+
+
 async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
     """A live run does its failed steps again: 200. Of one that failed or was cancelled, a new run takes over: 201."""
     old = await call.desk.get(call.path["run"])

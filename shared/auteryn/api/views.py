@@ -32,6 +32,7 @@ from auteryn.service.links import Link
 from auteryn.service.listing import Planned
 from auteryn.service.logs import LogLine
 from auteryn.service.progress import standing
+from auteryn.service.steer import Unheard
 
 OuterStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 
@@ -183,6 +184,10 @@ class NewWebhook(Record):
 
 class Webhooks(Record):
     webhooks: tuple[Webhook, ...]
+
+
+class UnheardMessages(Record):
+    messages: tuple[Unheard, ...]
 
 
 class Tools(Record):

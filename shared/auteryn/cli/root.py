@@ -42,6 +42,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Steer": {
         "answer": "Answer a question of a run.",
         "send": "Say something to a run while it works.",
+        "messages": "What was said to a run and it has not heard; change it, take it back.",
+        "step": "Change a step that has not begun, or leave it out.",
+        "rename": "Give a run under way another title.",
         "pause": "Let a run rest.",
         "resume": "Let a paused run go on.",
         "cancel": "Stop a run and all its steps.",
@@ -69,6 +72,7 @@ MODULES = (
     {"ls": "runs", "status": "runs", "result": "runs", "watch": "watch"}
     | dict.fromkeys(("logs", "metrics", "credits", "estimate", "health"), "figures")
     | dict.fromkeys(("send", "pause", "resume", "cancel", "retry", "fork"), "steer")
+    | dict.fromkeys(("messages", "rename", "step"), "change")
     | dict.fromkeys(("export", "import", "erase"), "bundle")
 )
 """Where a command is, if its module is not named like it."""

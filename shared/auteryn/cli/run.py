@@ -62,6 +62,7 @@ from auteryn.service.new import Budget, NewRun, checked_request, drafts
 @click.option(
     "--approve", default="ask", metavar="ask|auto", help="auto opens the gates before tool calls by itself; the log says so."
 )
+@click.option("--dry-run", is_flag=True, help="Make no call that changes something outside; say what each would have done.")
 @click.option(
     "--notify",
     multiple=True,
@@ -127,6 +128,7 @@ def _new_run(
     thoughts: bool,
     notify: tuple[str, ...],
     approvers: tuple[str, ...],
+    dry_run: bool,
     **plain: Any,
 ) -> NewRun:
     """What was asked for, as the service takes it; raises `Invalid` or a usage error before anything is opened."""
@@ -143,6 +145,7 @@ def _new_run(
         include_thoughts=thoughts,
         notify=channels(notify),
         people=People(approvers=approvers),
+        effects="dry" if dry_run else "free",
         budget=Budget(credits=budget),
         deliverables=tuple(FileCheck(path=path) for path in deliverables),
         **plain,

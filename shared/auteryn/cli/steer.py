@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import Any
 
 import click
 
@@ -44,15 +46,7 @@ async def _send(common: Common, run_id: str, text: str, queue: bool) -> None:
 @click.pass_obj
 def pause(common: Common, run_id: str) -> None:
     """Let a run rest until `auteryn resume`. Calls under way are interrupted, nothing is lost."""
-    going(_pause(common, run_id))
-
-
-async def _pause(common: Common, run_id: str) -> None:
-    async with opened(common) as home:
-        name = await home.named(run_id)
-        await home.desk.pause(name)
-        await _settled(home, name)
-        await _said(common, home, name, "paused")
+    going(told(common, run_id, lambda desk, run: desk.pause(run), "paused"))
 
 
 @click.command()
@@ -144,6 +138,15 @@ async def _cancel(common: Common, run_id: str) -> int:
             await home.desk.result(name, timeout=STOPPED_WITHIN)
         await _said(common, home, name, "told to stop")
         return exits.DONE
+
+
+async def told(common: Common, run_id: str, say: Callable[[Any, str], Awaitable[Any]], word: str) -> None:
+    """Say it to the run; if nobody is at work on it, what it asks for is done here."""
+    async with opened(common) as home:
+        name = await home.named(run_id)
+        await say(home.desk, name)
+        await _settled(home, name)
+        await _said(common, home, name, word)
 
 
 async def _settled(home: Home, name: str) -> None:

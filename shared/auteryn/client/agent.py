@@ -22,7 +22,7 @@ from auteryn.ports.model import Model
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout, People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.post import Endpoint, EventType
-from auteryn.schema.run import AtBudget, Channel, FileCheck, Run
+from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Run
 from auteryn.service.channels import Written, channels
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.logs import LogLine
@@ -53,6 +53,8 @@ class TaskOptions(TypedDict, total=False):
     deliverables: Sequence[str | FileCheck | Mapping[str, Any]]
     """Files that must be there before the run counts as completed."""
     approve: Literal["ask", "auto"]
+    effects: Effects
+    """`dry`: no call that changes something outside is made, each is told of; `ask`: each is asked of a person first."""
     people: People | Mapping[str, Any]
     """Who is asked on behalf of the run: approvers, quorum, timeout ("24h"), on_timeout, escalate_to, remind_every."""
     notify: Notify

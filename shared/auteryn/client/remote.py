@@ -18,6 +18,7 @@ from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.record import new_id
 from auteryn.schema.run import TERMINAL, Artifact
+from auteryn.service.context import RunContext
 from auteryn.service.delivery import StreamEvent
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
@@ -27,6 +28,7 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing
+from auteryn.service.steer import Unheard
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
@@ -103,6 +105,18 @@ class Remote:
     ) -> v.RunView:
         said, key = {"text": text, "mode": mode}, message_id or new_id("key")
         return await self._wire.read(v.RunView, "POST", _of(run, "messages"), body=said, key=key)
+
+    async def unheard(self, run: str) -> list[Unheard]:
+        return list((await self._wire.read(v.UnheardMessages, "GET", _of(run, "messages"))).messages)
+
+    async def reword(self, run: str, message: str, text: str | None, by: str = "") -> v.RunView:
+        return await self._put(_of(run, "messages", message), None if text is None else {"text": text})
+
+    async def rename(self, run: str, title: str, by: str = "") -> v.RunView:
+        return await self._put(_of(run), {"title": title})
+
+    async def change_step(self, run: str, step: int, description: str | None, by: str = "") -> v.RunView:
+        return await self._put(_of(run, "steps", str(step)), None if description is None else {"description": description})
 
     async def retry(self, run: str, step: int | None = None, by: str = "") -> v.RunView:
         return await self._tell(run, "retry", {} if step is None else {"step": step})
@@ -207,6 +221,9 @@ class Remote:
     async def forecast(self, run: str) -> Forecast:
         return await self._wire.read(Forecast, "GET", _of(run, "forecast"))
 
+    async def context(self, run: str) -> RunContext:
+        return await self._wire.read(RunContext, "GET", _of(run, "context"))
+
     async def health(self, run: str) -> RunHealth:
         return await self._wire.read(RunHealth, "GET", _of(run, "health"))
 
@@ -271,6 +288,10 @@ class Remote:
     async def _tell(self, run: str, what: str, body: dict[str, Any] | None = None) -> v.RunView:
         """Said twice, these are the same: what was lost on the way is said again."""
         return await self._wire.read(v.RunView, "POST", _of(run, what), body=body or {}, repeat=True)
+
+    async def _put(self, path: str, body: dict[str, Any] | None) -> v.RunView:
+        """What is there says something else, or (None) goes."""
+        return await self._wire.read(v.RunView, "DELETE" if body is None else "PATCH", path, body=body, repeat=body is not None)
 
     async def _object(self, path: str) -> dict[str, Any]:
         return await self._wire.read(dict[str, Any], "GET", path)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from auteryn.client.events import Event
 from auteryn.errors import RunCancelled, RunFailed
-from auteryn.schema.run import Artifact, Run, Verdict
+from auteryn.schema.run import Artifact, Effects, Run, Verdict
 from auteryn.service.erase import Erased
 from auteryn.service.fork import Fork
 from auteryn.service.progress import Standing
+from auteryn.service.steer import Unheard
 
 if TYPE_CHECKING:
     from auteryn.api.views import RunView
@@ -100,6 +101,21 @@ class Task:
         """A message to the agent: `steer` before its next model call, `queue` when it would otherwise end."""
         self._world.call(self._world.desk.send(self.id, text, mode))
 
+    def unheard(self) -> list[Unheard]:
+        """What was said to the agent and it has not heard, oldest first."""
+        return self._world.call(self._world.desk.unheard(self.id))
+
+    def reword(self, message: str, text: str | None) -> None:
+        """An unheard message (its id) says `text` instead, or is taken back (None). Raises `WrongState` if it was heard."""
+        self._world.call(self._world.desk.reword(self.id, message, text))
+
+    def rename(self, title: str) -> None:
+        self._world.call(self._world.desk.rename(self.id, title))
+
+    def change_step(self, step: int, description: str | None) -> None:
+        """Other words for a step that has not begun, or (None) the plan goes on without it."""
+        self._world.call(self._world.desk.change_step(self.id, step, description))
+
     def retry(self, step: int | None = None) -> Task:
         """Do a failed step again; of a run that has failed, a new run that keeps what its completed steps found."""
         run = self._world.call(self._world.desk.retry(self.id, step))
@@ -111,12 +127,13 @@ class Task:
         *,
         input: str | None = None,
         message: str | None = None,
-        effects: Literal["ask", "free"] = "ask",
+        effects: Effects = "ask",
     ) -> Task:
         """A new run with this one's past up to an event (None: all but its last answer), and another future.
 
         `input` is the task as it should have been, `message` is said before it goes on. What was recorded costs nothing. With
-        `effects="ask"` every call that would change something outside waits until a person allows it.
+        `effects="ask"` every call that would change something outside waits until a person allows it, with `"dry"` it is not
+        made.
         """
         where = after.id if isinstance(after, Event) else after
         run = self._world.call(self._world.desk.fork(self.id, Fork(after=where, input=input, message=message, effects=effects)))

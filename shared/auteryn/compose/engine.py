@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 from auteryn.agent.mind import Settings as AgentSettings
@@ -37,7 +38,9 @@ def engine_of(
     engine = Engine(
         services=services,
         registry=registry,
+        code=version("auteryn"),
         public_url=settings.public_url,
+        trace_url=settings.trace_url,
         observer=settings.observer,
         settings=AgentSettings(
             compact_at_tokens=settings.compact_at_tokens,

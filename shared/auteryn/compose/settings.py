@@ -38,6 +38,8 @@ class Settings:
     """Sees every commit: telemetry."""
     public_url: str = ""
     """Where people reach this system with a browser: the links in notifications begin with it."""
+    trace_url: str = ""
+    """Where people look at traces, `{trace}` in place of the id."""
     spend_limit: SpendLimit | None = None
     """Of every owner who has none of his own."""
 
@@ -46,7 +48,8 @@ class Settings:
         """`AUTERYN_HOME` (else `~/.auteryn`), `AUTERYN_SYNCHRONOUS`, `AUTERYN_MODEL_FAST`, `AUTERYN_MODEL_DEEP`.
 
         `AUTERYN_EGRESS_ALLOW` (`host:port`, though not public), `AUTERYN_EGRESS_ONLY` and `AUTERYN_EGRESS_DENY` (hosts with
-        what is below them) are lists with commas. `AUTERYN_PUBLIC_URL` is where people reach the console.
+        what is below them) are lists with commas. `AUTERYN_PUBLIC_URL` is where people reach the console,
+        `AUTERYN_TRACE_URL` where they look at traces.
         `AUTERYN_SPEND_LIMIT` (`1000/1d`) is what an owner may spend who has no limit of their own.
         """
         synchronous = environ.get("AUTERYN_SYNCHRONOUS", "full").lower()
@@ -66,6 +69,9 @@ class Settings:
         public_url = environ.get("AUTERYN_PUBLIC_URL", "").strip().rstrip("/")
         if public_url and not public_url.startswith(("https://", "http://")):
             raise Invalid("AUTERYN_PUBLIC_URL", public_url, "must be a web address such as https://agents.example.com")
+        trace_url = environ.get("AUTERYN_TRACE_URL", "").strip()
+        if trace_url and not (trace_url.startswith(("https://", "http://")) and "{trace}" in trace_url):
+            raise Invalid("AUTERYN_TRACE_URL", trace_url, "must be a web address with {trace} where the id belongs")
         spend = environ.get("AUTERYN_SPEND_LIMIT", "").strip()
         return cls(
             home=where,
@@ -73,6 +79,7 @@ class Settings:
             models=models,
             egress=egress,
             public_url=public_url,
+            trace_url=trace_url,
             observer=_telemetry(environ),
             spend_limit=spend_limit(spend, "AUTERYN_SPEND_LIMIT") if spend else None,
         )

@@ -91,6 +91,32 @@ def revised(
     return new, changes(plan, new)
 
 
+def reworded(plan: Plan, step_id: int, description: str) -> tuple[Plan, tuple[StepChange, ...]]:
+    """The plan with other words for a step that has not begun. Raises `Invalid` for any other step."""
+    return revised(plan, [_draft(_pending(_by_id(plan), step_id, "step"), description=description)], ())
+
+
+def left_out(plan: Plan, step_id: int) -> tuple[Plan, tuple[StepChange, ...]]:
+    """The plan without a step that has not begun: what waited for it waits for what it waited for."""
+    gone = _pending(_by_id(plan), step_id, "step")
+    heirs = [step for step in plan.steps if step_id in step.depends_on and step.status == "pending"]
+    return revised(plan, [_draft(step, without=gone) for step in heirs], (), [step_id])
+
+
+def _by_id(plan: Plan) -> dict[int, Step]:
+    return {step.id: step for step in plan.steps}
+
+
+def _draft(step: Step, *, description: str | None = None, without: Step | None = None) -> StepDraft:
+    """The step as a proposal, other words or a dependency less."""
+    edges, join = step.depends_on, step.join
+    if without:
+        edges = tuple(dict.fromkeys((*(one for one in edges if one != without.id), *without.depends_on)))
+        join = without.join if step.depends_on == (without.id,) else join
+        join = ("all" if not edges else min(join, len(edges))) if isinstance(join, int) else join
+    return StepDraft(id=step.id, description=description or step.description, depends_on=edges, join=join, review=step.review)
+
+
 def changes(old: Plan, new: Plan) -> tuple[StepChange, ...]:
     """The diff of two revisions, one line a changed step."""
     before, changes = {step.id: step for step in old.steps}, list[StepChange]()

@@ -84,8 +84,8 @@ def _verdict(step: Step, status: Mapping[int, str]) -> str:
             need = min(1, len(states))
         case "all":
             need = len(states)
-        case int() as need:
-            pass
+        case int() as count:
+            need = min(count, len(states))
     if good >= need:
         return "ready"
     return "blocked" if good + len(states) - ended < need else "later"

@@ -12,7 +12,7 @@ from auteryn.schema.human import Ask
 from auteryn.schema.record import canonical_json
 from auteryn.schema.run import Run
 
-Gate = Literal["open", "ask", "refuse"]
+Gate = Literal["open", "ask", "refuse", "dry"]
 
 FOREIGN, PRIVATE = "@foreign", "@private"
 """Among a run's `used_tools`: it has read text of others; it holds what is the owner's own."""

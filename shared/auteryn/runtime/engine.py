@@ -56,8 +56,12 @@ class Engine:
     """What owners may spend."""
     egress: Egress = field(default_factory=Egress)
     """The way out of this process."""
+    code: str = ""
+    """Version of this release."""
     public_url: str = ""
     """Where people reach this system with a browser; without it notifications carry no links."""
+    trace_url: str = ""
+    """Where people look at traces, `{trace}` in place of the id; empty: nowhere."""
     observer: Observer | None = None
     """Sees every commit of this process."""
     deliver: Callable[[str], Awaitable[None]] | None = None

@@ -11,6 +11,8 @@ from msgspec.structs import replace
 
 from auteryn.agent.prompt import DEADLINE
 from auteryn.agent.thread import Thread
+from auteryn.errors import Invalid
+from auteryn.plan.graph import left_out, reworded
 from auteryn.policy.asking import notices, silence, silent
 from auteryn.policy.budget import BUDGET_WORDS, RAISE, raise_question, raised
 from auteryn.policy.gates import decided
@@ -18,6 +20,7 @@ from auteryn.runtime.children import fair_share
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Send
+from auteryn.schema.fold import after
 from auteryn.schema.human import Answer
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import ForPerson, Queued, Run, Share
@@ -43,17 +46,21 @@ class Intake:
 def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: datetime) -> Intake:
     """Read the whole inbox at once: a hundred steps that ended together are one fact and one commit."""
     out, ends, paused = Intake(), list[e.StepEnd](), run.status == "paused"
+    words = {one.message: one.text for one in messages if isinstance(one, m.Reword)}
     out.events += escalated(run, now)
     for message in messages:
         out.consumed.append(message.id)
         match message:
             case m.Cancel():
                 out.cancel = out.cancel or message
+            case m.UserMessage() if words.get(message.id, message.text) is None:
+                pass  # taken back before anybody heard it
             case m.UserMessage(mode="queue"):
-                out.events.append(e.MessageQueued(message=Queued(id=message.id, text=message.text, by=message.by)))
+                said = words.get(message.id) or message.text
+                out.events.append(e.MessageQueued(message=Queued(id=message.id, text=said, by=message.by)))
             case m.UserMessage():
                 out.events += _interrupted(thread, out, "interrupted by a message from the owner", message.sent_at)
-                text = f"Message from the owner: {message.text}"
+                text = f"Message from the owner: {words.get(message.id) or message.text}"
                 out.events.append(e.Told(text=text, why="message", message=message.id, by=message.by))
             case m.Pause():
                 out.events += [] if paused else [e.Paused(by=message.by)]
@@ -81,6 +88,14 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                     and run.plan.step(message.step).status == "failed"
                 )
                 out.events += [e.StepRetried(step=message.step, by=message.by)] if failed else []
+            case m.Rename():
+                out.events.append(e.Renamed(title=message.title, by=message.by))
+            case m.Reword():
+                later = any(said.id == message.message for said in run.queued)
+                fact = e.MessageChanged(message=message.message, text=message.text, by=message.by)
+                out.events += [fact] if later else []
+            case m.ChangeStep():
+                out.events.append(_step_changed(run, message, out, now))
             case m.EndSchedule():
                 going = any(one.id == message.schedule and one.next_index < one.ticks for one in run.schedules)
                 why = f"stopped by {message.by}"
@@ -168,6 +183,21 @@ def _child_ended(run: Run, message: m.StepEnded, ends: list[e.StepEnd]) -> list[
         if step.run == end.run and step.status == "in_progress":
             ends.append(end)
     return []
+
+
+def _step_changed(run: Run, message: m.ChangeStep, out: Intake, now: datetime) -> e.AnyEvent:
+    """The plan with one step changed or left out, on top of what this very batch has said; a step that has begun stays."""
+    entry = e.Entry(seq=run.seq + 1, at=now, slice=run.slice, commit="", events=tuple(out.events))
+    plan = after(run, entry).plan
+    try:
+        if plan is None:
+            raise Invalid("step", message.step, "belongs to no plan")
+        new, diff = (
+            left_out(plan, message.step) if message.description is None else reworded(plan, message.step, message.description)
+        )
+    except Invalid as error:
+        return e.Logged(level="warning", message=f"what {message.by} said of step {message.step} came too late: {error}")
+    return e.PlanRevised(plan=new, diff=diff, note=f"by {message.by}")
 
 
 def _share_asked(run: Run, message: m.ShareAsked, now: datetime, out: Intake) -> None:

@@ -95,7 +95,7 @@ class Slice:
         self.thinks = thinks
         self.files: Workspace | None = None
         self.looked = self.began
-        self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder),)
+        self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder, code=engine.code),)
         self.left = self.begun = False  # begun: the journal is read, and there is something to hand over
         self.interrupt: Literal["", "inbox", "lost", "stop"] = ""
         self.busy: asyncio.Task[Any] | None = None

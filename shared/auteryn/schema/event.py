@@ -45,6 +45,8 @@ class SliceStarted(Event, tag="slice_started"):
 
     slice: int
     host: str = ""
+    code: str = ""
+    """Version of the code that sits."""
 
 
 class CallsReserved(Event, tag="calls_reserved"):
@@ -74,6 +76,11 @@ class Paused(Event, tag="paused"):
 
 
 class Unpaused(Event, tag="unpaused"):
+    by: str = ""
+
+
+class Renamed(Event, tag="renamed"):
+    title: str
     by: str = ""
 
 
@@ -166,6 +173,15 @@ class MessageQueued(Event, tag="message_queued"):
     """Said for later: the model hears of it when the run would otherwise end."""
 
     message: Queued
+
+
+class MessageChanged(Event, tag="message_changed"):
+    """What was said for later says something else now; `text` None: it was taken back."""
+
+    message: str
+    """Id of the queued message."""
+    text: str | None = None
+    by: str = ""
 
 
 class Compacted(Event, tag="compacted"):
@@ -437,6 +453,7 @@ AnyEvent = (
     | ModeRaised
     | Paused
     | Unpaused
+    | Renamed
     | RunCompleted
     | RunFailed
     | RunCancelled
@@ -445,6 +462,7 @@ AnyEvent = (
     | ModelConsulted
     | Told
     | MessageQueued
+    | MessageChanged
     | Compacted
     | CallStarted
     | CallAnswered

@@ -22,6 +22,7 @@ from auteryn.schema.run import (
     ForPerson,
     ForRateLimit,
     ForSteps,
+    Queued,
     Run,
     Schedule,
     Share,
@@ -143,6 +144,8 @@ class _Draft:
                 put["status"] = "paused"
             case e.Unpaused():
                 put["status"] = "running"
+            case e.Renamed():
+                put["title"] = event.title
             case e.RunCompleted():
                 self.end("completed", event.active_ms)
                 put["result"], put["verdicts"] = event.result, event.verdicts
@@ -222,6 +225,8 @@ class _Draft:
                 self.used(storage=event.credits)
             case e.MessageQueued():
                 put["queued"] = (*self.now("queued"), event.message)
+            case e.MessageChanged():
+                self.reworded(event)
             case e.Told():
                 put["queued"] = tuple(said for said in self.now("queued") if said.id != event.message)
                 put["over_time"] = self.now("over_time") or event.why == "deadline"
@@ -231,6 +236,12 @@ class _Draft:
                 assert_never(event)
 
     # ---- pieces
+
+    def reworded(self, event: e.MessageChanged) -> None:
+        """What was taken back is gone from the queue, what was changed keeps its place."""
+        now: tuple[Queued, ...] = self.now("queued")
+        put = (replace(said, text=event.text) if said.id == event.message and event.text is not None else said for said in now)
+        self.fields["queued"] = tuple(said for said in put if said.id != event.message or event.text is not None)
 
     def forked(self) -> None:
         """The figures, permissions and children of the run whose past this was are not this one's."""

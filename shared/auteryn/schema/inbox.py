@@ -80,6 +80,28 @@ class RetryStep(Message, tag="retry_step"):
     by: str = "owner"
 
 
+class Rename(Message, tag="rename"):
+    title: str
+    by: str = "owner"
+
+
+class Reword(Message, tag="reword"):
+    """What a message says that has not been heard; `text` None takes it back."""
+
+    message: str
+    """Its id."""
+    text: str | None = None
+    by: str = "owner"
+
+
+class ChangeStep(Message, tag="change_step"):
+    """A step that has not begun says something else; `description` None leaves it out."""
+
+    step: int
+    description: str | None = None
+    by: str = "owner"
+
+
 class EndSchedule(Message, tag="end_schedule"):
     """No tick of it starts any more."""
 
@@ -101,6 +123,9 @@ AnyMessage = (
     | ShareAsked
     | ShareGiven
     | RetryStep
+    | Rename
+    | Reword
+    | ChangeStep
     | EndSchedule
     | Voted
     | Poke

@@ -124,6 +124,10 @@ Occasion = Literal["start", "daily", "waiting", "news", "done", "failed"]
 """When somebody is told: it begins; once every 24 hours; a person is asked; the agent has news; it has completed; it has
 failed or was stopped."""
 
+Effects = Literal["free", "ask", "dry"]
+"""`ask`: every call that changes something outside is asked of a person first; a fork begins like that. `dry`: none is made,
+and the run is told what each would have done."""
+
 AtBudget = Literal["go_on", "ask", "fast", "stop"]
 """Go on to the cap; ask a person; go on with the FAST model; conclude with what there is."""
 
@@ -145,8 +149,7 @@ class Options(Record):
     deliverables: tuple[FileCheck, ...] = ()
     approve: Literal["ask", "auto"] = "ask"
     """`auto`: gates open by themselves, and the journal says so."""
-    effects: Literal["free", "ask"] = "free"
-    """`ask`: every call that changes something outside is asked of a person first. A fork begins like that."""
+    effects: Effects = "free"
     ask_when_stuck: bool = True
     """Before a run that makes no progress is stopped, a person is asked."""
     people: People = People()

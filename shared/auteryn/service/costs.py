@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from auteryn.agent.stuck import circling
 from auteryn.schema import event as e
 from auteryn.schema.fold import OUR_FAULT
 from auteryn.schema.record import Record, canonical_json, derived_id
-from auteryn.schema.run import Run
+from auteryn.schema.run import ForRateLimit, Run
 from auteryn.service.access import Access
 
 Cause = Literal["useful", "retry", "loop", "platform fault"]
@@ -38,6 +39,10 @@ class CreditDetail(Record):
     tools: tuple[CreditLine, ...]
     models: tuple[CreditLine, ...]
     causes: tuple[CreditLine, ...]
+    rate_limit_waits: int
+    """How often the run or a step waited, without a process, for the model's provider to take requests again."""
+    rate_limit_seconds: float
+    """How long altogether, side by side counted each."""
     waived: float
     """Not charged: the platform's own fault made it useless. In no list but the causes'."""
 
@@ -58,7 +63,9 @@ class Item:
 
 
 async def detail(access: Access, run: Run) -> CreditDetail:
-    items = [item for one in await _tree(access, run) for item in await _items(access, *one)]
+    readings = [await _read(access, *one) for one in await _tree(access, run)]
+    items = [item for reading in readings for item in reading.items]
+    waits = [wait for reading in readings for wait in reading.waits]
     charged = [item for item in items if item.cause != "platform fault"]
     return CreditDetail(
         credits=sum(item.credits for item in charged) / 1000,
@@ -66,6 +73,8 @@ async def detail(access: Access, run: Run) -> CreditDetail:
         tools=_lines(charged, lambda item: item.tool or ("the model" if item.model else "storage")),
         models=_lines(charged, lambda item: item.model or ("no model: tools" if item.tool else "no model: storage")),
         causes=_lines(items, lambda item: item.cause),
+        rate_limit_waits=len(waits),
+        rate_limit_seconds=sum(waits, timedelta()).total_seconds(),
         waived=sum(item.credits for item in items if item.cause == "platform fault") / 1000,
     )
 
@@ -115,19 +124,21 @@ def _done_again(parent: Run, child: Run) -> bool:
     return parent.plan.step(child.parent.key).attempt > child.parent.attempt
 
 
-async def _items(access: Access, run: Run, step: str, superseded: bool) -> list[Item]:
+async def _read(access: Access, run: Run, step: str, superseded: bool) -> _Reading:
     """What the run's own journal says it has cost; its children's journals say the rest."""
     reading, seq = _Reading(run, step), 0
     while entries := await access.services.store.journal(run.id, after=seq, limit=PAGE):
         for entry in entries:
             for event in entry.events:
                 reading.take(event)
+                reading.watch(event, entry.at)
         seq = entries[-1].seq
+    reading.watched(access.now())
     if run.failure and run.failure.reason in OUR_FAULT:
-        return [replace(item, cause="platform fault") for item in reading.items]
-    if superseded:
-        return [replace(item, cause="retry") if item.cause == "useful" else item for item in reading.items]
-    return reading.items
+        reading.items = [replace(item, cause="platform fault") for item in reading.items]
+    elif superseded:
+        reading.items = [replace(item, cause="retry") if item.cause == "useful" else item for item in reading.items]
+    return reading
 
 
 @dataclass(slots=True)
@@ -141,6 +152,26 @@ class _Reading:
     outcomes: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
     turns: list[int] = field(default_factory=list[int])
     """Where the items of each turn begin."""
+    waits: list[timedelta] = field(default_factory=list[timedelta])
+    """For the model's provider."""
+    waiting_since: datetime | None = None
+
+    def watch(self, event: e.AnyEvent, at: datetime) -> None:
+        """A wait for the provider lasts from the end of one slice to the next."""
+        match event:
+            case e.Left() if any(isinstance(wait, ForRateLimit) for wait in event.waits):
+                self.waiting_since = at
+            case e.CallSuspended(wait=ForRateLimit()):
+                self.waiting_since = at
+            case e.SliceStarted() | e.RunCompleted() | e.RunFailed() | e.RunCancelled():
+                self.watched(at)
+            case _:
+                pass
+
+    def watched(self, at: datetime) -> None:
+        if self.waiting_since is not None:
+            self.waits.append(at - self.waiting_since)
+            self.waiting_since = None
 
     def take(self, event: e.AnyEvent) -> None:
         match event:

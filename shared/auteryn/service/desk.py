@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec.structs import replace
 
-from auteryn.errors import Invalid, NotAllowed, NotFound, WrongState
+from auteryn.errors import NotAllowed, NotFound, WrongState
 from auteryn.policy.gates import may_answer
 from auteryn.ports.store import Page
 from auteryn.runtime.engine import Engine
@@ -32,11 +32,13 @@ from auteryn.service import (
     links,
     listing,
     spend,
+    steer,
     stream,
     webhooks,
     why,
 )
 from auteryn.service.access import Access
+from auteryn.service.context import RunContext, context
 from auteryn.service.delivery import Batch, StreamEvent
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
@@ -47,10 +49,9 @@ from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
 from auteryn.service.reading import artifact_bytes, scratchpad, tool_list
+from auteryn.service.steer import Unheard
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
-
-LONGEST_MESSAGE = 100_000
 
 
 class Desk:
@@ -120,21 +121,30 @@ class Desk:
 
         With a `message_id` of the caller's a repeat is a no-op.
         """
-        if not text.strip() or len(text) > LONGEST_MESSAGE:
-            raise Invalid("text", text, f"must say something, in at most {LONGEST_MESSAGE:,} characters")
-        if mode not in ("steer", "queue"):
-            raise Invalid("mode", mode, "is none of 'steer', 'queue'")
-        found = await self._access.live(run, "sent a message")
         said = m.UserMessage(id=message_id or new_id("m"), sent_at=self._access.now(), text=text, mode=mode, by=by)
-        await self._access.tell(found, said)
-        return found
+        return await steer.send(self._access, run, said)
+
+    async def unheard(self, run: str) -> list[Unheard]:
+        """What was said to the agent and it has not heard, oldest first."""
+        return await steer.unheard(self._access, await self.get(run))
+
+    async def reword(self, run: str, message: str, text: str | None, by: str = "owner") -> Run:
+        """An unheard message says `text` instead, or is taken back (None); raises `WrongState` if it was heard."""
+        return await steer.reword(self._access, run, message, text, by)
+
+    async def rename(self, run: str, title: str, by: str = "owner") -> Run:
+        return await steer.rename(self._access, run, title, by)
+
+    async def change_step(self, run: str, step: int, description: str | None, by: str = "owner") -> Run:
+        """Other words for a step that has not begun, or (None) the plan goes on without it."""
+        return await steer.change_step(self._access, run, step, description, by)
 
     async def retry(self, run: str, step: int | None = None, by: str = "owner") -> Run:
         """A live run does its failed step (or all of them) again. A failed or cancelled run stays that: the run returned is a
         new one, which keeps the results of the steps that completed."""
         found = await self.get(run)
         if not found.terminal:
-            for number in _failed_steps(found, step):
+            for number in steer.failed_steps(found, step):
                 attempt = found.plan.step(number).attempt if found.plan else 0
                 said = m.RetryStep(id=f"retry-{number}-{attempt}", sent_at=self._access.now(), step=number, by=by)
                 await self._access.tell(found, said)
@@ -294,6 +304,10 @@ class Desk:
         """Who works on it, when it was last written and wakes next, what is in its inbox, what the sweeper had to do."""
         return await why.health(self._access, await self.get(run))
 
+    async def context(self, run: str) -> RunContext:
+        """Which model has how much in mind, by what code, and where the trace is."""
+        return await context(self._access, await self.get(run))
+
     async def usage(self, run: Run) -> Usage:
         """The run's own, and that of its children under way, as their summaries have it: one listing, however many they are."""
         usage, left, cursor = run.usage, set(run.shares), None
@@ -383,12 +397,3 @@ class Desk:
             cursor = page.next
             if cursor is None:
                 raise NotFound(f"no run has a plan {plan_id!r}")
-
-
-def _failed_steps(run: Run, step: int | None) -> list[int]:
-    failed = [one.id for one in run.plan.steps if one.status == "failed"] if run.plan else []
-    if step is not None and step not in failed:
-        raise WrongState(f"step {step} of run {run.id!r} has not failed; {'steps ' + str(failed) if failed else 'none'} have")
-    if not failed:
-        raise WrongState(f"run {run.id!r} is under way and has no failed step to try again")
-    return failed if step is None else [step]

@@ -35,7 +35,9 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
             more = {"title": run.title, "mode": run.mode, "reason": run.routing.reason, "input": event.input.text}
             return [("status", {**_status(run, at, "pending"), **more})]
         case e.SliceStarted():
-            return [("status", {**_status(run, at, "running"), "slice": event.slice})]
+            return [("status", {**_status(run, at, "running"), "slice": event.slice, "code": event.code})]
+        case e.Renamed():
+            return [("status", {**_status(run, at), "title": event.title}), _log(event)]
         case e.Left() | e.Paused() | e.Unpaused() | e.ModeRaised():
             return [("status", _status(run, at))]
         case e.RunCompleted() | e.RunFailed() | e.RunCancelled():
@@ -138,6 +140,10 @@ def _more(event: e.AnyEvent) -> dict[str, Any]:
         case e.Told():
             return {"text": event.text, "why": event.why, "by": event.by}
         case e.MessageQueued():
-            return {"text": event.message.text, "by": event.message.by}
+            return {"text": event.message.text, "by": event.message.by, "message_id": event.message.id}
+        case e.MessageChanged():
+            return {"text": event.text, "by": event.by, "message_id": event.message}
+        case e.PlanRevised():
+            return {"diff": msgspec.to_builtins(event.diff)}
         case _:
             return {}

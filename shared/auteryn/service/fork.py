@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -13,7 +13,7 @@ from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
 from auteryn.schema.fold import after, born
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
-from auteryn.schema.run import TERMINAL, ForPerson, Input, Run, Wait
+from auteryn.schema.run import TERMINAL, Effects, ForPerson, Input, Run, Wait
 from auteryn.service.access import Access
 from auteryn.service.create import copy_notes, refuse_another, store_new
 from auteryn.service.cursor import read_cursor
@@ -32,7 +32,7 @@ class Fork(Record):
     """The task as it should have been; the results so far stay."""
     message: str | None = None
     """Said to the agent before it goes on."""
-    effects: Literal["ask", "free"] = "ask"
+    effects: Effects = "ask"
     """`ask`: calls that change something outside wait until a person allows them, so that nothing is sent twice."""
     key: str | None = None
     """Idempotency key."""

@@ -73,6 +73,8 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
             return "info", f"paused by {event.by or 'owner'}"
         case e.Unpaused():
             return "info", f"resumed by {event.by or 'owner'}"
+        case e.Renamed():
+            return "info", f"renamed {event.title!r} by {event.by or 'owner'}"
         case e.RunCompleted():
             return "info", f"completed: {_short(event.result)}"
         case e.RunFailed():
@@ -89,6 +91,9 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
             return "info", f"told ({event.why}): {_short(event.text)}"
         case e.MessageQueued():
             return "info", f"{event.message.by} says for later: {_short(event.message.text)}"
+        case e.MessageChanged():
+            by = event.by or "owner"
+            return "info", f"{by} took back what was said" if event.text is None else f"{by} says instead: {_short(event.text)}"
         case e.Compacted():
             return "info", f"conversation summarised at {event.prompt_tokens:,} tokens"
         case e.CallStarted():

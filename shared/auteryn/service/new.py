@@ -22,7 +22,7 @@ from auteryn.schema.human import People
 from auteryn.schema.plan import Plan, StepDraft
 from auteryn.schema.record import Record, canonical_json, new_id
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import AtBudget, Channel, FileCheck, Input, Limits, Options, Run
+from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Input, Limits, Options, Run
 from auteryn.service.channels import check_channels
 from auteryn.tools.hidden import HIDDEN
 from auteryn.tools.jail import cleaned
@@ -58,6 +58,8 @@ class NewRun(Record):
     budget: Budget = Budget()
     deliverables: tuple[FileCheck, ...] = ()
     approve: Literal["ask", "auto"] = "ask"
+    effects: Effects = "free"
+    """`ask`: every call that changes something outside waits for a person; `dry`: none is made, each is told of."""
     people: People = People()
     """Who is asked on behalf of the run, and what silence means."""
     notify: tuple[Channel, ...] = ()
@@ -83,6 +85,7 @@ def checked_request(new: NewRun) -> Request:
     """What will be created; raises `Invalid` naming field, value and rule. Nothing is written and no model is asked."""
     _choice("mode", new.mode, ("auto", "fast", "deep"), "; leave it out for 'auto'")
     _choice("approve", new.approve, ("ask", "auto"))
+    _choice("effects", new.effects, get_args(Effects))
     _choice("at_budget", new.at_budget, get_args(AtBudget))
     check_people(new.people)
     check_channels(new.notify)
@@ -121,6 +124,7 @@ def run_of(request: Request, decision: Decision, owner: str, now: datetime) -> R
             auto_retry=new.auto_retry,
             deliverables=new.deliverables,
             approve=new.approve,
+            effects=new.effects,
             people=new.people,
             notify=new.notify,
             at_budget=new.at_budget,

@@ -24,6 +24,9 @@ BODIES = {
     "/v1/webhooks": {"url": "https://example.com/hook"},
     "/v1/estimate": {"input": "What is X?"},
     "/v1/prose": {"texts": ["**bold**"]},
+    "/v1/runs/{run}": {"title": "x"},
+    "/v1/runs/{run}/messages/{message}": {"text": "x"},
+    "/v1/runs/{run}/steps/{step}": {"description": "x"},
     "/v1/session": {"key": "auteryn_aaaaaaaaaaaa_no"},
 }
 NOT_THERE = ("/{path:path}", "/answer", "/{plan}", "/{schedule}")
@@ -47,12 +50,13 @@ def test_every_route_as_nobody_as_a_stranger_and_as_a_viewer(opened):
             run = await office.desk.create(NewRun(input="Rest", mode="deep"))
             question = await office.desk.ask("Go?", options=("Yes", "No"))
             names = {"run": run.id, "ask": question.asks[0].id, "plan": "plan_none", "path": "a.txt", "schedule": "sched_none"}
+            names |= {"message": "m_none", "step": "1"}
             names |= {"token": "forged.word", "webhook": (await office.desk.add_webhook("https://example.com/"))[0].id}
             await office.world.clock.sleep(timedelta(minutes=1))
             before = (await office.desk.get(run.id)).seq
             for route in (*ROUTES, *(page for page in WINDOW if page.role)):
                 where = re.sub(r"\{(\w+)(?::path)?\}", lambda found: names[found[1]], route.path)
-                json = {"json": BODIES.get(route.path, {})} if route.method == "POST" else {}
+                json = {"json": BODIES.get(route.path, {})} if route.method in ("POST", "PATCH") else {}
                 stream = "event-stream" in str(route.media) and route.path.endswith("/events")
                 public = route.role is None
 

@@ -78,6 +78,17 @@ messages: st.SearchStrategy[m.AnyMessage] = st.one_of(
     st.sampled_from([*CHILDREN, "run_stranger"]).map(
         lambda run: m.ShareAsked(id=f"share-{run}", sent_at=NOW, run=run, used_calls=5)
     ),
+    st.sampled_from(["u-steer", "u-queue", "u-unknown"]).flatmap(
+        lambda said: st.sampled_from([None, "other words"]).map(
+            lambda text: m.Reword(id=f"w-{said}-{text}", sent_at=NOW, message=said, text=text)
+        )
+    ),
+    st.integers(0, STEPS + 3).flatmap(
+        lambda step: st.sampled_from([None, "other words"]).map(
+            lambda text: m.ChangeStep(id=f"c-{step}-{text}", sent_at=NOW, step=step, description=text)
+        )
+    ),
+    st.just(m.Rename(id="n", sent_at=NOW, title="another")),
     st.integers(0, 9).map(lambda step: m.RetryStep(id=f"retry-{step}", sent_at=NOW, step=step)),
 )
 

@@ -67,6 +67,9 @@ class OtelObserver:
         content = environ.get(CONTENT, "").lower() == "true"
         return cls(provider="gcp.vertex_ai" if vertex else "gcp.gemini", content=content)
 
+    def trace(self, root: str) -> str:
+        return f"{digest(root, 16):032x}"
+
     def committed(self, before: Run, run: Run, entry: e.Entry) -> None:
         try:
             pen = self._pen or self._opened()

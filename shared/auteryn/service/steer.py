@@ -1,0 +1,107 @@
+"""Words to a run under way: what its agent hears, what is still unheard, what its plan and its name are to be.
+
+Each is a message to the run's inbox (L5): the run's own next slice acts on it, and what has happened before it does, stands.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from auteryn.errors import Invalid, NotFound, WrongState
+from auteryn.plan.graph import left_out, reworded
+from auteryn.schema import inbox as m
+from auteryn.schema.record import Record, new_id
+from auteryn.schema.run import Run
+from auteryn.service.access import Access
+
+LONGEST_MESSAGE = 100_000
+LONGEST_TITLE = 200
+LONGEST_STEP = 20_000
+
+
+class Unheard(Record):
+    """Something that was said and that the agent has not heard."""
+
+    id: str
+    text: str
+    by: str
+    mode: Literal["steer", "queue"]
+    sent_at: datetime | None
+    """None: the run has put it aside for later."""
+
+
+async def send(access: Access, run_id: str, said: m.UserMessage) -> Run:
+    _check(said.text)
+    if said.mode not in ("steer", "queue"):
+        raise Invalid("mode", said.mode, "is none of 'steer', 'queue'")
+    found = await access.live(run_id, "sent a message")
+    await access.tell(found, said)
+    return found
+
+
+async def unheard(access: Access, run: Run) -> list[Unheard]:
+    """What lies in the inbox, then what was put aside, in the order it was said; as it reads now."""
+    inbox = await access.services.store.inbox(run.id)
+    words = {one.message: one.text for one in inbox if isinstance(one, m.Reword)}
+    aside = [Unheard(id=one.id, text=one.text, by=one.by, mode="queue", sent_at=None) for one in run.queued]
+    fresh = [
+        Unheard(id=one.id, text=one.text, by=one.by, mode=one.mode, sent_at=one.sent_at)
+        for one in inbox
+        if isinstance(one, m.UserMessage)
+    ]
+    now = [(one, words.get(one.id, one.text)) for one in (*aside, *fresh)]
+    return [
+        Unheard(id=one.id, text=text, by=one.by, mode=one.mode, sent_at=one.sent_at) for one, text in now if text is not None
+    ]
+
+
+async def reword(access: Access, run_id: str, message: str, text: str | None, by: str) -> Run:
+    """The message says `text`, or nothing (None). Raises `WrongState` for one the agent has heard."""
+    if text is not None:
+        _check(text)
+    found = await access.live(run_id, "sent a message")
+    if message not in {one.id for one in await unheard(access, found)}:
+        raise WrongState(f"message {message!r} of run {run_id!r} is not waiting any more: it was heard or taken back")
+    await access.tell(found, m.Reword(id=new_id("reword"), sent_at=access.now(), message=message, text=text, by=by))
+    return found
+
+
+async def rename(access: Access, run_id: str, title: str, by: str) -> Run:
+    title = " ".join(title.split())
+    if not 0 < len(title) <= LONGEST_TITLE:
+        raise Invalid("title", title, f"must say something, in at most {LONGEST_TITLE} characters")
+    found = await access.live(run_id, "renamed")
+    await access.tell(found, m.Rename(id=new_id("rename"), sent_at=access.now(), title=title, by=by))
+    return found
+
+
+async def change_step(access: Access, run_id: str, step: int, description: str | None, by: str) -> Run:
+    """Other words for a step that has not begun, or (None) the plan without it: what waited for it goes on without it.
+
+    Raises `Invalid` for a step that has begun, `NotFound` where there is no such step.
+    """
+    if description is not None and len(description) > LONGEST_STEP:
+        raise Invalid("description", len(description), f"is longer than {LONGEST_STEP:,} characters")
+    found = await access.live(run_id, "changed")
+    if found.plan is None or not 1 <= step <= len(found.plan.steps):
+        raise NotFound(f"run {run_id!r} has no step {step}")
+    _ = left_out(found.plan, step) if description is None else reworded(found.plan, step, description)
+    said = m.ChangeStep(id=new_id("step"), sent_at=access.now(), step=step, description=description, by=by)
+    await access.tell(found, said)
+    return found
+
+
+def failed_steps(run: Run, step: int | None) -> list[int]:
+    """The failed steps that are meant: one, or all. Raises `WrongState` where there is none."""
+    failed = [one.id for one in run.plan.steps if one.status == "failed"] if run.plan else []
+    if step is not None and step not in failed:
+        raise WrongState(f"step {step} of run {run.id!r} has not failed; {'steps ' + str(failed) if failed else 'none'} have")
+    if not failed:
+        raise WrongState(f"run {run.id!r} is under way and has no failed step to try again")
+    return failed if step is None else [step]
+
+
+def _check(text: str) -> None:
+    if not text.strip() or len(text) > LONGEST_MESSAGE:
+        raise Invalid("text", text, f"must say something, in at most {LONGEST_MESSAGE:,} characters")
