@@ -501,6 +501,7 @@ async def test_runs_are_listed_newest_first_and_page_by_page(place: Place[Store]
             cursor, pages = page.next, pages + 1
 
         assert listed == [run.id for run in reversed(made)]
+        assert (await store.runs()).at.keys() == set(listed)
         assert pages == 3
         assert [run.id for run in (await store.runs(roots_only=False, limit=1)).runs] == [child.run.id]
         assert [run.id for run in (await store.runs(parent=made[0].id)).runs] == [child.run.id]

@@ -152,7 +152,9 @@ def _named(tool: Tool, judged: Judged) -> str:
 
 
 def _preview(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:
-    return tool.preview(args, mind.files) if tool.preview else ""
+    if tool.preview:
+        return tool.preview(args, mind.files)
+    return tool.judged(args, mind.files, mind.run).preview
 
 
 def _fingerprint(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:

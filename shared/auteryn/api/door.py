@@ -19,7 +19,7 @@ from auteryn.api.keys import Role
 from auteryn.api.limits import Quota, Rate
 from auteryn.api.openapi import document
 from auteryn.api.problems import NoSuchMethod, problem, unexpected
-from auteryn.api.reading import body_of, file_of, query_of
+from auteryn.api.reading import body_of, file_of, in_time, query_of
 from auteryn.api.routes import MCP_PATH, Route, route_of
 from auteryn.api.runs import stream_events
 from auteryn.api.stream import Pace
@@ -70,7 +70,7 @@ class Door:
     async def respond(self, request: Request) -> Response:
         """The answer, whatever comes: what was refused, and what went wrong here, are problem documents."""
         try:
-            response = await self._respond(request)
+            response = await self._respond(Request(request.scope, in_time(request.receive, self.pace.patience)))
         except AuterynError as error:
             if error.http_status >= 500:
                 _log.warning("%s %s: %s", request.method, request.url.path, error)

@@ -23,6 +23,7 @@ REFUSALS = {
     403: "known, and not allowed",
     404: "not there, or not yours",
     405: "no such method here",
+    408: "the body did not come",
     409: "the state does not allow it",
     413: "too many bytes",
     415: "the body is of another type",

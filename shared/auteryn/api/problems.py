@@ -32,6 +32,13 @@ class NoSuchMethod(Refused):
         self.allow = allow
 
 
+class TooSlow(Refused):
+    """The request's body does not come."""
+
+    code = "too_slow"
+    http_status = 408
+
+
 class TooLarge(Refused):
     """The request has more bytes than this address takes."""
 
@@ -104,6 +111,8 @@ def _headers(error: AuterynError, found: Problem) -> dict[str, str]:
             headers["WWW-Authenticate"] = "Bearer"
         case NoSuchMethod():
             headers["Allow"] = error.allow
+        case TooSlow():
+            headers["Connection"] = "close"
         case OutOfRange():
             headers["Content-Range"] = f"bytes */{error.size_bytes}"
         case _:

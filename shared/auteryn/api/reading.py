@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from datetime import timedelta
 from typing import Any, TypeVar, cast, get_origin
 
 import msgspec
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
-from auteryn.api.problems import TooLarge, WrongMedia
+from auteryn.api.problems import TooLarge, TooSlow, WrongMedia
 from auteryn.api.uploads import MEDIA, form_of
 from auteryn.errors import Invalid
 from auteryn.schema.record import Record
 
 T = TypeVar("T", bound=Record)
 
+LEAST_BYTES = 10_000
+"""Of a body, in each second: 32 MB may take an hour, and nobody holds a line by sending nothing."""
+
 JSON, ZIP = "application/json", "application/zip"
 
 _PLACE = re.compile(r"(?P<rule>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
 _NAMED = re.compile(r"Object (?P<how>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
 _RULES = {"contains unknown": "is not known here", "missing required": "must be given"}
+
+
+def in_time(receive: Receive, patience: timedelta) -> Receive:
+    """The body as it arrives; raises `TooSlow` where, after `patience`, fewer than `LEAST_BYTES` a second have come."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience.total_seconds()
+
+    async def piece() -> Message:
+        nonlocal until
+        try:
+            async with asyncio.timeout_at(until):
+                found = await receive()
+        except TimeoutError as error:
+            raise TooSlow(f"the body takes longer than {LEAST_BYTES:,} bytes a second would: send it again") from error
+        until += len(found.get("body", b"")) / LEAST_BYTES
+        return found
+
+    return piece
 
 
 async def file_of(request: Request, most: int) -> bytes:

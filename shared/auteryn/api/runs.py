@@ -17,6 +17,7 @@ from auteryn.api.download import download
 from auteryn.api.limits import check_room
 from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotAllowed, NotFound
+from auteryn.ports.store import Page
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.bundle import name_of
@@ -49,7 +50,11 @@ async def list_runs(call: Call[b.RunsQuery, None]) -> v.RunPage:
         raise NotAllowed(f"owner: only an admin may look at the runs of another owner than {call.caller.owner!r}")
     look = call.desk.everybodys if owner == EVERYBODY else Desk(call.engine, owner).runs
     page = await look(query.wanted, limit=query.limit, cursor=query.cursor)
-    return v.RunPage(runs=tuple(v.line(run, call.now) for run in page.runs), next=page.next)
+    return _page(call, page)
+
+
+def _page(call: Call[Any, Any], page: Page) -> v.RunPage:
+    return v.RunPage(runs=tuple(v.line(run, call.now, page.at.get(run.id)) for run in page.runs), next=page.next)
 
 
 async def get_run(call: Call[b.Empty, None]) -> v.RunView:
@@ -60,7 +65,7 @@ async def get_run(call: Call[b.Empty, None]) -> v.RunView:
 async def list_children(call: Call[b.PageQuery, None]) -> v.RunPage:
     """The runs of a run's steps and ticks, newest first."""
     page = await call.desk.children(call.path["run"], limit=call.query.limit, cursor=call.query.cursor)
-    return v.RunPage(runs=tuple(v.line(run, call.now) for run in page.runs), next=page.next)
+    return _page(call, page)
 
 
 async def run_of_plan(call: Call[b.Empty, None]) -> v.RunView:

@@ -35,7 +35,7 @@ class Pace:
     most_bytes: int = 8_000_000
     """Below the 10 MB a function may stream."""
     patience: timedelta = timedelta(seconds=30)
-    """For a client that does not read; then it is cut off, and resumes."""
+    """For a client that does not read: then it is cut off, and resumes. And for one whose request's body does not come."""
 
 
 class EventStream(Response):

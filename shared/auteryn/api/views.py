@@ -68,6 +68,8 @@ class RunLine(Record):
     """Of the newest journal entry in it: events of this run up to here are part of it."""
     waits: tuple[Wait, ...]
     limits: Limits
+    last_event_at: datetime | None
+    """Of a run at work it may be a few commits ago; null where it was not looked up."""
 
 
 class RunView(RunLine):
@@ -224,8 +226,8 @@ class Ticket(Record):
 Answered = Answer
 
 
-def line(run: Run, now: datetime) -> RunLine:
-    return RunLine(**_line(run, now))
+def line(run: Run, now: datetime, last_event_at: datetime | None = None) -> RunLine:
+    return RunLine(**_line(run, now, last_event_at))
 
 
 def view(run: Run, now: datetime, why: str | None = None) -> RunView:
@@ -279,12 +281,13 @@ def full(value: Any) -> Any:
             return msgspec.to_builtins(value)
 
 
-def _line(run: Run, now: datetime) -> dict[str, Any]:
+def _line(run: Run, now: datetime, last_event_at: datetime | None = None) -> dict[str, Any]:
     where = standing(run, now)
     return {
         **{name: getattr(run, name) for name in _SAME},
         **{name: getattr(where, name) for name in where.__struct_fields__},
         "open_asks": len(run.asks),
+        "last_event_at": last_event_at,
         "credits": run.usage.credits.total / 1000,
     }
 

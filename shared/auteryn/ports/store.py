@@ -27,6 +27,8 @@ class Page(Record):
 
     runs: tuple[Run, ...]
     next: str | None = None
+    at: dict[str, datetime] = {}
+    """By run: when it was written last. Of a run at work it may be a few commits ago."""
 
 
 class Store(Protocol):

@@ -36,8 +36,6 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
             return [("status", {**_status(run, at, "pending"), **more})]
         case e.SliceStarted():
             return [("status", {**_status(run, at, "running"), "slice": event.slice, "code": event.code})]
-        case e.Renamed():
-            return [("status", {**_status(run, at), "title": event.title}), _log(event)]
         case e.Left() | e.Paused() | e.Unpaused() | e.ModeRaised():
             return [("status", _status(run, at))]
         case e.RunCompleted() | e.RunFailed() | e.RunCancelled():
@@ -143,6 +141,8 @@ def _more(event: e.AnyEvent) -> dict[str, Any]:
             return {"text": event.message.text, "by": event.message.by, "message_id": event.message.id}
         case e.MessageChanged():
             return {"text": event.text, "by": event.by, "message_id": event.message}
+        case e.Renamed():
+            return {"title": event.title}
         case e.PlanRevised():
             return {"diff": msgspec.to_builtins(event.diff)}
         case _:

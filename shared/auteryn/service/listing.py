@@ -56,16 +56,17 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
     """The owner's runs that fit, or everybody's, newest first. A page may be short though more follow: `next` says so."""
     if not 1 <= limit <= MOST_RUNS:
         raise Invalid("limit", limit, f"must be 1 to {MOST_RUNS}")
-    found, looked, store = list[Run](), 0, access.services.store
+    found, at, looked, store = list[Run](), dict[str, datetime](), 0, access.services.store
     owner = None if everybody else access.owner
     while True:
         most = limit - len(found)
         page = await store.runs(owner=owner, status=wanted.status or None, limit=most, cursor=cursor)
         found += filter(wanted.fits, page.runs)
+        at |= page.at
         older = wanted.since is not None and any(run.created_at < wanted.since for run in page.runs)
         looked, cursor = looked + most, None if older else page.next
         if cursor is None or len(found) > limit // 2 or looked >= SCANNED:
-            return Page(runs=tuple(found), next=cursor)
+            return Page(runs=tuple(found), next=cursor, at=at)
 
 
 class Planned(Record):

@@ -14,6 +14,7 @@ from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.answer_schema import check_schema, matches
 from auteryn.ports.model import ModelRequest
 from auteryn.schema.run import Run
+from auteryn.tools import foreseen
 from auteryn.tools.browser_elements import Snapshot
 from auteryn.tools.browser_forms import ACT_MS, fill, problems, send
 from auteryn.tools.browser_process import no_browser
@@ -54,11 +55,12 @@ def _click_judged(args: dict[str, Any], files: Workspace, run: Run) -> Judged:
     """Links and tabs are free; a button of a form is asked for once per site; other buttons may still carry something out."""
     trail = read_trail(files, run.id)
     element, site = trail.element(str(args["ref"])), host_of(trail.url)
+    seen = foreseen.on_page(trail, (), f"Then click: {element.role} “{element.name}”" if element else "")
     match element.kind if element else "link":
         case "submit":
-            return Judged(permission="ask1", target=site, sends=True)
+            return Judged(permission="ask1", target=site, sends=True, preview=seen)
         case "button" | "other":
-            return Judged(target=site, sends=True)
+            return Judged(target=site, sends=True, preview=seen)
         case _:
             return Judged(target=site)
 
@@ -66,7 +68,9 @@ def _click_judged(args: dict[str, Any], files: Workspace, run: Run) -> Judged:
 def _fill_judged(args: dict[str, Any], files: Workspace, run: Run) -> Judged:
     """Scripts of a page see what is typed, so it counts as sent; sending the form or typing a secret is asked for."""
     asks = args.get("submit") or any(field.credential for field in args["fields"])
-    return Judged(permission="ask1" if asks else "auto", target=host_of(read_trail(files, run.id).url), sends=True)
+    trail = read_trail(files, run.id)
+    seen = foreseen.on_page(trail, args["fields"], "Then send the form" if args.get("submit") else "")
+    return Judged(permission="ask1" if asks else "auto", target=host_of(trail.url), sends=True, preview=seen)
 
 
 @tool(

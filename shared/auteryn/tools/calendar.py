@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from msgspec import Meta
 
 from auteryn.errors import Invalid, ToolFailed
+from auteryn.tools import foreseen
 from auteryn.tools.email import address
 from auteryn.tools.tool import ToolContext, tool
 
@@ -22,7 +23,13 @@ def no_calendar() -> str | None:
     return None if importlib.util.find_spec("icalendar") else "it needs pip install 'auteryn[comms]'"
 
 
-@tool(effect="idempotent", group="communicate", missing=no_calendar, serial=lambda args: str(args["path"]))
+@tool(
+    effect="idempotent",
+    group="communicate",
+    missing=no_calendar,
+    preview=foreseen.appointment,
+    serial=lambda args: str(args["path"]),
+)
 async def calendar_create(
     ctx: ToolContext,
     path: Annotated[str, "The file to write, .ics; one that is there is replaced"],

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 from msgspec import Meta
 
 from auteryn.errors import ToolFailed
+from auteryn.tools import foreseen
 from auteryn.tools.egress import AnswerLost
 from auteryn.tools.refusals import refusal
 from auteryn.tools.secrets import secret_of
@@ -69,6 +70,7 @@ async def confluence_read(
     missing=no_confluence,
     sends=True,
     target=lambda args: str(args["space"]),
+    preview=foreseen.wiki_page,
     serial=lambda args: f"{args['space']} {args['title']}",
 )
 async def confluence_write(

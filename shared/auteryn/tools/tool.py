@@ -73,6 +73,8 @@ class Judged(Record):
     """Who gets it: addresses, channels."""
     url: str = ""
     """The address it fetches, if that is all it sends."""
+    preview: str = ""
+    """What it would do, where only whoever judges it knows."""
 
 
 async def _no_tool(number: int, name: str, args: dict[str, Any]) -> Any:

@@ -15,10 +15,12 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from auteryn.errors import ToolFailed
+from auteryn.tools import foreseen
 from auteryn.tools.egress import AnswerLost
 from auteryn.tools.refusals import refusal
 from auteryn.tools.secrets import Webhook, names, secret_of, setting
 from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.workspace import Workspace
 
 PREFIX = "AUTERYN_WEBHOOK_"
 PAYLOAD_BYTES = 1 << 20
@@ -34,6 +36,14 @@ def no_targets() -> str | None:
     )
 
 
+def _foreseen(args: dict[str, Any], files: Workspace) -> str:
+    try:
+        url = setting(PREFIX, args["name"], Webhook).url
+    except ToolFailed:
+        url = ""
+    return foreseen.request(args["name"], url, args["payload"])
+
+
 @tool(
     effect="keyed",
     permission="ask1",
@@ -41,6 +51,7 @@ def no_targets() -> str | None:
     missing=no_targets,
     sends=True,
     target=lambda args: str(args["name"]),
+    preview=_foreseen,
 )
 async def webhook_send(
     ctx: ToolContext,

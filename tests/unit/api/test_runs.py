@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from base64 import b64encode
 from datetime import timedelta
 
@@ -69,6 +70,25 @@ def test_progress_metrics_and_credits_are_the_specifications_payloads(opened):
             credits = (await http.get(f"/v1/runs/{run}/credits")).json()
             assert credits["total_credits"] == sum(credits["breakdown"].values()) == metrics["credits_consumed"]
             assert len((await http.get(f"/v1/runs/{run}/children")).json()["runs"]) == 2
+
+    skipping(main())
+
+
+@pytest.mark.proves("L15")
+def test_a_body_that_does_not_come_is_given_up_and_one_that_comes_in_time_is_taken(opened):
+    async def main():
+        async def body(pause: float):
+            yield b'{"input": '
+            await asyncio.sleep(pause)
+            yield b'"Do it"}'
+
+        async with opened() as office, await office.client() as http:
+            json = {"Content-Type": "application/json"}
+            slow = await http.post("/v1/runs", content=body(60), headers=json)
+            assert (slow.status_code, slow.json()["code"]) == (408, "too_slow")
+            assert slow.headers["connection"] == "close"
+            assert (await office.desk.runs()).runs == ()
+            assert (await http.post("/v1/runs", content=body(20), headers=json)).status_code == 201
 
     skipping(main())
 

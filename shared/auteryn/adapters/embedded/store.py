@@ -196,8 +196,10 @@ class SqliteStore:
             f"SELECT n, id, body FROM runs LEFT JOIN summaries USING (n) WHERE {condition} ORDER BY n DESC LIMIT ?",
             [*args, limit + 1],
         )
+        runs = {n: run for n, run_id, body in found[:limit] if (run := self._listed(run_id, n, body))}
         return Page(
-            runs=tuple(run for n, run_id, body in found[:limit] if (run := self._listed(run_id, n, body))),
+            runs=tuple(runs.values()),
+            at={run.id: at for n, run in runs.items() if (at := self._written_at(n, run))},
             next=str(found[limit - 1][0]) if len(found) > limit else None,
         )
 
@@ -348,6 +350,14 @@ class SqliteStore:
         except Corrupt:
             return None
 
+    def _written_at(self, n: int, run: Run) -> datetime | None:
+        """When the newest entry was; None if it cannot be read."""
+        newest = self.database.rows(_NEWEST, (_key(n, 0), _key(n + 1, 0)))
+        try:
+            return self._entry(run.id, *newest[0]).at
+        except (Corrupt, IndexError):
+            return None
+
     def _doc(self, row: Row) -> Doc:
         kind, doc_id, scope, at, body = row
         read = self._read(body, Any, f"document {doc_id!r} of kind {kind!r}")
@@ -394,6 +404,7 @@ _TAKE_FREE = f"{_TAKE.replace(' RETURNING', ' AND (token IS NULL OR until<=?) RE
 
 _INBOX = """SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? AND i.body IS NOT NULL
     ORDER BY i.place LIMIT ?"""
+_NEWEST = "SELECT key, body FROM journal WHERE key>? AND key<? ORDER BY key DESC LIMIT 1"
 _PLACE = "1 + ifnull((SELECT max(place) FROM inbox i WHERE i.n=runs.n AND body IS NOT NULL), 0)"
 _DELIVER = f"INSERT INTO inbox SELECT n, ?, {_PLACE}, ? FROM runs WHERE id=? ON CONFLICT DO NOTHING"
 

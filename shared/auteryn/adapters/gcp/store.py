@@ -161,6 +161,7 @@ class FirestoreStore:
         last = found[limit - 1] if len(found) > limit else None
         return Page(
             runs=tuple(run for run in listed if run is not None),
+            at={run.id: plain(document.update_time) for run, document in zip(listed, found, strict=False) if run is not None},
             next=None if last is None else cursor_of(last.get("created_at"), last.id),
         )
 

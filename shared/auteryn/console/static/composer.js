@@ -1,31 +1,56 @@
-// Say something to the agent while it works: now, or when it would otherwise end.
+// Say something to the agent while it works: now, or when it would otherwise end. What it has not heard can be changed.
 
-import { html, useState } from "./vendor/preact.js";
-import { once, post } from "./net.js";
+import { html, useEffect, useMemo, useState } from "./vendor/preact.js";
+import { ask, get, once, post } from "./net.js";
 import { Act, Icon } from "./parts.js";
 import { short } from "./words.js";
 
 const HOW = [["steer", "Now", "It hears this before its next thought."], ["queue", "Later", "It hears this when it would otherwise end."]];
+const WORDS = new Set(["heard", "queued"]);
 
 export function Composer({ story, sent, setSent }) {
-  const [text, setText] = useState(""), [mode, setMode] = useState("steer");
+  const [text, setText] = useState(""), [mode, setMode] = useState("steer"), [unheard, look] = useUnheard(story, sent.length);
   const send = async () => {
-    const mine = { text: text.trim(), mode, from: story.items.length, key: crypto.randomUUID() };
+    const mine = { text: text.trim(), from: story.items.length, key: crypto.randomUUID() };
     await post(`/v1/runs/${story.id}/messages`, { text: mine.text, mode }, once());
     setSent((before) => [...before, mine]);
     setText("");
   };
+  const changed = async (one, now) => {
+    const where = `/v1/runs/${story.id}/messages/${one.id}`;
+    try { await (now === null ? ask("DELETE", where) : ask("PATCH", where, { text: now })); } finally { look(); }
+    setSent((before) => before.map((mine) => mine.text === one.text ? { ...mine, text: now ?? "" } : mine));
+  };
   const enter = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && text.trim()) { event.preventDefault(); send(); } };
-  const pending = sent.map((one) => ({ ...one, heard: heard(one, story) }));
+  const heard = sent.map((one) => ({ ...one, before: heardBefore(one, story) })).filter((one) => one.before).slice(-3);
   return html`<form class="composer" onSubmit=${(event) => { event.preventDefault(); if (text.trim()) send(); }}>
-    ${pending.length > 0 && html`<ul class="pending">${pending.slice(-3).map((one) => html`<li key=${one.key} class=${one.heard ? "applied" : ""}><${Icon} name=${one.heard ? "check" : "send"} /><span>${short(one.text, 80)}</span><small>${one.heard || (one.mode === "steer" ? "on its way" : "queued")}</small></li>`)}</ul>`}
+    ${heard.length + unheard.length > 0 && html`<ul class="pending">${heard.map((one) => html`<li key=${one.key} class="applied"><${Icon} name="check" /><span>${short(one.text, 80)}</span><small>heard before turn ${one.before}</small></li>`)}
+      ${unheard.map((one) => html`<${Pending} key=${one.id} one=${one} onChange=${(now) => changed(one, now)} />`)}</ul>`}
     <label class="sr" for="steer">Message to the agent</label>
     <textarea id="steer" rows="2" placeholder="Steer it: say what to do differently" value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${enter}></textarea>
     <div class="row"><div class="segmented" role="group" aria-label="When">${HOW.map(([id, name, about]) => html`<button type="button" key=${id} aria-pressed=${mode === id} title=${about} onClick=${() => setMode(id)}>${name}</button>`)}</div>
       <span class="hint">${HOW.find(([id]) => id === mode)[2]}</span><${Act} type="button" class="primary" disabled=${!text.trim()} act=${send}>Send<//></div></form>`;
 }
 
-function heard(one, story) {
-  const found = story.items.slice(one.from).find((item) => item.kind === "heard" && item.text === one.text);
-  return found ? `heard before turn ${found.before}` : "";
+// What was said and not heard, whoever said it: asked for again whenever something was said, heard or changed.
+function useUnheard(story, sent) {
+  const [found, setFound] = useState([]);
+  const news = useMemo(() => story.items.reduce((count, item) => count + (WORDS.has(item.kind) || item.fact === "message_changed"), 0), [story.items]);
+  const look = () => get(`/v1/runs/${story.id}/messages`).then((page) => setFound(page.messages), () => {});
+  useEffect(() => { look(); }, [story.id, sent, news, story.view.seq]);
+  return [found, look];
+}
+
+function Pending({ one, onChange }) {
+  const [text, setText] = useState(null), leave = () => setText(null), save = async () => { if (text.trim() !== one.text) await onChange(text.trim()); leave(); };
+  const keys = (event) => { if (event.key === "Escape") leave(); if (event.key === "Enter") event.preventDefault(); if (event.key === "Enter" && text.trim()) save().catch(leave); };
+  if (text !== null) return html`<li class="rename"><label class="sr" for="say-${one.id}">What it is to say</label><input id="say-${one.id}" ref=${(box) => box && document.activeElement !== box && box.focus()} value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${keys} />
+    <${Act} type="button" class="primary small" disabled=${!text.trim()} act=${save}>Save<//><button type="button" class="small" onClick=${leave}>Cancel</button></li>`;
+  return html`<li><${Icon} name="send" /><span>${short(one.text, 80)}</span><small>${one.mode === "steer" ? "on its way" : "for later"}</small>
+    <button type="button" class="quiet icon-only small" aria-label="Change: ${short(one.text, 40)}" title="Change" onClick=${() => setText(one.text)}><${Icon} name="pen" /></button>
+    <${Act} type="button" class="quiet icon-only small" aria-label="Take back: ${short(one.text, 40)}" title="Take back" act=${() => onChange(null)}><${Icon} name="cross" /><//></li>`;
+}
+
+function heardBefore(one, story) {
+  return story.items.slice(one.from).find((item) => item.kind === "heard" && item.text === one.text)?.before;
 }

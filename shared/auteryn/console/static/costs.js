@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useState } from "./vendor/preact.js";
 import { get } from "./net.js";
 import { over } from "./story.js";
 import { Link, Meter } from "./parts.js";
-import { credits, number, short, span } from "./words.js";
+import { credits, number, plural, short, span } from "./words.js";
 
 export function Costs({ story }) {
   const { view } = story, { usage, limits } = view, [children, setChildren] = useState([]), [split, setSplit] = useState(null), [ahead, setAhead] = useState(null);
@@ -21,6 +21,7 @@ export function Costs({ story }) {
     <${Split} title="By kind" rows=${[["Model", usage.credits.llm / 1000], ["Tools", usage.credits.tools / 1000], ["Storage", usage.credits.storage / 1000]]} />
     ${!over(story) && ahead && html`<p class="hint">${forecast(ahead)}</p>`}
     ${split && GROUPS.map(([name, title]) => split[name].length > (name === "causes" ? 0 : 1) && html`<${Split} title=${title} rows=${split[name].map((one) => [one.name, one.credits])} />`)}
+    ${split?.rate_limit_waits > 0 && html`<p class="hint">Waited ${plural(split.rate_limit_waits, "time")} for the model's provider, ${span(1000 * split.rate_limit_seconds)} altogether, free of charge.</p>`}
     ${split?.waived > 0 && html`<p class="hint">${credits(split.waived)} credits were made useless by a fault of the platform and are not charged.</p>`}
     ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td class="muted">${run.status}</td><td class="right figure">${credits(run.credits)}</td></tr>`)}</tbody></table></section>`}
     <section><h3>Tokens</h3><table class="plain"><tbody>${[["Read", tokens.prompt], ["of which from the cache", tokens.cached], ["Written", tokens.output], ["Thought", tokens.thoughts], ["For tools", tokens.tool_use]].filter(([, count]) => count).map(([name, count]) => html`<tr><td>${name}</td><td class="right figure">${number(count)}</td></tr>`)}</tbody></table></section>

@@ -3,6 +3,7 @@
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { get, polled } from "./net.js";
 import { Prose, State, now } from "./parts.js";
+import { ContextMeter } from "./mind.js";
 import { over } from "./story.js";
 import { ago, moment, number, plural, span } from "./words.js";
 
@@ -38,11 +39,10 @@ const machinery = (one, at) => [
   ...(one.undelivered.length ? [["Notifications nobody took", one.undelivered.join("; ")]] : []),
 ];
 
-export function Notes({ story }) {
+export function Notes({ story, mind }) {
   const [found, setFound] = useState(null);
   useEffect(() => { get(`/v1/runs/${story.id}/scratchpad`).then(setFound, () => setFound({})); }, [story.id, story.view.usage.tool_calls, story.items.length]);
   if (!found) return html`<p class="hint" aria-busy="true">Looking…</p>`;
   const sections = Object.entries(found);
-  if (!sections.length) return html`<p class="hint">It has noted nothing yet.</p>`;
-  return html`<div class="notes">${sections.map(([name, notes]) => html`<section key=${name}><h3>${name}</h3>${notes.map((note, index) => html`<div class="note-card" key=${index}><${Prose} text=${note} /></div>`)}</section>`)}</div>`;
+  return html`<div class="notes"><${ContextMeter} found=${mind} />${!sections.length && html`<p class="hint">It has noted nothing yet.</p>`}${sections.map(([name, notes]) => html`<section key=${name}><h3>${name}</h3>${notes.map((note, index) => html`<div class="note-card" key=${index}><${Prose} text=${note} /></div>`)}</section>`)}</div>`;
 }

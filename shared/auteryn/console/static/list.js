@@ -129,7 +129,7 @@ function Table({ runs, chosen, setChosen, owners, busy }) {
       <td class="progress">${run.steps > 0 && html`<${Steps} done=${run.step} total=${run.steps} />`}<span class="day">${run.ended_at ? `in ${span(Date.parse(run.ended_at) - Date.parse(run.created_at))}` : `Day ${run.day} of ${run.days}`}</span></td>
       <td class="why" title=${run.why}>${run.ended_at ? "" : waitingOn(run)}</td>
       <td class="right figure">${credits(run.credits)}${run.limits.credits ? html`<small> / ${credits(run.limits.credits / 1000)}</small>` : ""}</td>
-      <td class="right age" title="begun ${moment(run.created_at)}">${ago(run.ended_at ?? run.created_at, now.value)}</td></tr>`)}</tbody></table>`;
+      <td class="right age" title="begun ${moment(run.created_at)}">${ago(run.ended_at ?? run.created_at, now.value)}${!run.ended_at && run.last_event_at && html`<span class="day" title=${moment(run.last_event_at)}>last event ${ago(run.last_event_at, now.value)}</span>`}</td></tr>`)}</tbody></table>`;
 }
 
 const waitingOn = (run) => {

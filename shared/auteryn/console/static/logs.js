@@ -2,12 +2,15 @@
 
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { follow } from "./net.js";
+import { Trace } from "./mind.js";
 import { Copy, Icon } from "./parts.js";
+import { over } from "./story.js";
 import { clock, number, whole } from "./words.js";
 
 const ROW = 22, AROUND = 12, LEVELS = ["debug", "info", "warning", "error"];
 
-export function Logs({ id, isOver }) {
+export function Logs({ story, mind }) {
+  const { id } = story, isOver = over(story);
   const [lines, setLines] = useState([]), [level, setLevel] = useState("info"), [text, setText] = useState(""), [picked, setPicked] = useState(null), ended = useRef(isOver);
   ended.current = isOver;
   useEffect(() => {
@@ -25,6 +28,7 @@ export function Logs({ id, isOver }) {
       <label class="search"><span class="sr">Search the log</span><${Icon} name="search" /><input type="search" placeholder="Search" value=${text} onInput=${(event) => setText(event.currentTarget.value)} /></label>
       <span class="hint" role="status">${number(shown.length)}${shown.length === lines.length ? "" : ` of ${number(lines.length)}`} lines</span>
       <${Copy} label="Copy JSON" text=${() => JSON.stringify(shown.map(({ place, ...line }) => line))} /></div>
+    <${Trace} found=${mind} />
     <${Window} lines=${shown} picked=${picked} onPick=${setPicked} />
     ${picked && html`<div class="log-whole"><p class="hint">${whole(picked.at)} · ${picked.level} · ${picked.kind} · entry ${picked.seq}</p><pre class="code" tabindex="0">${picked.message}</pre></div>`}</div>`;
 }

@@ -58,7 +58,7 @@ const PATHS = {
   stop: "M5 5h10v10H5z", pause: "M6 4h3v12H6zM11 4h3v12h-3z", play: "M6 4l10 6-10 6z", send: "M3 10l14-7-5 14-3-5z",
   check: "M4 10.5l4 4 8-9", cross: "M5 5l10 10M15 5L5 15", plus: "M10 4v12M4 10h12", chevron: "M7 4l6 6-6 6", search: "M9 4a5 5 0 100 10A5 5 0 009 4zM13 13l4 4",
   retry: "M15 5v4h-4M15 9a6 6 0 10.5 3", file: "M5 3h7l4 4v10H5zM12 3v4h4", link: "M8 12l4-4M7 9l-2 2a3 3 0 004 4l2-2M13 11l2-2a3 3 0 00-4-4L9 7", back: "M13 4l-6 6 6 6",
-  fork: "M6 4v5a3 3 0 003 3h5M6 4v13M11 9l3 3-3 3", copy: "M7 7h9v9H7zM4 13V4h9", down: "M10 4v9M6 9l4 4 4-4M4 16h12", columns: "M4 4h12v12H4zM10 4v12", print: "M6 7V3h8v4M6 14H3V7h14v7h-3M6 12h8v5H6z", more: "M4.5 10h.01M10 10h.01M15.5 10h.01", person: "M10 10a3 3 0 100-6 3 3 0 000 6zM4 17c0-3 3-5 6-5s6 2 6 5",
+  fork: "M6 4v5a3 3 0 003 3h5M6 4v13M11 9l3 3-3 3", copy: "M7 7h9v9H7zM4 13V4h9", down: "M10 4v9M6 9l4 4 4-4M4 16h12", columns: "M4 4h12v12H4zM10 4v12", print: "M6 7V3h8v4M6 14H3V7h14v7h-3M6 12h8v5H6z", more: "M4.5 10h.01M10 10h.01M15.5 10h.01", pen: "M4 16l1-4 8.5-8.5 3 3L8 15z", person: "M10 10a3 3 0 100-6 3 3 0 000 6zM4 17c0-3 3-5 6-5s6 2 6 5",
 };
 const FILLED = new Set(["stop", "pause", "play", "send"]);
 export const Icon = ({ name }) => html`<svg class="icon ${FILLED.has(name) ? "filled" : ""}" viewBox="0 0 20 20" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;

@@ -1,14 +1,14 @@
 // The plan: its steps as they depend on each other, or as a list, and what can be done with one.
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
-import { get, post, session } from "./net.js";
-import { Act, Link, Prose, State, Steps, now, useWidth } from "./parts.js";
+import { ask, get, post, session } from "./net.js";
+import { Act, Dialog, Icon, Link, Prose, State, Steps, now, useWidth } from "./parts.js";
 import { CHIP, NARROW, NODE, layout, longest, waves } from "./graph.js";
 import { Card } from "./schedules.js";
 import { over } from "./story.js";
 import { clock, credits, plural, short, span } from "./words.js";
 
-export function Plan({ story, refresh, onFollow }) {
+export function Plan({ story, refresh, onFollow, onFork }) {
   const { plan, schedules } = story.view, [as, setAs] = useState("graph"), [picked, setPicked] = useState(null);
   const steps = useMemo(() => (plan?.steps ?? []).map((step) => ({ ...step, ...story.steps[step.id] })), [plan, story.steps]);
   const revisions = useMemo(() => story.items.filter((item) => item.fact === "plan_revised"), [story.items]);
@@ -23,10 +23,17 @@ export function Plan({ story, refresh, onFollow }) {
     ${as === "graph" ? html`<${Graph} steps=${steps} picked=${picked} onPick=${setPicked} path=${chain.path} />
       ${chain.path.length > 1 && chain.path.length < steps.length && html`<p class="hint legend"><i aria-hidden="true"></i>Longest way: ${chain.path.length > 8 ? plural(chain.path.length, "step") : chain.path.join(" → ")}${chain.ms ? `, ${span(chain.ms)} so far` : ""}. The rest runs beside it.</p>`}` : html`<ol class="step-list">${steps.map((one) => html`<li key=${one.id}><button class="step-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
       <span class="step-number">${one.id}</span><span class="step-text">${one.description}</span><${State} state=${one.status} /></button></li>`)}</ol>`}
-    ${step && html`<${Chosen} step=${step} story=${story} refresh=${refresh} onFollow=${onFollow} />`}
-    ${revisions.length > 0 && html`<details class="revisions"><summary>How it changed</summary><ol>${revisions.map((item) => html`<li key=${item.id}><time>${clock(item.at)}</time> ${item.text}</li>`)}</ol></details>`}
+    ${step && html`<${Chosen} key=${step.id} ...${{ step, story, refresh, onFollow, onFork }} />`}
+    ${revisions.length > 0 && html`<details class="revisions"><summary>How it changed</summary><ol>${revisions.map((item) => html`<li key=${item.id}><time>${clock(item.at)}</time> ${item.text}<${Diff} changes=${item.diff ?? []} /></li>`)}</ol></details>`}
     ${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} />`)}</div>`;
 }
+
+// What each changed step was, and what it is now.
+const Diff = ({ changes }) => html`<ul class="diff">${changes.map((one) => html`<li key=${one.id}><b>${one.id}</b> ${LINES.map(([name, said]) => {
+  const before = said(one.old?.[name]), now = said(one.new?.[name]);
+  return before !== now && html`<span key=${name}>${before && html`<del>${before}</del> `}${now && html`<ins>${now}</ins>`} </span>`;
+})}</li>`)}</ul>`;
+const LINES = [["description", (text) => text ?? ""], ["depends_on", (ids) => ids?.length ? `after ${ids.join(", ")}` : ""], ["status", (status) => status ?? ""]];
 
 const MANY = 40;   // steps above which each is only a number
 
@@ -68,17 +75,26 @@ function folded(text, most) {
 const ms = (step) => step.startedAt ? (step.endedAt ? Date.parse(step.endedAt) : now.value) - Date.parse(step.startedAt) : null;
 const took = (step) => step.startedAt ? span(ms(step)) : "";
 
-function Chosen({ step, story, refresh, onFollow }) {
+function Chosen({ step, story, refresh, onFollow, onFork }) {
+  const may = !over(story) && session.value?.role !== "viewer", [text, setText] = useState(null), [leaving, setLeaving] = useState(false);
+  const where = `/v1/runs/${story.id}/steps/${step.id}`, began = story.items.find((item) => item.kind === "step" && item.step === step.id && item.status === "in_progress" && item.run === story.id);
+  const change = async () => { await ask("PATCH", where, { description: text.trim() }); setText(null); await refresh(); };
+  const skip = async () => { await ask("DELETE", where); setLeaving(false); await refresh(); };
   const retry = async () => { await post(`/v1/runs/${story.id}/retry`, { step: step.id }); await refresh(); };
   const lane = story.lanes[step.run] ?? [], [cost, setCost] = useState(null);
   useEffect(() => { setCost(null); if (step.run) get(`/v1/runs/${step.run}`).then((run) => setCost(`${credits(run.credits)} credits, ${plural(run.usage.llm_calls, "model call")}, ${plural(run.usage.tool_calls, "tool call")}`), () => {}); }, [step.run, step.status]);
   return html`<section class="chosen card" aria-label="Step ${step.id}"><header><h3>Step ${step.id}</h3><${State} state=${step.status} /></header>
-    <p>${step.description}</p>
+    ${text === null ? html`<p>${step.description}</p>` : html`<label class="sr" for="step-text">What step ${step.id} is to do</label><textarea id="step-text" rows="3" value=${text} onInput=${(event) => setText(event.currentTarget.value)}></textarea>
+      <div class="actions left"><${Act} class="primary small" disabled=${!text.trim()} act=${change}>Save<//><button class="small" onClick=${() => setText(null)}>Cancel</button></div>`}
     <dl class="pairs">${step.depends_on.length > 0 && html`<div><dt>After</dt><dd>${step.depends_on.map((id) => `step ${id}`).join(", ")}${step.join === "all" ? "" : ` (${step.join})`}</dd></div>`}
       ${step.startedAt && html`<div><dt>Took</dt><dd>${took(step)}${lane.length > 1 ? ` in ${lane.length} slices` : ""}</dd></div>`}
       ${cost && html`<div><dt>Cost</dt><dd>${cost}</dd></div>`}
       ${step.attempt > 1 && html`<div><dt>Attempt</dt><dd>${step.attempt}</dd></div>`}</dl>
     ${step.result && html`<div class="peek"><${Prose} text=${step.result} /></div>`}${step.error && html`<p class="problem">${step.error}</p>`}
     <div class="actions left">${step.run && html`<button class="small" onClick=${() => onFollow(step.run)}>Only its activity</button><${Link} class="button small" to="/runs/${step.run}">Open<//>`}
-      ${step.status === "failed" && !over(story) && session.value?.role !== "viewer" && html`<${Act} class="small" act=${retry}>Retry this step<//>`}</div></section>`;
+      ${step.status === "failed" && may && html`<${Act} class="small" act=${retry}>Retry this step<//>`}
+      ${step.status === "pending" && may && text === null && html`<button class="small" onClick=${() => setText(step.description)}><${Icon} name="pen" />Change</button><button class="small" onClick=${() => setLeaving(true)}>Skip…</button>`}
+      ${began && session.value?.role !== "viewer" && !story.view.parent && html`<button class="small" onClick=${() => onFork(began.id)}><${Icon} name="fork" />Fork from here…</button>`}</div>
+    ${leaving && html`<${Dialog} title="Skip step ${step.id}?" onClose=${() => setLeaving(false)}><p>${step.description}</p><p>It is left out for good. Steps that wait for it go on without it, once what it waits for is done.</p>
+      <div class="actions"><button onClick=${() => setLeaving(false)}>Keep it</button><${Act} class="danger" act=${skip}>Skip it<//></div><//>`}</section>`;
 }

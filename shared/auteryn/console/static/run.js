@@ -1,7 +1,7 @@
 // One run: its state in one sentence, what it asks, what it does, what it has made, what it costs.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
-import { follow, get, once, polled, post, session } from "./net.js";
+import { ask, follow, get, once, polled, post, session } from "./net.js";
 import { Act, Copy, Dialog, Icon, Link, Menu, Prose, State, Tabs, address, copyText, go, now, say, setQuery } from "./parts.js";
 import { AskCard, given } from "./asking.js";
 import { Erase, download } from "./bulk.js";
@@ -13,6 +13,7 @@ import { Costs } from "./costs.js";
 import { Logs } from "./logs.js";
 import { Health, Notes } from "./health.js";
 import { Composer } from "./composer.js";
+import { useContextOf } from "./mind.js";
 import { begin, over, seen, told } from "./story.js";
 import { credits, moment, number, short, span } from "./words.js";
 
@@ -55,8 +56,9 @@ function useWide() {
 
 function Shown({ story, link, refresh, earlier }) {
   const query = address.value.searchParams, isWide = useWide();
-  const [only, setOnly] = useState(null), [sent, setSent] = useState([]);
+  const [only, setOnly] = useState(null), [sent, setSent] = useState([]), [dialog, setDialog] = useState(null);
   const open = Object.values(story.asks).filter((ask) => ask.state === "open");
+  const mind = useContextOf(story);
   useOthersAnswers(story);
   const wanted = query.get("tab") ?? (isWide ? (story.view.plan ? "plan" : "costs") : "activity");
   const tab = isWide && wanted === "activity" ? "plan" : wanted;
@@ -67,12 +69,12 @@ function Shown({ story, link, refresh, earlier }) {
     ${!over(story) && session.value?.role !== "viewer" && html`<${Composer} story=${story} sent=${sent} setSent=${setSent} />`}</div>`;
   const panels = {
     activity: () => activity,
-    plan: () => html`<${Plan} story=${story} refresh=${refresh} onFollow=${(run) => { setOnly(run); if (!isWide) setQuery({ tab: "activity" }); }} />`,
-    files: () => html`<${Files} story=${story} />`, notes: () => html`<${Notes} story=${story} />`, costs: () => html`<${Costs} story=${story} />`,
-    logs: () => html`<${Logs} id=${story.id} isOver=${over(story)} />`, health: () => html`<${Health} story=${story} link=${link} />`,
+    plan: () => html`<${Plan} story=${story} refresh=${refresh} onFork=${(at) => { setQuery({ at }); setDialog("fork"); }} onFollow=${(run) => { setOnly(run); if (!isWide) setQuery({ tab: "activity" }); }} />`,
+    files: () => html`<${Files} story=${story} />`, notes: () => html`<${Notes} story=${story} mind=${mind} />`, costs: () => html`<${Costs} story=${story} />`,
+    logs: () => html`<${Logs} story=${story} mind=${mind} />`, health: () => html`<${Health} story=${story} link=${link} />`,
   };
   return html`<main class="run">
-    <${Header} story=${story} link=${link} refresh=${refresh} />
+    <${Header} ...${{ story, mind, link, refresh, dialog, setDialog }} />
     ${open.length > 0 && html`<div class="asks" aria-live="polite">${open.map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${ask.run !== story.id && story.runs[ask.run] ? `Step ${story.runs[ask.run]}` : ""} onAnswered=${refresh} />`)}</div>`}
     <${Ending} story=${story} />
     <${Timeline} story=${story} at=${query.get("at")} onPick=${pick} />
@@ -95,9 +97,8 @@ function useOthersAnswers(story) {
 
 // ---- the header ---------------------------------------------------------------------------------------------
 
-function Header({ story, link, refresh }) {
-  const { view } = story, mayAct = session.value?.role !== "viewer", ended = over(story);
-  const [dialog, setDialog] = useState(null), close = () => setDialog(null);
+function Header({ story, mind, link, refresh, dialog, setDialog }) {
+  const { view } = story, mayAct = session.value?.role !== "viewer", ended = over(story), close = () => setDialog(null);
   const act = (verb) => async () => { await post(`/v1/runs/${story.id}/${verb}`); await refresh(); };
   const retry = async () => { const run = await post(`/v1/runs/${story.id}/retry`); run.id === story.id ? refresh() : go(`/runs/${run.id}`); };
   const asks = Object.values(story.asks).filter((ask) => ask.state === "open" && ask.opened_at);
@@ -107,7 +108,7 @@ function Header({ story, link, refresh }) {
   return html`<header class="run-head">
     <div class="crumbs"><${Link} to=${view.parent ? `/runs/${view.parent.run}` : "/"}><${Icon} name="back" />${view.parent ? `${view.parent.kind === "tick" ? "Tick" : "Step"} ${view.parent.key + (view.parent.kind === "tick" ? 1 : 0)} of its run` : "Runs"}<//>
       ${!ended && link === "lost" && html`<span class="stale" role="status">Not live: reconnecting…</span>`}</div>
-    <div class="title-row"><h1>${story.title}</h1>
+    <div class="title-row"><${Title} story=${story} may=${mayAct && !ended} />
       ${mayAct && html`<div class="controls">
         ${!ended && html`<button onClick=${() => document.getElementById("steer")?.focus()}><${Icon} name="send" />Steer</button>
           ${story.state === "paused" ? html`<${Act} act=${act("resume")}><${Icon} name="play" />Resume<//>` : html`<${Act} act=${act("pause")}><${Icon} name="pause" />Pause<//>`}
@@ -117,15 +118,26 @@ function Header({ story, link, refresh }) {
     <p class="sentence" aria-live="polite"><${State} state=${story.state} asks=${asks.length} /> <span>${story.failure ? story.failure.message : asks.length ? `It waits for ${asks.length === 1 ? "an answer" : `${asks.length} answers`}, the oldest question since ${span(now.value - Math.min(...asks.map((ask) => Date.parse(ask.opened_at))))}.` : story.why}</span></p>
     <ul class="facts">
       <li>${story.detail}</li>
-      <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr></li>
+      <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr>${view.options.effects === "dry" ? " · dry run" : ""}${mind?.model && html` <small>${mind.model}</small>`}</li>
       <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>with ${span(view.usage.active_ms)} of work</small></li>
       <li>${number(view.usage.llm_calls)} <small>/ ${number(view.limits.llm_calls)} model calls</small></li>
       <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits${ahead ? `, about ${credits(ahead.credits_p50)} at the end` : ""}</small></li>
+      ${mind?.code && html`<li title=${mind.host}><small>release</small> ${mind.code}</li>`}
     </ul>
     ${dialog === "stop" && html`<${Stop} story=${story} refresh=${refresh} onClose=${close} />`}
     ${dialog === "fork" && html`<${Fork} story=${story} onClose=${close} />`}
     ${dialog === "erase" && html`<${Erase} runs=${[view]} onClose=${close} onDone=${() => go("/")} />`}
   </header>`;
+}
+
+// A title the agent or the task has given may be a better one.
+function Title({ story, may }) {
+  const [text, setText] = useState(null), leave = () => setText(null);
+  const save = async () => { if (text.trim() && text.trim() !== story.title) await ask("PATCH", `/v1/runs/${story.id}`, { title: text.trim() }); leave(); };
+  const keys = (event) => { if (event.key === "Escape") leave(); if (event.key === "Enter") { event.preventDefault(); save().catch((problem) => say(problem.message, true)); } };
+  if (text === null) return html`<div class="title"><h1>${story.title}</h1>${may && html`<button class="quiet icon-only small" aria-label="Rename this run" title="Rename" onClick=${() => setText(story.title)}><${Icon} name="pen" /></button>`}</div>`;
+  return html`<div class="row rename"><label class="sr" for="title">Title of this run</label><input id="title" maxlength="200" ref=${(box) => box && document.activeElement !== box && box.focus()} value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${keys} />
+    <${Act} class="primary small" disabled=${!text.trim()} act=${save}>Save<//><button class="small" onClick=${leave}>Cancel</button></div>`;
 }
 
 function More({ story, onPick }) {

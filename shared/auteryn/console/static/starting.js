@@ -9,7 +9,7 @@ const MODES = [["auto", "Auto", "decided by the task"], ["fast", "Fast", "answer
 const LARGEST = 20e6;
 
 export function NewRun({ onClose, onStarted }) {
-  const [draft, setDraft] = useState({ input: "", mode: "auto", budget: "", max_duration: "1w", deliverables: "", approve: "ask", include_thoughts: true, files: [] });
+  const [draft, setDraft] = useState({ input: "", mode: "auto", budget: "", max_duration: "1w", deliverables: "", approve: "ask", effects: "free", include_thoughts: true, files: [] });
   const [problem, setProblem] = useState(null), [busy, setBusy] = useState(false);
   const key = useRef(once());
   const set = (changes) => setDraft({ ...draft, ...changes });
@@ -35,6 +35,7 @@ export function NewRun({ onClose, onStarted }) {
         <label>Budget in credits<input inputmode="decimal" placeholder="no cap" value=${draft.budget} onInput=${(event) => set({ budget: event.currentTarget.value })} /></label>
         <label>At most<select value=${draft.max_duration} onChange=${(event) => set({ max_duration: event.currentTarget.value })}>${[["1h", "1 hour"], ["1d", "1 day"], ["3d", "3 days"], ["1w", "7 days"]].map(([value, word]) => html`<option value=${value}>${word}</option>`)}</select></label>
         <label>Gates<select value=${draft.approve} onChange=${(event) => set({ approve: event.currentTarget.value })}><option value="ask">Ask me before risky calls</option><option value="auto">Open by themselves</option></select></label>
+        <label>Effects outside<select value=${draft.effects} onChange=${(event) => set({ effects: event.currentTarget.value })}><option value="free">As the task says</option><option value="ask">Ask me before each</option><option value="dry">Dry run: none, tell me of each</option></select></label>
       </div>
       <label for="deliverables">Files it must hand over <small>one a line, such as report.md or *.xlsx</small></label>
       <textarea id="deliverables" rows="2" value=${draft.deliverables} onInput=${(event) => set({ deliverables: event.currentTarget.value })}></textarea>
@@ -54,7 +55,7 @@ async function body(draft) {
     if (file.size > LARGEST) throw new Error(`${file.name} is larger than ${bytes(LARGEST)}`);
     files[file.name] = await base64(file);
   }
-  return { input: draft.input, mode: draft.mode, max_duration: draft.max_duration, approve: draft.approve, include_thoughts: draft.include_thoughts,
+  return { input: draft.input, mode: draft.mode, max_duration: draft.max_duration, approve: draft.approve, effects: draft.effects, include_thoughts: draft.include_thoughts,
     deliverables: lines, ...(draft.files.length ? { files } : {}), ...(draft.budget.trim() ? { budget: { credits: Number(draft.budget.replace(",", ".")) } } : {}) };
 }
 
