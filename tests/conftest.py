@@ -7,6 +7,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from unit.tools.office import LibreOffice
 
@@ -18,6 +19,10 @@ os.environ.pop("GEMINI_API_KEY", None)
 os.environ.pop("GOOGLE_API_KEY", None)
 os.environ.pop("GOOGLE_GEMINI_BASE_URL", None)
 os.environ.pop("GOOGLE_GENAI_USE_VERTEXAI", None)
+
+settings.register_profile("calm", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("calm")
+"""How long an example takes to make or to try says how busy the machine is, and nothing of us."""
 
 proven: dict[str, set[str]] = {}
 

@@ -80,41 +80,43 @@ async def _paced(frames: AsyncGenerator[bytes], pace: Pace, closing: asyncio.Eve
     """The frames, those that are ready together in one piece, and the beats between; as long and as much as a stream may."""
     loop = asyncio.get_running_loop()
     end_at, sent = loop.time() + pace.rotation.total_seconds(), 0
-    held, news, room = bytearray(), asyncio.Event(), asyncio.Event()
+    held, room, waiter = bytearray(), asyncio.Event(), loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
 
     async def fill() -> None:
         """Read on while there is room: a client that takes nothing holds up its own stream and no other."""
         async for frame in frames:
             held.extend(frame)
-            news.set()
+            wake()
             if len(held) >= min(PIECE, pace.most_bytes - sent):
                 room.clear()
                 await room.wait()
 
     filling, closed = asyncio.ensure_future(fill()), asyncio.ensure_future(closing.wait())
-    filling.add_done_callback(lambda _: news.set())
+    for task in (filling, closed):
+        task.add_done_callback(wake)
     yield RETRY
     try:
-        while sent < pace.most_bytes and (left := end_at - loop.time()) > 0:
-            waiting = asyncio.ensure_future(news.wait())
-            beat = min(left, pace.beat.total_seconds())
-            await asyncio.wait((waiting, closed), timeout=beat, return_when=asyncio.FIRST_COMPLETED)
-            waiting.cancel()
-            if closed.done():
-                return
-            if not news.is_set():
-                yield BEAT
-                continue
-            piece = bytes(held)
-            held.clear()
-            news.clear()
-            room.set()
-            sent += len(piece)
-            if piece:
+        while sent < pace.most_bytes and (left := end_at - loop.time()) > 0 and not closed.done():
+            if not held and not filling.done():
+                waiter = loop.create_future()
+                timer = loop.call_later(min(left, pace.beat.total_seconds()), wake)
+                await waiter
+                timer.cancel()
+            if held:
+                piece = bytes(held)
+                held.clear()
+                room.set()
+                sent += len(piece)
                 yield piece
-            if filling.done() and not held:
+            elif filling.done():
                 filling.result()
                 return
+            elif not closed.done():
+                yield BEAT
     finally:
         for task in (filling, closed):
             task.cancel()

@@ -27,6 +27,8 @@ class Branch:
         self.index = 0
         """Events of the next entry that were delivered already."""
         self.ahead = deque[e.Entry]()
+        self._drained = False
+        """The newest reading came to the journal's end."""
         self.children: dict[str, Branch] = {}
 
     @property
@@ -55,7 +57,7 @@ class Branch:
         await self._leave_out()
         if not self.over and len(self.ahead) < PAGE:
             newest = self.ahead[-1].seq if self.ahead else self.seq
-            self.ahead += await self.store.journal(self.id, after=newest, limit=PAGE)
+            await self._read_after(newest)
         for child in self.children.values():
             await child.read()
 
@@ -75,7 +77,12 @@ class Branch:
     async def refill(self) -> None:
         await self._leave_out()
         if not self.ahead and not self.over:
-            self.ahead += await self.store.journal(self.id, after=self.seq, limit=PAGE)
+            await self._read_after(self.seq)
+
+    async def _read_after(self, seq: int) -> None:
+        found = await self.store.journal(self.id, after=seq, limit=PAGE)
+        self._drained = len(found) < PAGE
+        self.ahead += found
 
     # ---- moving on
 
@@ -85,7 +92,8 @@ class Branch:
     async def take(self, entry: e.Entry, run: Run) -> None:
         """The entry is delivered: its children begin here, and those it ended are done with."""
         self._move(entry, run)
-        await self.refill()
+        if not self._drained:
+            await self.refill()
         for child in _births(entry):
             await self.children[child].refill()
 
