@@ -26,7 +26,7 @@ from auteryn.policy.limits import TOOL_RETRIES, last_moment
 from auteryn.policy.retry import backoff
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Subject
-from auteryn.schema.record import derived_id, to_json
+from auteryn.schema.record import as_text, derived_id, plain, to_json
 from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, UntilTime
 from auteryn.tools.away import all_back, bring_back, make_room
 from auteryn.tools.hidden import PutAway
@@ -323,7 +323,8 @@ async def _run(mind: Mind, one: _Work, commit: Commit = _uncommitted) -> Facts:
             result = outcome
         case _:
             result = Result(output=outcome)
-    shown, cut = (result.output, False) if one.inner else await _capped(mind, result.output, one.call.id)
+    output = plain(result.output)
+    shown, cut = (output, False) if one.inner else await _capped(mind, output, one.call.id)
     answer = e.CallAnswered(
         call=one.call.id,
         tool=one.tool.name,
@@ -517,7 +518,7 @@ def _answered(call: OpenCall, output: Any) -> e.CallAnswered:
 
 
 def _failed(call: OpenCall, error: ToolFailed, *, ms: int = 0, labels: tuple[str, ...] = ()) -> e.CallAnswered:
-    return e.CallAnswered(call=call.id, tool=call.name, output=str(error), error=error.kind, ms=ms, labels=labels)
+    return e.CallAnswered(call=call.id, tool=call.name, output=as_text(str(error)), error=error.kind, ms=ms, labels=labels)
 
 
 def _logged(context: ToolContext) -> tuple[e.Logged, ...]:

@@ -8,13 +8,14 @@ pydantic here: decision 0001.)
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from datetime import UTC, datetime
 from typing import Any, TypeVar, dataclass_transform
 
 import msgspec
 
-from auteryn.errors import Corrupt
+from auteryn.errors import Corrupt, Invalid
 
 R = TypeVar("R")
 
@@ -44,12 +45,36 @@ def derived_id(kind: str, *of: object) -> str:
 
 
 _encoder = msgspec.json.Encoder(order=None)
+_plain_encoder = msgspec.json.Encoder(enc_hook=str)
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
 def to_json(value: Any) -> bytes:
-    """The stored form: compact UTF-8 JSON, defaults left out."""
-    return _encoder.encode(value)
+    """The stored form: compact UTF-8 JSON, defaults left out. Raises `Invalid` for half of a surrogate pair: no text."""
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError as error:
+        raise no_text(error) from None
+
+
+def no_text(error: UnicodeEncodeError) -> Invalid:
+    return Invalid("text", error.object, f"holds half of a surrogate pair at character {error.start}, which is no text")
+
+
+def as_text(text: str) -> str:
+    """With a question mark for each half of a surrogate pair: what a file name in another encoding is read as."""
+    return text.encode(errors="replace").decode()
+
+
+def plain(value: Any) -> Any:
+    """`value` as it comes back from the journal: JSON values only. Other objects are told by their `str()`."""
+    try:
+        return msgspec.json.decode(_plain_encoder.encode(value))
+    except UnicodeEncodeError:
+        made = msgspec.to_builtins(value, enc_hook=str, str_keys=True)
+        return msgspec.json.decode(as_text(json.dumps(made, ensure_ascii=False)))
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        return {"note": f"it is done, and what came of it has no JSON form: {error}"}
 
 
 def canonical_json(value: Any) -> bytes:

@@ -23,7 +23,7 @@ from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema.event import AnyEvent
 from auteryn.schema.human import Answer
 from auteryn.schema.message import Image, Reply
-from auteryn.schema.record import Record, derived_id
+from auteryn.schema.record import Record, as_text, derived_id
 from auteryn.schema.run import Run, Wait
 from auteryn.tools.egress import Egress
 from auteryn.tools.sitting import Sitting
@@ -123,7 +123,7 @@ class ToolContext:
 
     def log(self, message: str, level: Level = "info") -> None:
         """A line in the run's log, committed with the answer."""
-        self.logged.append((level, message))
+        self.logged.append((level, as_text(message)))
 
 
 @dataclass(frozen=True, slots=True)

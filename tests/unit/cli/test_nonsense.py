@@ -85,6 +85,31 @@ def test_an_unknown_run_is_named_with_where_to_look(auteryn, command: str) -> No
     assert "auteryn ls" in done.err
 
 
+NO_TEXT = os.fsdecode(b"\x01\xff")
+"""What a terminal of another encoding passes on."""
+
+
+@pytest.mark.parametrize("command", NAMING_A_RUN)
+def test_bytes_that_are_no_text_are_refused(auteryn, created, command: str) -> None:
+    words = [created("Compare the prices"), NO_TEXT] if command == "send" else [NO_TEXT]
+
+    done = auteryn(*command.split(), *words)
+
+    assert done.code == 2
+    assert "which is no text" in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_a_task_that_is_no_text_makes_no_run(auteryn, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "none")
+
+    done = auteryn("run", f"say {NO_TEXT}", "--mode", "deep")
+
+    assert done.code == 2
+    assert "text: 'say \\x01\\udcff' holds half of a surrogate pair at character 5, which is no text" in done.err
+    assert auteryn("ls", "--quiet").out == ""
+
+
 def test_an_unknown_question_is_named_with_where_to_look(auteryn) -> None:
     done = auteryn("answer", "ask_0", "yes")
 

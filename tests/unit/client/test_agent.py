@@ -27,6 +27,21 @@ async def forever(ctx) -> str:
     return "rested"
 
 
+@auteryn.tool(effect="read")
+def odd(ctx, fails: bool) -> object:
+    """Give what no journal can hold."""
+    ctx.log("a name of another encoding: \udcff")
+    if fails:
+        raise OSError("no file \udcff")
+    return {"name": "\udcff", "kinds": {1}, "what": object}
+
+
+def curious(ask):
+    if not ask.results:
+        return [ask.call("odd", fails=False), ask.call("odd", fails=True)]
+    return " and ".join(str(seen) for seen in ask.results["odd"])
+
+
 def resting(ask):
     return "rested" if ask.results else ask.call("forever")
 
@@ -371,3 +386,13 @@ print("MAIL", agent.request_input("Where to?", input_type="text", validation="em
     assert "ANSWER No, cancel" in said and "MAIL ann@example.com" in said
     assert "Proceed?" in shown and "1  Yes, proceed" in shown
     assert "none of the options" in shown and "an e-mail address such as" in shown
+
+
+# ---- tools of one's own --------------------------------------------------------------------------------------
+
+
+def test_whatever_a_tool_gives_is_told_and_the_run_goes_on(agent_at_home):
+    with agent_at_home(curious, tools=[odd]) as agent:
+        said = str(agent.run("look", mode="deep"))
+    assert "{'name': '?', 'kinds': [1], 'what': \"<class 'object'>\"}" in said
+    assert "no file ?" in said

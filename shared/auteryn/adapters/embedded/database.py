@@ -22,6 +22,7 @@ from auteryn.adapters.embedded.faults import from_sqlite, is_busy
 from auteryn.adapters.embedded.folders import make_folder
 from auteryn.adapters.embedded.tables import MIGRATIONS, PAGE_BYTES
 from auteryn.errors import AuterynError, Corrupt, Unavailable
+from auteryn.schema.record import no_text
 
 T = TypeVar("T")
 Row = tuple[Any, ...]
@@ -97,6 +98,8 @@ class Database:
         while True:
             try:
                 return self.connection.execute(sql, args).fetchall()
+            except UnicodeEncodeError as error:
+                raise no_text(error) from None
             except sqlite3.Error as error:
                 give_up_at = give_up_at or time.monotonic() + self._patience_s
                 if not is_busy(error) or time.monotonic() > give_up_at:
