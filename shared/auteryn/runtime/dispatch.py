@@ -100,7 +100,8 @@ async def _end_the_deaf(engine: Engine, run_id: str) -> None:
     Whether it can be or not, the next slice writes that the run is cancelled (F23)."""
     if any(isinstance(one, Cancel) for one in await engine.services.store.inbox(run_id)):
         with suppress(TimeoutError):
-            await asyncio.wait_for(engine.hint(engine.services.jobs.stop(run_id)), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await engine.hint(engine.services.jobs.stop(run_id))
 
 
 async def _set_aside(engine: Engine, run_id: str) -> None:
