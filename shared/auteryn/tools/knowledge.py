@@ -18,7 +18,7 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import READ_BYTES
 from auteryn.schema.record import Record
 from auteryn.tools.leash import Leash, in_thread
-from auteryn.tools.search import Index
+from auteryn.tools.search import Index, index_of, words_of
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.untrusted import cleaned, notice
 
@@ -81,9 +81,9 @@ class Base:
         with self._lock:
             if self._changed(leash):
                 self._passages = [one for _, some in self._read.values() for one in some][:MOST_PASSAGES]
-                self._index = Index({at: f"{one.source} {one.text}" for at, one in enumerate(self._passages)})
+                self._index = index_of({at: f"{one.source} {one.text}" for at, one in enumerate(self._passages)})
             asked = " ".join(word for word in query.split() if word.lower().strip("?,.!") not in _ASKING)
-            return [self._passages[at] for at in self._index.best(asked)[:limit]], list(self._left_out)
+            return [self._passages[at] for at in self._index.best(words_of(asked))[:limit]], list(self._left_out)
 
     def _changed(self, leash: Leash) -> bool:
         """Bring what was read up to date; whether anything was new, changed or gone."""

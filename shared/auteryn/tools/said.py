@@ -58,7 +58,7 @@ SAID = {
     "file_move": "rename move copy folder put into duplicate template under another name relocate reorganise",
     "file_read": "open show see text file txt log contents says lines print config yaml cat display head",
     "file_write": "save store new text file markdown json put write down disk list as cities txt create dump record to",
-    "git": "repository github clone copy commits history blame branch who changed source version commit changes "
+    "git": "repository github clone copy commits history blame branch who changed line source version commit changes "
     "message status push pull log merge checkout tag",
     "go_deep": "more work longer time thorough complex difficult big slow mode switch deeper careful extensive",
     "http_request": "api rest endpoint put post get delete service backend call json token query weather key fetch from "
@@ -107,3 +107,69 @@ SAID = {
     "companies new press merger anything about search information facts",
     "webhook_send": "webhook trigger ci system deployment tell automation hook fire starts build pipeline zapier event",
 }
+
+CONCEPTS = {
+    # what is done
+    "create": "make build produce generate prepare draft write compose design author construct assemble draw plot "
+    "print render set form record lay",
+    "update": "change edit adjust modify revise amend append add replace set insert correct fix put fill refresh "
+    "swap rewrite alter tweak enter",
+    "read": "look show view display see tell says say quote summarise summarize contents contain open inspect go "
+    "through extract text understand explain describe skim examine review",
+    "find": "search look locate where which seek hunt spot list there exist any somewhere already",
+    "send": "mail post message forward notify tell inform deliver reply share let",
+    "delete": "remove trash rid erase drop discard clear clean throw wipe purge away",
+    "move": "rename relocate copy duplicate name reorganise put folder rearrange",
+    "run": "execute launch start run invoke program script command",
+    "compare": "differ difference differences different diff versus against between same identical changed",
+    "watch": "monitor observe track eye alert follow notice soon",
+    "save": "keep store remember note jot log down leave dump put behind retain",
+    "search": "find look google research discover who when lookup",
+    "fetch": "download get read open load retrieve grab pull",
+    "click": "press push tap hit expand collapse tick choose pick follow accept dismiss button toggle select",
+    "fill": "enter type complete submit register sign book order reserve log login form apply",
+    "wait": "sleep pause until later delay hold tomorrow resume",
+    "schedule": "repeat every recurring regularly daily hourly weekly nightly each periodic",
+    "ask": "question enquire request clarify prefer check permission approve",
+    "plan": "steps stages phases approach organise structure break divide split roadmap milestones strategy",
+    "calculate": "compute sum percent percentage average split divide multiply total how much many convert tax "
+    "interest bill between add rate",
+    "remember": "memory memorise preference prefer later always call told earlier recall know previously",
+    "analyse": "profile overview statistics distribution feel summary quality columns missing describe understand",
+    "query": "count group sum filter join rank top total most rows aggregate sql per",
+    "crawl": "whole complete entire all every site manual pages documentation collect gather",
+    # what it is done to
+    "file": "document text note folder directory paper txt md brochure letter",
+    "spreadsheet": "excel xlsx xls ods workbook sheet sheets expenses budget cells ledger table forecast",
+    "table": "csv tsv parquet dataset rows columns data records measurements",
+    "slides": "presentation powerpoint pptx deck slideshow pitch keynote",
+    "document": "word docx pdf report letter contract memo minutes brief manual paper handbook invoice clauses",
+    "picture": "image images photo photos screenshot pictures png jpg jpeg gif webp diagram drawing logo scan",
+    "chart": "plot graph diagram bar pie line histogram curve visualise trend",
+    "email": "mail e-mail inbox letter cc recipient attachment",
+    "web": "internet online google website page site url link article browser",
+    "browser": "website webpage portal javascript click form button login restaurant",
+    "news": "feed rss atom blog headlines posts podcast newsletter",
+    "code": "repository repo source function bug test lint commit git branch todo comments",
+    "api": "http rest endpoint request json service",
+    "team": "slack channel chat colleagues",
+    "wiki": "confluence intranet documentation space",
+    "knowledge": "faq policy manual handbook guideline rules",
+    "notes": "note scratchpad findings jot",
+    "price": "prices cost rate offer",
+    "person": "owner user boss manager customer people someone human",
+    "archive": "zip tar gz 7z compress unpack pack bundle",
+    "meeting": "appointment invite invitation calendar event",
+}
+"""What people mean → words they say for it; a word may mean several things. Read off by `tool_search` from names and wishes."""
+
+ENDINGS = {
+    "picture": "png jpg jpeg gif webp bmp tiff svg",
+    "table": "csv tsv parquet jsonl",
+    "spreadsheet": "xlsx xls ods",
+    "slides": "pptx odp",
+    "document": "pdf docx odt doc",
+    "archive": "zip tar gz 7z",
+    "file": "txt md ini log yaml yml toml json cfg conf",
+}
+"""What a file's ending says of it."""

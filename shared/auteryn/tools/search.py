@@ -4,66 +4,33 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta
 
 from auteryn.policy.gates import FOREIGN
 from auteryn.tools.registry import Registry
-from auteryn.tools.said import SAID
+from auteryn.tools.said import CONCEPTS, ENDINGS, SAID
 from auteryn.tools.tool import Result, Tool, ToolContext, about, tool
 
 Key = TypeVar("Key")
 
 FOUND = 5
-NAME, FIRST, WORDS, REST = 6, 2, 4, 1
-"""How often each part of what is said of a tool counts. Parameters are not read: they speak of formats, not of wishes."""
+NAME, FIRST, WORDS, REST = (6, 3), (2, 1), (4, 0.3), (1, 0)
+"""How much each part of what is said of a tool counts, literally and by what it may mean. Parameters are not read: they speak
+of formats, not of wishes, and with any weight no more wishes were understood."""
+MEANT = 0.6
+"""What a word of a wish may mean, beside 1 for the word."""
 _K1, _B = 1.2, 0.5
 """BM25's two figures; B below the usual 0.75 because descriptions are short and of like length."""
+_SUM = re.compile(r"\d+[.,]\d+|\d ?%|[€$£] ?\d")
+"""Figures that something is to be made of."""
+_QUESTION = re.compile(r"(who|when|where|what|which|how|is|are|did|does)\b", re.IGNORECASE)
+"""What the web may know."""
 _ENDINGS = ("ations", "ation", "ings", "ing", "ies", "ers", "er", "ed", "es", "s", "e", "y")
-_WORD = re.compile(r"[A-Za-z]+(?:-[a-z]+)?")
-_SAME = {
-    word: same
-    for same, words in {
-        "spreadsheet": "excel xlsx xls ods workbook spreadsheets sheet sheets",
-        "presentation": "powerpoint pptx slides deck slideshow",
-        "table": "csv tsv parquet dataset tables columns",
-        "picture": "image images photo photos screenshot pictures png jpg jpeg gif webp",
-        "email": "mail e-mail mails emails inbox",
-        "website": "site webpage homepage portal javascript browser",
-        "news": "feed rss atom blog headlines posts",
-        "chart": "plot graph diagram charts bar pie",
-        "compress": "zip tar gz 7z archive unzip pack unpack",
-        "remember": "memory memories memorise preferences remembered prefers",
-        "delete": "remove trash rid erase",
-        "rename": "move copy",
-        "difference": "diff different differ compare differences identical changed versions otherwise",
-        "watch": "monitor observe track eye",
-        "keep": "store save saved write",
-        "repeat": "schedule every recurring daily hourly",
-        "pause": "sleep wait until tomorrow",
-        "approve": "approval sign-off permission confirm decide",
-        "question": "ask asks",
-        "tell": "notify inform update progress alert",
-        "note": "notes scratchpad jot",
-        "api": "http rest endpoint interface",
-        "compute": "calculate percent convert percentages math sum",
-        "steps": "plan split break parallel",
-        "deliver": "hand give finished artifact publish",
-        "form": "fill type contact submit log login",
-        "press": "click button tap",
-        "read": "show view display contents",
-        "web": "google internet online article articles recent",
-        "disk": "file files document documents paragraph",
-        "correct": "fix typo edit replace rewriting rewrite",
-        "locate": "find where look called",
-        "snapshot": "capture today dated",
-    }.items()
-    for word in words.split()
-}
-"""What people say → the one word that stands for it, in what is asked and in what tools say of themselves."""
 _COMMON = frozenset(
     re.findall(
         r"\w+",
@@ -90,48 +57,77 @@ async def tool_search(
 
 def find(registry: Registry, query: str) -> list[str]:
     """Names of the tools that do what the words say, best first."""
-    return rank(_plain(query), {one.name: _plain(_said(one)) for one in registry})
+    asked = _meant(dict.fromkeys(_words(query), 1.0), MEANT)
+    for ending in re.findall(r"\w\.([a-z0-9]{1,7})\b", query.lower()):
+        asked |= {f"#{kind}": 1.0 for kind, known in ENDINGS.items() if ending in known.split()}
+    if _SUM.search(query):
+        asked.setdefault("#calculate", MEANT)
+    if _QUESTION.match(query):
+        asked.setdefault("#search", MEANT)
+    return Index({one.name: _said(one) for one in registry}).best(asked)
 
 
 def rank(query: str, texts: Mapping[Key, str]) -> list[Key]:
     """The keys whose text has a word of the query, best first (BM25); equals in the order given."""
-    return Index(texts).best(query)
+    return index_of(texts).best(words_of(query))
+
+
+def index_of(texts: Mapping[Key, str]) -> Index[Key]:
+    return Index({key: {word: float(often) for word, often in Counter(_words(text)).items()} for key, text in texts.items()})
+
+
+def words_of(query: str) -> dict[str, float]:
+    """Each word of a query, all alike."""
+    return dict.fromkeys(_words(query), 1.0)
 
 
 class Index(Generic[Key]):
-    """Texts made ready to be asked more than once."""
+    """Bags of words made ready to be asked more than once."""
 
-    def __init__(self, texts: Mapping[Key, str]) -> None:
-        self._having = dict[str, dict[Key, int]]()
-        """Word → how often it stands in which text."""
-        self._lengths = dict.fromkeys(texts, 0)
-        for key, text in texts.items():
-            for word, often in Counter(_words(text)).items():
+    def __init__(self, bags: Mapping[Key, Mapping[str, float]]) -> None:
+        self._having = dict[str, dict[Key, float]]()
+        """Word → how often it stands in which bag."""
+        self._lengths = {key: sum(often for word, often in bag.items() if word[0] != "#") for key, bag in bags.items()}
+        for key, bag in bags.items():
+            for word, often in bag.items():
                 self._having.setdefault(word, {})[key] = often
-                self._lengths[key] += often
-        self._usual = max(1.0, sum(self._lengths.values()) / max(1, len(texts)))
+        self._usual = max(1.0, sum(self._lengths.values()) / max(1, len(bags)))
 
-    def best(self, query: str) -> list[Key]:
-        """The keys whose text has a word of the query, best first; equals in the order given."""
+    def best(self, asked: Mapping[str, float]) -> list[Key]:
+        """The keys whose bag has a word of `asked` (word → how much it counts), best first; equals in the order given."""
         scores = dict.fromkeys(self._lengths, 0.0)
-        for word in set(_words(query)):
+        for word, counts in asked.items():
             having = self._having.get(word, {})
             rarity = math.log(1 + (len(scores) - len(having) + 0.5) / (len(having) + 0.5))
             for key, often in having.items():
                 length = self._lengths[key] / self._usual
-                scores[key] += rarity * often * (_K1 + 1) / (often + _K1 * (1 - _B + _B * length))
+                scores[key] += counts * rarity * often * (_K1 + 1) / (often + _K1 * (1 - _B + _B * length))
         return [key for key, score in sorted(scores.items(), key=lambda pair: -pair[1]) if score > 0]
 
 
-def _said(tool: Tool) -> str:
-    """What says most stands most often."""
-    parts = (tool.name, NAME), (about(tool), FIRST), (SAID.get(tool.name, ""), WORDS), (tool.description, REST)
-    return " ".join(f"{text} " * often for text, often in parts)
+def _said(tool: Tool) -> dict[str, float]:
+    """What says most counts most, and so does what it means."""
+    bag = defaultdict[str, float](float)
+    parts = (tool.name, *NAME), (about(tool), *FIRST), (SAID.get(tool.name, ""), *WORDS), (tool.description, *REST)
+    for text, literally, meant in parts:
+        for word in _words(text):
+            for what, counts in _meant({word: literally}, meant).items():
+                bag[what] += counts
+    return bag
 
 
-def _plain(text: str) -> str:
-    """The text, and beside everyday words the one word that stands for them."""
-    return _WORD.sub(lambda found: f"{found[0]} {_SAME[word]}" if (word := found[0].lower()) in _SAME else found[0], text)
+def _meant(words: Mapping[str, float], counts: float) -> dict[str, float]:
+    """The words, and beside them what they may mean."""
+    return {f"#{one}": counts for word in words for one in _meanings().get(word, ())} | dict(words) if counts else dict(words)
+
+
+@cache
+def _meanings() -> dict[str, set[str]]:
+    found = dict[str, set[str]]()
+    for concept, words in CONCEPTS.items():
+        for word in (concept, *words.split()):
+            found.setdefault(_stem(word), set()).add(concept)
+    return found
 
 
 def _words(text: str) -> Iterator[str]:
