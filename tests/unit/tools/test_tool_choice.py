@@ -102,7 +102,7 @@ def phrases(name: str) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("name", "least", "of"), [("tuned", 174, 176), ("unseen", 36, 50), ("fresh", 55, 60)])
 def test_more_phrases_and_how_many_of_them_find_their_tool(registry: Registry, name: str, least: int, of: int) -> None:
-    """Phrases of `tuned` were looked at while the words were chosen, those of `unseen` while it was chosen how words are weighed
+    """Phrases of `tuned` were looked at while words were chosen, those of `unseen` while it was chosen how words are weighed
     and what they mean (31 before). Those of `fresh` were written before that and measured after it (53 before); nothing was
     changed for them, though whoever wrote them had seen the words. The first is what a known wish finds, the last what an
     unknown one does."""
