@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
+from functools import cache
 from typing import Annotated, Any, cast
 
 from msgspec import Meta
@@ -29,11 +30,11 @@ def calculate(
     expression: Annotated[
         str,
         "e.g. `(1299 - 949) / 1299`, `15% of 240`, `round(mean(3, 4, 8), 2)`, `date('2026-03-01') + days(90)`, "
-        "`zone('2026-03-01 09:00', 'Europe/Berlin', 'Asia/Tokyo')`, `now()`",
+        "`zone('2026-03-01 09:00', 'Europe/Berlin', 'Asia/Tokyo')`, `now()`, `convert(5, 'miles', 'km')`",
         Meta(min_length=1, max_length=LONGEST),
     ],
 ) -> dict[str, Any]:
-    """Calculate exactly: numbers, percentages, statistics, dates and time zones. `^` and `**` are powers."""
+    """Calculate exactly: numbers, percentages, statistics, units, dates and time zones. `^` and `**` are powers."""
     library: Any = importlib.import_module("simpleeval")
     try:
         tree = ast.parse(_spelled(expression.strip()), mode="eval")
@@ -207,6 +208,29 @@ def _zoned(name: str) -> tzinfo:
         raise ValueError(f"{name!r} is no time zone such as 'Europe/Berlin'") from error
 
 
+_UNIT = re.compile(r"[A-Za-zµ°_ ]{1,30}(?:(?:\^|\*\*)-?[1-9])?")
+"""One factor of a unit: no arithmetic that a library would carry out for us."""
+
+
+def _converted(value: float, source: str, goal: str) -> float:
+    """The value in another unit: `convert(90, 'km/h', 'm/s')`, `convert(20, 'degC', 'degF')`."""
+    for unit in (source, goal):
+        if not all(_UNIT.fullmatch(factor.strip()) for factor in re.split(r"(?<!\*)[*/](?!\*)", unit)) or len(unit) > 60:
+            raise ValueError(f"{unit!r} is no unit such as 'km', 'kg*m/s^2' or 'degC'")
+    try:
+        return float(_units().Quantity(value, source).to(goal).magnitude)
+    except AttributeError as error:  # an unknown unit is one of these
+        raise ValueError(str(error)) from error
+
+
+@cache
+def _units() -> Any:
+    try:
+        return importlib.import_module("pint").UnitRegistry()
+    except ModuleNotFoundError as error:
+        raise ValueError("units need pip install 'auteryn[data]'") from error
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "abs": abs,
     "round": round,
@@ -249,4 +273,5 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "weeks": _span("weeks"),
     "weekday": _weekday,
     "isoweek": _isoweek,
+    "convert": _converted,
 }

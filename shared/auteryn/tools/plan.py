@@ -78,6 +78,7 @@ async def plan_update(
     wait = ForSteps(call=ctx.call)
     if not (updates or add or drop):
         return Result(output=_stand(old)) if over(old) else Pause(wait=wait, events=_reviewed(old))
+    _refuse_started(old, [*(one.id for one in updates), *drop])
     try:
         new, diff = revised(old, [_change(old, one) for one in updates], [_draft(one) for one in add], drop)
     except Invalid as error:
@@ -90,6 +91,14 @@ def _reviewed(plan: Plan) -> tuple[PlanReviewed, ...]:
     """The planner has answered what it wanted to see: later steps may start."""
     seen = needs_review(plan)
     return (PlanReviewed(steps=seen),) if seen else ()
+
+
+def _refuse_started(plan: Plan, steps: list[int]) -> None:
+    """A plan goes on while its planner thinks: what it wants to change may have started meanwhile."""
+    late = {step.id: step.status for step in plan.steps if step.id in steps and step.status != "pending"}
+    if late:
+        told = ", ".join(f"{step} is {status}" for step, status in late.items())
+        raise ToolFailed("conflict", f"only steps that have not started can change: step {told}")
 
 
 def _refuse_in_step(run: Run) -> None:

@@ -317,6 +317,7 @@ def test_a_crash_is_survived_and_old_browsers_are_replaced(
     assert full["url"] == shop.url("/") and "most there may be" in full["notes"][0]
 
 
+@pytest.mark.tool("browser_open", "failure")
 @pytest.mark.proves("L14")
 def test_every_byte_passes_the_guard(surfer: Room, site: FaultServer) -> None:
     hidden = FaultServer()

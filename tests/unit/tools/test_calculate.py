@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from auteryn.tools import calculate as calculate_module
 from auteryn.tools.calculate import calculate
 from unit.tools.room import Room
 
@@ -44,6 +46,10 @@ from unit.tools.room import Room
         ("zone('2026-03-29 09:00', 'Europe/Berlin', 'UTC')", "2026-03-29T07:00:00+00:00"),
         ("zone(now(), 'America/New_York')", "2026-01-05T04:00:00-05:00"),
         ("weekday(today())", "Monday"),
+        ("convert(5, 'miles', 'km')", 8.04672),
+        ("convert(90, 'km/h', 'm/s')", 25),
+        ("convert(20, 'degC', 'degF')", 68),
+        ("round(convert(3, 'ft^2', 'm**2'), 4)", 0.2787),
     ],
 )
 def test_it_calculates(room: Room, expression: str, result: Any) -> None:
@@ -98,10 +104,24 @@ def test_it_calculates(room: Room, expression: str, result: Any) -> None:
         "days(10**12)",
         "now",
         "",
+        "convert(5, 'miles', 'kg')",
+        "convert(5, 'florps', 'km')",
+        "convert(5, '9**9**9 m', 'km')",
+        "convert(5, 'm**9**9**9', 'km')",
+        "convert(1, 'km', 'm; import os')",
+        "convert('5', 'km', 'm')",
     ],
 )
 def test_tricks_and_mistakes_are_refused(room: Room, expression: str) -> None:
     assert room.refusal(calculate, expression=expression).kind == "invalid"
+
+
+def test_units_say_what_to_install(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    calculate_module._units.cache_clear()
+    monkeypatch.setitem(sys.modules, "pint", None)
+    assert "pip install 'auteryn[data]'" in str(room.refusal(calculate, expression="convert(1, 'km', 'm')"))
+    assert room.call(calculate, expression="1 + 1") == {"result": 2}
+    calculate_module._units.cache_clear()
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

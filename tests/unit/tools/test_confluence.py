@@ -183,6 +183,7 @@ def test_what_others_wrote_meanwhile_is_not_replaced(surfer: Room, wiki: Wiki) -
     assert surfer.refusal(confluence_write, **GIVEN, mode="create").kind == "conflict"
 
 
+@pytest.mark.tool("confluence_read", "failure")
 @pytest.mark.tool("confluence_write", "failure")
 @pytest.mark.parametrize(("status", "kind"), [(401, "auth"), (403, "denied"), (429, "rate_limited"), (503, "unavailable")])
 def test_what_confluence_refuses_is_told(surfer: Room, wiki: Wiki, status: int, kind: str) -> None:

@@ -7,6 +7,7 @@ import json
 import math
 import random
 import statistics
+import threading
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ import openpyxl
 import pytest
 
 from auteryn.errors import ToolFailed
+from auteryn.schema.event import CallAnswered
 from auteryn.tools import data as module
 from auteryn.tools.data import data_profile, data_query, plain
 from auteryn.tools.hidden import HIDDEN
@@ -26,6 +28,7 @@ from auteryn.tools.tables import csv_files
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.database import opened, whole_result
 from auteryn.tools.tables.words import files_in
+from unit.tools.bench import Bench
 from unit.tools.outside import as_a_judge_calls
 from unit.tools.room import Room
 
@@ -377,6 +380,18 @@ def test_a_wrong_query_is_told_with_what_there_is(room: Room) -> None:
     assert room.refusal(data_query, sql="SELECT 1", files={" ": "sales.csv"}).kind == "invalid"
 
 
+@pytest.mark.tool("data_query", "failure")
+def test_a_query_without_end_is_interrupted_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(tmp_path, monkeypatch)
+    threads = threading.active_count()
+    endless = {"sql": "SELECT count(*) FROM range(10_000_000_000) a, range(10_000_000_000) b WHERE a.range % 7 = b.range % 11"}
+    facts = bench.facts_of("data_query", endless, timeout=timedelta(seconds=0.3))
+    assert [fact.error for fact in facts if isinstance(fact, CallAnswered)] == ["timeout"]
+    assert threading.active_count() <= threads + 1 and bench.half_made() == []  # one of the loop's own, idle
+    bench.close()
+
+
+@pytest.mark.tool("data_query", "failure")
 def test_a_query_that_needs_too_much_memory_is_stopped(room: Room) -> None:
     assert room.refusal(data_query, sql="SELECT list(range) FROM range(300_000_000)").kind == "too_large"
 

@@ -69,6 +69,7 @@ def on_the_disk(bench: Bench) -> set[str]:
     return {one.name for one in bench.files.root.iterdir()}
 
 
+@pytest.mark.tool("file_write", "failure")
 @pytest.mark.proves("P47")
 def test_a_full_disk_is_cleaned_the_same_write_succeeds_and_the_run_is_told(small: Bench) -> None:
     small.put("old.txt", "x" * 1_200_000)

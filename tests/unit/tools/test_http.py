@@ -164,6 +164,7 @@ def test_what_was_allowed_for_one_host_does_not_reach_another(surfer: Room, site
     assert told["status"] == 307 and told["headers"]["location"].endswith("/orders") and len(site.asked) == 1
 
 
+@pytest.mark.tool("http_request", "failure")
 @pytest.mark.proves("L14")
 @pytest.mark.parametrize("headers", [{"Host": "x"}, {"Metadata-Flavor": "Google"}, {"X": "a\r\nb: c"}])
 def test_headers_that_open_doors_are_blocked(surfer: Room, site: FaultServer, headers: dict[str, str]) -> None:

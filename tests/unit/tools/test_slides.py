@@ -274,6 +274,7 @@ def test_what_fits_at_no_size_is_refused_by_its_field(room: Room, slide: dict[st
     assert failed.kind == "too_large" and f"slides[0].{field}" in str(failed) and not room.files.exists("deck.pptx")
 
 
+@pytest.mark.tool("slides_create", "failure")
 @pytest.mark.parametrize(
     ("slide", "said"),
     [

@@ -208,6 +208,7 @@ def test_a_bad_schedule_is_refused(room: Room, raw: dict[str, str], rule: str) -
     assert failed.kind == "invalid" and rule in str(failed)
 
 
+@pytest.mark.tool("schedule", "failure")
 def test_only_so_many_schedules_and_none_inside_a_step(room: Room, as_run: Callable[..., None]) -> None:
     for n in range(10):
         room.commit(room.call(schedule, f"call_{n}", every="1h", instruction="x", until="1d"))

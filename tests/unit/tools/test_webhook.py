@@ -70,6 +70,7 @@ def test_the_signature_is_the_standards(room: Room) -> None:
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
+@pytest.mark.tool("webhook_send", "failure")
 @pytest.mark.proves("L6")
 def test_a_repeat_after_a_crash_is_one_delivery(room: Room, receiver: Receiver, site: FaultServer) -> None:
     for _ in range(2):
