@@ -81,6 +81,26 @@ resource "google_cloud_run_v2_service" "api" {
           }
         }
       }
+
+      # Read-only, from the owner's own bucket.
+      dynamic "volume_mounts" {
+        for_each = local._knowledge
+        content {
+          name       = "knowledge"
+          mount_path = local.knowledge_path
+        }
+      }
+    }
+
+    dynamic "volumes" {
+      for_each = local._knowledge
+      content {
+        name = "knowledge"
+        gcs {
+          bucket    = volumes.value
+          read_only = true
+        }
+      }
     }
 
     dynamic "vpc_access" {
@@ -97,7 +117,7 @@ resource "google_cloud_run_v2_service" "api" {
     }
   }
 
-  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own]
+  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own, google_storage_bucket_iam_member.knowledge_reader]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "api_invoker" {

@@ -57,6 +57,26 @@ resource "google_cloud_run_v2_job" "slice" {
             }
           }
         }
+
+        # Read-only, from the owner's own bucket.
+        dynamic "volume_mounts" {
+          for_each = local._knowledge
+          content {
+            name       = "knowledge"
+            mount_path = local.knowledge_path
+          }
+        }
+      }
+
+      dynamic "volumes" {
+        for_each = local._knowledge
+        content {
+          name = "knowledge"
+          gcs {
+            bucket    = volumes.value
+            read_only = true
+          }
+        }
       }
 
       dynamic "vpc_access" {
@@ -74,7 +94,7 @@ resource "google_cloud_run_v2_job" "slice" {
     }
   }
 
-  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own]
+  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.model_key, google_secret_manager_secret_iam_member.own, google_storage_bucket_iam_member.knowledge_reader]
 }
 
 # What starting a job with overrides takes, and finding and ending the executions of a run that hear no cancel. The predefined

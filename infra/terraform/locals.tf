@@ -63,6 +63,7 @@ locals {
     AUTERYN_EGRESS_ALLOW = join(",", var.egress.allow)
     AUTERYN_EGRESS_DENY  = join(",", var.egress.deny)
     AUTERYN_EGRESS_ONLY  = join(",", var.egress.only)
+    AUTERYN_KB           = length(local._knowledge) == 0 ? "" : local.knowledge_path
     AUTERYN_MEMBERS      = join(",", local._members)
     AUTERYN_SPEND_LIMIT  = var.spend_limit
     AUTERYN_TOOLS        = join(",", var.tools)

@@ -167,6 +167,12 @@ variable "kms_key" {
   }
 }
 
+variable "knowledge_bucket" {
+  description = "A bucket of documents that kb_search answers from, mounted read-only at /knowledge. Null: no knowledge base. AUTERYN_KB in settings may name a folder in it."
+  type        = string
+  default     = null
+}
+
 variable "labels" {
   description = "Labels on everything that takes labels, beside app = auteryn."
   type        = map(string)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from auteryn.testing.scenarios import SCENARIOS
 from auteryn.testing.world import World
 from bench.meter import Meter
 
+ROOT = Path(__file__).resolve().parents[2]
 HANG = 60
 
 
@@ -54,3 +57,13 @@ def test_the_meter_counts_the_documents_that_are_written(
 
     asyncio.run(asyncio.wait_for(story(), HANG))
     assert meter.total().writes == sum(written) > 10
+
+
+def test_the_first_table_of_scale_md_is_what_is_metered_today() -> None:
+    """A change that costs a write or a read more for a run is seen, and said."""
+    ran = subprocess.run(
+        [sys.executable, str(ROOT / "tests" / "bench" / "scale.py"), "--stories"], capture_output=True, text=True, check=True
+    )
+
+    assert ran.stdout.count("\n") == 6
+    assert ran.stdout in (ROOT / "shared" / "docs" / "scale.md").read_text(encoding="utf-8")

@@ -84,7 +84,7 @@ def test_the_schedule_of_an_unreadable_tick_goes_on(tmp_path: Path) -> None:
     skipping(story())
 
 
-@pytest.mark.proves("F29")
+@pytest.mark.proves("F28", "F29")
 def test_an_unreadable_root_is_looked_at_less_and_less_often_and_goes_on_once_it_can_be_read(tmp_path: Path) -> None:
     async def story() -> None:
         async with World(tmp_path, model=script, tools=[wait]) as world:

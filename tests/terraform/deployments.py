@@ -54,6 +54,7 @@ WHOLE = Deployment(
             **SETTINGS,
         },
         secrets=SECRETS,
+        knowledge="an-owners-handbooks",
     ),
     {
         "project_id": PROJECT,
@@ -69,6 +70,7 @@ WHOLE = Deployment(
             "audience": "door.apps.example.com",
             "members": {"*@example.com": "viewer", "ann@example.com": "admin"},
         },
+        "knowledge_bucket": "an-owners-handbooks",
         "kms_key": "projects/keys/locations/us-central1/keyRings/ring/cryptoKeys/key",
         "model_key_version": "3",
         "models": {"fast": "gemini-flash-latest"},

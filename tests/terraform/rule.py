@@ -34,6 +34,8 @@ class Given:
     """Environment variables that are set on request, and their values."""
     secrets: dict[str, Secret] = field(default_factory=dict[str, Secret])
     """Environment variables that come from secrets of one's own."""
+    knowledge: str | None = None
+    """The bucket of documents."""
 
     def secrets_of(self, host: str) -> dict[str, tuple[str, str]]:
         """Environment variable → secret and version, the model's key included."""

@@ -156,6 +156,21 @@ def hosts_can_do_their_work(world: World, given: Given) -> Iterator[str]:
     yield from (f"{host} cannot sign wakes" for host in HOSTS if (host, "roles/iam.serviceAccountUser", tasks) not in held)
 
 
+def knowledge_is_mounted_to_be_read(world: World, given: Given) -> Iterator[str]:
+    mounts = [("knowledge", "/knowledge")] if given.knowledge else []
+    for name, (resource, template) in hosts(world):
+        volumes = [(one["name"], one["gcs"][0]["bucket"], one["gcs"][0]["read_only"]) for one in template["volumes"]]
+        if volumes != [("knowledge", given.knowledge, True)][: len(mounts)]:
+            yield f"{resource.address} has {volumes}"
+        mounted = [(one["name"], one["mount_path"]) for one in template["containers"][0]["volume_mounts"]]
+        if mounted != mounts:
+            yield f"{resource.address} of {name} mounts {mounted}"
+    accounts, wanted = world.accounts(), {(host, "roles/storage.objectViewer") for host in HOSTS}
+    readers = {(accounts.get(who, who), role) for who, role, grant in world.grants if _named(grant) == given.knowledge}
+    if given.knowledge and readers != wanted:
+        yield f"the documents are read by {sorted(readers)}"
+
+
 def _named(grant: Resource) -> str:
     """What the grant is on; empty for the project."""
     keys = ("service_account_id", "secret_id", "bucket", "topic", "subscription", "repository", "name")
@@ -399,6 +414,7 @@ RULES: tuple[Rule, ...] = (
     dispatch_alone_starts_slices,
     hosts_can_do_their_work,
     the_api_hears_events_and_no_other_topic,
+    knowledge_is_mounted_to_be_read,
     names_equal_the_codes,
     times_equal_the_codes,
     retries_equal_the_codes,

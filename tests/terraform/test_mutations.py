@@ -76,6 +76,12 @@ PLANTED = {
         rules.the_api_hears_events_and_no_other_topic,
     ),
     "a deaf api": Planted("bus.tf", '    "pubsub.subscriptions.consume",\n', "", rules.the_api_hears_events_and_no_other_topic),
+    "documents that can be written": Planted(
+        "jobs.tf", "read_only = true", "read_only = false", rules.knowledge_is_mounted_to_be_read
+    ),
+    "documents nobody may read": Planted(
+        "knowledge.tf", "roles/storage.objectViewer", "roles/storage.objectCreator", rules.knowledge_is_mounted_to_be_read
+    ),
     "a renamed queue": Planted("queue.tf", '"auteryn-wakes"', '"auteryn-wake"', rules.names_equal_the_codes),
     "a short job": Planted("jobs.tf", '"7200s"', '"600s"', rules.times_equal_the_codes),
     "jobs that repeat": Planted("jobs.tf", "max_retries = 0", "max_retries = 3", rules.times_equal_the_codes),

@@ -116,7 +116,7 @@ def test_an_unknown_id_gets_a_reset_with_how_things_stand(opened):
     skipping(main())
 
 
-@pytest.mark.proves("L12")
+@pytest.mark.proves("F25", "L12")
 def test_a_silent_stream_shows_life_and_every_stream_is_rotated(opened):
     async def main():
         async with opened([call("rest", hours=1), "rested"], tools=[rest]) as office:
@@ -147,7 +147,7 @@ def test_a_silent_stream_shows_life_and_every_stream_is_rotated(opened):
     skipping(main())
 
 
-@pytest.mark.proves("L12")
+@pytest.mark.proves("F25", "L12")
 def test_a_stream_that_has_carried_enough_ends_and_goes_on_in_the_next(opened):
     async def main():
         async with opened(pace=Pace(most_bytes=1_500)) as office:
