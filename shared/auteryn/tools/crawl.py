@@ -52,10 +52,12 @@ async def web_crawl(
     the sitemap."""
     wanted = compiled(include, "include") if include else None
     first = readable(url)
+    folder = save_to or f"crawl/{first.host}"
+    ctx.files.exists(f"{folder}/index.json")  # a folder that cannot be written is refused before anybody is asked
     rules = await _Rules.of(ctx, f"{first.scheme}://{first.netloc.decode('ascii')}")
     if not rules.allow(str(first)):
         raise ToolFailed("blocked", f"the robots.txt of {first.host!r} does not allow {str(first)!r}")
-    crawl = _Crawl(ctx, first.host, rules, save_to or f"crawl/{first.host}", max_pages, depth, wanted)
+    crawl = _Crawl(ctx, first.host, rules, folder, max_pages, depth, wanted)
     await crawl.run(str(first))
     return crawl.told()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import calendar
 import io
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
@@ -18,6 +19,12 @@ from auteryn.tools.web import Page, host_of, no_web, page
 from auteryn.tools.web_text import full_text
 
 SUMMARY_CHARACTERS = 600
+READ_CHARACTERS = 1_000_000
+"""Of a feed, which begins with what is new: its reader needs a second for 120,000."""
+NESTED = 1_000
+"""Elements within elements: its reader needs time by the square of that."""
+_APART = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_TAG = re.compile(r"<(/?)[A-Za-z_][^<>]*?(/?)>")
 
 
 class _Feed(Record):
@@ -87,13 +94,25 @@ def _joined(url: str, to: str) -> str:
 def _parsed(found: Page) -> _Feed:
     import feedparser
 
+    text = found.text[:READ_CHARACTERS]
+    _refuse_nested(text, found.url)
     headers = {"content-type": "application/xml; charset=utf-8", "content-location": found.url}  # it was decoded by us
-    read = cast("dict[str, Any]", feedparser.parse(io.BytesIO(found.text.encode("utf-8", "replace")), response_headers=headers))
+    read = cast("dict[str, Any]", feedparser.parse(io.BytesIO(text.encode("utf-8", "replace")), response_headers=headers))
     if not read.get("version") and not read["entries"]:
         raise ToolFailed("unsupported", f"{found.url!r} is no RSS or Atom feed")
     broken = f"the feed is broken ({read.get('bozo_exception')}): entries may be missing" if read["bozo"] else ""
+    if len(found.text) > READ_CHARACTERS:
+        broken = f"only the first {READ_CHARACTERS:,} of {len(found.text):,} characters were read"
     entries = [_entry(one) for one in read["entries"]]
     return _Feed(title=str(read["feed"].get("title", "")), entries=entries, broken=broken)
+
+
+def _refuse_nested(text: str, url: str) -> None:
+    depth = 0
+    for end, empty in _TAG.findall(_APART.sub("", text)):
+        depth += -1 if end else not empty
+        if depth > NESTED:
+            raise ToolFailed("unsupported", f"{url!r} nests more than {NESTED:,} elements into each other: that is no feed")
 
 
 def _entry(one: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ _EXTRA = ("trafilatura", "selectolax", "feedparser", "protego")
 _TEXTUAL = re.compile(
     r"text/.*|application/(json|xml|javascript|yaml|x-yaml|x-ndjson|jsonl|sql|toml|graphql|rtf)|.*\+(json|xml|yaml)"
 )
+_PAGE = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<!--.{0,500}?-->\s*)?<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE | re.DOTALL)
 _HTML = ("text/html", "application/xhtml+xml")
 _NAMED_BY = re.compile(r"[^a-z0-9]+")
 
@@ -152,9 +153,10 @@ async def page_of(answer: Answer) -> Page:
     if body.startswith(b"%PDF-") or (b"\0" in body[:1_024] and not body.startswith((b"\xff\xfe", b"\xfe\xff"))):
         raise ToolFailed("unsupported", f"{str(answer.url)!r} is no text, whatever it says: give save_as to download it")
     said = answer.headers.get("content-type", "")
-    kind = kind or (
-        "text/html" if b"<html" in body[:1_024].lower() or b"<!doctype html" in body[:1_024].lower() else "text/plain"
-    )
+    if not kind:
+        kind = "text/html" if b"<html" in body[:1_024].lower() or b"<!doctype html" in body[:1_024].lower() else "text/plain"
+    elif kind == "text/plain" and _PAGE.match(body) and answer.headers.get("x-content-type-options", "").lower() != "nosniff":
+        kind = "text/html"  # a server that says otherwise by mistake; one that means it says so
     text = await asyncio.to_thread(decoded, bytes(body), said)
     return Page(url=str(answer.url), status=answer.status, media_type=kind, text=text, redirects=answer.redirects)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 from inline_snapshot import snapshot
 
+from auteryn.tools import feed
 from auteryn.tools.feed import feed_read
 from auteryn.tools.registry import Registry
 from unit.tools.fault_server import FaultServer, Reply
@@ -93,6 +95,22 @@ def test_a_feed_reaches_no_file_and_fills_no_memory(surfer: Room, site: FaultSer
     lol = f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY l0 "lol">{laughs}]>' + item.replace("&x;", "&l8;")
     site.on("/laughs", Reply(lol, headers=XML))
     assert len(str(surfer.call(feed_read, url=site.url("/laughs")))) < 5_000
+
+
+@pytest.mark.proves("L14")
+def test_a_feed_that_never_ends_or_nests_without_end_takes_no_time(surfer: Room, site: FaultServer, monkeypatch: Any) -> None:
+    """Its reader works by the square of what is nested; what is no element of the feed does not count."""
+    nested = "<a>" * 200_000 + "x" + "</a>" * 200_000
+    site.on("/nested", Reply(f"<rss version='2.0'><channel><item>{nested}</item></channel></rss>", headers=XML))
+    assert surfer.refusal(feed_read, url=site.url("/nested")).kind == "unsupported"
+    quoted = f"<rss version='2.0'><channel><item><title>A</title><description><![CDATA[{'<br>' * 2_000}]]></description></item>"
+    site.on("/quoted", Reply(f"{quoted}<!-- {'<a>' * 2_000} --></channel></rss>", headers=XML))
+    assert surfer.call(feed_read, url=site.url("/quoted"))["entries"][0]["title"] == "A"
+    monkeypatch.setattr(feed, "READ_CHARACTERS", 2_000)
+    items = "".join(f"<item><title>{at}</title></item>" for at in range(1_000))
+    site.on("/long", Reply(f"<rss version='2.0'><channel>{items}</channel></rss>", headers=XML))
+    told = surfer.call(feed_read, url=site.url("/long"))
+    assert "only the first 2,000" in told["note"] and told["entries"][0]["title"] == "0" and told["total"] < 100
 
 
 @pytest.mark.proves("L14")

@@ -104,6 +104,19 @@ def test_json_and_plain_text_are_shown_as_they_are(surfer: Room, site: FaultServ
     assert inside(surfer.call(web_fetch, url=site.url("/none"))["text"]) == "page"
 
 
+@pytest.mark.parametrize("begins", ["<!DOCTYPE html>", "\ufeff\n<html lang=en>", "<!-- saved --> <!doctype HTML >"])
+def test_a_page_that_is_served_as_plain_text_is_read_as_a_page(surfer: Room, site: FaultServer, begins: str) -> None:
+    """Unless the server says that it means it, as those do that show the source of pages."""
+    body = f"{begins}<title>T</title><script>track()</script><p>words"
+    site.on("/a", Reply(body, headers={"content-type": "text/plain; charset=utf-8"}))
+    assert inside(surfer.call(web_fetch, url=site.url("/a"))["text"]) == "words"
+    assert "track()" in surfer.call(web_fetch, url=site.url("/a"), mode="raw")["text"]
+    site.on("/b", Reply(body, headers={"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}))
+    assert "track()" in surfer.call(web_fetch, url=site.url("/b"))["text"]
+    site.on("/c", Reply(f"How to begin: {begins}", headers={"content-type": "text/plain; charset=utf-8"}))
+    assert "How to begin" in surfer.call(web_fetch, url=site.url("/c"))["text"]
+
+
 def test_a_long_page_is_cut_and_says_so_and_lies_whole_in_a_file(surfer: Room, site: FaultServer) -> None:
     site.on("/long", "<p>" + "<p>".join(f"line {at} of it" for at in range(2_000)))
     told = surfer.call(web_fetch, url=site.url("/long"), mode="full", max_chars=500)
@@ -335,6 +348,33 @@ def test_the_map_of_a_site_is_used(surfer: Room, site: FaultServer) -> None:
     site.on("/only", "<title>Only in the map</title>")
     told = surfer.call(web_crawl, url=site.url(), depth=1)
     assert site.url("/only?a=1&b=2") in [one["url"] for one in told["pages"]] and "http://other.test/x" not in str(told)
+
+
+@pytest.mark.tool("web_crawl", "failure")
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        ({"save_to": "../x"}, "denied"),
+        ({"save_to": "/etc"}, "denied"),
+        ({"save_to": ".auteryn/x"}, "denied"),
+        ({"save_to": "a\\b"}, "invalid"),
+        ({"save_to": "x" * 2_000}, "invalid"),
+        ({"include": "("}, "invalid"),
+        ({"include": "(?=x)"}, "invalid"),
+        ({"max_pages": 0}, "invalid"),
+        ({"depth": 99}, "invalid"),
+        ({"url": "not a url"}, "blocked"),
+        ({"url": "http://[::1"}, "blocked"),
+        ({"url": "http://shop.test:99999/"}, "blocked"),
+        ({"url": "javascript:alert(1)"}, "blocked"),
+        ({"url": "//shop.test/"}, "blocked"),
+        ({"url": ""}, "invalid"),
+    ],
+)
+def test_a_crawl_that_cannot_be_is_refused_before_anybody_is_asked(
+    surfer: Room, site: FaultServer, wrong: dict[str, Any], kind: str
+) -> None:
+    assert surfer.refusal(web_crawl, **{"url": site.url(), **wrong}).kind == kind and site.asked == []
 
 
 @pytest.mark.tool("web_crawl", "failure")
