@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -88,3 +95,25 @@ def test_a_week_of_looks_reports_each_change_once(tmp_path: Path, shop: FaultSer
             assert len([one for one in pictures if "change" not in one]) == 3 and len(pictures) == 5
 
     skipping(story())
+
+
+@pytest.mark.proves("P31", "P75", "P78", "L6")
+@pytest.mark.parametrize("seed", [1])
+def test_a_week_of_looks_through_many_kills_tells_each_change_once(tmp_path: Path, seed: int) -> None:
+    """Real processes, each killed by SIGKILL somewhere: in a look, between two, between a change and its news."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    dice = random.Random(seed)
+    argv = [sys.executable, str(Path(__file__).with_name("watcher.py")), str(tmp_path / "home"), str(port)]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+
+    def lived(kill_at: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([*argv, str(kill_at)], env=env, capture_output=True, text=True, check=False, timeout=120)
+
+    for _ in range(8):
+        assert lived(dice.randrange(4, 110)).returncode == -signal.SIGKILL
+    last = lived(-1)
+    assert last.returncode == 0, last.stderr[-2_000:]
+    told = json.loads(last.stdout)
+    assert told["told"] == ["49.90 EUR -> 39.90 EUR", "39.90 EUR -> 44.90 EUR"]
+    assert (told["result"], told["looks"], told["changes"], told["broken"]) == (f"{LOOKS} looks", LOOKS, len(CHANGES), [])

@@ -51,7 +51,7 @@ Answering = Reply | Callable[[Asked], Reply]
 class FaultServer:
     """Paths are answered as `on` says, all others by 404."""
 
-    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
         self.asked = list[Asked]()
         self.routes = dict[str, Answering]()
         self.sent_bytes = 0
@@ -79,7 +79,7 @@ class FaultServer:
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass  # a client that hung up
 
-        self._server = Server((host, 0), Handler)
+        self._server = Server((host, port), Handler)
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
