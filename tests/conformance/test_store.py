@@ -516,6 +516,10 @@ async def test_runs_are_listed_by_owner_and_status(place: Place[Store]) -> None:
         await store.commit(change(done, completed(), leave=True))
 
         assert {run.id for run in (await store.runs(owner="ann")).runs} == {ann.id, done.id}
+        assert await store.count(owner="ann", status=["pending", "running"], most=9) == 1
+        assert await store.count(owner="ann", status=["pending", "running", "completed"], most=9) == 2
+        assert await store.count(owner="ann", status=["pending", "running", "completed"], most=1) == 1
+        assert await store.count(owner="nobody", status=["pending"], most=9) == 0
         assert [run.id for run in (await store.runs(status=["completed"])).runs] == [done.id]
         assert [run.id for run in (await store.runs(owner="ann", status=["pending", "running"])).runs] == [ann.id]
         assert [run.id for run in (await store.runs(owner="bob")).runs] == [bob.id]

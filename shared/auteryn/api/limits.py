@@ -8,10 +8,9 @@ from datetime import datetime, timedelta
 from auteryn.errors import RateLimited
 from auteryn.runtime.engine import Engine
 from auteryn.schema.record import Record
-from auteryn.schema.run import Run
 from auteryn.service.access import Access
 from auteryn.service.desk import Desk
-from auteryn.service.listing import MOST_RUNS, UNDER_WAY, Wanted
+from auteryn.service.listing import MOST_RUNS, UNDER_WAY
 from auteryn.service.new import NewRun, fingerprint
 
 MOST_OWNERS = 10_000
@@ -52,20 +51,25 @@ class Rate:
 
 async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | None = None) -> None:
     """Raises `RateLimited` if the owner has as many runs under way as may be; not for the repeat of a request that made one."""
-    found, cursor = list[Run](), None
-    while len(found) < quota.runs:
-        page = await desk.runs(Wanted(status=UNDER_WAY), limit=min(quota.runs - len(found), MOST_RUNS), cursor=cursor)
-        found, cursor = [*found, *page.runs], page.next
-        if cursor is None:
-            break
-    if len(found) < quota.runs:
+    store, owner = engine.services.store, desk.owner
+    if await store.count(owner=owner, status=UNDER_WAY, most=quota.runs) < quota.runs:
         return
-    if new and new.key is not None:
-        access, wanted = Access(engine, found[0].owner), fingerprint(new)
-        for run in found:
-            if await access.asked_for(run) == wanted:
-                return
+    if new and new.key is not None and await _made(Access(engine, owner), fingerprint(new)):
+        return
     raise RateLimited(
         f"{quota.runs} runs are under way, as many as one owner may have: wait for one to end, or cancel one",
         retry_after=timedelta(minutes=1),
     )
+
+
+async def _made(access: Access, wanted: str) -> bool:
+    """Whether one of the runs under way was asked for with this very request."""
+    cursor = None
+    while True:
+        page = await access.services.store.runs(owner=access.owner, status=UNDER_WAY, limit=MOST_RUNS, cursor=cursor)
+        for run in page.runs:
+            if await access.asked_for(run) == wanted:
+                return True
+        cursor = page.next
+        if cursor is None:
+            return False

@@ -76,6 +76,10 @@ class Store(Protocol):
         """Entries with `seq > after`, in order."""
         ...
 
+    async def count(self, *, owner: str, status: Sequence[Status], most: int) -> int:
+        """How many root runs the owner has in these states; not more than `most` are counted."""
+        ...
+
     async def runs(
         self,
         *,

@@ -19,7 +19,7 @@ import msgspec
 from msgspec.structs import replace
 
 from auteryn.agent.thread import Thread
-from auteryn.errors import Corrupt, ToolFailed
+from auteryn.errors import Corrupt, Invalid, ToolFailed
 from auteryn.ports import Blobs, Store
 from auteryn.schema.change import Doc
 from auteryn.schema.event import AnyEvent, CallAnswered, CallSuspended
@@ -43,7 +43,9 @@ class Files:
         self.folder = folder
 
     def of(self, root: str) -> Workspace:
-        """The folder of a tree on this machine."""
+        """The folder of a tree on this machine. Raises `Invalid` for what names no folder of its own."""
+        if "/" in root or "\\" in root or not root.strip("."):
+            raise Invalid("run", root, "is no name a run can have")
         return Workspace(self.folder / root)
 
     async def begin(self, run: Run) -> Workspace:

@@ -59,6 +59,7 @@ class Desk:
 
     def __init__(self, engine: Engine, owner: str = "local") -> None:
         self._access = Access(engine, owner)
+        self.owner = owner
 
     # ---- runs
 

@@ -11,14 +11,23 @@ import pytest
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
 from auteryn.adapters.embedded.store import SqliteStore
-from auteryn.errors import Corrupt
-from auteryn.runtime.files import MERGE_AT, StoredFiles
+from auteryn.errors import Corrupt, Invalid
+from auteryn.runtime.files import MERGE_AT, Files, StoredFiles
 from auteryn.schema.change import Doc
 from auteryn.schema.files import KIND
 from auteryn.tools.workspace import Workspace
 from conformance.samples import newborn
 
+NOWHERE = ("", ".", "..", "a/b", "/a", "../a", "a\\b")
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+def test_the_folder_of_a_tree_is_one_of_its_own(name: str, tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    assert files.of("run_1").root.parent == tmp_path
+    with pytest.raises(Invalid, match="no name a run can have"):
+        files.of(name)
 
 
 class Machine:

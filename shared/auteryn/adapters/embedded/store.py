@@ -168,6 +168,10 @@ class SqliteStore:
         except NotFound:
             return []
 
+    async def count(self, *, owner: str, status: Sequence[Status], most: int) -> int:
+        found = self.database.rows(_COUNT.format(",".join("?" * len(status))), [owner, *status, most])
+        return int(found[0][0])
+
     async def runs(
         self,
         *,
@@ -405,6 +409,7 @@ _TAKE_FREE = f"{_TAKE.replace(' RETURNING', ' AND (token IS NULL OR until<=?) RE
 _INBOX = """SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? AND i.body IS NOT NULL
     ORDER BY i.place LIMIT ?"""
 _NEWEST = "SELECT key, body FROM journal WHERE key>? AND key<? ORDER BY key DESC LIMIT 1"
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE owner=? AND parent IS NULL AND status IN ({}) LIMIT ?)"
 _PLACE = "1 + ifnull((SELECT max(place) FROM inbox i WHERE i.n=runs.n AND body IS NOT NULL), 0)"
 _DELIVER = f"INSERT INTO inbox SELECT n, ?, {_PLACE}, ? FROM runs WHERE id=? ON CONFLICT DO NOTHING"
 
