@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.tool import tool
+from console.test_for_everybody import complaints_of
 
 
 def approval(ask: Ask) -> Line:
@@ -88,8 +90,11 @@ def test_a_step_to_come_is_changed_or_skipped_and_the_revision_shows_what_it_was
         await world.asked((await world.tree(run))[1].id)
 
     window = window_of(planner, before=before)
+    expect(window.open("/").locator(".inbox .ask a")).to_have_text("Step 1 of Compare both")
     page = window.open(f"/runs/{window.run('Compare both')}?tab=plan")
+    expect(page.locator(".chosen")).to_have_count(0)
     page.locator(".node").nth(1).click()
+    expect(page.locator(".chosen .state")).to_have_text("To come")
     page.get_by_role("button", name="Skip…").click()
     page.get_by_role("dialog").get_by_role("button", name="Skip it").click()
     expect(page.locator(".node").nth(1)).to_have_class(re.compile("is-skipped"))
@@ -127,4 +132,30 @@ def test_a_dry_run_is_chosen_at_the_start_and_the_page_says_what_thinks_and_with
     page.get_by_role("tab", name="Notes").click()
     expect(page.locator(".context")).to_contain_text("At turn 1")
     expect(page.locator(".context")).to_contain_text("stay word for word")
+    assert window.complaints == []
+
+
+@pytest.mark.proves("L14")
+def test_what_would_be_sent_is_shown_as_it_is_and_the_arguments_behind_it(window_of: Any) -> None:
+    text = "To: ann\n\n**Pay** [here](https://evil.example.com/)"
+
+    @tool(effect="once", permission="ask", preview=lambda args, files: text)
+    async def tell(what: str) -> str:
+        """Tell Ann something."""
+        return "told"
+
+    async def before(world: World) -> None:
+        await world.asked(await world.start("Tell Ann"))
+
+    script = [call("tell", what="to pay"), "told"]
+    window = window_of(script, tools=[tell], before=before)
+    page = window.open(f"/runs/{window.run('Tell Ann')}")
+    seen = page.locator(".ask .foreseen")
+    assert seen.evaluate("box => box.innerText") == text
+    expect(page.locator(".ask .subject pre")).to_be_hidden()
+    page.get_by_text("Exact arguments").click()
+    expect(page.locator(".ask .subject pre")).to_contain_text('"what": "to pay"')
+    assert complaints_of(page) == []
+    page.get_by_role("button", name="Allow", exact=True).click()
+    expect(page.locator(".run-head .state")).to_have_text("Completed")
     assert window.complaints == []

@@ -4,7 +4,7 @@ import { html, useEffect, useState } from "./vendor/preact.js";
 import { get } from "./net.js";
 import { download } from "./bulk.js";
 import { Act, Icon } from "./parts.js";
-import { bytes, plural } from "./words.js";
+import { bytes, moment, plural } from "./words.js";
 
 const address = (run, artifact, inline) => `/v1/runs/${run}/artifacts/${encodeURIComponent(artifact.id)}${inline ? "?inline=true" : ""}`;
 
@@ -18,12 +18,12 @@ export function Files({ story }) {
     ${files.length ? html`<ul class="file-list">${files.map((one) => html`<li key=${one.id}><div class="file"><button class="file-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
         <${Icon} name="file" /><span class="file-name"><b><bdi>${one.title || one.path}</bdi></b><small>${one.path} · ${bytes(one.size_bytes)}${one.run && story.runs[one.run] ? ` · step ${story.runs[one.run]}` : ""}</small></span></button>
         <a class="button small" href=${address(story.id, one)} download aria-label="Save ${one.path}"><${Icon} name="down" /></a></div>
-        ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}</div>`;
+        ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} versions=${story.versions[one.path] ?? []} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}</div>`;
 }
 
 const BY_PATH = new Intl.Collator("en", { numeric: true });
 
-function Shown({ run, artifact }) {
+function Shown({ run, artifact, versions }) {
   const [found, setFound] = useState(null), [sheet, setSheet] = useState(0);
   useEffect(() => { get(`/v1/runs/${run}/preview/${encodeURIComponent(artifact.id)}`).then(setFound, (problem) => setFound({ kind: "none", why: problem.message })); }, [artifact.id]);
   if (!found) return html`<p class="hint" aria-busy="true">Opening…</p>`;
@@ -36,6 +36,7 @@ function Shown({ run, artifact }) {
     ${found.kind === "table" && html`<${Table} sheets=${found.sheets} at=${sheet} onPick=${setSheet} />`}
     ${found.kind === "none" && html`<p class="hint">There is no preview: ${found.why}.</p>`}
     ${found.note && html`<p class="hint">Shown: ${found.note}.</p>`}
+    ${versions.length > 1 && html`<p class="hint">Version ${versions.length}. Before: ${versions.slice(0, -1).map((one) => `${moment(one.at)}, ${bytes(one.size_bytes)}, sha256 ${one.sha256.slice(0, 8)}…`).join("; ")}.</p>`}
     <p class="hint sha"><abbr title=${artifact.sha256}>sha256 ${artifact.sha256.slice(0, 16)}…</abbr> ${artifact.description}</p></section>`;
 }
 

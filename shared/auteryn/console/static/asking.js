@@ -60,8 +60,8 @@ const who = (ask) => {
 function Subject({ subject, edited, setEdited }) {
   return html`<div class="subject">
     <p><span class="label">Exactly this would be done</span> <code>${subject.tool}</code>${subject.target && html` → <strong>${subject.target}</strong>`}</p>
-    ${edited === null ? html`<${Json} value=${subject.args} />` : html`<label class="sr" for="args-${subject.sha256}">Arguments</label><textarea id="args-${subject.sha256}" class="args-edit" rows=${Math.min(14, edited.split("\n").length + 1)} value=${edited} onInput=${(event) => setEdited(event.currentTarget.value)}></textarea>`}
-    ${subject.preview && html`<${Prose} text=${subject.preview} />`}
+    ${edited === null ? html`${subject.preview && html`<div class="foreseen" tabindex="0" role="region" aria-label="What would be sent">${subject.preview}</div>`}
+      <details open=${!subject.preview}><summary>Exact arguments</summary><${Json} value=${subject.args} /></details>` : html`<label class="sr" for="args-${subject.sha256}">Arguments</label><textarea id="args-${subject.sha256}" class="args-edit" rows=${Math.min(14, edited.split("\n").length + 1)} value=${edited} onInput=${(event) => setEdited(event.currentTarget.value)}></textarea>`}
     <p class="hint">${edited === null ? html`Your answer holds for these arguments only. <abbr title=${subject.sha256}>sha256 ${subject.sha256.slice(0, 12)}…</abbr>` : "What you allow is run with these arguments, and only with these."}
       ${setEdited && html` <button class="quiet small" onClick=${() => setEdited(edited === null ? JSON.stringify(subject.args, null, 2) : null)}>${edited === null ? "Change" : "As it was"}</button>`}</p>
   </div>`;

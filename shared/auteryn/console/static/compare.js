@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { get } from "./net.js";
-import { Link, Prose, State } from "./parts.js";
+import { Link, Prose, State, stepState } from "./parts.js";
 import { bytes, credits, moment, number, span } from "./words.js";
 
 const ROWS = [
@@ -16,7 +16,7 @@ const ROWS = [
   ["Tokens read", (run) => number(run.usage.tokens.prompt)],
   ["Tokens written", (run) => number(run.usage.tokens.output)],
   ["Credits", (run) => credits(run.credits)],
-  ["Steps", (run) => run.plan ? html`<ol>${run.plan.steps.map((step) => html`<li key=${step.id}>${step.description} <${State} state=${step.status} /></li>`)}</ol>` : "no plan", (run) => JSON.stringify(run.plan?.steps.map((step) => [step.description, step.status]))],
+  ["Steps", (run) => run.plan ? html`<ol>${run.plan.steps.map((step) => html`<li key=${step.id}>${step.description} <${State} state=${stepState(step.status)} /></li>`)}</ol>` : "no plan", (run) => JSON.stringify(run.plan?.steps.map((step) => [step.description, step.status]))],
   ["Files", (run) => run.artifacts.length ? html`<ul>${run.artifacts.map((file) => html`<li key=${file.id}><code>${file.path}</code> <small>${bytes(file.size_bytes)}, ${file.sha256.slice(0, 8)}</small></li>`)}</ul>` : "none", (run) => JSON.stringify(run.artifacts.map((file) => [file.path, file.sha256]))],
   ["Result", (run) => run.result ? html`<${Prose} text=${run.result} />` : run.failure?.message ?? "none yet", (run) => run.result ?? run.failure?.message],
 ];

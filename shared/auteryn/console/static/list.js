@@ -77,11 +77,25 @@ const Views = ({ at }) => html`<nav class="segmented" aria-label="What to see">
   ${[["runs", "Runs"], ["schedules", "Schedules"]].map(([id, name]) => html`<button key=${id} aria-pressed=${at === id} onClick=${() => setQuery({ view: id === "runs" ? "" : id })}>${name}</button>`)}</nav>`;
 
 function Inbox({ asks, runs, onAnswered }) {
-  const [all, setAll] = useState(false), titles = new Map(runs.map((run) => [run.id, run.title]));
+  const [all, setAll] = useState(false), titles = useTitles(asks, runs);
   if (!asks.length) return null;
   return html`<section class="inbox" aria-labelledby="inbox"><h2 id="inbox" aria-live="polite">${asks.length === 1 ? "1 needs you" : `${asks.length} need you`}</h2>
-    <div class="cards">${(all ? asks : asks.slice(0, CARDS)).map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${titles.get(ask.run) ?? "its run"} onAnswered=${onAnswered} />`)}</div>
+    <div class="cards">${(all ? asks : asks.slice(0, CARDS)).map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${titles[ask.run] ?? "its run"} onAnswered=${onAnswered} />`)}</div>
     ${asks.length > CARDS && html`<p><button class="small" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? "Show fewer" : `Show all ${asks.length}`}</button></p>`}</section>`;
+}
+
+// Of the runs that ask: a step is named with its run.
+function useTitles(asks, runs) {
+  const [found, setFound] = useState({}), asked = useRef(new Set()), known = Object.fromEntries(runs.map((run) => [run.id, run.title]));
+  const title = async (id) => {
+    const run = await get(`/v1/runs/${id}`);
+    const name = run.parent ? `${run.parent.kind === "tick" ? "Tick" : "Step"} ${run.parent.key + (run.parent.kind === "tick" ? 1 : 0)} of ${known[run.parent.root] ?? (await get(`/v1/runs/${run.parent.root}`)).title}` : run.title;
+    setFound((before) => ({ ...before, [id]: name }));
+  };
+  useEffect(() => {
+    for (const { run } of asks) if (!(run in known) && !asked.current.has(run)) { asked.current.add(run); title(run).catch(() => asked.current.delete(run)); }
+  }, [asks]);
+  return { ...known, ...found };
 }
 
 // Over all the owner's runs, whatever the table shows.

@@ -63,8 +63,9 @@ const PATHS = {
 const FILLED = new Set(["stop", "pause", "play", "send"]);
 export const Icon = ({ name }) => html`<svg class="icon ${FILLED.has(name) ? "filled" : ""}" viewBox="0 0 20 20" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 
-const WORDS = { pending: "Starting", running: "Working", waiting: "Waiting", paused: "Paused", completed: "Completed", failed: "Failed", cancelled: "Stopped", asks: "Needs you",
+const WORDS = { pending: "Starting", to_come: "To come", running: "Working", waiting: "Waiting", paused: "Paused", completed: "Completed", failed: "Failed", cancelled: "Stopped", asks: "Needs you",
   in_progress: "Working", skipped: "Skipped" };
+export const stepState = (status) => (status === "pending" ? "to_come" : status);
 export const look = (state, asks = 0) => (asks && state === "waiting" ? "asks" : state);
 export const State = ({ state, asks = 0 }) => {
   const found = look(state, asks);

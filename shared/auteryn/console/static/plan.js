@@ -2,7 +2,7 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { ask, get, post, session } from "./net.js";
-import { Act, Dialog, Icon, Link, Prose, State, Steps, now, useWidth } from "./parts.js";
+import { Act, Dialog, Icon, Link, Prose, State, Steps, now, stepState, useWidth } from "./parts.js";
 import { CHIP, NARROW, NODE, layout, longest, waves } from "./graph.js";
 import { Card } from "./schedules.js";
 import { over } from "./story.js";
@@ -12,7 +12,8 @@ export function Plan({ story, refresh, onFollow, onFork }) {
   const { plan, schedules } = story.view, [as, setAs] = useState("graph"), [picked, setPicked] = useState(null);
   const steps = useMemo(() => (plan?.steps ?? []).map((step) => ({ ...step, ...story.steps[step.id] })), [plan, story.steps]);
   const revisions = useMemo(() => story.items.filter((item) => item.fact === "plan_revised"), [story.items]);
-  if (!plan) return html`${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} />`)}
+  const passed = useMemo(() => story.items.filter((item) => item.fact === "ticks_started" && item.text.includes("skipped")).slice(-3), [story.items]);
+  if (!plan) return html`${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} passed=${passed} />`)}
     ${!schedules.length && html`<p class="hint">It works without a plan.</p>`}`;
   const step = steps.find((one) => one.id === picked), chain = longest(steps, ms);
   return html`<div class="plan">
@@ -22,10 +23,10 @@ export function Plan({ story, refresh, onFollow, onFork }) {
     ${plan.goal && html`<p class="goal">${plan.goal}</p>`}
     ${as === "graph" ? html`<${Graph} steps=${steps} picked=${picked} onPick=${setPicked} path=${chain.path} />
       ${chain.path.length > 1 && chain.path.length < steps.length && html`<p class="hint legend"><i aria-hidden="true"></i>Longest way: ${chain.path.length > 8 ? plural(chain.path.length, "step") : chain.path.join(" → ")}${chain.ms ? `, ${span(chain.ms)} so far` : ""}. The rest runs beside it.</p>`}` : html`<ol class="step-list">${steps.map((one) => html`<li key=${one.id}><button class="step-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
-      <span class="step-number">${one.id}</span><span class="step-text">${one.description}</span><${State} state=${one.status} /></button></li>`)}</ol>`}
+      <span class="step-number">${one.id}</span><span class="step-text">${one.description}</span><${State} state=${stepState(one.status)} /></button></li>`)}</ol>`}
     ${step && html`<${Chosen} key=${step.id} ...${{ step, story, refresh, onFollow, onFork }} />`}
     ${revisions.length > 0 && html`<details class="revisions"><summary>How it changed</summary><ol>${revisions.map((item) => html`<li key=${item.id}><time>${clock(item.at)}</time> ${item.text}<${Diff} changes=${item.diff ?? []} /></li>`)}</ol></details>`}
-    ${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} />`)}</div>`;
+    ${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} passed=${passed} />`)}</div>`;
 }
 
 // What each changed step was, and what it is now.
@@ -83,7 +84,7 @@ function Chosen({ step, story, refresh, onFollow, onFork }) {
   const retry = async () => { await post(`/v1/runs/${story.id}/retry`, { step: step.id }); await refresh(); };
   const lane = story.lanes[step.run] ?? [], [cost, setCost] = useState(null);
   useEffect(() => { setCost(null); if (step.run) get(`/v1/runs/${step.run}`).then((run) => setCost(`${credits(run.credits)} credits, ${plural(run.usage.llm_calls, "model call")}, ${plural(run.usage.tool_calls, "tool call")}`), () => {}); }, [step.run, step.status]);
-  return html`<section class="chosen card" aria-label="Step ${step.id}"><header><h3>Step ${step.id}</h3><${State} state=${step.status} /></header>
+  return html`<section class="chosen card" aria-label="Step ${step.id}"><header><h3>Step ${step.id}</h3><${State} state=${stepState(step.status)} /></header>
     ${text === null ? html`<p>${step.description}</p>` : html`<label class="sr" for="step-text">What step ${step.id} is to do</label><textarea id="step-text" rows="3" value=${text} onInput=${(event) => setText(event.currentTarget.value)}></textarea>
       <div class="actions left"><${Act} class="primary small" disabled=${!text.trim()} act=${change}>Save<//><button class="small" onClick=${() => setText(null)}>Cancel</button></div>`}
     <dl class="pairs">${step.depends_on.length > 0 && html`<div><dt>After</dt><dd>${step.depends_on.map((id) => `step ${id}`).join(", ")}${step.join === "all" ? "" : ` (${step.join})`}</dd></div>`}

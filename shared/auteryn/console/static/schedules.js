@@ -15,7 +15,7 @@ export function Schedules() {
   return html`<div class="schedules"><h2 class="sr">Schedules</h2>${found.map(({ run, schedule }) => html`<${Card} key=${schedule.id} run=${run} schedule=${schedule} />`)}</div>`;
 }
 
-export function Card({ run, schedule }) {
+export function Card({ run, schedule, passed = [] }) {
   const start = Date.parse(schedule.start), every = seconds(schedule.every) * 1000, until = Date.parse(schedule.until);
   const total = Math.max(0, Math.ceil((until - start) / every)), next = [];
   for (let index = schedule.next_index; index < total && next.length < SHOWN; index += 1) next.push(start + index * every);
@@ -23,6 +23,7 @@ export function Card({ run, schedule }) {
     <p>${short(schedule.instruction, 300)}</p>
     <p class="hint">Every ${span(every)} until ${moment(schedule.until)}. ${schedule.overlap === "skip" ? "A tick is skipped while the one before is at work" : "Ticks queue up"}; of ticks that were missed, ${{ none: "none is", one: "one is", all: "all are" }[schedule.catch_up]} made up for.</p>
     <p>${plural(schedule.ended, "tick")} ended${schedule.failed ? html`, <strong class="bad">${schedule.failed} failed</strong>` : ""}${schedule.skipped ? `, ${schedule.skipped} skipped` : ""}${schedule.running.length ? ", one is at work" : ""}</p>
+    ${passed.map((item) => html`<p class="hint" key=${item.id}>${moment(item.at)}: ${item.text}</p>`)}
     ${schedule.last_result && html`<p class="peek"><span class="label">Last</span> ${short(schedule.last_result, 300)}</p>`}
     ${!schedule.over && session.value?.role !== "viewer" && html`<div class="actions left"><${Act} class="small" act=${async () => { await ask("DELETE", `/v1/runs/${run.id}/schedules/${schedule.id}`); say("It ticks no more; the run goes on."); }}>End it<//></div>`}
     <ol class="ticks">${next.map((at) => html`<li key=${at}><time datetime=${new Date(at).toISOString()}>${moment(at)}</time></li>`)}${next.length === SHOWN && total - schedule.next_index > SHOWN && html`<li class="hint">and ${total - schedule.next_index - SHOWN} more</li>`}</ol></section>`;
