@@ -108,7 +108,7 @@ function Header({ story, mind, link, refresh, dialog, setDialog }) {
   return html`<header class="run-head">
     <div class="crumbs"><${Link} to=${view.parent ? `/runs/${view.parent.run}` : "/"}><${Icon} name="back" />${view.parent ? `${view.parent.kind === "tick" ? "Tick" : "Step"} ${view.parent.key + (view.parent.kind === "tick" ? 1 : 0)} of its run` : "Runs"}<//>
       ${!ended && link === "lost" && html`<span class="stale" role="status">Not live: reconnecting…</span>`}</div>
-    <div class="title-row"><${Title} story=${story} may=${mayAct && !ended} />
+    <div class="title-row"><h1>${story.title}</h1>
       ${mayAct && html`<div class="controls">
         ${!ended && html`<button onClick=${() => document.getElementById("steer")?.focus()}><${Icon} name="send" />Steer</button>
           ${story.state === "paused" ? html`<${Act} act=${act("resume")}><${Icon} name="play" />Resume<//>` : html`<${Act} act=${act("pause")}><${Icon} name="pause" />Pause<//>`}
@@ -125,24 +125,25 @@ function Header({ story, mind, link, refresh, dialog, setDialog }) {
       ${mind?.code && html`<li title=${mind.host}><small>release</small> ${mind.code}</li>`}
     </ul>
     ${dialog === "stop" && html`<${Stop} story=${story} refresh=${refresh} onClose=${close} />`}
+    ${dialog === "rename" && html`<${Retitle} story=${story} onClose=${close} />`}
     ${dialog === "fork" && html`<${Fork} story=${story} onClose=${close} />`}
     ${dialog === "erase" && html`<${Erase} runs=${[view]} onClose=${close} onDone=${() => go("/")} />`}
   </header>`;
 }
 
-// A title the agent or the task has given may be a better one.
-function Title({ story, may }) {
-  const [text, setText] = useState(null), leave = () => setText(null);
-  const save = async () => { if (text.trim() && text.trim() !== story.title) await ask("PATCH", `/v1/runs/${story.id}`, { title: text.trim() }); leave(); };
-  const keys = (event) => { if (event.key === "Escape") leave(); if (event.key === "Enter") { event.preventDefault(); save().catch((problem) => say(problem.message, true)); } };
-  if (text === null) return html`<div class="title"><h1>${story.title}</h1>${may && html`<button class="quiet icon-only small" aria-label="Rename this run" title="Rename" onClick=${() => setText(story.title)}><${Icon} name="pen" /></button>`}</div>`;
-  return html`<div class="row rename"><label class="sr" for="title">Title of this run</label><input id="title" maxlength="200" ref=${(box) => box && document.activeElement !== box && box.focus()} value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${keys} />
-    <${Act} class="primary small" disabled=${!text.trim()} act=${save}>Save<//><button class="small" onClick=${leave}>Cancel</button></div>`;
+// The task's first words may be no good title.
+function Retitle({ story, onClose }) {
+  const [text, setText] = useState(story.title);
+  const save = async () => { await ask("PATCH", `/v1/runs/${story.id}`, { title: text.trim() }); onClose(); };
+  const keys = (event) => { if (event.key === "Enter" && text.trim()) { event.preventDefault(); save().catch((problem) => say(problem.message, true)); } };
+  return html`<${Dialog} title="Rename this run" onClose=${onClose}><label for="title">Title</label><input id="title" maxlength="200" autofocus value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${keys} />
+    <div class="actions"><button onClick=${onClose}>Cancel</button><${Act} class="primary" disabled=${!text.trim()} act=${save}>Save<//></div><//>`;
 }
 
 function More({ story, onPick }) {
   const own = !story.view.parent, link = async () => { await copyText(location.href); say("The link is copied."); }, fails = (problem) => say(problem.message, true);
-  return html`<${Menu} label="More">${own && html`<button onClick=${() => onPick("fork")}><${Icon} name="fork" />Fork…</button>`}
+  return html`<${Menu} label="More">${!over(story) && html`<button onClick=${() => onPick("rename")}><${Icon} name="pen" />Rename…</button>`}
+    ${own && html`<button onClick=${() => onPick("fork")}><${Icon} name="fork" />Fork…</button>`}
     <button onClick=${() => link().catch(fails)}><${Icon} name="link" />Copy link</button>
     ${story.view.labels.fork_of && html`<${Link} class="button" to="/?compare=${story.view.labels.fork_of},${story.id}"><${Icon} name="columns" />Compare with its origin<//>`}
     <button onClick=${() => download(story.view).catch(fails)}><${Icon} name="down" />Export</button>
