@@ -46,7 +46,7 @@ async def _send(common: Common, run_id: str, text: str, queue: bool) -> None:
 @click.pass_obj
 def pause(common: Common, run_id: str) -> None:
     """Let a run rest until `auteryn resume`. Calls under way are interrupted, nothing is lost."""
-    going(told(common, run_id, lambda desk, run: desk.pause(run), "paused"))
+    going(told(common, run_id, lambda desk, run: desk.pause(run), "paused", act=True))
 
 
 @click.command()
@@ -140,12 +140,13 @@ async def _cancel(common: Common, run_id: str) -> int:
         return exits.DONE
 
 
-async def told(common: Common, run_id: str, say: Callable[[Any, str], Awaitable[Any]], word: str) -> None:
-    """Say it to the run; if nobody is at work on it, what it asks for is done here."""
+async def told(common: Common, run_id: str, say: Callable[[Any, str], Awaitable[Any]], word: str, *, act: bool = False) -> None:
+    """Say it to the run. `act`: if nobody is at work on it, what it asks for is done here; it needs no model."""
     async with opened(common) as home:
         name = await home.named(run_id)
         await say(home.desk, name)
-        await _settled(home, name)
+        if act:
+            await _settled(home, name)
         await _said(common, home, name, word)
 
 

@@ -127,7 +127,7 @@ class Desk:
 
     async def unheard(self, run: str) -> list[Unheard]:
         """What was said to the agent and it has not heard, oldest first."""
-        return await steer.unheard(self._access, await self.get(run))
+        return await steer.unheard(self._access, (await self.get(run)).id)
 
     async def reword(self, run: str, message: str, text: str | None, by: str = "owner") -> Run:
         """An unheard message says `text` instead, or is taken back (None); raises `WrongState` if it was heard."""

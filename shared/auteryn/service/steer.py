@@ -40,15 +40,16 @@ async def send(access: Access, run_id: str, said: m.UserMessage) -> Run:
     return found
 
 
-async def unheard(access: Access, run: Run) -> list[Unheard]:
-    """What lies in the inbox, then what was put aside, in the order it was said; as it reads now."""
-    inbox = await access.services.store.inbox(run.id)
+async def unheard(access: Access, run_id: str) -> list[Unheard]:
+    """What was put aside, then what lies in the inbox, in the order it was said; as it reads now."""
+    inbox = await access.services.store.inbox(run_id)
+    run = await access.run(run_id)  # after the inbox: what a slice takes from there meanwhile is found here
     words = {one.message: one.text for one in inbox if isinstance(one, m.Reword)}
     aside = [Unheard(id=one.id, text=one.text, by=one.by, mode="queue", sent_at=None) for one in run.queued]
     fresh = [
         Unheard(id=one.id, text=one.text, by=one.by, mode=one.mode, sent_at=one.sent_at)
         for one in inbox
-        if isinstance(one, m.UserMessage)
+        if isinstance(one, m.UserMessage) and all(one.id != known.id for known in aside)
     ]
     now = [(one, words.get(one.id, one.text)) for one in (*aside, *fresh)]
     return [
@@ -61,7 +62,7 @@ async def reword(access: Access, run_id: str, message: str, text: str | None, by
     if text is not None:
         _check(text)
     found = await access.live(run_id, "sent a message")
-    if message not in {one.id for one in await unheard(access, found)}:
+    if message not in {one.id for one in await unheard(access, run_id)}:
         raise WrongState(f"message {message!r} of run {run_id!r} is not waiting any more: it was heard or taken back")
     await access.tell(found, m.Reword(id=new_id("reword"), sent_at=access.now(), message=message, text=text, by=by))
     return found
