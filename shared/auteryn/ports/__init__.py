@@ -12,8 +12,9 @@ from auteryn.ports.store import Store
 from auteryn.schema.record import Record
 
 
-class Services(Record):
-    """The seven, as `compose` made them for one world."""
+class Services(Record, gc=True):
+    """The seven, as `compose` made them for one world. More than values: a port knows whom it calls, and so they are part of
+    cycles."""
 
     store: Store
     queue: Queue

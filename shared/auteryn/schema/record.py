@@ -1,8 +1,7 @@
 """The base of every stored shape, its ids and its JSON.
 
 A record is a frozen `msgspec.Struct`: unknown fields are refused, defaults are left out of the JSON, unions carry their
-`kind`. What it holds was there before it, so none is part of a cycle, and the garbage collector passes them by. (Why not
-pydantic here: decision 0001.)
+`kind`. A value is no part of a cycle, so the garbage collector passes it by. (Why not pydantic here: decision 0001.)
 """
 
 from __future__ import annotations

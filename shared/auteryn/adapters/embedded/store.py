@@ -154,9 +154,12 @@ class SqliteStore:
         return kept[1]
 
     async def opened(self, run: str) -> tuple[Run, Sequence[Entry] | None]:
-        n, now, entries = self._current(run)
+        n, now, whole = self._current(run)
+        self._kept.pop(run, None)  # what cannot be read is not known any more
+        if whole is None and now.seq <= FOLDED_AT_SIGHT:
+            whole = tuple(self._entries(run, n, after=0))
         self._keep(run, (n, now, None))
-        return now, entries
+        return now, whole
 
     async def parent_of(self, run: str) -> str | None:
         found = self.database.row("SELECT parent FROM runs WHERE id=?", (run,))
