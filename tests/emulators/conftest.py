@@ -6,6 +6,7 @@ import pytest
 
 from auteryn.testing.emulators.plugin import firestore_emulator, project, pubsub_emulator
 from emulators.local import Rig, Threaded
+from emulators.played import Played
 
 __all__ = ["firestore_emulator", "project", "pubsub_emulator"]
 
@@ -15,3 +16,10 @@ def local_cloud(tmp_path_factory: pytest.TempPathFactory, firestore_emulator: st
     """Three functions and the stand-ins, started once; the emulators are older than its thread, and outlive it."""
     with Threaded(Rig(tmp_path_factory.mktemp("cloud"))) as threaded:
         yield threaded
+
+
+@pytest.fixture(scope="session")
+def played(tmp_path_factory: pytest.TempPathFactory, firestore_emulator: str, pubsub_emulator: str) -> Iterator[Played]:
+    """The stage of the crash matrix and of the storms; how a scenario goes undisturbed is played once for both."""
+    with Played(tmp_path_factory.mktemp("stage")) as ready:
+        yield ready

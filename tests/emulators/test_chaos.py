@@ -5,20 +5,12 @@ A sample of the matrix that `auteryn chaos --cloud --full` goes through.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from auteryn.testing.emulators.chaos import sampled
 from auteryn.testing.emulators.disturbances import Freeze, Kill
 from auteryn.testing.emulators.stage import PLAYED
 from emulators.played import Played
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory, firestore_emulator: str, pubsub_emulator: str) -> Iterator[Played]:
-    with Played(tmp_path_factory.mktemp("stage")) as ready:
-        yield ready
 
 
 @pytest.mark.proves("P1", "P31", "P36", "P38", "P42", "L1", "L2", "L3", "L4", "L5", "L6", "F3", "F5", "F9", "F10", "F13", "F16")

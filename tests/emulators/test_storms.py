@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -15,12 +14,6 @@ from auteryn.testing.emulators.stage import PLAYED
 from emulators.played import Played
 
 STORMS = int(os.environ.get("AUTERYN_STORMS", "6"))
-
-
-@pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory, firestore_emulator: str, pubsub_emulator: str) -> Iterator[Played]:
-    with Played(tmp_path_factory.mktemp("stage")) as ready:
-        yield ready
 
 
 @pytest.mark.proves("F3", "F5", "F9", "F10", "F13", "L1", "L2", "L3", "L4", "L6", "L7")

@@ -199,7 +199,7 @@ class Slice:
 
     async def beat(self) -> None:
         """Renew the lease, unless what should stop does not (F23); if it was lost, stop at once: somebody else is at work."""
-        if self.interrupt:
+        if self.interrupt and not self.committing:
             return
         try:
             self.lease = await self.services.store.renew(self.lease, until=self.engine.now() + LEASE)
