@@ -55,11 +55,13 @@ class Kill:
             passed += 1
             if passed != self.commit:
                 return
-            if (sender := stage.cloud.sender(passing.peer)) is not None:
-                stage.kill(sender)
-                report.done.append(f"killed {_named(sender)}")
-                if self.when == "before":
-                    raise Dropped
+            if (sender := stage.cloud.sender(passing.peer)) is None:
+                passed -= 1  # it waited too long and hung up: its commit comes again
+                return
+            stage.kill(sender)
+            report.done.append(f"killed {_named(sender)}")
+            if self.when == "before":
+                raise Dropped
 
         stage.network.guards["Commit"] = guard
         try:

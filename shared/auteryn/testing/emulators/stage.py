@@ -42,7 +42,7 @@ QUIET_LOOKS = 3
 """So often nothing was at work, one look after the other, before time is moved."""
 PUSH_SECONDS = 0.3
 """Within which the emulator pushes what was published; a tenth of a second is usual."""
-SWEEP = timedelta(seconds=30)
+SWEEP, MINUTE = timedelta(seconds=30), timedelta(minutes=1)
 _STEPS = b"/topics/auteryn-steps"
 
 
@@ -86,16 +86,22 @@ class CloudWorld(World):
         self.cloud.clock.jump(span)
 
     async def _skip(self) -> None:
-        """Where nobody is at work, it is the moment of the next wake at once; without one, a minute later."""
+        """Where nobody is at work, it is the moment of the next wake at once; without one that is in time, a minute later."""
         quiet = 0
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             quiet = 0 if self.cloud.at_work or self._stage.pushing else quiet + 1
             if quiet > QUIET_LOOKS:
-                at = min((task.at for task in self.cloud.tasks.tasks(self.cloud.queue)), default=None)
-                now = self.clock.now()
-                self.cloud.clock.jump(max(at - now, timedelta()) if at else timedelta(minutes=1))
+                self.cloud.clock.jump(await self._quiet_time())
                 quiet = 0
+
+    async def _quiet_time(self) -> timedelta:
+        """Until the next wake; no further than to the next sweep where something is due before it, whose own wake was lost."""
+        now = self.clock.now()
+        at = min((task.at for task in self.cloud.tasks.tasks(self.cloud.queue)), default=None)
+        if at is None or (at - now > MINUTE and await self._stage.store.due(at - SWEEP, limit=1)):
+            return MINUTE
+        return max(at - now, timedelta())
 
 
 @dataclass(slots=True)
