@@ -151,6 +151,20 @@ def test_what_cannot_be_drawn_says_why(room: Room, monkeypatch: pytest.MonkeyPat
     assert failed.kind == "missing_extra" and "LibreOffice" in str(failed)
 
 
+@pytest.mark.tool("pdf_create", "failure")
+def test_without_a_program_that_prints_it_says_which(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bins = tmp_path / "bins"
+    bins.mkdir()
+    monkeypatch.setenv("PATH", str(bins))
+    missing = room.refusal(pdf_create, path="a.pdf", source="# A")
+    assert missing.kind == "missing_extra" and "LibreOffice" in str(missing)
+    broken = bins / "chromium"
+    broken.write_text("#!/bin/false\n")
+    broken.chmod(0o755)
+    failed = room.refusal(pdf_create, path="a.pdf", source="# A")
+    assert failed.kind == "unavailable" and not room.files.exists("a.pdf")
+
+
 def test_a_joined_file_opens_in_a_third_program(room: Room) -> None:
     room.call(pdf_create, path="a.pdf", source="# A\n\ntext")
     reader = pypdf.PdfReader(io.BytesIO(made(room)))
