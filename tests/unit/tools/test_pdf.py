@@ -6,6 +6,7 @@ import io
 import shutil
 import socket
 import threading
+from pathlib import Path
 
 import pypdf
 import pytest
