@@ -267,10 +267,15 @@ def test_links_are_free_and_buttons_of_forms_are_asked_for_by_site(surfer: Room,
     ref = refs(surfer)
     assert judged(surfer, browser_click, ref=ref["Next"]) == Judged(target="shop.test")
     assert judged(surfer, browser_click, ref=ref["Prices"]) == Judged(target="shop.test")
-    assert judged(surfer, browser_click, ref=ref["Greet"]) == Judged(target="shop.test", sends=True)
-    assert judged(surfer, browser_click, ref=ref["Send"]) == Judged(permission="ask1", target="shop.test", sends=True)
+    there = f"On: {shop.url('/', 'shop.test')}\n"  # whoever is asked sees what would be done where
+    greet = Judged(target="shop.test", sends=True, preview=f"{there}Then click: button “Greet”")
+    assert judged(surfer, browser_click, ref=ref["Greet"]) == greet
+    send = Judged(permission="ask1", target="shop.test", sends=True, preview=f"{there}Then click: button “Send”")
+    assert judged(surfer, browser_click, ref=ref["Send"]) == send
     typed = [{"ref": ref["Name"], "value": "Ann"}]
-    assert judged(surfer, browser_fill, fields=typed) == Judged(target="shop.test", sends=True)
+    free = judged(surfer, browser_fill, fields=typed)
+    assert (free.permission, free.target, free.sends) == ("auto", "shop.test", True)
+    assert free.preview.startswith(there) and "Ann" in free.preview
     assert judged(surfer, browser_fill, fields=typed, submit=True).permission == "ask1"
     assert judged(surfer, browser_fill, fields=[{"ref": ref["Name"], "credential": "x"}]).permission == "ask1"
 
