@@ -38,6 +38,10 @@ class SqliteQueue:
         self._in_flight: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, int] = {}
         self._news = asyncio.Event()
+        self._until: datetime | None = None
+        """When the server looks again without news; None = never."""
+        self._passed_over = set[str]()
+        """Runs whose next wake it found earlier than that, but in hand here."""
         self._server: asyncio.Task[None] | None = None
         self._claims = 0
         self._again: set[str] = set()
@@ -57,10 +61,10 @@ class SqliteQueue:
             return c.execute(_ENQUEUE, (run, micros(at))).rowcount
 
         if self._server:
-            self._database.post(apply, then=self._stored)
+            self._database.post(apply, then=lambda: self._stored(at))
         else:  # whoever only writes leaves soon
             await self._write(apply)
-            self._stored()
+            self._stored(at)
 
     def on_wake(self, handler: Callable[[str], Awaitable[None]]) -> None:
         self._handler = handler
@@ -82,8 +86,9 @@ class SqliteQueue:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _stored(self) -> None:
-        self._news.set()
+    def _stored(self, at: datetime) -> None:
+        if self._until is None or at < self._until:
+            self._news.set()
         self._database.elsewhere.say(_WAKES)
 
     def _hear(self, news: News) -> None:
@@ -96,7 +101,8 @@ class SqliteQueue:
             for run, claim in await self._claim_due():
                 if run not in self._in_flight:  # a wake for now may have come meanwhile: it stands for both
                     self._deliver(run, claim)
-            await self._news_or(self._next_at())
+            self._until = self._next_at()
+            await self._news_or(self._until)
 
     async def _claim_due(self) -> list[tuple[str, int]]:
         now, room = self._clock.now(), IN_FLIGHT - len(self._in_flight)
@@ -127,11 +133,13 @@ class SqliteQueue:
 
     def _next_at(self) -> datetime | None:
         """When the earliest wake is due that is not in hand here."""
+        self._passed_over.clear()
         if len(self._in_flight) >= IN_FLIGHT:
             return None
         for run, at in self._database.rows(_NEXT, (len(self._in_flight) + 1,)):
             if run not in self._in_flight:
                 return moment(at)
+            self._passed_over.add(run)
         return None
 
     async def _news_or(self, at: datetime | None) -> None:
@@ -150,13 +158,14 @@ class SqliteQueue:
         task.add_done_callback(lambda _: self._landed(run))
 
     def _landed(self, run: str) -> None:
+        if run in self._passed_over or len(self._in_flight) >= IN_FLIGHT:
+            self._news.set()
         del self._in_flight[run]
         if run in self._again and self._server:  # told of once more while the handler was at it
             self._again.discard(run)
             claim = self._new_claim()
             self._database.post(lambda c: self._claim(c, run, self._clock.now(), claim))
             self._deliver(run, claim)
-        self._news.set()
 
     async def _handle(self, run: str, claim: int) -> None:
         assert self._handler, "on_wake comes before start"
@@ -166,8 +175,9 @@ class SqliteQueue:
             tries = self._failures[run] = self._failures.get(run, 0) + 1
             pause = min(FIRST_RETRY * 2 ** min(tries - 1, 10), LONGEST_RETRY)
             _log.exception("wake of run %r failed (try %d), again in %s", run, tries, pause)
-            again = micros(self._clock.now() + pause)
-            await self._write(lambda c: c.execute(_FAILED, (again, run, claim)).rowcount)
+            again = self._clock.now() + pause
+            await self._write(lambda c: c.execute(_FAILED, (micros(again), run, claim)).rowcount)
+            self._stored(again)
             return
         self._failures.pop(run, None)
         self._database.post(lambda c: _done(c, run, claim))  # lost, it comes once more: at least once
