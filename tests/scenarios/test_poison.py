@@ -12,8 +12,9 @@ from auteryn.policy.limits import MOST_STARTS_WITHOUT_PROGRESS
 from auteryn.testing.chaos import Examination
 from auteryn.testing.clock import skipping
 from auteryn.testing.crash import Fate, Story
-from auteryn.testing.scenarios import SCENARIOS
-from auteryn.testing.scripted import Ask, Line
+from auteryn.testing.laws import broken_laws
+from auteryn.testing.scenarios import SCENARIOS, lookup
+from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 
 
@@ -41,6 +42,25 @@ def test_a_run_whose_slices_all_fail_is_ended_and_others_go_on(tmp_path: Path) -
             assert ended.failure and ended.failure.reason == "poison"
             assert calls.count("Poison") <= MOST_STARTS_WITHOUT_PROGRESS + 1
             assert (await world.ended(good)).result == "well"
+
+    skipping(story())
+
+
+@pytest.mark.proves("F29", "L11")
+def test_what_a_poisoned_step_has_cost_is_charged_to_nobody(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        if ask.task.startswith("Poison") and ask.turn:
+            raise ZeroDivisionError("a bug of ours")
+        return call("lookup", what="poison") if ask.task.startswith("Poison") else "well"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup]) as world:
+            run = await world.start("All of it", plan=["Poison", "Fine"])
+            whole = await world.ended(run)
+            _, bad, good = await world.tree(run)
+            assert bad.failure and bad.failure.reason == "poison" and bad.usage.waived and not bad.usage.credits.total
+            assert whole.usage.waived == bad.usage.waived and whole.usage.credits.total > good.usage.credits.total > 0
+            assert await broken_laws(world, run) == []
 
     skipping(story())
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from auteryn.ports import Services, Store
 from auteryn.schema import event as e
-from auteryn.schema.fold import add_tokens, after, born
+from auteryn.schema.fold import OUR_FAULT, add_tokens, after, born
 from auteryn.schema.message import Tokens
-from auteryn.schema.run import Run
+from auteryn.schema.run import Credits, Run
 from auteryn.testing.scenarios import MAILS, outside
 from auteryn.testing.world import World
 from auteryn.tools.notes import folded
@@ -70,27 +70,33 @@ def _journal(run: Run, entries: Sequence[e.Entry]) -> list[str]:
 
 
 def _usage(run: Run, entries: Sequence[e.Entry], runs: Sequence[Run]) -> list[str]:
-    """Counted again, without the fold: its own events, and what its children say of themselves."""
-    calls = tool_calls = llm = tools = 0
+    """Counted again, without the fold: its own events, and what its children say of themselves. What a run has cost that
+    ended by the platform's own fault is waived, all of it."""
+    calls = tool_calls = llm = tools = storage = waived = 0
     tokens = Tokens()
     for event in (event for entry in entries for event in entry.events):
         match event:
             case e.Forked():  # what is before it was paid by another run
-                calls = tool_calls = llm = tools = 0
+                calls = tool_calls = llm = tools = storage = 0
                 tokens = Tokens()
             case e.ModelAnswered() | e.Compacted() | e.ModelConsulted() | e.ModelFailed():
                 calls, llm, tokens = calls + event.attempts, llm + event.credits, add_tokens(tokens, event.tokens)
             case e.CallAnswered():
                 tool_calls, tools = tool_calls + 1, tools + event.credits
+            case e.ArtifactPublished():
+                storage += event.credits
             case _:
                 pass
     ended = _ended_children(entries)
     for child in (child for child in runs if child.id in ended):
         calls, tool_calls = calls + child.usage.llm_calls, tool_calls + child.usage.tool_calls
         llm, tools = llm + child.usage.credits.llm, tools + child.usage.credits.tools
+        storage, waived = storage + child.usage.credits.storage, waived + child.usage.waived
         tokens = add_tokens(tokens, child.usage.tokens)
-    counted = (calls, tool_calls, llm, tools, tokens)
-    said = (run.usage.llm_calls, run.usage.tool_calls, run.usage.credits.llm, run.usage.credits.tools, run.usage.tokens)
+    if run.failure and run.failure.reason in OUR_FAULT:
+        llm, tools, storage, waived = 0, 0, 0, waived + llm + tools + storage
+    counted = (calls, tool_calls, Credits(llm=llm, tools=tools, storage=storage), waived, tokens)
+    said = (run.usage.llm_calls, run.usage.tool_calls, run.usage.credits, run.usage.waived, run.usage.tokens)
     return [] if counted == said else [f"its usage is {said}, the journal's sum {counted}"]
 
 
