@@ -115,3 +115,17 @@ async def test_deltas_reach_the_watches_of_their_root_in_order_and_once(place: P
         assert watch.deltas() == []
         assert second.deltas() == said
         assert stranger.deltas() == []
+
+
+@pytest.mark.proves("L5")
+@on_every(BUSES)
+async def test_what_another_process_tells_of_reaches_the_handler_of_news(place: Place[Bus]) -> None:
+    """B4: by its name; of what is told here nothing is heard."""
+    async with place.open() as bus, place.open() as other:
+        told = asyncio.Queue[str]()
+        bus.on_news(told.put_nowait)
+
+        bus.tell("run_root", "run_here", 2)
+        other.tell("run_root", "run_step", 2)
+
+        assert await told.get() == "run_step"

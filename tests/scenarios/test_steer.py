@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -60,6 +61,38 @@ def test_what_is_said_while_a_quick_tool_works_is_heard_before_the_very_next_tur
             assert (await world.ended(run)).result == "heard in [True, True]"
             facts = [type(event) for event in await world.events(run) if isinstance(event, e.ModelAnswered | e.Told)]
             assert facts == [e.ModelAnswered, e.Told, e.ModelAnswered, e.Told, e.ModelAnswered]
+            assert world.now() == START
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5", "L10")
+@pytest.mark.parametrize("what", ["cancel", "steer"])
+def test_what_another_process_says_is_heard_at_once(tmp_path: Path, what: str) -> None:
+    """Of two processes on one folder, the one that speaks has no slice: no look each 2 s is waited for."""
+    begun, spoken = asyncio.Event(), asyncio.Event()
+
+    @tool(effect="read")
+    async def mix(ctx: ToolContext) -> str:
+        """Mix the paint."""
+        begun.set()
+        await (asyncio.Event() if what == "cancel" else spoken).wait()
+        return "mixed"
+
+    def script(ask: Ask) -> Line:
+        return call("mix") if ask.turn == 0 else "in blue" if heard(ask, "make it blue") else "in red"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[mix]) as world:
+            run = await world.start("Paint")
+            await begun.wait()
+            elsewhere = await World(tmp_path, clock=world.clock).open(hosting=False)
+            await (elsewhere.cancel(run) if what == "cancel" else elsewhere.say(run, "make it blue"))
+            await elsewhere.close()
+            spoken.set()
+            ended = await world.ended(run)
+            end = ("cancelled", None, 1) if what == "cancel" else ("completed", "in blue", 2)
+            assert (ended.status, ended.result, ended.turns) == end
             assert world.now() == START
 
     skipping(story())

@@ -27,6 +27,7 @@ class Bus(Protocol):
     """B1  `publish_steps` brings every named run to the handler, normally at once and at least once.
     B2  After `tell(root, …)` every watch of that root in every process wakes, normally within a fraction of a second.
     B3  Deltas reach watches in the same process in order; they may be lost, never doubled.
+    B4  What other processes tell of reaches the handler of `on_news`, where this process hears them and has started.
     """
 
     async def publish_steps(self, runs: Sequence[str]) -> None: ...
@@ -38,6 +39,10 @@ class Bus(Protocol):
         ...
 
     def delta(self, root: str, run: str, delta: Delta) -> None: ...
+
+    def on_news(self, handler: Callable[[str], None]) -> None:
+        """`handler(run)`: something new in this run, told by another process; "" = in any."""
+        ...
 
     def watch(self, root: str) -> Watch: ...
 

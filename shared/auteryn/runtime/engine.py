@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -41,6 +42,17 @@ class Live(Protocol):
         ...
 
 
+class Following(Protocol):
+    """What the followers of a run's stream in this process share. It reads on for all of them."""
+
+    followers: int
+
+    @property
+    def reading(self) -> bool:
+        """False: whoever comes now reads for himself."""
+        ...
+
+
 @dataclass(slots=True)
 class Engine:
     """What `run_slice` and `dispatch` work with. Made once by `compose`."""
@@ -71,12 +83,13 @@ class Engine:
         default_factory=dict[str, tuple[datetime, tuple[Endpoint, ...]]]
     )
     """By owner, with the time they were read."""
-    crowds: dict[str, Any] = field(default_factory=dict[str, Any])
-    """By run: what the followers of its stream in this process share."""
+    crowds: dict[str, Following] = field(default_factory=dict[str, "Following"])
+    """By run."""
     sits_on: frozenset[ModeName] = frozenset()
     """Runs of these modes are begun in the process that made them, with no queue between."""
     live: dict[str, Live] = field(default_factory=dict[str, Live])
     _keeper: asyncio.Task[None] | None = None
+    _looks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
     _stopping: bool = False
 
     def now(self) -> datetime:
@@ -116,19 +129,29 @@ class Engine:
         await self.hint(self.services.queue.enqueue(run, self.now()))
         await self.ring(run)
 
+    def heard(self, run: str) -> None:
+        """Another process told of this run, or with "" of any: its slice, if it is here, looks at once."""
+        for name in [run] if run else list(self.live):
+            if name in self.live:
+                look = asyncio.create_task(self._look(name))
+                self._looks.add(look)
+                look.add_done_callback(self._looks.discard)
+
+    async def _look(self, run: str) -> None:
+        with suppress(AuterynError):  # the slice itself meets the same trouble at its next commit and acts on it
+            await self.ring(run)
+
     async def _keep(self) -> None:
         """Every 2 s a look into each live run's inbox, every 20 s a heartbeat for its lease."""
         next_beat = self.now() + HEARTBEAT
         while self.live:
             await self.services.clock.sleep(INBOX_LOOK)
             beat = self.now() >= next_beat
-            for live in list(self.live.values()):
-                try:
-                    await live.look()
+            for run, live in list(self.live.items()):
+                await self._look(run)
+                with suppress(AuterynError):
                     if beat:
                         await live.beat()
-                except AuterynError:
-                    continue  # the slice itself meets the same trouble at its next commit and acts on it
             if beat:
                 next_beat = self.now() + HEARTBEAT
 
@@ -144,6 +167,7 @@ class Engine:
             live.stop()
 
     async def close(self) -> None:
-        if self._keeper and not self._keeper.done():
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        tasks = [*self._looks, *([self._keeper] if self._keeper else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -37,6 +37,7 @@ class Host:
         services = engine.services
         services.queue.on_wake(self._dispatch)
         services.bus.on_step(self._begin)
+        services.bus.on_news(engine.heard)
         services.jobs.on_start(self._run_slice)
         self._sweeper: asyncio.Task[None] | None = None
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator
 
 from auteryn.errors import AuterynError
 from auteryn.ports.bus import Watch
+from auteryn.runtime.engine import Following
 from auteryn.service.branch import Branch
 from auteryn.service.delivery import Batch, deltas, next_batch
 from auteryn.service.follow import Patience
@@ -19,7 +20,7 @@ RECENT = 64
 class Crowd:
     """Reads on while anybody follows. It begins as the reading of its first follower."""
 
-    def __init__(self, branch: Branch, watch: Watch, crowds: dict[str, Crowd]) -> None:
+    def __init__(self, branch: Branch, watch: Watch, crowds: dict[str, Following]) -> None:
         """It takes over branch and watch."""
         self._branch, self._watch, self._crowds = branch, watch, crowds
         self._recent = deque[Batch](maxlen=RECENT)
@@ -131,12 +132,12 @@ class Seat:
             crowd.leave()
 
 
-def joined(crowds: dict[str, Crowd], branch: Branch, watch: Watch, *, clean: bool) -> Seat | None:
+def joined(crowds: dict[str, Following], branch: Branch, watch: Watch, *, clean: bool) -> Seat | None:
     """A seat in the crowd of this run, if it has been where this follower is now; the first one opens it and gives it his
     watch. `clean`: since his last durable event he has been passed nothing else; only then no piece of what is being said
     reaches him twice."""
     crowd, at = crowds.get(branch.id), branch.cursor
-    if crowd is None or not crowd.reading:
+    if not isinstance(crowd, Crowd) or not crowd.reading:
         return Seat(Crowd(branch, watch, crowds), at, (0, Batch()), first=True)
     place = crowd.place_of(at) if clean else None
     return Seat(crowd, at, place) if place else None

@@ -156,6 +156,8 @@ class World:
     async def tell(self, run: str, message: m.AnyMessage) -> bool:
         """Put a message into a run's inbox and wake the run; whether it was new."""
         new = await self.services.store.send(run, message)
+        found = await self.run(run)
+        self.services.bus.tell(found.root, run, found.seq)
         await self.services.queue.enqueue(run, self.now())
         await self.host.engine.ring(run)
         return new

@@ -71,6 +71,7 @@ class LocalBus:
         self._elsewhere = database.elsewhere
         self._watches: dict[str, list[LocalWatch]] = {}
         self._handler: Callable[[str], Coroutine[Any, Any, None]] | None = None
+        self._on_news: Callable[[str], None] | None = None
         self._at_work: set[asyncio.Task[None]] = set()
 
     async def publish_steps(self, runs: Sequence[str]) -> None:
@@ -97,6 +98,9 @@ class LocalBus:
         self._hear(news)
         self._elsewhere.say(news)
 
+    def on_news(self, handler: Callable[[str], None]) -> None:
+        self._on_news = handler
+
     def watch(self, root: str) -> LocalWatch:
         watch = LocalWatch(root, self._forget)
         if not self._watches:
@@ -105,9 +109,11 @@ class LocalBus:
         return watch
 
     async def start(self) -> None:
-        """Nothing to do: watches and tasks start what they need."""
+        """From here on the handler of `on_news` hears; watches need no start."""
+        self._elsewhere.listen(self._hear_elsewhere)
 
     async def close(self) -> None:
+        self._elsewhere.forget(self._hear_elsewhere)
         for watch in self._all_watches():
             watch.close()
         for task in self._at_work:
@@ -128,6 +134,10 @@ class LocalBus:
                 watch.streamed(news.run, news.delta)
             else:
                 watch.told()
+
+    def _hear_elsewhere(self, news: News) -> None:
+        if self._on_news and news.delta is None and (news.run or not news.topic):
+            self._on_news(news.run)
 
     def _all_watches(self) -> list[LocalWatch]:
         return [watch for watches in self._watches.values() for watch in watches]

@@ -86,6 +86,7 @@ class PubSubBus:
         self._pull_s, self._poll_s = pull.total_seconds(), poll.total_seconds()
         self._steps, self._events, self._feed, self._host = steps, events, feed, host
         self._handler: Callable[[str], Awaitable[None]] | None = None
+        self._on_news: Callable[[str], None] | None = None
         self._watches: dict[str, list[LocalWatch]] = {}
         self._publisher: PerLoop[PublisherAsyncClient] = PerLoop(self._connect_publisher, close_transport)
         self._subscriber: PerLoop[SubscriberAsyncClient] = PerLoop(self._connect_subscriber, close_transport)
@@ -120,6 +121,9 @@ class PubSubBus:
 
     def delta(self, root: str, run: str, delta: Delta) -> None:
         self._say(News(root=root, run=run, delta=delta))
+
+    def on_news(self, handler: Callable[[str], None]) -> None:
+        self._on_news = handler
 
     def watch(self, root: str) -> LocalWatch:
         watch = LocalWatch(root, self._forget)
@@ -242,6 +246,8 @@ class PubSubBus:
                 self._heard.popitem(last=False)
         for news in bundle.news:
             self._hear(news, fresh=fresh)
+            if self._on_news and news.delta is None:
+                self._on_news(news.run)
 
     def _hear(self, news: News, *, fresh: bool) -> None:
         for watch in self._watches.get(news.root, ()):
