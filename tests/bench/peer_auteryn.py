@@ -38,8 +38,6 @@ class Fake:
 
     searches = False
 
-    searches = False
-
     def model_id(self, role: str) -> str:
         return "fake"
 
