@@ -14,7 +14,7 @@ FOR_TABLES = ("data_profile", "data_query", "sheet_create", "chart_create")
 
 
 class Profile(Record):
-    """A kind of work, known by its words."""
+    """A kind of work, known by its words (a pattern of lower case)."""
 
     words: str
     tools: tuple[str, ...]
@@ -55,7 +55,7 @@ def for_files(files: Sequence[str]) -> tuple[str, ...]:
 
 def for_words(text: str) -> tuple[str, ...]:
     """Names for what a task says it is about; the same for the whole life of the run."""
-    found = {match.lastgroup for match in _words().finditer(text)}
+    found = {match.lastgroup for match in _words().finditer(text.lower())}
     return tuple(dict.fromkeys(tool for name, one in PROFILES.items() if name in found for tool in one.tools))
 
 
@@ -63,4 +63,4 @@ def for_words(text: str) -> tuple[str, ...]:
 def _words() -> re.Pattern[str]:
     """All of them at once: a long task is gone through one time."""
     kinds = "|".join(f"(?P<{name}>{one.words})" for name, one in PROFILES.items())
-    return re.compile(rf"\b(?:{kinds})", re.IGNORECASE)
+    return re.compile(rf"\b(?:{kinds})")
