@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from auteryn.agent import calls
+from auteryn.agent import attempt
 from auteryn.runtime import slice as slices
 from auteryn.testing.chaos import Examination
 from auteryn.testing.scenarios import SCENARIOS
@@ -23,7 +23,7 @@ def quiet() -> Iterator[None]:
 @pytest.mark.proves("L3")
 def test_a_blind_repeat_of_an_effect_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with Examination(SCENARIOS["once"]) as examination:
-        monkeypatch.setattr(calls, "_probed", calls._with_room)
+        monkeypatch.setattr(attempt, "_probed", attempt._with_room)
         examination.kill_everywhere()
         assert examination.report.effects_doubled > 0
         assert examination.report.broken
@@ -32,7 +32,7 @@ def test_a_blind_repeat_of_an_effect_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.proves("L3")
 def test_an_effect_without_its_intent_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls._Work, "needs_intent", property(lambda work: False))
+    monkeypatch.setattr(attempt.Work, "needs_intent", property(lambda work: False))
     with pytest.raises(AssertionError, match="without its intent"):
         Examination(SCENARIOS["once"])
 

@@ -95,14 +95,14 @@ def test_gates_and_limits_hold_inside_a_script(tmp_path: Path) -> None:
         return "over"
 
     async def story() -> None:
-        async with World(tmp_path, model=asks, tools=[*TOOLS, script_run]) as world:
+        async with World(tmp_path / "home", model=asks, tools=[*TOOLS, script_run]) as world:
             run = await world.start("Try")
             await world.ended(run)
             events = await world.events(run)
             outer = [event for event in events if isinstance(event, e.CallAnswered) and event.within is None]
             for name, event in zip(names, outer, strict=True):
                 assert event.error and tries[name][1] in str(event.output), (name, event.output)
-            assert not mails(tmp_path)
+            assert not mails(tmp_path / "home")
 
     skipping(story())
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 
-from auteryn.agent.calls import answer_calls, settled
+from auteryn.agent.calls import answer_calls
 from auteryn.agent.conclude import conclude, waits_for_children
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.turn import next_turn, out_of_time
+from auteryn.agent.waits import settled
 from auteryn.plan.scheduler import over
 from auteryn.policy.limits import last_moment
 

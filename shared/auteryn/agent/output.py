@@ -1,12 +1,15 @@
-"""Large outputs go to a file at once; the conversation holds head, tail and path."""
+"""What a call is answered. Large outputs go to a file at once; the conversation holds head, tail and path."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from auteryn.agent.thread import OpenCall
+from auteryn.errors import ToolFailed
 from auteryn.policy.limits import OUTPUT_CAP, OUTPUT_HEAD, OUTPUT_TAIL
-from auteryn.schema.record import to_json
+from auteryn.schema import event as e
+from auteryn.schema.record import as_text, to_json
 from auteryn.tools.workspace import Workspace
 
 
@@ -32,3 +35,11 @@ def _whole(output: Any, raw: bytes) -> str:
 
 def _ends(whole: str) -> dict[str, Any]:
     return {"cut": True, "head": whole[:OUTPUT_HEAD], "tail": whole[-OUTPUT_TAIL:], "chars_total": len(whole)}
+
+
+def answered(call: OpenCall, output: Any) -> e.CallAnswered:
+    return e.CallAnswered(call=call.id, tool=call.name, output=output)
+
+
+def failed(call: OpenCall, error: ToolFailed, *, ms: int = 0, labels: tuple[str, ...] = ()) -> e.CallAnswered:
+    return e.CallAnswered(call=call.id, tool=call.name, output=as_text(str(error)), error=error.kind, ms=ms, labels=labels)

@@ -15,10 +15,10 @@ from typing import Any, Literal
 
 from msgspec.structs import replace
 
-from auteryn.agent.calls import waits_over
 from auteryn.agent.loop import resting, think
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.thread import Thread
+from auteryn.agent.waits import waits_over
 from auteryn.errors import Conflict, Corrupt, Unavailable
 from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, last_moment
 from auteryn.policy.modes import MODES

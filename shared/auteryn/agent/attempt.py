@@ -1,0 +1,136 @@
+"""One call of a tool: within its time, on a disk that may be full, again where it may be made again (L6)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+from auteryn.agent.mind import Mind
+from auteryn.agent.output import capped, told_in_part
+from auteryn.agent.thread import OpenCall
+from auteryn.errors import DiskFull, Retryable, ToolFailed
+from auteryn.policy.limits import TOOL_RETRIES
+from auteryn.policy.retry import backoff
+from auteryn.tools.away import all_back, bring_back, make_room
+from auteryn.tools.hidden import PutAway
+from auteryn.tools.jail import out_of_space
+from auteryn.tools.tool import Tool, ToolContext
+
+
+class Work:
+    """A call that may run now."""
+
+    __slots__ = ("args", "call", "inner", "resumed", "tool")
+
+    def __init__(self, call: OpenCall, tool: Tool, args: dict[str, Any]) -> None:
+        self.call, self.tool, self.args = call, tool, args
+        self.inner = False
+        """Another call made it: its output goes there, whole."""
+        self.resumed = call.begun
+        """An earlier slice began it and left no answer."""
+
+    @property
+    def needs_intent(self) -> bool:
+        return self.tool.effect in ("keyed", "once") and not self.resumed
+
+    @property
+    def lane(self) -> str:
+        """Calls of one lane run one after the other."""
+        key = self.tool.serial(self.args) if self.tool.serial else None
+        return f"{self.tool.group} {key}" if key else self.call.id
+
+
+async def attempted(mind: Mind, one: Work, context: ToolContext) -> tuple[Any, int]:
+    """The tool's outcome, after retries of what may be retried (L6)."""
+    if one.resumed and one.tool.effect == "once":
+        return await _probed(mind, one, context), 1
+    for attempt in range(1, TOOL_RETRIES + 2):
+        try:
+            return await _with_room(mind, one, context), attempt
+        except ToolFailed as error:
+            if not error.retryable or attempt > TOOL_RETRIES or one.tool.effect == "once" or not mind.run.options.auto_retry:
+                raise
+            await mind.services.clock.sleep(error.retry_after or backoff(attempt))
+    raise AssertionError("unreachable: the last attempt raises")
+
+
+async def _with_room(mind: Mind, one: Work, context: ToolContext) -> Any:
+    """Whichever way a tool writes: where the disk is full, what can go goes, and the call is made again if it may be (L6)."""
+    try:
+        if one.tool.effect == "once":
+            await all_back(mind.files, mind.services.blobs)
+        try:
+            return await _with_files(mind, one, context)
+        except DiskFull:
+            made = await _room_made(mind)
+            if one.tool.effect == "once" or not made:
+                raise
+            return await _with_files(mind, one, context)
+    except DiskFull as error:
+        raise ToolFailed("quota", str(error)) from error
+
+
+async def _with_files(mind: Mind, one: Work, context: ToolContext) -> Any:
+    """A file that was put away comes back when the call asks for it, and the call is made again."""
+    while True:
+        try:
+            return await _within_time(one, context)
+        except PutAway as away:
+            if one.tool.effect == "once":
+                raise
+            await bring_back(mind.files, mind.services.blobs, away.path)
+
+
+async def _room_made(mind: Mind) -> bool:
+    return await make_room(mind.files, mind.services.blobs, mind.run.artifacts)
+
+
+async def kept(mind: Mind, output: Any, call: str) -> tuple[Any, bool]:
+    """What was done is told, be the disk as full as it may."""
+    try:
+        return capped(output, call, mind.files)
+    except DiskFull:
+        await _room_made(mind)
+    try:
+        return capped(output, call, mind.files)
+    except (DiskFull, ToolFailed) as error:
+        return told_in_part(output, str(error)), True
+
+
+async def _probed(mind: Mind, one: Work, context: ToolContext) -> Any:
+    """An earlier slice may have done it: ask the target if it can be asked, never do it blindly again."""
+    if one.tool.probe is not None:
+        found = await one.tool.probe(context, **one.args)
+        if found is not None:
+            return found
+        return await _with_room(mind, one, context)
+    raise ToolFailed(
+        "ambiguous",
+        "outcome unknown: this call was under way when the work was interrupted, and it may have taken effect. "
+        "It was not repeated. Find out before you do it again, or say so in the result.",
+    )
+
+
+async def _within_time(one: Work, context: ToolContext) -> Any:
+    tool = one.tool
+    given = {"ctx": context, **one.args} if tool.takes_context else one.args
+    try:
+        async with asyncio.timeout(tool.timeout.total_seconds()):
+            if inspect.iscoroutinefunction(tool.fn):
+                return await tool.fn(**given)
+            return await asyncio.to_thread(tool.fn, **given)
+    except TimeoutError as error:
+        raise ToolFailed(
+            "timeout", f"{tool.name} took longer than {tool.timeout.total_seconds():g} s and was stopped"
+        ) from error
+    except DiskFull:
+        raise
+    except Retryable as error:
+        raise ToolFailed("unavailable", str(error), retryable=True, retry_after=error.retry_after) from error
+    except (ToolFailed, asyncio.CancelledError):
+        raise
+    except Exception as error:
+        if out_of_space(error):
+            raise DiskFull(f"no space was left on the disk while {tool.name} was at work") from error
+        raise ToolFailed("failed", f"{tool.name} failed: {type(error).__name__}: {error}") from error
