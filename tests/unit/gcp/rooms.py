@@ -29,13 +29,19 @@ class Room:
 
 
 @asynccontextmanager
-async def room(folder: Path, *, patience: timedelta = timedelta(seconds=15)) -> AsyncGenerator[Room]:
-    """A store of an empty project; its client reaches the emulator through the network only."""
+async def room(
+    folder: Path, *, patience: timedelta = timedelta(seconds=15), reply_seconds: float = HANG
+) -> AsyncGenerator[Room]:
+    """A store of an empty project; its client reaches the emulator through the network only.
+
+    No reply is given up for lost because it is slow: calls are counted, and a busy emulator must not add to them.
+    """
     before = os.environ.get("FIRESTORE_EMULATOR_HOST")
     async with Proxy(host_of(FIRESTORE)) as network:
         os.environ["FIRESTORE_EMULATOR_HOST"] = network.host
         blobs = FolderBlobs(folder / "blobs")
-        store = FirestoreStore(Database(f"test-{new_id('p')[-12:]}", patience=patience), blobs)
+        database = Database(f"test-{new_id('p')[-12:]}", patience=patience, reply_seconds=reply_seconds)
+        store = FirestoreStore(database, blobs)
         try:
             yield Room(store, network, blobs)
         finally:

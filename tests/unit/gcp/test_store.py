@@ -18,9 +18,10 @@ from auteryn.errors import Conflict, Invalid, NotFound, Unavailable
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc, Send
 from auteryn.schema.inbox import Poke
+from auteryn.testing.emulators.proxy import Passing
 from auteryn.testing.emulators.servers import FIRESTORE, host_of
 from conformance.samples import MINUTE, NOON, change, completed, message, newborn
-from unit.gcp.rooms import Room, in_a_room, room
+from unit.gcp.rooms import HANG, Room, in_a_room, room
 
 SOON = NOON + 10 * MINUTE
 LATER = NOON + 20 * MINUTE
@@ -199,6 +200,30 @@ async def test_a_request_that_does_not_arrive_is_sent_again(room: Room) -> None:
 
     assert await room.store.get(run.id) == commit.run
     assert room.network.calls["Commit"] == 1 + 4
+
+
+@pytest.mark.proves("F13", "L1")
+def test_a_reply_that_is_too_slow_counts_as_lost_and_the_change_is_made_once(tmp_path: Path) -> None:
+    """The first request arrives only when the second one does: each may be the one that is carried out."""
+
+    async def main() -> None:
+        arrives = asyncio.Event()
+
+        async def first_waits(passing: Passing) -> asyncio.Event | None:
+            if passing.when == "after" or passing.number > first:
+                arrives.set()
+                return None
+            return arrives
+
+        async with room(tmp_path, patience=timedelta(seconds=HANG), reply_seconds=1) as opened:
+            run = await opened.store.create(newborn())
+            first = opened.network.calls["Commit"] + 1
+            opened.network.guards["Commit"] = first_waits
+            await opened.store.commit(commit := change(run))
+            assert opened.network.calls["Commit"] > first
+            assert await opened.store.get(run.id) == commit.run and len(await opened.store.journal(run.id)) == 2
+
+    asyncio.run(main())
 
 
 @pytest.mark.proves("F13", "F10")

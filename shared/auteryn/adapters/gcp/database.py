@@ -25,12 +25,22 @@ PAGE = 300
 
 
 class Database:
-    """One database of one project. `host` leads its client to an emulator, as `FIRESTORE_EMULATOR_HOST` does."""
+    """One database of one project. `host` leads its client to an emulator, as `FIRESTORE_EMULATOR_HOST` does.
+
+    A reply that takes longer than `reply_seconds` counts as lost; a call is repeated as long as `patience` lasts.
+    """
 
     def __init__(
-        self, project: str, database: str = "(default)", *, patience: timedelta = PATIENCE, host: str | None = None
+        self,
+        project: str,
+        database: str = "(default)",
+        *,
+        patience: timedelta = PATIENCE,
+        reply_seconds: float = CALL_SECONDS,
+        host: str | None = None,
     ) -> None:
         self.project, self.name, self._patience, self._host = project, database, patience, host
+        self._reply_seconds = reply_seconds
         self._clients: PerLoop[AsyncClient] = PerLoop(self._connect, _disconnect)
 
     @property
@@ -48,24 +58,24 @@ class Database:
         """
         batch = self.client.batch()
         fill(batch)
-        return await self.calling(lambda: batch.commit(retry=None, timeout=CALL_SECONDS), raw=PRECONDITIONS)
+        return await self.calling(lambda: batch.commit(retry=None, timeout=self._reply_seconds), raw=PRECONDITIONS)
 
     async def get(self, *path: str, fields: Sequence[str] | None = None) -> Any:
         """A snapshot, which may say that there is nothing."""
         ref = self.ref(*path)
-        return await self.calling(lambda: ref.get(field_paths=fields, retry=None, timeout=CALL_SECONDS))
+        return await self.calling(lambda: ref.get(field_paths=fields, retry=None, timeout=self._reply_seconds))
 
     async def get_all(self, refs: Sequence[Any]) -> list[Any]:
         """Snapshots of these documents, in any order, with one request."""
 
         async def read() -> list[Any]:
-            return [snapshot async for snapshot in self.client.get_all(list(refs), retry=None, timeout=CALL_SECONDS)]
+            return [snapshot async for snapshot in self.client.get_all(list(refs), retry=None, timeout=self._reply_seconds)]
 
         return await self.calling(read) if refs else []
 
     async def find(self, query: Any) -> list[Any]:
         """All a query finds, with one request."""
-        return await self.calling(lambda: query.get(retry=None, timeout=CALL_SECONDS))
+        return await self.calling(lambda: query.get(retry=None, timeout=self._reply_seconds))
 
     async def pages(self, query: Any, limit: int | None = None) -> AsyncIterator[list[Any]]:
         """What an ordered query finds, page by page, at most `limit` in all."""
