@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 import docx
 import openpyxl
 import pytest
+from mcp_types import CallToolResult, TextContent
 
 from auteryn.policy.modes import LONGEST_RUN, MODES
 from auteryn.runtime.children import born
@@ -399,8 +399,8 @@ def tool_answer(said: str, outside: Outside, home: Path) -> Carried:
     class Canned(Server):
         """A server of others; only the wire is left out."""
 
-        async def call(self, ctx: ToolContext, definition: Definition, arguments: dict[str, Any]) -> Any:
-            return SimpleNamespace(content=[SimpleNamespace(text=said)], is_error=False, structured_content=None)
+        async def call(self, ctx: ToolContext, definition: Definition, arguments: dict[str, Any], **_: Any) -> CallToolResult:
+            return CallToolResult(content=[TextContent(text=said)])
 
     word = OwnersWord(tools={"news": Settled(effect="read", permission="auto", sends=False)}, private=False)
     server = Canned("strangers", ServerConfig(command="unused", auteryn=word))
