@@ -65,24 +65,28 @@ class Window:
 
 @pytest.fixture
 def window_of(chromium: Browser, tmp_path: Path) -> Iterator[Any]:
-    """`window_of(script, tools=…)`: the console of a home, signed in; `scheme=`, `width=` of the window."""
+    """`window_of(script, tools=…)`: a home's console, signed in; `settings=` of the home, `scheme=`, `width=` of the window."""
     with ExitStack() as closing:
 
-        def window_of(script: Any, *, tools: Any = (), before: Any = None, **looks: Any) -> Window:
-            url, link = closing.enter_context(home_served(tmp_path / "home", script, tools, before))
+        def window_of(script: Any, *, tools: Any = (), before: Any = None, settings: Any = None, **looks: Any) -> Window:
+            url, link = closing.enter_context(home_served(tmp_path / "home", script, tools, before, settings=settings))
             return closing.enter_context(looking(chromium, url, link, **looks))
 
         yield window_of
 
 
 @contextmanager
-def home_served(folder: Path, script: Any, tools: Any = (), before: Any = None, port: int = 0) -> Generator[tuple[str, str]]:
+def home_served(
+    folder: Path, script: Any, tools: Any = (), before: Any = None, port: int = 0, settings: dict[str, Any] | None = None
+) -> Generator[tuple[str, str]]:
     """(address, a link that signs in). `before(world)` makes what is there from the start."""
     tokens = list[str]()
 
     @asynccontextmanager
     async def opened() -> AsyncGenerator[Door]:
-        async with World(folder, model=ScriptedModel(script), tools=tools, builtin=True, real_time=True) as world:
+        async with World(
+            folder, model=ScriptedModel(script), tools=tools, builtin=True, real_time=True, **(settings or {})
+        ) as world:
             if before:
                 await before(world)
             door = Door(world.host.engine, quota=UNLIMITED, secure=False)

@@ -7,7 +7,7 @@ from typing import Any
 from auteryn.api import bodies as b
 from auteryn.api import views as v
 from auteryn.api.call import Call
-from auteryn.service.context import RunContext
+from auteryn.service.context import Ledger, RunContext
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.why import RunHealth
 
@@ -20,6 +20,11 @@ async def get_credits(call: Call[b.CreditsQuery, None]) -> dict[str, Any]:
 async def get_context(call: Call[b.Empty, None]) -> RunContext:
     """Which model has how much in mind, which code worked on the run last, and where its trace is."""
     return await call.desk.context(call.path["run"])
+
+
+async def get_ledger(call: Call[b.Empty, None]) -> Ledger:
+    """What the model is shown in every turn, word for word, and how often the rest of the conversation was summarised."""
+    return await call.desk.ledger(call.path["run"])
 
 
 async def get_forecast(call: Call[b.Empty, None]) -> Forecast:

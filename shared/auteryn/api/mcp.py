@@ -228,11 +228,11 @@ async def run_steer(
 async def artifact_get(run: RunId, path: Annotated[str, Field(description="Path or id of a published file")]) -> dict[str, Any]:
     """A file a run has published: as text where it is text, else in base64."""
     visit = _visit.get()
-    found = next((one for one in await visit.desk.artifacts(run) if path in (one.id, one.path)), None)
-    if found and found.size_bytes > MOST_BYTES:
+    found = await visit.desk.published(run, path)
+    if found.size_bytes > MOST_BYTES:
         where = f"GET /v1/runs/{run}/artifacts/{found.id}"
         raise Refused(f"{found.path!r} has {found.size_bytes:,} bytes, more than fit into an answer: {where} sends it")
-    body = await visit.desk.artifact(run, path)
+    body = await visit.desk.artifact(run, found.id)
     try:
         return {**v.full(found), "text": body.decode()}
     except UnicodeDecodeError:

@@ -19,7 +19,7 @@ from auteryn.console.preview import Preview
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
-from auteryn.service.context import RunContext
+from auteryn.service.context import Ledger, RunContext
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.webhooks import Tested
@@ -75,11 +75,13 @@ ROUTES: tuple[Route, ...] = (
     R("GET", RUN + "/metrics", runs.get_metrics, reply=v.Metrics),
     R("GET", RUN + "/credits", figures.get_credits, query=b.CreditsQuery, reply=v.CreditUsage),
     R("GET", RUN + "/context", figures.get_context, reply=RunContext),
+    R("GET", RUN + "/ledger", figures.get_ledger, reply=Ledger),
     R("GET", RUN + "/forecast", figures.get_forecast, reply=Forecast),
     R("GET", RUN + "/health", figures.get_run_health, reply=RunHealth),
     R("POST", "/v1/estimate", figures.estimate_run, body=b.EstimateBody, reply=Estimate),
     R("GET", RUN + "/artifacts", runs.list_artifacts, reply=v.Artifacts),
     R("GET", RUN + "/artifacts/{path:path}", runs.get_artifact, query=b.FileQuery, media=(FILE,), statuses=(200, 206, 304)),
+    R("GET", RUN + "/versions/{path:path}", runs.list_versions, reply=v.Versions),
     R("GET", RUN + "/preview/{path:path}", window.preview_artifact, reply=Preview),
     R("GET", RUN + "/scratchpad", runs.get_scratchpad, reply=dict[str, list[str]]),
     R("GET", RUN + "/asks", people.list_run_asks, query=b.AsksQuery, reply=v.Asks),

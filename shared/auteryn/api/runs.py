@@ -19,7 +19,7 @@ from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotAllowed, NotFound
 from auteryn.ports.store import Page
 from auteryn.schema.record import derived_id
-from auteryn.schema.run import Artifact, Run
+from auteryn.schema.run import Run
 from auteryn.service.bundle import name_of
 from auteryn.service.desk import Desk
 from auteryn.service.erase import Erased
@@ -166,19 +166,15 @@ async def list_artifacts(call: Call[b.Empty, None]) -> v.Artifacts:
 
 
 async def get_artifact(call: Call[b.FileQuery, None]) -> Response:
-    """A published file, by path or id, as it was published; one `Range` is served."""
-    found = await published(call)
+    """A published file, the newest by its path or any version by its id, as it was published; one `Range` is served."""
+    found = await call.desk.published(call.path["run"], call.path["path"])
     body = await call.desk.artifact(call.path["run"], found.id)
     return download(call.request, found, body, inline=call.query.inline)
 
 
-async def published(call: Call[Any, None]) -> Artifact:
-    """The file that the address names by path or id."""
-    run, name = call.path["run"], call.path["path"]
-    found = next((one for one in await call.desk.artifacts(run) if name in (one.id, one.path)), None)
-    if found is None:
-        raise NotFound(f"run {run!r} has published no {name!r}; GET /v1/runs/{run}/artifacts lists what it has")
-    return found
+async def list_versions(call: Call[b.Empty, None]) -> v.Versions:
+    """What was published under a file's path, oldest first; each can be had by its id."""
+    return v.Versions(versions=tuple(await call.desk.versions(call.path["run"], call.path["path"])))
 
 
 # ---- schedules -----------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from auteryn.service.links import Link
 from auteryn.service.listing import Planned
 from auteryn.service.logs import LogLine
 from auteryn.service.progress import standing
+from auteryn.service.reading import Version
 from auteryn.service.steer import Unheard
 
 OuterStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
@@ -111,6 +112,10 @@ class Asks(Record):
 
 class Artifacts(Record):
     artifacts: tuple[Artifact, ...]
+
+
+class Versions(Record):
+    versions: tuple[Version, ...]
 
 
 class Schedules(Record):

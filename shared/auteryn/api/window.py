@@ -9,7 +9,6 @@ from starlette.responses import Response
 from auteryn.api import bodies as b
 from auteryn.api import views as v
 from auteryn.api.call import Call
-from auteryn.api.runs import published
 from auteryn.console.files import POLICY, files, page
 from auteryn.console.preview import Preview, preview
 from auteryn.console.prose import html_of
@@ -47,7 +46,7 @@ async def preview_artifact(call: Call[b.Empty, None]) -> Preview:
     """The beginning of a published file: rows of a table, text, rendered Markdown, or how its bytes may be shown."""
     from auteryn.tools.leash import in_thread
 
-    found = await published(call)
+    found = await call.desk.published(call.path["run"], call.path["path"])
     body = await call.desk.artifact(call.path["run"], found.id)
     return await in_thread(lambda leash: preview(found, body, leash))
 

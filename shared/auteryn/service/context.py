@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from auteryn.agent.prompt import ledger as ledger_text
 from auteryn.policy.models import CONTEXT_WINDOW
 from auteryn.schema import event as e
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
+from auteryn.tools.notes import ledger_notes
 
 PAGE = 200
 """Journal entries looked through at a time, the newest first."""
@@ -43,6 +45,19 @@ class RunContext(Record):
     """Where the trace can be looked at, if `AUTERYN_TRACE_URL` says."""
 
 
+class Ledger(Record):
+    """What no summary may lose."""
+
+    run: str
+    goal: str
+    """The task, word for word."""
+    text: str
+    """As the model is shown it in every turn: constraints, decisions, plan with statuses, schedules, open questions and
+    files. Empty where there is nothing of it yet."""
+    compactions: int
+    """How often the conversation was summarised."""
+
+
 async def context(access: Access, run: Run) -> RunContext:
     engine = access.engine
     answer, began = await _newest(access, run)
@@ -63,6 +78,20 @@ async def context(access: Access, run: Run) -> RunContext:
         trace=trace,
         trace_url=engine.trace_url.replace("{trace}", trace) if trace else "",
     )
+
+
+async def ledger(access: Access, run: Run) -> Ledger:
+    """Reads the journal up to the newest summary: of a run that has none, its first entry."""
+    store = access.services.store
+    [first] = await store.journal(run.id, limit=1)
+    goal = next((event.input.text for event in first.events if isinstance(event, e.RunCreated)), "")
+    notes = await ledger_notes(store, run.root)
+    count, seq = 0, 1
+    while seq < run.context_seq:
+        entries = await store.journal(run.id, after=seq, limit=min(PAGE, run.context_seq - seq))
+        count += sum(isinstance(event, e.Compacted) for entry in entries for event in entry.events)
+        seq = entries[-1].seq
+    return Ledger(run=run.id, goal=goal, text=ledger_text(run, notes), compactions=count)
 
 
 async def _newest(access: Access, run: Run) -> tuple[e.ModelAnswered | None, e.SliceStarted | None]:

@@ -38,7 +38,7 @@ from auteryn.service import (
     why,
 )
 from auteryn.service.access import Access
-from auteryn.service.context import RunContext, context
+from auteryn.service.context import Ledger, RunContext, context, ledger
 from auteryn.service.delivery import Batch, StreamEvent
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
@@ -48,7 +48,7 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
-from auteryn.service.reading import artifact_bytes, scratchpad, tool_list
+from auteryn.service.reading import Version, published, scratchpad, tool_list, versions
 from auteryn.service.steer import Unheard
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
@@ -309,6 +309,10 @@ class Desk:
         """Which model has how much in mind, by what code, and where the trace is."""
         return await context(self._access, await self.get(run))
 
+    async def ledger(self, run: str) -> Ledger:
+        """What stays word for word in mind, and how often the conversation was summarised."""
+        return await ledger(self._access, await self.get(run))
+
     async def usage(self, run: Run) -> Usage:
         """The run's own, and that of its children under way, as their summaries have it: one listing, however many they are."""
         usage, left, cursor = run.usage, set(run.shares), None
@@ -375,9 +379,18 @@ class Desk:
         own = {artifact.path for artifact in found.artifacts}
         return (*found.artifacts, *(a for more in below for a in more if a.path not in own))
 
+    async def published(self, run: str, path_or_id: str) -> Artifact:
+        """The newest file of that path, or any version by its id; raises `NotFound` naming what there is."""
+        return await published(self._access, await self.get(run), await self.artifacts(run), path_or_id)
+
     async def artifact(self, run: str, path_or_id: str) -> bytes:
-        """A published file as it was when it was published; raises `NotFound` naming what there is."""
-        return await artifact_bytes(self._access, run, await self.artifacts(run), path_or_id)
+        """Such a file as it was when it was published."""
+        return await self._access.services.blobs.get((await self.published(run, path_or_id)).sha256)
+
+    async def versions(self, run: str, path_or_id: str) -> list[Version]:
+        """Every version of such a file, oldest first."""
+        found = await self.published(run, path_or_id)
+        return await versions(self._access, await self.get(run), found.path)
 
     async def scratchpad(self, run: str) -> dict[str, list[str]]:
         """Notes by section, of the whole tree."""

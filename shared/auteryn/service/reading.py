@@ -1,24 +1,63 @@
-"""Files, notes and tools, for reading."""
+"""Published files and their older versions, notes and tools, for reading."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from auteryn.errors import NotFound
+from auteryn.schema import event as e
+from auteryn.schema.record import Record
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.access import Access
+from auteryn.service.erase import tree_of
 from auteryn.tools.notes import folded
 from auteryn.tools.registry import Registry
 
+PAGE = 1_000
+"""Journal entries read at a time."""
 
-async def artifact_bytes(access: Access, run: str, published: Sequence[Artifact], path_or_id: str) -> bytes:
-    """The published file; raises `NotFound` naming what there is."""
-    for artifact in published:
+
+class Version(Record):
+    """A file as it was published once."""
+
+    artifact: Artifact
+    at: datetime
+
+
+async def published(access: Access, run: Run, newest: Sequence[Artifact], path_or_id: str) -> Artifact:
+    """The newest file of that path, or any version by its id; raises `NotFound` naming what there is."""
+    for artifact in newest:
         if path_or_id in (artifact.id, artifact.path):
-            return await access.services.blobs.get(artifact.sha256)
-    there = ", ".join(artifact.path for artifact in published) or "nothing"
-    raise NotFound(f"run {run!r} has published no {path_or_id!r}; it has published {there}")
+            return artifact
+    if path_or_id.startswith("art_"):
+        for one in await _versions(access, run):
+            if one.artifact.id == path_or_id:
+                return one.artifact
+    there = ", ".join(artifact.path for artifact in newest) or "nothing"
+    raise NotFound(f"run {run.id!r} has published no {path_or_id!r}; it has published {there}")
+
+
+async def versions(access: Access, run: Run, path: str) -> list[Version]:
+    """What was published under that path, by the run and its steps, oldest first. Reads the journals of the whole tree."""
+    return [one for one in await _versions(access, run) if one.artifact.path == path]
+
+
+async def _versions(access: Access, run: Run) -> list[Version]:
+    store, found = access.services.store, list[Version]()
+    async for one in tree_of(store, run):
+        seq = 0
+        while entries := await store.journal(one.id, after=seq, limit=PAGE):
+            found += [
+                Version(artifact=event.artifact, at=entry.at)
+                for entry in entries
+                for event in entry.events
+                if isinstance(event, e.ArtifactPublished)
+            ]
+            seq = entries[-1].seq
+    return sorted(found, key=attrgetter("at"))
 
 
 async def scratchpad(access: Access, run: Run) -> dict[str, list[str]]:

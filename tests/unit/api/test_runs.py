@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 
 from auteryn.api.limits import Quota
+from auteryn.schema.plan import StepDraft
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
 from auteryn.tools.deliver import artifact_publish
+from auteryn.tools.files import file_write
 from auteryn.tools.tool import tool
 
 
@@ -211,6 +213,39 @@ def test_files_come_with_the_task_and_go_out_whole_or_in_part(opened):
             head = await http.head(where)
             assert (head.status_code, head.headers["content-length"]) == (200, "10")
             assert (await http.get(f"/v1/runs/{run}/artifacts/other")).status_code == 404
+
+    skipping(main())
+
+
+def test_every_version_of_a_file_can_be_had_by_its_id_also_a_steps(opened):
+    def script(ask):
+        if not ask.task.startswith("write") or ask.turn == 4:
+            return "done"
+        write = call("file_write", path="a.html", content=f"v{ask.turn}", mode="overwrite")
+        return call("artifact_publish", path="a.html") if ask.turn % 2 else write
+
+    async def main():
+        async with opened(script, tools=[file_write, artifact_publish]) as office, await office.client("viewer") as http:
+            run = await office.world.start("Do it", plan=[StepDraft(description="write")])
+            await office.world.ended(run)
+            where = f"/v1/runs/{run}"
+            old, new = (await http.get(f"{where}/versions/a.html")).json()["versions"]
+            assert (await http.get(f"{where}/versions/{old['artifact']['id']}")).json()["versions"] == [old, new]
+            assert [one["id"] for one in (await http.get(f"{where}/artifacts")).json()["artifacts"]] == [new["artifact"]["id"]]
+            was, now = [await http.get(f"{where}/artifacts/{one['artifact']['id']}") for one in (old, new)]
+            assert (was.status_code, was.content, now.content) == (200, b"v0", b"v2")
+            assert was.headers["etag"] == f'"{old["artifact"]["sha256"]}"' != now.headers["etag"]
+            assert {**was.headers, "etag": ""} == {**now.headers, "etag": ""}
+            part = await http.get(str(was.url), headers={"Range": "bytes=1-", "If-Range": was.headers["etag"]})
+            assert (part.status_code, part.content) == (206, b"0")
+            shown = await http.get(f"{where}/preview/{old['artifact']['id']}")
+            assert shown.json()["kind"] == "page"
+            async with await office.client(owner="mallory") as other:
+                for what in ("artifacts", "versions"):
+                    assert (await other.get(f"{where}/{what}/{old['artifact']['id']}")).status_code == 404
+            other_run = await office.world.start("Do nothing")
+            await office.world.ended(other_run)
+            assert (await http.get(f"/v1/runs/{other_run}/artifacts/{old['artifact']['id']}")).status_code == 404
 
     skipping(main())
 

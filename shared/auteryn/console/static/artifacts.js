@@ -18,12 +18,12 @@ export function Files({ story }) {
     ${files.length ? html`<ul class="file-list">${files.map((one) => html`<li key=${one.id}><div class="file"><button class="file-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
         <${Icon} name="file" /><span class="file-name"><b><bdi>${one.title || one.path}</bdi></b><small>${one.path} · ${bytes(one.size_bytes)}${one.run && story.runs[one.run] ? ` · step ${story.runs[one.run]}` : ""}</small></span></button>
         <a class="button small" href=${address(story.id, one)} download aria-label="Save ${one.path}"><${Icon} name="down" /></a></div>
-        ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} versions=${story.versions[one.path] ?? []} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}</div>`;
+        ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}</div>`;
 }
 
 const BY_PATH = new Intl.Collator("en", { numeric: true });
 
-function Shown({ run, artifact, versions }) {
+function Shown({ run, artifact }) {
   const [found, setFound] = useState(null), [sheet, setSheet] = useState(0);
   useEffect(() => { get(`/v1/runs/${run}/preview/${encodeURIComponent(artifact.id)}`).then(setFound, (problem) => setFound({ kind: "none", why: problem.message })); }, [artifact.id]);
   if (!found) return html`<p class="hint" aria-busy="true">Opening…</p>`;
@@ -36,8 +36,18 @@ function Shown({ run, artifact, versions }) {
     ${found.kind === "table" && html`<${Table} sheets=${found.sheets} at=${sheet} onPick=${setSheet} />`}
     ${found.kind === "none" && html`<p class="hint">There is no preview: ${found.why}.</p>`}
     ${found.note && html`<p class="hint">Shown: ${found.note}.</p>`}
-    ${versions.length > 1 && html`<p class="hint">Version ${versions.length}. Before: ${versions.slice(0, -1).map((one) => `${moment(one.at)}, ${bytes(one.size_bytes)}, sha256 ${one.sha256.slice(0, 8)}…`).join("; ")}.</p>`}
+    <${Versions} run=${run} artifact=${artifact} />
     <p class="hint sha"><abbr title=${artifact.sha256}>sha256 ${artifact.sha256.slice(0, 16)}…</abbr> ${artifact.description}</p></section>`;
+}
+
+// What was published under the same path before, each as it was then.
+function Versions({ run, artifact }) {
+  const [found, setFound] = useState([]);
+  useEffect(() => { get(`/v1/runs/${run}/versions/${encodeURIComponent(artifact.id)}`).then(({ versions }) => setFound(versions), () => {}); }, [artifact.id]);
+  if (found.length < 2) return null;
+  return html`<div class="hint">Version ${found.length}. Before:<ul class="versions">${found.slice(0, -1).map(({ artifact: one, at }, index) => html`<li key=${one.id}>
+    <span>${moment(at)}, ${bytes(one.size_bytes)}, <abbr title=${one.sha256}>sha256 ${one.sha256.slice(0, 8)}…</abbr></span>
+    <a class="button small" href=${address(run, one)} download aria-label="Save version ${index + 1} of ${one.path}"><${Icon} name="down" /></a></li>`)}</ul></div>`;
 }
 
 function Table({ sheets, at, onPick }) {

@@ -3,7 +3,7 @@
 import { html, useEffect, useState } from "./vendor/preact.js";
 import { get, polled } from "./net.js";
 import { Prose, State, now } from "./parts.js";
-import { ContextMeter } from "./mind.js";
+import { ContextMeter, Ledger } from "./mind.js";
 import { over } from "./story.js";
 import { ago, moment, number, plural, span } from "./words.js";
 
@@ -44,5 +44,5 @@ export function Notes({ story, mind }) {
   useEffect(() => { get(`/v1/runs/${story.id}/scratchpad`).then(setFound, () => setFound({})); }, [story.id, story.view.usage.tool_calls, story.items.length]);
   if (!found) return html`<p class="hint" aria-busy="true">Looking…</p>`;
   const sections = Object.entries(found);
-  return html`<div class="notes"><${ContextMeter} found=${mind} />${!sections.length && html`<p class="hint">It has noted nothing yet.</p>`}${sections.map(([name, notes]) => html`<section key=${name}><h3>${name}</h3>${notes.map((note, index) => html`<div class="note-card" key=${index}><${Prose} text=${note} /></div>`)}</section>`)}</div>`;
+  return html`<div class="notes"><${ContextMeter} found=${mind} /><${Ledger} story=${story} />${!sections.length && html`<p class="hint">It has noted nothing yet.</p>`}${sections.map(([name, notes]) => html`<section key=${name}><h3>${name}</h3>${notes.map((note, index) => html`<div class="note-card" key=${index}><${Prose} text=${note} /></div>`)}</section>`)}</div>`;
 }

@@ -13,7 +13,6 @@ export const begin = (id) => ({
   lanes: {},           // run id → slices: { slice, from, to, cut, turns }
   turns: {},           // run id → its newest turn
   live: {},            // run id → what is being said right now
-  versions: {},        // path → what was published there, oldest first
   progress: null, artifacts: [], verdicts: [], result: null, failure: null, receipt: null,
   dirty: 0,            // counts facts whose details only the run itself has
 });
@@ -136,7 +135,6 @@ const tell = {
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
     else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of, diff: event.diff });
     if (event.kind_of === "renamed" && news(story, event)) story.title = event.title;
-    if (event.artifact) story.versions = { ...story.versions, [event.artifact.path]: [...(story.versions[event.artifact.path] ?? []), { ...event.artifact, at: event.at }] };
     if (event.artifact && !story.artifacts.some((one) => one.id === event.artifact.id)) story.artifacts = [...story.artifacts, event.artifact];
     if (event.kind_of.startsWith("plan_") || event.artifact) story.dirty += 1;
   },
