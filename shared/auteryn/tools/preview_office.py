@@ -50,8 +50,10 @@ def converted(real: Path, shown: str, to: str, leash: Leash) -> bytes:
             program, f"-env:UserInstallation=file://{work}/profile", "--headless", "--norestore", "--nolockcheck",
             "--convert-to", to, "--outdir", str(work / "out"), str(source),
         ]  # fmt: skip
-        run_to_end(command, work, f"{shown!r}: LibreOffice", leash)
+        code = run_to_end(command, work, f"{shown!r}: LibreOffice", leash)
         made = work / "out" / f"in.{to.partition(':')[0]}"
+        if not made.exists() and code:  # of a file it cannot read it says so, and exits with 0
+            raise ToolFailed("unavailable", f"{shown!r}: LibreOffice ended with exit code {code}", retryable=True)
         if not made.exists():
             raise ToolFailed("unsupported", f"{shown!r} cannot be opened by LibreOffice: it may be damaged or protected")
         return made.read_bytes()

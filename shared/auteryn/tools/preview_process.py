@@ -17,8 +17,8 @@ NOWHERE = "http://127.0.0.1:9"
 """A proxy that is not there."""
 
 
-def run_to_end(command: list[str], work: Path, what: str, leash: Leash) -> None:
-    """Run it in `work`; raises `ToolFailed("timeout")`. What it made is the caller's to look for."""
+def run_to_end(command: list[str], work: Path, what: str, leash: Leash) -> int:
+    """Run it in `work`, and return its exit code; raises `ToolFailed("timeout")`. What it made is the caller's to look for."""
     leash.check()
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), NOWHERE)
     clean = {"PATH": os.environ.get("PATH", ""), "HOME": str(work), "TMPDIR": str(work), "LANG": "C.UTF-8", **proxies}
@@ -36,6 +36,7 @@ def run_to_end(command: list[str], work: Path, what: str, leash: Leash) -> None:
         _kill(process)
         process.wait()
     leash.check()
+    return process.returncode
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -140,23 +140,39 @@ def test_every_page_of_a_deck_and_of_a_pdf_is_drawn(room: Room, libreoffice: Lib
 
 
 @pytest.mark.tool("office_preview", "failure")
-def test_what_cannot_be_drawn_says_why(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_drawn_says_why(room: Room) -> None:
     room.put("locked.pdf", locked_pdf())
     room.put("a.txt", "x")
-    room.put("a.rtf", r"{\rtf1 hello}")
+    room.put("a.docx", b"PK\3\4garbage")
     assert room.refusal(office_preview, path="locked.pdf").kind == "auth"
     assert room.refusal(office_preview, path="a.txt").kind == "unsupported"
     assert room.refusal(office_preview, path="none.docx").kind == "not_found"
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert room.refusal(office_preview, path="a.docx").kind == "unsupported"
+
+
+@pytest.fixture
+def bins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder programs are looked for in; it is empty."""
+    folder = tmp_path / "bins"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+@pytest.mark.tool("office_preview", "failure")
+def test_an_office_that_is_not_there_is_named_and_one_that_dies_is_tried_again(room: Room, bins: Path) -> None:
+    room.put("a.rtf", r"{\rtf1 hello}")
+    missing = room.refusal(office_preview, path="a.rtf")
+    assert (missing.kind, missing.retryable) == ("missing_extra", False) and "LibreOffice" in str(missing)
+    dying = bins / "soffice"
+    dying.write_text("#!/bin/sh\nkill -9 $$\n")
+    dying.chmod(0o755)
     failed = room.refusal(office_preview, path="a.rtf")
-    assert failed.kind == "missing_extra" and "LibreOffice" in str(failed)
+    assert (failed.kind, failed.retryable) == ("unavailable", True) and not room.files.exists("previews")
 
 
 @pytest.mark.tool("pdf_create", "failure")
-def test_without_a_program_that_prints_it_says_which(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bins = tmp_path / "bins"
-    bins.mkdir()
-    monkeypatch.setenv("PATH", str(bins))
+def test_without_a_program_that_prints_it_says_which(room: Room, bins: Path) -> None:
     missing = room.refusal(pdf_create, path="a.pdf", source="# A")
     assert missing.kind == "missing_extra" and "LibreOffice" in str(missing)
     broken = bins / "chromium"
