@@ -1,4 +1,5 @@
-"""Looking over code: lint with ruff, tests with pytest. Both in the sandbox: a project's settings and tests are programs."""
+"""Looking over code: lint with ruff, tests with pytest or the project's command. All of it in the sandbox: a project's settings
+and tests are programs."""
 
 from __future__ import annotations
 
@@ -20,6 +21,9 @@ MOST_FINDINGS = 100
 MOST_FAILURES = 30
 _MESSAGE = 1_500
 _REPORT_BYTES = 16 << 20
+_PYTEST = 'exec python -m pytest -v -p no:cacheprovider --junitxml="$JUNIT" "$@"'
+_REPORTED = 'export JUNIT="$TMPDIR/junit.xml"; sh -c "$0" sh "$@" >&2; code=$?; [ ! -e "$JUNIT" ] || cat "$JUNIT"; exit $code'
+"""The report goes to stdout and everything else to stderr: tests may print what they like."""
 
 
 def no_code() -> str | None:
@@ -74,29 +78,38 @@ def _finding(one: dict[str, Any]) -> dict[str, Any]:
 )
 async def code_test(
     ctx: ToolContext,
-    path: Annotated[str, "Folder of the project, where pytest starts"] = "",
+    path: Annotated[str, "Folder of the project, where the tests start"] = "",
     select: Annotated[
-        list[str], "Files, folders or names such as `tests/test_a.py::test_b`; else all", Meta(max_length=100)
+        list[str],
+        'Files, folders or names such as `tests/test_a.py::test_b`; else all. A command gets them as "$@"',
+        Meta(max_length=100),
     ] = [],  # noqa: B006 - never changed
+    command: Annotated[
+        str, "The project's own command, run by sh -c; a JUnit report it writes to $JUNIT is counted. Else pytest"
+    ] = "",
     timeout: Annotated[int, "Seconds for all tests together", Meta(ge=1, le=MOST_SECONDS)] = 300,
 ) -> dict[str, Any]:
-    """Run a project's tests with pytest: how many passed, and what failed with its reason."""
+    """Run a project's tests, with pytest or its own command: how many passed, and what failed with its reason."""
     for one in select:
         if one.startswith("-"):
             raise ToolFailed("invalid", f"select: {one!r} must be a file, a folder or the name of a test")
-    # The report goes to stdout and everything else to stderr: tests may print what they like.
-    pytest = 'python -m pytest -v -p no:cacheprovider --junitxml="$TMPDIR/junit.xml" "$@" >&2'
-    argv = ["sh", "-c", f'{pytest}; code=$?; cat "$TMPDIR/junit.xml"; exit $code', "sh", *select]
+    argv = ["sh", "-c", _REPORTED, command or _PYTEST, *select]
     ran = await walled(ctx, argv, seconds=timeout, cwd=path, env={"PYTHONPATH": "."}, output_bytes=_REPORT_BYTES)
     tail = text(ran.stderr).strip()[-_MESSAGE:]
+    cases = list(_cases(ran.stdout))
+    if command:
+        return (_counted(cases) if cases else {}) | {"exit_code": ran.exit_code, "output": tail}
     if ran.exit_code == 5:
         raise ToolFailed("not_found", f"no tests were found in {path or '.'!r}")
     if ran.exit_code == 4:
         raise ToolFailed("invalid", f"pytest does not take this: {tail}")
-    cases = list(_cases(ran.stdout))
     if not cases:
         crashed = f"the tests ended with exit code {ran.exit_code} and left no report: something ended the process"
         return {"passed": 0, "failed": 0, "errors": 0, "skipped": 0, "crashed": crashed, "output": tail}
+    return _counted(cases)
+
+
+def _counted(cases: list[dict[str, Any]]) -> dict[str, Any]:
     told = {kind: sum(case["outcome"] == kind for case in cases) for kind in ("passed", "failed", "errors", "skipped")}
     bad = [case for case in cases if case["outcome"] in ("failed", "errors")]
     return told | {"failures": bad[:MOST_FAILURES]} | ({"cut": len(bad)} if len(bad) > MOST_FAILURES else {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,25 @@ def test_without_a_sandbox_the_tools_are_hidden(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(ladder.SETTING, "off")
     for one in (python_run, shell_run, git, patch_apply, code_check, code_test):
         assert one.missing is not None and one.missing() == "AUTERYN_SANDBOX is off"
+
+
+@pytest.fixture
+def no_wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Only the rung of Google Cloud is tried, and its command is not here."""
+    monkeypatch.setenv(ladder.SETTING, "cloud-run")
+    ladder.chosen.cache_clear()
+    yield
+    ladder.chosen.cache_clear()
+
+
+@pytest.mark.tool("python_run", "failure")
+@pytest.mark.usefixtures("no_wall")
+def test_where_no_wall_stands_nothing_is_run(room: Room) -> None:
+    for one, args in ((python_run, {"code": "open('a.txt', 'w')"}), (shell_run, {"command": "touch a.txt"})):
+        assert one.missing is not None and "`sandbox` command" in str(one.missing())
+        told = room.refusal(one, **args)
+        assert (told.kind, told.retryable) == ("unavailable", False) and "auteryn doctor" in str(told)
+        assert not room.files.exists("a.txt")
 
 
 # ---- git
@@ -325,10 +345,26 @@ def test_what_passed_and_what_failed_is_counted(room: Room) -> None:
     assert room.call(code_test, path="p", select=["tests/test_shop.py::test_one"])["failed"] == 0
 
 
+@pytest.mark.tool("code_test", "happy")
+def test_a_project_s_own_command_is_run_and_its_report_is_counted(room: Room) -> None:
+    room.put(
+        "p/test_shop.py", "import unittest\n\nclass Shop(unittest.TestCase):\n    def test_one(self):\n        assert 1 == 2\n"
+    )
+    room.put("p/tests.sh", 'python -m unittest "$@"\n')
+    told = room.call(code_test, path="p", command='sh tests.sh "$@"', select=["test_shop.Shop"])
+    assert told["exit_code"] == 1 and "FAILED (failures=1)" in told["output"] and "passed" not in told
+    report = '<testsuite><testcase name="a"/><testcase name="b"><failure message="no"/></testcase></testsuite>'
+    told = room.call(code_test, path="p", command=f"echo begun; pwd; echo '{report}' > $JUNIT; exit 5")
+    assert (told["passed"], told["failed"], told["exit_code"], told["output"]) == (1, 1, 5, "begun\n/workspace/p")
+    assert told["failures"] == [{"outcome": "failed", "test": "b", "why": "no"}]
+    assert room.call(code_test, path="p", command="echo fine") == {"exit_code": 0, "output": "fine"}
+
+
 @pytest.mark.tool("code_test", "failure")
 def test_a_hanging_a_crashing_and_an_empty_project_are_told_apart(room: Room) -> None:
     room.put("hang/test_a.py", "def test_hang():\n    while True: pass\n")
     assert room.refusal(code_test, path="hang", timeout=3).kind == "timeout"
+    assert room.refusal(code_test, path="hang", command="sleep 60", timeout=1).kind == "timeout"
     room.put("crash/test_a.py", "import os\n\ndef test_crash():\n    os.kill(os.getpid(), 11)\n")
     told = room.call(code_test, path="crash")
     assert "exit code 139" in told["crashed"] and "Segmentation fault" in told["output"]
