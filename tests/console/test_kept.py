@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from playwright.sync_api import expect
 
+from auteryn.adapters.otel.observer import OtelObserver
+from auteryn.schema import event as e
+from auteryn.schema.change import Change
+from auteryn.schema.fold import after
+from auteryn.schema.record import new_id
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 
@@ -59,4 +69,62 @@ def test_what_no_summary_may_lose_is_shown_beside_how_often_there_was_one(window
     for text in ("Decisions:\n- the second supplier", "Open questions:\n- Is it blue?"):
         expect(kept.locator("pre").last).to_contain_text(text)
     expect(kept).to_contain_text("was summarised once")
+    assert window.complaints == []
+
+
+@pytest.mark.proves("P75")
+def test_the_schedules_say_why_a_tick_was_skipped(window_of: Any) -> None:
+    def script(ask: Ask) -> Line:
+        watch = ask.task == "Watch" and ask.turn == 0
+        return call("schedule", every="6h", instruction="Look", until="5d") if watch else "seen"
+
+    async def before(world: World) -> None:
+        run = await world.start("Watch")
+        found = await world.until(run, lambda one: one.status == "waiting" and any(s.ended for s in one.schedules))
+        skip = e.TicksStarted(schedule=found.schedules[0].id, index=1, skipped=1, reason="the tick before is still running")
+        entry = e.Entry(seq=found.seq + 1, at=world.now(), slice=found.slice, commit=new_id("c"), events=(skip,))
+        await world.services.store.commit(Change(run=after(found, entry), entry=entry))
+
+    window = window_of(script, before=before)
+    page = window.open("/?view=schedules")
+    expect(page.locator(".schedule")).to_contain_text("1 tick skipped: the tick before is still running")
+    assert window.complaints == []
+
+
+def test_a_run_is_started_with_a_span_in_ones_own_words_and_without_approvals(window_of: Any) -> None:
+    window = window_of(lambda ask: call("ask_approval", message="Go?", options=["Yes", "No"]))
+    page = window.open("/?new=1")
+    page.get_by_label("Task", exact=True).fill("Work")
+    page.get_by_label(re.compile("^Deep")).check()
+    page.get_by_label("At most").select_option("Another span")
+    page.get_by_label("Approvals").select_option("Auto: risky calls need no approval")
+    for wrong in ("soon", "2h1d"):
+        page.get_by_label("Span", exact=True).fill(wrong)
+        page.get_by_role("button", name="Start", exact=True).click()
+        expect(page.get_by_role("alert")).to_contain_text("max_duration: must be a span such as '90s'")
+        expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
+    page.get_by_label("Span", exact=True).fill("1d 12h")
+    page.get_by_role("button", name="Start", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Work")
+    run = window.api(f"/v1/runs/{window.run('Work')}")
+    began, ends = (datetime.fromisoformat(run[name]) for name in ("created_at", "deadline_at"))
+    assert ends - began == timedelta(days=1, hours=12)
+    assert run["options"]["approve"] == "auto"
+
+
+TRACES = "https://traces.example.com/{trace}?tab=spans"
+
+
+def test_the_log_leads_to_the_run_s_trace(window_of: Any) -> None:
+    observer = OtelObserver(processor=SimpleSpanProcessor(InMemorySpanExporter()), reader=InMemoryMetricReader())
+
+    async def before(world: World) -> None:
+        await world.ended(await world.start("Say hello"))
+
+    window = window_of(["hello"], before=before, settings={"observer": observer, "trace_url": TRACES})
+    run = window.run("Say hello")
+    page = window.open(f"/runs/{run}?tab=logs")
+    trace = observer.trace(run)
+    assert re.fullmatch("[0-9a-f]{32}", trace)
+    expect(page.get_by_role("link", name=trace)).to_have_attribute("href", TRACES.replace("{trace}", trace))
     assert window.complaints == []

@@ -11,7 +11,7 @@ from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
-from auteryn.tools.time import schedule
+from auteryn.tools.time import schedule, wait
 
 
 async def listed(http, query: str) -> list[str]:
@@ -156,5 +156,32 @@ def test_schedules_show_their_next_ticks_and_stop_when_they_are_told_to(opened):
             [over] = (await http.get(where)).json()["schedules"]
             assert (over["over"], over["next"]) == (True, [])
             assert "stopped by ann" in str((await http.get(f"/v1/runs/{run}/logs")).json())
+
+    skipping(main())
+
+
+@pytest.mark.proves("P75")
+def test_a_skipped_tick_is_told_with_its_reason_the_newest_first(opened):
+    def script(ask):
+        if ask.task != "Watch":
+            return call("wait", until="19h") if ask.turn == 0 else "nothing new"
+        return call("schedule", every="6h", instruction="Look", until="7d") if ask.turn == 0 else "set"
+
+    async def main():
+        clock = SkippingClock()
+        async with opened(script, clock=clock, tools=[schedule, wait]) as office, await office.client() as http:
+            run = (await office.desk.create(NewRun(input="Watch", mode="deep"))).id
+            await clock.sleep(timedelta(hours=5))
+            [planned] = (await http.get("/v1/schedules")).json()["schedules"]
+            assert (planned["skips"], planned["schedule"]["skipped"]) == ([], 0)
+            begun = datetime.fromisoformat(planned["schedule"]["start"])
+            for hours, decided, skipped in ((20, [19], 2), (24, [38, 19], 4), (40, [76, 57, 38], 8)):
+                await clock.sleep(timedelta(hours=hours))
+                [planned] = (await http.get("/v1/schedules")).json()["schedules"]
+                assert planned["schedule"]["skipped"] == skipped
+                at = [(datetime.fromisoformat(one["at"]) - begun) // timedelta(hours=1) for one in planned["skips"]]
+                assert at == decided
+                assert {(one["ticks"], one["reason"]) for one in planned["skips"]} == {(2, "2 earlier ticks were missed")}
+            assert (await http.get(f"/v1/runs/{run}/schedules")).json()["schedules"] == [planned]
 
     skipping(main())

@@ -9,11 +9,13 @@ const SHOWN = 10, EVERY = 5000;
 
 export function Schedules() {
   const [found, setFound] = useState(null);
-  useEffect(() => polled(EVERY, async () => setFound((await get("/v1/schedules")).schedules.map(({ run, title, schedule }) => ({ run: { id: run, title }, schedule })))), []);
+  useEffect(() => polled(EVERY, async () => setFound((await get("/v1/schedules")).schedules.map(({ run, title, schedule, skips }) => ({ run: { id: run, title }, schedule, passed: skips.map(skipped) })))), []);
   if (found === null) return html`<div class="empty" aria-busy="true">Looking…</div>`;
   if (!found.length) return html`<div class="empty"><h2>Nothing runs by the clock</h2><p>Ask for it in a task: “every six hours, look at … for five days”.</p></div>`;
-  return html`<div class="schedules"><h2 class="sr">Schedules</h2>${found.map(({ run, schedule }) => html`<${Card} key=${schedule.id} run=${run} schedule=${schedule} />`)}</div>`;
+  return html`<div class="schedules"><h2 class="sr">Schedules</h2>${found.map(({ run, schedule, passed }) => html`<${Card} key=${schedule.id} run=${run} schedule=${schedule} passed=${passed} />`)}</div>`;
 }
+
+const skipped = ({ at, ticks, reason }) => ({ id: at, at, text: `${plural(ticks, "tick")} skipped: ${reason}` });
 
 export function Card({ run, schedule, passed = [] }) {
   const start = Date.parse(schedule.start), every = seconds(schedule.every) * 1000, until = Date.parse(schedule.until);

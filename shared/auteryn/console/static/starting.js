@@ -7,9 +7,10 @@ import { bytes, credits, span } from "./words.js";
 
 const MODES = [["auto", "Auto", "decided by the task"], ["fast", "Fast", "answers at once, up to 11 minutes"], ["deep", "Deep", "plans and works for days"]];
 const LARGEST = 20e6;
+const SPANS = [["1h", "1 hour"], ["1d", "1 day"], ["3d", "3 days"], ["1w", "7 days"], ["", "Another span"]];
 
 export function NewRun({ onClose, onStarted }) {
-  const [draft, setDraft] = useState({ input: "", mode: "auto", budget: "", max_duration: "1w", deliverables: "", approve: "ask", effects: "free", include_thoughts: true, files: [] });
+  const [draft, setDraft] = useState({ input: "", mode: "auto", budget: "", max_duration: "1w", span: "", deliverables: "", approve: "ask", effects: "free", include_thoughts: true, files: [] });
   const [problem, setProblem] = useState(null), [busy, setBusy] = useState(false);
   const key = useRef(once());
   const set = (changes) => setDraft({ ...draft, ...changes });
@@ -33,8 +34,9 @@ export function NewRun({ onClose, onStarted }) {
       <fieldset class="modes"><legend>Mode</legend>${MODES.map(([id, name, about]) => html`<label key=${id}><input type="radio" name="mode" value=${id} checked=${draft.mode === id} onChange=${() => set({ mode: id })} /><span><b>${name}</b> <small>${about}</small></span></label>`)}</fieldset>
       <div class="fields">
         <label>Budget in credits<input inputmode="decimal" placeholder="no cap" value=${draft.budget} onInput=${(event) => set({ budget: event.currentTarget.value })} /></label>
-        <label>At most<select value=${draft.max_duration} onChange=${(event) => set({ max_duration: event.currentTarget.value })}>${[["1h", "1 hour"], ["1d", "1 day"], ["3d", "3 days"], ["1w", "7 days"]].map(([value, word]) => html`<option value=${value}>${word}</option>`)}</select></label>
-        <label>Gates<select value=${draft.approve} onChange=${(event) => set({ approve: event.currentTarget.value })}><option value="ask">Ask me before risky calls</option><option value="auto">Open by themselves</option></select></label>
+        <label>At most<select value=${draft.max_duration} onChange=${(event) => set({ max_duration: event.currentTarget.value })}>${SPANS.map(([value, word]) => html`<option value=${value}>${word}</option>`)}</select></label>
+        ${!draft.max_duration && html`<label>Span<input required placeholder="such as 90m, 2d12h or 1w" value=${draft.span} onInput=${(event) => set({ span: event.currentTarget.value })} /></label>`}
+        <label>Approvals<select value=${draft.approve} onChange=${(event) => set({ approve: event.currentTarget.value })}><option value="ask">Ask: I allow each risky call</option><option value="auto">Auto: risky calls need no approval</option></select></label>
         <label>Effects outside<select value=${draft.effects} onChange=${(event) => set({ effects: event.currentTarget.value })}><option value="free">As the task says</option><option value="ask">Ask me before each</option><option value="dry">Dry run: none, tell me of each</option></select></label>
       </div>
       <label for="deliverables">Files it must hand over <small>one a line, such as report.md or *.xlsx</small></label>
@@ -55,7 +57,7 @@ async function body(draft) {
     if (file.size > LARGEST) throw new Error(`${file.name} is larger than ${bytes(LARGEST)}`);
     files[file.name] = await base64(file);
   }
-  return { input: draft.input, mode: draft.mode, max_duration: draft.max_duration, approve: draft.approve, effects: draft.effects, include_thoughts: draft.include_thoughts,
+  return { input: draft.input, mode: draft.mode, max_duration: draft.max_duration || draft.span.trim(), approve: draft.approve, effects: draft.effects, include_thoughts: draft.include_thoughts,
     deliverables: lines, ...(draft.files.length ? { files } : {}), ...(draft.budget.trim() ? { budget: { credits: Number(draft.budget.replace(",", ".")) } } : {}) };
 }
 
