@@ -48,6 +48,24 @@ def test_an_older_version_of_a_file_is_saved_as_it_was(window_of: Any) -> None:
     assert window.complaints == []
 
 
+REPLAYED = """
+async () => {
+  const preloaded = [...document.querySelectorAll('link[rel=modulepreload]')];
+  const { begin, seen, told } = await import(preloaded.find((one) => one.href.endsWith('/story.js')).href);
+  const file = (id) => ({ id, path: 'a.txt' });
+  const said = (seq, id, run_id = 'r') => ({ kind: 'log', kind_of: 'artifact_published', seq, run_id, artifact: file(id) });
+  const ids = (story) => story.artifacts.map((one) => one.id);
+  const known = seen(begin('r'), { id: 'r', seq: 9, artifacts: [file('second')], asks: [], plan: null });
+  return [ids(told(known, [said(5, 'first')])), ids(told(known, [said(10, 'third')])),
+    ids(told(begin('r'), [said(3, 'first', 'step'), said(5, 'second', 'step')]))];
+}
+"""
+
+
+def test_a_file_has_one_row_whichever_of_its_versions_is_told_last(window_of: Any) -> None:
+    assert window_of(twice).open().evaluate(REPLAYED) == [["second"], ["third"], ["second"]]
+
+
 @pytest.mark.proves("P35")
 def test_what_no_summary_may_lose_is_shown_beside_how_often_there_was_one(window_of: Any) -> None:
     def script(ask: Ask) -> Line:

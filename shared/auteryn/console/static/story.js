@@ -135,7 +135,7 @@ const tell = {
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
     else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of, diff: event.diff });
     if (event.kind_of === "renamed" && news(story, event)) story.title = event.title;
-    if (event.artifact && !story.artifacts.some((one) => one.id === event.artifact.id)) story.artifacts = [...story.artifacts, event.artifact];
+    if (event.artifact && !(own(story, event) && event.seq <= story.view?.seq)) story.artifacts = [...story.artifacts.filter((one) => one.path !== event.artifact.path), event.artifact];
     if (event.kind_of.startsWith("plan_") || event.artifact) story.dirty += 1;
   },
 
