@@ -51,8 +51,8 @@ MAILS = "mails.txt"
 
 
 def outside(home: Path) -> Path:
-    """Where the effects of a home's tools lie: beside it, where no crash undoes them."""
-    return home.parent / "outside"
+    """Where the effects of this home's tools lie: beside it, where no crash undoes them."""
+    return home.with_name(f"{home.name}.outside")
 
 
 def _happened(ctx: ToolContext, what: str) -> None:
