@@ -198,11 +198,9 @@ class _Following:
 
     def _cost(self, run: Run) -> None:
         usage, span = run.usage, (run.ended_at or run.created_at) - run.created_at
-        worked = timedelta(milliseconds=usage.active_ms)
-        waited = max(timedelta(), span - worked)
-        free = f" ({shown(waited)} of it waiting, free)" if waited >= TICK else ""
+        took = f"{_span(span)} with {_span(timedelta(milliseconds=usage.active_ms))} of work"
         calls = f"{_many(usage.llm_calls, 'model call')} · {_many(usage.tool_calls, 'tool call')}"
-        self.screen.line(f"{_span(span)}{free} · {calls} · {usage.credits.total / 1000:.1f} credits", "dim")
+        self.screen.line(f"{took} · {calls} · {usage.credits.total / 1000:.1f} credits", "dim")
 
 
 async def _ticking(stream: Any) -> AsyncGenerator[StreamEvent | None]:
