@@ -12,6 +12,7 @@ from auteryn.service.fork import Fork
 from auteryn.service.new import NewRun, drafts
 from auteryn.testing.clock import skipping
 from auteryn.testing.laws import broken_laws
+from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
 from auteryn.tools.deliver import artifact_publish
@@ -235,24 +236,27 @@ def test_of_an_erased_run_no_byte_is_left_in_the_home(tmp_path):
     skipping(story())
 
 
-def test_a_published_file_stays_while_another_run_shows_the_same_bytes(tmp_path):
+def test_a_published_file_stays_while_another_run_has_the_same_bytes(tmp_path):
     def script(ask):
-        if ask.turn == 0:
-            return call("file_write", path="a.txt", content="the same")
-        if ask.turn == 1:
-            return call("artifact_publish", path="a.txt")
-        return "published"
+        contents = ["the same", "other"] if given(ask).startswith("Publish twice") else ["the same"]
+        if ask.turn == 2 * len(contents):
+            return "published"
+        if ask.turn % 2 == 0:
+            return call("file_write", path="a.txt", content=contents[ask.turn // 2], mode="overwrite")
+        return call("artifact_publish", path="a.txt")
 
     async def story() -> None:
         async with World(tmp_path, model=script, tools=[file_write, artifact_publish]) as world:
             desk = Desk(world.host.engine)
-            one, two = [(await desk.create(NewRun(input="Publish", mode="deep"))).id for _ in range(2)]
-            await world.ended(one)
-            [artifact] = (await world.ended(two)).artifacts
+            one, two = [(await desk.create(NewRun(input=said, mode="deep"))).id for said in ("Publish", "Publish twice")]
+            [older] = (await world.ended(one)).artifacts
+            [newest] = (await world.ended(two)).artifacts
             erased = await desk.erase(one)
             assert (erased.blobs, erased.shared_blobs) == (0, 1)
-            assert await desk.artifact(two, "a.txt") == b"the same"
-            assert (await desk.erase(two)).blobs == 1
-            assert not await world.services.blobs.has(artifact.sha256)
+            assert await desk.artifact(two, "a.txt") == b"other"
+            assert await world.services.blobs.has(older.sha256)
+            assert (await desk.erase(two)).blobs == 2
+            assert not await world.services.blobs.has(older.sha256)
+            assert not await world.services.blobs.has(newest.sha256)
 
     skipping(story())

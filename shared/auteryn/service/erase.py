@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 
 import msgspec
 
@@ -41,12 +41,9 @@ async def erase(access: Access, run_id: str) -> Erased:
         raise WrongState(f"run {run_id!r} is {run.status}: cancel it first")
     store = access.services.store
     tree = [one async for one in tree_of(store, run)]
-    asks, published = set[str](), set[str]()
-    for one in tree:
-        for entry in await store.journal(one.id):
-            asks |= {event.ask.id for event in entry.events if isinstance(event, e.AskOpened)}
-            published |= {event.artifact.sha256 for event in entry.events if isinstance(event, e.ArtifactPublished)}
-    published |= await _kept_aside(store, run.id)
+    facts = [event for one in tree for entry in await store.journal(one.id) for event in entry.events]
+    asks = {fact.ask.id for fact in facts if isinstance(fact, e.AskOpened)}
+    published = _versions(facts) | await _kept_aside(store, run.id)
     shared = await _elsewhere(store, {one.id for one in tree}, published)
     files = access.engine.files_of(run.id).root
     await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
@@ -90,14 +87,21 @@ async def _all(store: Store, parent: str | None = None) -> AsyncGenerator[Run]:
 
 
 async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
-    """Which of these blobs another run still shows, whoever it belongs to."""
+    """Which of these blobs another run still has, whoever it belongs to. Its journal knows older versions of its files, too."""
     if not blobs:
         return set()
     found = set[str]()
     async for run in _all(store):
-        if run.id not in tree:
-            found |= {one.sha256 for one in run.artifacts} | (await _kept_aside(store, run.id) if run.parent is None else set())
+        if run.id not in tree and run.artifacts:
+            found |= _versions(event for entry in await store.journal(run.id) for event in entry.events)
+        if run.id not in tree and run.parent is None:
+            found |= await _kept_aside(store, run.id)
     return found & blobs
+
+
+def _versions(facts: Iterable[e.AnyEvent]) -> set[str]:
+    """Blobs of all that was published."""
+    return {fact.artifact.sha256 for fact in facts if isinstance(fact, e.ArtifactPublished)}
 
 
 async def _kept_aside(store: Store, root: str) -> set[str]:
