@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from typing import Any
 
 from auteryn.agent.mind import Mind
@@ -114,12 +113,8 @@ async def _probed(mind: Mind, one: Work, context: ToolContext) -> Any:
 
 async def _within_time(one: Work, context: ToolContext) -> Any:
     tool = one.tool
-    given = {"ctx": context, **one.args} if tool.takes_context else one.args
     try:
-        async with asyncio.timeout(tool.timeout.total_seconds()):
-            if inspect.iscoroutinefunction(tool.fn):
-                return await tool.fn(**given)
-            return await asyncio.to_thread(tool.fn, **given)
+        return await tool.outcome(context, one.args)
     except TimeoutError as error:
         raise ToolFailed(
             "timeout", f"{tool.name} took longer than {tool.timeout.total_seconds():g} s and was stopped"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -120,7 +118,7 @@ async def _called(settings: Settings, one: Tool, args: dict[str, Any], files: Se
         if _asks(one, args, context) and not yes:
             raise click.UsageError(f"{label(one.name, args)} would ask a person first: allow it with --yes")
         context.call_tool = partial(_within, context, yes)
-        return await _outcome(one, args, context)
+        return await one.outcome(context, args)
     except ToolFailed as error:
         return error
     finally:
@@ -132,12 +130,6 @@ def _asks(one: Tool, args: dict[str, Any], context: ToolContext) -> bool:
     return one.judged(args, context.files, context.run).permission != "auto"
 
 
-async def _outcome(one: Tool, args: dict[str, Any], context: ToolContext) -> Any:
-    full = {"ctx": context, **args} if one.takes_context else args
-    async with asyncio.timeout(one.timeout.total_seconds()):
-        return await one.fn(**full) if inspect.iscoroutinefunction(one.fn) else await asyncio.to_thread(one.fn, **full)
-
-
 async def _within(context: ToolContext, yes: bool, number: int, name: str, args: dict[str, Any]) -> Any:
     """A call that a script makes: as in a run, what a person must allow or what waits is refused."""
     one = context.registry.get(name)
@@ -146,7 +138,7 @@ async def _within(context: ToolContext, yes: bool, number: int, name: str, args:
         raise ToolFailed("unsupported", f"{name} cannot be called from within another call")
     if _asks(one, args, context) and not yes:
         raise ToolFailed("denied", f"{label(name, args)} must be allowed by a person: allow it with --yes")
-    match await _outcome(one, args, replace(context, call=derived_id("call", context.call, number))):
+    match await one.outcome(replace(context, call=derived_id("call", context.call, number)), args):
         case Pause():
             raise ToolFailed("unsupported", f"{name} waits, and a script cannot")
         case Result(output=output):

@@ -10,6 +10,7 @@ timeout, the effect ledger and the output cap; a tool only does its work and ret
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -192,6 +193,14 @@ class Tool:
             recipients=tuple(self.recipients(args)) if self.recipients else (),
             url=self.address(args) if self.address else "",
         )
+
+    async def outcome(self, context: ToolContext, args: dict[str, Any]) -> Any:
+        """What the function gives, or a `Result` or `Pause`; raises what it raises, and `TimeoutError` past `timeout`."""
+        given = {"ctx": context, **args} if self.takes_context else args
+        async with asyncio.timeout(self.timeout.total_seconds()):
+            if inspect.iscoroutinefunction(self.fn):
+                return await self.fn(**given)
+            return await asyncio.to_thread(self.fn, **given)
 
     def declaration(self) -> Declaration:
         return Declaration(name=self.name, description=self.description, parameters=self.parameters)
