@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import datetime
 
 from auteryn.errors import NotFound, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.engine import Engine
-from auteryn.schema.event import RunCreated
+from auteryn.schema.event import AnyEvent, RunCreated
 from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.run import Run
+
+PAGE = 200
+"""Journal entries that are read at a time, from the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,16 @@ class Access:
         if run.owner != self.owner:
             raise NotFound(f"no run {run_id!r}")
         return run
+
+    async def newest_first(self, run: Run, most: int | None = None) -> AsyncGenerator[tuple[datetime, AnyEvent]]:
+        """What happened and when, from the end of the journal as of `run`, read as far as the reader goes; `most` entries."""
+        upto, last = run.seq, max(0, run.seq - most) if most else 0
+        while upto > last:
+            after = max(last, upto - PAGE)
+            for entry in reversed(await self.services.store.journal(run.id, after=after, limit=upto - after)):
+                for event in reversed(entry.events):
+                    yield entry.at, event
+            upto = after
 
     async def live(self, run_id: str, what: str) -> Run:
         """The run, if it has not ended; else `WrongState` saying that `what` cannot be done any more."""

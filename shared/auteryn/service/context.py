@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import datetime
 
 from auteryn.agent.prompt import ledger as ledger_text
@@ -13,7 +14,7 @@ from auteryn.service.access import Access
 from auteryn.tools.notes import ledger_notes
 
 PAGE = 200
-"""Journal entries looked through at a time, the newest first."""
+"""Journal entries looked through at a time."""
 
 
 class RunContext(Record):
@@ -97,19 +98,17 @@ async def ledger(access: Access, run: Run) -> Ledger:
 async def _newest(access: Access, run: Run) -> tuple[e.ModelAnswered | None, e.SliceStarted | None]:
     answer: e.ModelAnswered | None = None
     began: e.SliceStarted | None = None
-    upto = run.seq
-    while upto > 0 and (answer is None or began is None):
-        after = max(0, upto - PAGE)
-        for entry in reversed(await access.services.store.journal(run.id, after=after, limit=upto - after)):
-            for event in reversed(entry.events):
-                match event:
-                    case e.ModelAnswered():
-                        answer = answer or event
-                    case e.SliceStarted():
-                        began = began or event
-                    case _:
-                        pass
-        upto = after
+    async with aclosing(access.newest_first(run)) as facts:
+        async for _, event in facts:
+            match event:
+                case e.ModelAnswered():
+                    answer = answer or event
+                case e.SliceStarted():
+                    began = began or event
+                case _:
+                    pass
+            if answer and began:
+                break
     return answer, began
 
 

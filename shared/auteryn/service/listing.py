@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime
 
 from auteryn.errors import Invalid, NotFound, WrongState
@@ -19,8 +20,8 @@ SCANNED = 2_000
 NEXT_TICKS = 5
 SKIPS = 3
 """The newest of each schedule that are told with their reason."""
-PAGE, LOOKED_BACK = 200, 2_000
-"""Journal entries read at a time, and in all, for those: what was skipped before is only counted."""
+LOOKED_BACK = 2_000
+"""Most journal entries read for those: what was skipped before is only counted."""
 UNDER_WAY: tuple[Status, ...] = ("pending", "running", "waiting", "paused")
 
 
@@ -131,19 +132,20 @@ async def end_schedule(access: Access, run_id: str, schedule_id: str, by: str) -
 
 async def _skips(access: Access, run: Run) -> dict[str, list[Skip]]:
     """By schedule; the journal is read, from its end, only if there is something to find and until it is found."""
-    found, upto = dict[str, list[Skip]](), run.seq
+    found = dict[str, list[Skip]]()
     left = {one.id: one.skipped for one in run.schedules if one.skipped}
-    while left and upto > max(0, run.seq - LOOKED_BACK):
-        start = max(0, upto - PAGE)
-        entries = await access.services.store.journal(run.id, after=start, limit=upto - start)
-        for at, event in ((entry.at, event) for entry in reversed(entries) for event in reversed(entry.events)):
+    if not left:
+        return found
+    async with aclosing(access.newest_first(run, LOOKED_BACK)) as facts:
+        async for at, event in facts:
             if isinstance(event, e.TicksStarted) and event.skipped and event.schedule in left:
                 told = found.setdefault(event.schedule, [])
                 told.append(Skip(at=at, ticks=event.skipped, reason=event.reason))
                 left[event.schedule] -= event.skipped
                 if left[event.schedule] <= 0 or len(told) == SKIPS:
                     del left[event.schedule]
-        upto = start
+            if not left:
+                break
     return found
 
 

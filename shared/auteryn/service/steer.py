@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from msgspec.structs import replace
+
 from auteryn.errors import Invalid, NotFound, WrongState
 from auteryn.plan.graph import left_out, reworded
 from auteryn.schema import inbox as m
@@ -46,15 +48,13 @@ async def unheard(access: Access, run_id: str) -> list[Unheard]:
     run = await access.run(run_id)  # after the inbox: what a slice takes from there meanwhile is found here
     words = {one.message: one.text for one in inbox if isinstance(one, m.Reword)}
     aside = [Unheard(id=one.id, text=one.text, by=one.by, mode="queue", sent_at=None) for one in run.queued]
+    known = {one.id for one in aside}
     fresh = [
         Unheard(id=one.id, text=one.text, by=one.by, mode=one.mode, sent_at=one.sent_at)
         for one in inbox
-        if isinstance(one, m.UserMessage) and all(one.id != known.id for known in aside)
+        if isinstance(one, m.UserMessage) and one.id not in known
     ]
-    now = [(one, words.get(one.id, one.text)) for one in (*aside, *fresh)]
-    return [
-        Unheard(id=one.id, text=text, by=one.by, mode=one.mode, sent_at=one.sent_at) for one, text in now if text is not None
-    ]
+    return [replace(one, text=text) for one in (*aside, *fresh) if (text := words.get(one.id, one.text)) is not None]
 
 
 async def reword(access: Access, run_id: str, message: str, text: str | None, by: str) -> Run:
