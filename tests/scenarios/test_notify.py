@@ -8,7 +8,7 @@ import email.policy
 import json
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -19,6 +19,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from auteryn.api.door import Door
+from auteryn.runtime.dispatch import sweep
 from auteryn.schema.change import Doc
 from auteryn.schema.human import People
 from auteryn.schema.post import POST, POSTS
@@ -345,6 +346,61 @@ def test_of_two_who_find_a_try_that_was_cut_off_one_makes_the_next(tmp_path: Pat
 
     skipping(story())
     assert len(hook.asked) == 1
+
+
+@pytest.mark.proves("L3", "P81")
+def test_a_try_that_ends_between_the_look_and_the_claim_of_another_is_not_made_again(
+    tmp_path: Path, site: FaultServer, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that was taken nor one that was refused, whose time has not come; nor does a sweep bring a post back."""
+
+    async def story() -> None:
+        async with World(tmp_path, model=["done"], egress=site.egress()) as world:
+            engine = on_time(world).host.engine
+            deliver, engine.deliver = engine.deliver, None
+            store = engine.services.store
+            await Desk(engine).add_webhook(site.url("/hook"), ("run.completed",))
+            await world.ended(await world.start("Do it"))
+            (post,) = await store.docs(POST, POSTS)
+            assert deliver
+            real_doc, real_docs = store.doc, store.docs
+
+            async def meanwhile() -> None:
+                with monkeypatch.context() as undone:
+                    undone.setattr(store, "doc", real_doc)
+                    await deliver(post.id)
+
+            async def doc(kind: str, doc_id: str) -> Doc | None:
+                found = await real_doc(kind, doc_id)
+                await meanwhile()
+                return found
+
+            async def docs(kind: str, scope: str, *, limit: int | None = None) -> Sequence[Doc]:
+                found = await real_docs(kind, scope, limit=limit)
+                if kind == POST:
+                    await meanwhile()
+                return found
+
+            hook.fail = 1
+            with monkeypatch.context() as watched:
+                watched.setattr(store, "doc", doc)
+                await deliver(post.id)
+            assert len(hook.asked) == 1
+            await world.after(HOUR)
+            with monkeypatch.context() as watched:
+                watched.setattr(store, "docs", docs)
+                await sweep(engine)
+            assert len(hook.asked) == 2 and await real_docs(POST, POSTS) == []
+            assert await real_docs("claim", POSTS) == []
+
+            await store.put(post)
+            with monkeypatch.context() as watched:
+                watched.setattr(store, "doc", doc)
+                await deliver(post.id)
+            assert len(hook.asked) == 3 and await real_docs("claim", POSTS) == []
+
+    skipping(story())
+    assert hook.types == ["run.completed"]
 
 
 @pytest.mark.proves("P74", "P81", "L2", "L3")

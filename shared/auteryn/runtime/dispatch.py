@@ -7,8 +7,6 @@ import logging
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
-
 from auteryn.errors import AuterynError, Corrupt, NotFound
 from auteryn.policy.cloud import SWEEP_LINE
 from auteryn.policy.limits import LEASE
@@ -160,10 +158,9 @@ async def sweep(engine: Engine, *, starting: bool = False, at_once: int = 1) -> 
 
 
 async def _lost_posts(engine: Engine) -> None:
-    store, late = engine.services.store, engine.now() - LATE
-    for doc in await store.docs(POST, POSTS, limit=MOST_POSTS):
+    late = engine.now() - LATE
+    for doc in await engine.services.store.docs(POST, POSTS, limit=MOST_POSTS):
         if doc.at <= late:
-            await store.put(replace(doc, at=engine.now()))
             await engine.services.queue.enqueue(doc.id, engine.now())
 
 

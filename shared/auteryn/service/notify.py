@@ -55,14 +55,19 @@ async def deliver(engine: Engine, post_id: str) -> None:
     claims = await _claims(engine, post)
     if not claims:
         return
+    if await store.doc(POST, post_id) == doc:  # else it was tried between the look and the claim
+        await _try(engine, post)
+    for claim in claims:
+        await store.drop("claim", claim)
+
+
+async def _try(engine: Engine, post: Post) -> None:
     try:
         await _send(engine, post)
     except AuterynError as error:
         await _failed(engine, post, str(error))
     else:
-        await store.drop(POST, post.id)
-    for claim in claims:
-        await store.drop("claim", claim)
+        await engine.services.store.drop(POST, post.id)
 
 
 async def _claims(engine: Engine, post: Post) -> list[str]:
