@@ -641,6 +641,18 @@ async def test_a_run_with_a_past_is_there_as_a_whole(place: Place[Store]) -> Non
 
 
 @on_every(STORES)
+async def test_a_run_with_a_short_past_is_listed_as_it_has_become(place: Place[Store]) -> None:
+    """S11: a past is no reason to be listed as one was born."""
+    async with place.open() as store:
+        first = newborn()
+        past = change(first.run)
+        made = await store.create(replace(first, run=past.run, past=(past.entry,)))
+        on = change(made, summary=True)
+        await store.commit(on)
+        assert (await store.runs(limit=1)).runs == (on.run,)
+
+
+@on_every(STORES)
 async def test_of_an_erased_run_nothing_is_left_and_others_are_as_they_were(place: Place[Store]) -> None:
     """S12: whatever it had, and however often it is erased."""
     async with place.open() as store, place.open() as elsewhere:

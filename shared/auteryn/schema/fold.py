@@ -16,6 +16,7 @@ from auteryn.schema.human import Answer, Ask
 from auteryn.schema.message import Tokens
 from auteryn.schema.plan import DROPPED, RESULT_SHOWN, Plan
 from auteryn.schema.run import (
+    SKIPS_KEPT,
     Credits,
     Failure,
     ForBudget,
@@ -26,6 +27,7 @@ from auteryn.schema.run import (
     Run,
     Schedule,
     Share,
+    Skip,
     UntilTime,
     Usage,
     Wait,
@@ -363,8 +365,14 @@ class _Draft:
         def change(s: Schedule) -> Schedule:
             running = (*s.running, event.run) if event.run else s.running
             started_at = self.entry.at if event.run else s.started_at
+            skip = (Skip(at=self.entry.at, ticks=event.skipped, reason=event.reason),) if event.skipped else ()
             return replace(
-                s, next_index=event.index + 1, running=running, skipped=s.skipped + event.skipped, started_at=started_at
+                s,
+                next_index=event.index + 1,
+                running=running,
+                skipped=s.skipped + event.skipped,
+                skips=(*skip, *s.skips)[:SKIPS_KEPT],
+                started_at=started_at,
             )
 
         self.schedule(event.schedule, change)

@@ -204,6 +204,18 @@ class Artifact(Record):
     run: str = ""
 
 
+SKIPS_KEPT = 3
+
+
+class Skip(Record):
+    """Ticks that were passed over, and why."""
+
+    at: datetime
+    """When that was decided."""
+    ticks: int
+    reason: str
+
+
 class Schedule(Record):
     """A grid of ticks `start + k * every`, k = 0, 1, … while before `until`; each tick is a run of its own."""
 
@@ -221,6 +233,8 @@ class Schedule(Record):
     ended: int = 0
     failed: int = 0
     skipped: int = 0
+    skips: tuple[Skip, ...] = ()
+    """The newest `SKIPS_KEPT` with their reasons, the newest first; of those before, `skipped` holds the count."""
     last_result: str = ""
     started_at: datetime | None = None
     """When the newest tick was started; what was due before then was missed, not overlapped."""

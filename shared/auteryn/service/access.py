@@ -36,11 +36,11 @@ class Access:
             raise NotFound(f"no run {run_id!r}")
         return run
 
-    async def newest_first(self, run: Run, most: int | None = None) -> AsyncGenerator[tuple[datetime, AnyEvent]]:
-        """What happened and when, from the end of the journal as of `run`, read as far as the reader goes; `most` entries."""
-        upto, last = run.seq, max(0, run.seq - most) if most else 0
-        while upto > last:
-            after = max(last, upto - PAGE)
+    async def newest_first(self, run: Run) -> AsyncGenerator[tuple[datetime, AnyEvent]]:
+        """What happened and when, from the end of the journal as of `run`, read as far as the reader goes."""
+        upto = run.seq
+        while upto > 0:
+            after = max(0, upto - PAGE)
             for entry in reversed(await self.services.store.journal(run.id, after=after, limit=upto - after)):
                 for event in reversed(entry.events):
                     yield entry.at, event

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from datetime import datetime
 
 from auteryn.errors import Invalid, NotFound, WrongState
 from auteryn.ports.store import Page
-from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.record import Record
 from auteryn.schema.run import ModeName, Run, Schedule, Status
@@ -18,10 +15,6 @@ MOST_RUNS = 500
 SCANNED = 2_000
 """Runs looked at for one page: a filter that fits hardly any gets a short page and a cursor instead of a long wait."""
 NEXT_TICKS = 5
-SKIPS = 3
-"""The newest of each schedule that are told with their reason."""
-LOOKED_BACK = 2_000
-"""Most journal entries read for those: what was skipped before is only counted."""
 UNDER_WAY: tuple[Status, ...] = ("pending", "running", "waiting", "paused")
 
 
@@ -76,15 +69,6 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
             return Page(runs=tuple(found), next=cursor, at=at)
 
 
-class Skip(Record):
-    """Ticks that were passed over, and why."""
-
-    at: datetime
-    """When that was decided."""
-    ticks: int
-    reason: str
-
-
 class Planned(Record):
     """A schedule and when it ticks next."""
 
@@ -95,22 +79,18 @@ class Planned(Record):
     over: bool
     next: tuple[datetime, ...]
     """The next few ticks, by the grid; none if it is over or its run has ended."""
-    skips: tuple[Skip, ...]
-    """The newest few, the newest first."""
 
 
 async def schedules(access: Access, run_id: str | None = None) -> list[Planned]:
     """The schedules of one run, the ended ones included, or those under way in all the owner's runs, newest run first."""
     if run_id is not None:
         run = await access.run(run_id)
-        skips = await _skips(access, run)
-        return [_planned(run, one, skips) for one in run.schedules]
+        return [_planned(run, one) for one in run.schedules]
     found, cursor = list[Planned](), None
     while True:
         page = await runs(access, Wanted(status=UNDER_WAY), MOST_RUNS, cursor)
         for run in page.runs:
-            skips = await _skips(access, run)
-            found += [_planned(run, one, skips) for one in run.schedules if not one.over]
+            found += [_planned(run, one) for one in run.schedules if not one.over]
         cursor = page.next
         if cursor is None:
             return found
@@ -130,26 +110,7 @@ async def end_schedule(access: Access, run_id: str, schedule_id: str, by: str) -
     return await access.run(run_id)
 
 
-async def _skips(access: Access, run: Run) -> dict[str, list[Skip]]:
-    """By schedule; the journal is read, from its end, only if there is something to find and until it is found."""
-    found = dict[str, list[Skip]]()
-    left = {one.id: one.skipped for one in run.schedules if one.skipped}
-    if not left:
-        return found
-    async with aclosing(access.newest_first(run, LOOKED_BACK)) as facts:
-        async for at, event in facts:
-            if isinstance(event, e.TicksStarted) and event.skipped and event.schedule in left:
-                told = found.setdefault(event.schedule, [])
-                told.append(Skip(at=at, ticks=event.skipped, reason=event.reason))
-                left[event.schedule] -= event.skipped
-                if left[event.schedule] <= 0 or len(told) == SKIPS:
-                    del left[event.schedule]
-            if not left:
-                break
-    return found
-
-
-def _planned(run: Run, schedule: Schedule, skips: Mapping[str, Sequence[Skip]]) -> Planned:
+def _planned(run: Run, schedule: Schedule) -> Planned:
     first, last = schedule.next_index, min(schedule.ticks, schedule.next_index + NEXT_TICKS)
     ticks = () if run.terminal else tuple(schedule.at(index) for index in range(first, last))
     return Planned(
@@ -158,5 +119,4 @@ def _planned(run: Run, schedule: Schedule, skips: Mapping[str, Sequence[Skip]]) 
         schedule=schedule,
         over=run.terminal or schedule.over,
         next=ticks,
-        skips=tuple(skips.get(schedule.id, ())),
     )

@@ -173,15 +173,17 @@ def test_a_skipped_tick_is_told_with_its_reason_the_newest_first(opened):
             run = (await office.desk.create(NewRun(input="Watch", mode="deep"))).id
             await clock.sleep(timedelta(hours=5))
             [planned] = (await http.get("/v1/schedules")).json()["schedules"]
-            assert (planned["skips"], planned["schedule"]["skipped"]) == ([], 0)
-            begun = datetime.fromisoformat(planned["schedule"]["start"])
+            found = planned["schedule"]
+            assert (found["skips"], found["skipped"]) == ([], 0)
+            begun = datetime.fromisoformat(found["start"])
             for hours, decided, skipped in ((20, [19], 2), (24, [38, 19], 4), (40, [76, 57, 38], 8)):
                 await clock.sleep(timedelta(hours=hours))
                 [planned] = (await http.get("/v1/schedules")).json()["schedules"]
-                assert planned["schedule"]["skipped"] == skipped
-                at = [(datetime.fromisoformat(one["at"]) - begun) // timedelta(hours=1) for one in planned["skips"]]
+                found = planned["schedule"]
+                assert found["skipped"] == skipped
+                at = [(datetime.fromisoformat(one["at"]) - begun) // timedelta(hours=1) for one in found["skips"]]
                 assert at == decided
-                assert {(one["ticks"], one["reason"]) for one in planned["skips"]} == {(2, "2 earlier ticks were missed")}
+                assert {(one["ticks"], one["reason"]) for one in found["skips"]} == {(2, "2 earlier ticks were missed")}
             assert (await http.get(f"/v1/runs/{run}/schedules")).json()["schedules"] == [planned]
 
     skipping(main())

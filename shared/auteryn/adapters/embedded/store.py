@@ -72,7 +72,7 @@ class SqliteStore:
         run, (row, entry) = newborn.run, _born_row(newborn)
         born_row = (row, settled(packed(entry)))
         past = [(one.seq, settled(packed(to_json(one)))) for one in newborn.past]
-        summary = packed(to_json(run))
+        summary = packed(to_json(run)) if run.seq > FOLDED_AT_SIGHT else None
 
         def apply(c: sqlite3.Connection) -> str | None:
             """The id of the run the key made before, if it did."""
@@ -85,6 +85,7 @@ class SqliteStore:
             n = _insert_runs(c, [born_row])
             if past:
                 c.executemany("INSERT INTO journal VALUES (?,?)", [(_key(n, seq), body) for seq, body in past])
+            if summary is not None:
                 c.execute("INSERT INTO summaries VALUES (?,?)", (n, summary))
             if key is not None:
                 c.execute("INSERT INTO keys VALUES (?,?,?)", (run.owner, key, n))
