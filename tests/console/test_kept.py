@@ -122,7 +122,7 @@ def test_a_run_is_started_with_a_span_in_ones_own_words_and_without_approvals(wi
     for wrong in ("soon", "2h1d"):
         page.get_by_label("Span", exact=True).fill(wrong)
         page.get_by_role("button", name="Start", exact=True).click()
-        expect(page.get_by_role("alert")).to_contain_text("max_duration: must be a span such as '90s'")
+        expect(page.get_by_role("alert")).to_contain_text("At most: must be a span such as '90s'")
         expect(page.get_by_role("button", name="Start", exact=True)).to_be_enabled()
     page.get_by_label("Span", exact=True).fill("1d 12h")
     page.get_by_role("button", name="Start", exact=True).click()

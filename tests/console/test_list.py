@@ -122,7 +122,7 @@ def test_runs_are_saved_as_files_and_erased_with_a_receipt(window_of: Any) -> No
     assert any("manifest" in name for name in names)
     page.get_by_label("Choose all").check()
     page.get_by_role("button", name="Delete 2").click()
-    expect(page.locator("dialog")).to_contain_text("1 chosen run cannot be meant and is left alone")
+    expect(page.locator("dialog")).to_contain_text("It cannot be done with 1 chosen run: it is left alone")
     page.locator("dialog").get_by_role("button", name="Delete 2").click()
     expect(page.locator("dialog .receipt")).to_contain_text("nothing of it is left")
     page.locator("dialog").get_by_role("button", name="Close").last.click()

@@ -25,6 +25,8 @@ def _renderer() -> MarkdownIt:
         MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").enable("strikethrough").disable("image")
     )
     markdown.add_render_rule("link_open", _link)
+    for cell in ("th_open", "td_open"):
+        markdown.add_render_rule(cell, _cell)
     return markdown
 
 
@@ -32,4 +34,12 @@ def _link(renderer: Any, tokens: Any, index: int, options: Any, env: Any) -> str
     """A link leaves by another tab, and the page it leads to learns nothing of this one."""
     tokens[index].attrSet("target", "_blank")
     tokens[index].attrSet("rel", "noopener noreferrer nofollow")
+    return renderer.renderToken(tokens, index, options, env)
+
+
+def _cell(renderer: Any, tokens: Any, index: int, options: Any, env: Any) -> str:
+    """A column's alignment as a class: the page's policy takes no style from a text."""
+    style = str(tokens[index].attrs.pop("style", ""))
+    if style:
+        tokens[index].attrSet("class", style.removeprefix("text-align:"))
     return renderer.renderToken(tokens, index, options, env)

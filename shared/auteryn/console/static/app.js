@@ -2,10 +2,10 @@
 
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { Problem, ask, early, ended, feed, session, whoAmI } from "./net.js";
-import { Link, Notice, address, go, now } from "./parts.js";
+import { Link, Notice, address, forgetDrafts, go, now } from "./parts.js";
 import { RunList } from "./list.js";
 import { RunPage } from "./run.js";
-import { span } from "./words.js";
+import { sentence, span } from "./words.js";
 
 function Console() {
   const who = session.value, [, id] = /^\/runs\/([^/]+)$/.exec(address.value.pathname) ?? [];
@@ -18,9 +18,9 @@ function Console() {
 }
 
 function Top({ who }) {
-  const out = async () => { await ask("DELETE", "/v1/session"); session.value = null; ended.value = false; go("/"); };
+  const out = async () => { await ask("DELETE", "/v1/session"); session.value = null; ended.value = false; forgetDrafts(); go("/"); };
   return html`<header class="top"><${Link} to="/" class="brand" aria-label="Auteryn, all runs"><svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 3L3.5 20h4L12 10.5 16.5 20h4z" /><circle cx="12" cy="18.2" r="1.9" /></svg>Auteryn<//>
-    ${!feed.value.ok && html`<span class="stale" role="status">Not up to date since ${span(now.value - feed.value.since)}: ${feed.value.why}</span>`}
+    ${!feed.value.ok && html`<span class="stale" role="status">Not up to date<span aria-hidden="true"> since ${span(now.value - feed.value.since)}</span>: ${feed.value.why}</span>`}
     ${who && html`<span class="who-am-i"><span title=${who.role}>${who.owner}</span>${who.csrf && html`<button class="quiet small" onClick=${out}>Sign out</button>`}</span>`}</header>`;
 }
 
@@ -28,7 +28,7 @@ function SignIn() {
   const [key, setKey] = useState(""), [problem, setProblem] = useState(null);
   const enter = async (event) => {
     event.preventDefault();
-    try { await ask("POST", "/v1/session", { key: key.trim() }); await whoAmI(); ended.value = false; } catch (error) { setProblem(error instanceof Problem ? error.message : String(error)); }
+    try { await ask("POST", "/v1/session", { key: key.trim() }); await whoAmI(); ended.value = false; } catch (error) { setProblem(sentence(error instanceof Problem ? error.message : String(error))); }
   };
   return html`<main class="sign-in"><h1>Sign in</h1>${ended.value && html`<p class="problem" role="alert">Your session has ended. Sign in again, and you are back where you were.</p>`}<p>Open the link that <code>auteryn serve</code> printed, or sign in with an API key: <code>auteryn keys create</code> makes one.</p>
     <form onSubmit=${enter}><label for="key">API key</label><input id="key" type="password" autocomplete="current-password" required value=${key} onInput=${(event) => setKey(event.currentTarget.value)} />

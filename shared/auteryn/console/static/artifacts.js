@@ -4,6 +4,7 @@ import { html, useEffect, useState } from "./vendor/preact.js";
 import { get } from "./net.js";
 import { download } from "./bulk.js";
 import { Act, Icon } from "./parts.js";
+import { over } from "./story.js";
 import { bytes, moment, plural } from "./words.js";
 
 const address = (run, artifact, inline) => `/v1/runs/${run}/artifacts/${encodeURIComponent(artifact.id)}${inline ? "?inline=true" : ""}`;
@@ -13,12 +14,12 @@ export function Files({ story }) {
   const wanted = story.view.options.deliverables, files = [...story.artifacts].sort((a, b) => BY_PATH.compare(a.path, b.path));
   return html`<div class="files">
     ${wanted.length > 0 && html`<section><h3>Wanted</h3><ul class="verdicts">${wanted.map((one) => { const verdict = story.verdicts.find((found) => found.deliverable === one.path); return html`
-      <li key=${one.path} class=${verdict ? verdict.ok ? "ok" : "bad" : ""}><${Icon} name=${verdict ? verdict.ok ? "check" : "cross" : "file"} /><code>${one.path}</code><small>${verdict ? verdict.detail || (verdict.ok ? "is there" : "is missing") : "not looked at yet"}</small></li>`; })}</ul></section>`}
+      <li key=${one.path} class=${verdict ? verdict.ok ? "ok" : "bad" : ""}><${Icon} name=${verdict ? verdict.ok ? "check" : "cross" : "file"} /><code>${one.path}</code><small>${verdict ? verdict.detail.replace(`${one.path}, `, "") || (verdict.ok ? "is there" : "is missing") : "not looked at yet"}</small></li>`; })}</ul></section>`}
     ${files.length > 1 && html`<div class="bar-row"><span class="hint">${plural(files.length, "file")}, ${bytes(files.reduce((sum, one) => sum + one.size_bytes, 0))}</span><${Act} class="small end" act=${() => download(story.view)}><${Icon} name="down" />Save all<//></div>`}
     ${files.length ? html`<ul class="file-list">${files.map((one) => html`<li key=${one.id}><div class="file"><button class="file-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
         <${Icon} name="file" /><span class="file-name"><b><bdi>${one.title || one.path}</bdi></b><small>${one.path} · ${bytes(one.size_bytes)}${one.run && story.runs[one.run] ? ` · step ${story.runs[one.run]}` : ""}</small></span></button>
         <a class="button small" href=${address(story.id, one)} download aria-label="Save ${one.path}"><${Icon} name="down" /></a></div>
-        ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over yet.</p>`}</div>`;
+        ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over${over(story) ? "" : " yet"}.</p>`}</div>`;
 }
 
 const BY_PATH = new Intl.Collator("en", { numeric: true });
@@ -64,9 +65,9 @@ function Table({ sheets, at, onPick }) {
 function Pdf({ url, name }) {
   const [place, setPlace] = useState(null);
   useEffect(() => {
-    let made = null;
-    fetch(url).then((answer) => answer.blob()).then((blob) => { made = URL.createObjectURL(new Blob([blob], { type: "application/pdf" })); setPlace(made); });
-    return () => made && URL.revokeObjectURL(made);
+    let made = null, gone = false;
+    fetch(url).then((answer) => answer.blob()).then((blob) => { if (gone) return; made = URL.createObjectURL(new Blob([blob], { type: "application/pdf" })); setPlace(made); }, () => {});
+    return () => { gone = true; if (made) URL.revokeObjectURL(made); };
   }, [url]);
-  return place ? html`<iframe class="tall" src=${place} title=${name}></iframe>` : html`<p class="hint" aria-busy="true">Opening…</p>`;
+  return place ? html`<iframe class="tall" src="${place}#navpanes=0&view=FitH" title=${name}></iframe>` : html`<p class="hint" aria-busy="true">Opening…</p>`;
 }

@@ -2,10 +2,10 @@
 
 import { html, useState } from "./vendor/preact.js";
 import { post, session } from "./net.js";
-import { Act, Icon, Json, Link, Prose, now, say } from "./parts.js";
-import { moment, short, span } from "./words.js";
+import { Act, Icon, Json, Link, Prose, now, say, useDraft } from "./parts.js";
+import { bare, moment, sentence, short, span } from "./words.js";
 
-const TITLES = { approval: "Wants your decision", input: "Asks you", gate: "Asks for permission", stuck: "Is stuck and asks you" };
+const TITLES = { approval: "Wants your decision", input: "Asks you", gate: "Asks for permission", stuck: "Is stuck and asks you", budget: "Asks about its budget" };
 const NO = /^(no|deny|reject|refuse|cancel|stop|keep|do not|don't)\b/i;
 
 export const given = new Set();   // questions answered in this tab
@@ -30,14 +30,14 @@ export function AskCard({ ask, title, onAnswered }) {
     }
   };
   if (ask.state && ask.state !== "open") return html`<${Answered} ask=${ask} />`;
-  const yes = ask.options?.find((one) => !NO.test(one)), no = ask.options?.find((one) => NO.test(one));
+  const yes = ask.options?.find((one) => !NO.test(one)), no = ask.options?.find((one) => NO.test(one)), decides = no && (ask.kind === "approval" || ask.kind === "gate");
   const keys = (event) => {
     if (event.target !== event.currentTarget || event.metaKey || event.ctrlKey || event.altKey) return;
     const value = { y: yes, n: no }[event.key];
     if (value) answer(value);
   };
   const hint = yes && no ? `. Press y for ${yes}, n for ${no}.` : "";
-  return html`<article class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${short(ask.message)}${hint}" onKeyDown=${keys}>
+  return html`<article class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${bare(ask.message)}${hint}" onKeyDown=${keys}>
     <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${short(title, 60)}<//>`}
       <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
     <${Prose} text=${ask.message} />
@@ -45,9 +45,9 @@ export function AskCard({ ask, title, onAnswered }) {
     ${ask.subject && html`<${Subject} subject=${ask.subject} edited=${edited} setEdited=${mayAnswer && ask.kind === "gate" ? setEdited : null} />`}
     ${!mayAnswer ? html`<p class="hint">You may look; answering takes the role operator.</p>` :
       ask.options?.length ? html`<div class="options">${ask.options.map((option) => html`
-        <${Act} key=${option} class=${option === yes ? "primary" : ""} act=${() => answer(option)}>${option}<//>`)}</div>` :
+        <${Act} key=${option} class=${decides && option === yes ? "primary" : ""} act=${() => answer(option)}>${option}<//>`)}</div>` :
       html`<${Typed} ask=${ask} answer=${answer} />`}
-    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+    ${problem && html`<p class="problem" role="alert">${sentence(problem)}</p>`}
     <p class="hint">${who(ask)}${silence(ask)}</p>
   </article>`;
 }
@@ -70,7 +70,7 @@ function Subject({ subject, edited, setEdited }) {
 const INPUTS = { number: { inputmode: "decimal" }, date: { type: "date" }, email: { type: "email", autocomplete: "email" }, url: { type: "url", placeholder: "https://…" } };
 
 function Typed({ ask, answer }) {
-  const [value, setValue] = useState("");
+  const [value, setValue] = useDraft(ask.id);
   const how = INPUTS[ask.input_type] ?? INPUTS[ask.validation], id = `answer-${ask.id}`;
   const typed = (event) => setValue(event.currentTarget.value);
   const enter = (event) => { if (event.key === "Enter" && (how || event.ctrlKey || event.metaKey)) { event.preventDefault(); answer(value); } };
@@ -85,7 +85,7 @@ function Typed({ ask, answer }) {
 
 function silence(ask) {
   if (!ask.expires_at) return "It waits as long as it takes; waiting costs nothing.";
-  const then = { default: `“${ask.default}” counts as the answer`, deny: "it counts as a no", halt: "the run stops", wait: "it goes on waiting", escalate: "somebody else is asked" }[ask.on_timeout] ?? ask.on_timeout;
+  const then = { default: `“${ask.default}” counts as the answer`, deny: "it counts as a no", halt: "the run stops", wait: "it goes on waiting", escalate: `${ask.escalate_to?.[0] ?? "somebody else"} is asked` }[ask.on_timeout] ?? ask.on_timeout;
   return `No answer by ${moment(ask.expires_at)} (in ${span(Date.parse(ask.expires_at) - now.value)}): ${then}.`;
 }
 

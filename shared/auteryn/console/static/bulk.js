@@ -63,7 +63,7 @@ function ErasedReceipt({ receipts }) {
 }
 
 const Meant = ({ runs, all }) => html`<ul class="preview-list">${runs.slice(0, 8).map((run) => html`<li key=${run.id}><bdi>${short(run.title, 80)}</bdi></li>`)}${runs.length > 8 && html`<li>and ${runs.length - 8} more</li>`}</ul>
-  ${runs.length < all && html`<p class="hint">${plural(all - runs.length, "chosen run")} cannot be meant and ${all - runs.length === 1 ? "is" : "are"} left alone.</p>`}`;
+  ${runs.length < all && html`<p class="hint">It cannot be done with ${plural(all - runs.length, "chosen run")}: ${all - runs.length === 1 ? "it is" : "they are"} left alone.</p>`}`;
 
 // The run as one file, into the browser's downloads. What is refused is said instead of saved.
 export async function download(run) {

@@ -1,34 +1,37 @@
 // Say something to the agent while it works: now, or when it would otherwise end. What it has not heard can be changed.
 
-import { html, useEffect, useMemo, useState } from "./vendor/preact.js";
+import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { ask, get, once, post } from "./net.js";
-import { Act, Icon } from "./parts.js";
+import { Act, Icon, say, useDraft } from "./parts.js";
 import { short } from "./words.js";
 
-const HOW = [["steer", "Now", "It hears this before its next thought."], ["queue", "Later", "It hears this when it would otherwise end."]];
+const HOW = [["steer", "Now", "It hears this before its next thought; what it only waits for is broken off."], ["queue", "Later", "It hears this when it would otherwise end."]];
 const WORDS = new Set(["heard", "queued"]);
 
 export function Composer({ story, sent, setSent }) {
-  const [text, setText] = useState(""), [mode, setMode] = useState("steer"), [unheard, look] = useUnheard(story, sent.length);
-  const send = async () => {
+  const [text, setText] = useDraft(`say ${story.id}`), [mode, setMode] = useState("steer"), [unheard, look] = useUnheard(story, sent.length), key = useRef(once());
+  const send = async () => {   // said twice, or again after a lost reply, it is heard once
     const mine = { text: text.trim(), from: story.items.length, key: crypto.randomUUID() };
-    await post(`/v1/runs/${story.id}/messages`, { text: mine.text, mode }, once());
+    await post(`/v1/runs/${story.id}/messages`, { text: mine.text, mode }, key.current);
+    key.current = once();
     setSent((before) => [...before, mine]);
     setText("");
   };
+  const typed = (now) => { key.current = once(); setText(now); };
+  const sendIt = () => send().catch((problem) => say(problem.message, true));
   const changed = async (one, now) => {
     const where = `/v1/runs/${story.id}/messages/${one.id}`;
     try { await (now === null ? ask("DELETE", where) : ask("PATCH", where, { text: now })); } finally { look(); }
     setSent((before) => before.map((mine) => mine.text === one.text ? { ...mine, text: now ?? "" } : mine));
   };
-  const enter = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && text.trim()) { event.preventDefault(); send(); } };
+  const enter = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && text.trim()) { event.preventDefault(); sendIt(); } };
   const heard = sent.map((one) => ({ ...one, before: heardBefore(one, story) })).filter((one) => one.before).slice(-3);
-  return html`<form class="composer" onSubmit=${(event) => { event.preventDefault(); if (text.trim()) send(); }}>
+  return html`<form class="composer" onSubmit=${(event) => { event.preventDefault(); if (text.trim()) sendIt(); }}>
     ${heard.length + unheard.length > 0 && html`<ul class="pending">${heard.map((one) => html`<li key=${one.key} class="applied"><${Icon} name="check" /><span>${short(one.text, 80)}</span><small>heard before turn ${one.before}</small></li>`)}
       ${unheard.map((one) => html`<${Pending} key=${one.id} one=${one} onChange=${(now) => changed(one, now)} />`)}</ul>`}
     <label class="sr" for="steer">Message to the agent</label>
-    <textarea id="steer" rows="2" placeholder="Steer it: say what to do differently" value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${enter}></textarea>
-    <div class="row"><div class="segmented" role="group" aria-label="When">${HOW.map(([id, name, about]) => html`<button type="button" key=${id} aria-pressed=${mode === id} title=${about} onClick=${() => setMode(id)}>${name}</button>`)}</div>
+    <textarea id="steer" rows="2" placeholder="Steer it: say what to do differently" value=${text} onInput=${(event) => typed(event.currentTarget.value)} onKeyDown=${enter}></textarea>
+    <div class="row"><div class="segmented" role="group" aria-label="When">${HOW.map(([id, name, about]) => html`<button type="button" key=${id} aria-pressed=${mode === id} title=${about} onClick=${() => { key.current = once(); setMode(id); }}>${name}</button>`)}</div>
       <span class="hint">${HOW.find(([id]) => id === mode)[2]}</span><${Act} type="button" class="primary" disabled=${!text.trim()} act=${send}>Send<//></div></form>`;
 }
 

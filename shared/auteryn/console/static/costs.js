@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useState } from "./vendor/preact.js";
 import { get } from "./net.js";
 import { over } from "./story.js";
-import { Link, Meter } from "./parts.js";
+import { Link, Meter, State } from "./parts.js";
 import { credits, number, plural, short, span } from "./words.js";
 
 export function Costs({ story }) {
@@ -20,16 +20,17 @@ export function Costs({ story }) {
       <${Meter} label="Credits" value=${view.credits} most=${cap} text=${cap ? `${credits(view.credits)} / ${credits(cap)}` : credits(view.credits)} /></div>
     <${Split} title="By kind" rows=${[["Model", usage.credits.llm / 1000], ["Tools", usage.credits.tools / 1000], ["Storage", usage.credits.storage / 1000]]} />
     ${!over(story) && ahead && html`<p class="hint">${forecast(ahead)}</p>`}
-    ${split && GROUPS.map(([name, title]) => split[name].length > (name === "causes" ? 0 : 1) && html`<${Split} title=${title} rows=${split[name].map((one) => [one.name, one.credits])} />`)}
+    ${split && GROUPS.map(([name, title]) => split[name].length > (name === "causes" ? 0 : 1) && html`<${Split} title=${title} rows=${split[name].map((one) => [CAUSES[one.name] ?? one.name, one.credits])} />`)}
     ${split?.rate_limit_waits > 0 && html`<p class="hint">Waited ${plural(split.rate_limit_waits, "time")} for the model's provider, ${span(1000 * split.rate_limit_seconds)} altogether, free of charge.</p>`}
     ${split?.waived > 0 && html`<p class="hint">${credits(split.waived)} credits were made useless by a fault of the platform and are not charged.</p>`}
-    ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td class="muted">${run.status}</td><td class="right figure">${credits(run.credits)}</td></tr>`)}</tbody></table></section>`}
+    ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td><${State} state=${run.state} asks=${run.open_asks} /></td><td class="right figure">${credits(run.credits)}</td></tr>`)}</tbody></table></section>`}
     <section><h3>Tokens</h3><table class="plain"><tbody>${[["Read", tokens.prompt], ["of which from the cache", tokens.cached], ["Written", tokens.output], ["Thought", tokens.thoughts], ["For tools", tokens.tool_use]].filter(([, count]) => count).map(([name, count]) => html`<tr><td>${name}</td><td class="right figure">${number(count)}</td></tr>`)}</tbody></table></section>
     ${tools.length > 0 && html`<section><h3>Tools${story.whole ? "" : html` <small class="hint">in what is loaded</small>`}</h3><table class="plain"><thead><tr><th>Tool</th><th class="right">Calls</th><th class="right">Failed</th><th class="right">Time</th><th class="right">Credits</th></tr></thead>
       <tbody>${tools.map((one) => html`<tr key=${one.tool}><td><code>${one.tool}</code></td><td class="right figure">${one.calls}</td><td class="right figure">${one.failed || ""}</td><td class="right figure">${span(one.ms)}</td><td class="right figure">${credits(one.credits)}</td></tr>`)}</tbody></table></section>`}
-    <p class="hint">${span(usage.active_ms)} at work, ${number(usage.tool_calls)} tool calls. Waiting is free.</p></div>`;
+    <p class="hint">${span(usage.active_ms)} at work, ${plural(usage.tool_calls, "tool call")}. Waiting is free.</p></div>`;
 }
 
+const CAUSES = { useful: "Useful work", retry: "Retries", loop: "Going in circles", "platform fault": "Faults of the platform", "no model: tools": "Tools, without a model", "no model: storage": "Storage, without a model" };
 const GROUPS = [["causes", "By cause"], ["models", "By model"]];
 
 function Split({ title, rows }) {

@@ -1,7 +1,7 @@
 // Which runs to show: filters in the address, asked of the server; views somebody has saved in this browser.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
-import { get, session } from "./net.js";
+import { get, session, time } from "./net.js";
 import { Icon, address, setQuery } from "./parts.js";
 
 const STATES = { asks: ["Needs you"], running: ["Working", "running", "pending"], waiting: ["Waiting", "waiting"], paused: ["Paused", "paused"],
@@ -18,19 +18,24 @@ export function wanted(query) {
   for (const status of (STATES[state] ?? []).slice(1)) asked.append("status", status);
   if (query.get("mode")) asked.set("mode", query.get("mode"));
   if (query.get("q")) asked.set("text", query.get("q"));
-  if (days) asked.set("since", new Date(Math.floor(Date.now() / 60e3) * 60e3 - days * 86400e3).toISOString());
+  if (days) asked.set("since", new Date(Math.floor(time() / 60e3) * 60e3 - days * 86400e3).toISOString());
   if (Number(query.get("cost"))) asked.set("least_credits", query.get("cost"));
   if (tag?.includes("=")) asked.set("label", tag);
   if (query.get("owner")) asked.set("owner", query.get("owner"));
   return asked;
 }
 
+// Its labels in words; those the server gives a run say where it comes from.
+const MADE = { fork_of: "a fork", retry_of: "a retry", "kind=question": "a question" };
+const made = (name, value) => MADE[name] ?? MADE[`${name}=${value}`];
+export const tagsOf = (run) => Object.entries(run.labels).map(([name, value]) => made(name, value) ?? `${name}: ${value}`);
+
 export const filtering = (query) => NAMES.some((name) => query.get(name));
 export const key = (query) => NAMES.map((name) => query.get(name) ?? "").join("\n");
 export const unfiltered = () => setQuery(Object.fromEntries(NAMES.map((name) => [name, ""])));
 
 export function Filters({ query, runs }) {
-  const tags = useSeen(runs.flatMap((run) => Object.entries(run.labels).map(([name, value]) => `${name}=${value}`)), query.get("tag"));
+  const tags = useSeen(runs.flatMap((run) => Object.entries(run.labels).filter((one) => !made(...one)).map(([name, value]) => `${name}=${value}`)), query.get("tag"));
   const choice = (name, label, options) => html`<label class="choice"><span class="sr">${label}</span><select value=${query.get(name) ?? ""} class=${query.get(name) ? "set" : ""} onChange=${(event) => setQuery({ [name]: event.currentTarget.value })}>${options.map(([value, word]) => html`<option value=${value}>${word}</option>`)}</select></label>`;
   return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
     <label class="search"><span class="sr">Search runs</span><${Icon} name="search" /><${Slow} id="search" type="search" placeholder="Search titles" name="q" query=${query} /></label>

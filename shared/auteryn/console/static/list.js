@@ -1,15 +1,15 @@
 // All runs: who needs somebody, what is at work, what it costs.
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
-import { get, polled, session } from "./net.js";
+import { get, polled, session, time } from "./net.js";
 import { Dialog, Icon, Link, State, Steps, address, go, now, setQuery, useKeys } from "./parts.js";
 import { AskCard } from "./asking.js";
 import { Bulk } from "./bulk.js";
 import { Compare } from "./compare.js";
-import { Filters, SavedViews, filtering, key, unfiltered, wanted } from "./filters.js";
+import { Filters, SavedViews, filtering, key, tagsOf, unfiltered, wanted } from "./filters.js";
 import { NewRun } from "./starting.js";
 import { Schedules } from "./schedules.js";
-import { ago, credits, moment, short, span } from "./words.js";
+import { ago, credits, moment, plain, sentence, short, span } from "./words.js";
 
 const EVERY = 2000, SUMMED_EVERY = 10_000, PAGE = 100, CARDS = 4;
 const WAITS = { until: "a time", steps: "its steps", person: "a person", budget: "budget", rate_limit: "the rate limit" };
@@ -29,18 +29,18 @@ export function RunList() {
 }
 
 function Listed({ query, view, owner, chosen, setChosen, pages, setPages, asks, again, found, help, setHelp }) {
-  const { runs, more } = found;
+  const { runs, more } = found, askers = useAskers(asks, runs ?? []);
   useKeys({ "/": () => document.getElementById("search")?.focus(), n: () => mayAct() && setQuery({ new: "1" }), "?": () => setHelp(true) });
   return html`<main class="list">
     <div class="page-head"><h1>Runs</h1><${Views} at=${view} />
       ${mayAct() && html`<button class="primary" onClick=${() => setQuery({ new: "1" })}><${Icon} name="plus" />New run</button>`}</div>
     ${view === "schedules" ? html`<${Schedules} />` : html`
-      <${Inbox} asks=${asks} runs=${runs ?? []} onAnswered=${again} />
+      <${Inbox} asks=${asks} askers=${askers} onAnswered=${again} />
       <${Summary} owner=${owner} asks=${asks.length} />
       <${Filters} query=${query} runs=${runs ?? []} /><${SavedViews} query=${query} />
       ${chosen.size > 0 && html`<${Bulk} runs=${(runs ?? []).filter((run) => chosen.has(run.id))} onDone=${() => { setChosen(new Set()); again(); }} />`}
-      ${found.problem ? html`<div class="empty"><h2>These filters cannot be used</h2><p>${found.problem}</p><button onClick=${unfiltered}>Show all</button></div>` :
-        runs === null ? html`<${Waiting} />` : runs.length ? html`<${Table} runs=${runs} chosen=${chosen} setChosen=${setChosen} owners=${owner === "*"} busy=${found.busy} />` : !more && html`<${Empty} any=${filtering(query)} />`}
+      ${found.problem ? html`<div class="empty"><h2>These filters cannot be used</h2><p>${sentence(found.problem)}</p><button onClick=${unfiltered}>Show all</button></div>` :
+        runs === null ? html`<${Waiting} />` : runs.length ? html`<${Table} runs=${runs} askers=${askers} chosen=${chosen} setChosen=${setChosen} owners=${owner === "*"} busy=${found.busy} />` : !more && html`<${Empty} any=${filtering(query)} />`}
       ${more && html`<p class="center"><button onClick=${() => setPages(pages + 1)} disabled=${found.busy}>${runs?.length ? "Older runs" : "Look further back"}</button></p>`}`}
     ${query.get("new") && html`<${NewRun} onClose=${() => setQuery({ new: "" })} onStarted=${(run) => go(`/runs/${run.id}`)} />`}
     ${help && html`<${Help} onClose=${() => setHelp(false)} />`}
@@ -76,26 +76,27 @@ function useRuns(query, pages) {
 const Views = ({ at }) => html`<nav class="segmented" aria-label="What to see">
   ${[["runs", "Runs"], ["schedules", "Schedules"]].map(([id, name]) => html`<button key=${id} aria-pressed=${at === id} onClick=${() => setQuery({ view: id === "runs" ? "" : id })}>${name}</button>`)}</nav>`;
 
-function Inbox({ asks, runs, onAnswered }) {
-  const [all, setAll] = useState(false), titles = useTitles(asks, runs);
+function Inbox({ asks, askers, onAnswered }) {
+  const [all, setAll] = useState(false);
   if (!asks.length) return null;
   return html`<section class="inbox" aria-labelledby="inbox"><h2 id="inbox" aria-live="polite">${asks.length === 1 ? "1 needs you" : `${asks.length} need you`}</h2>
-    <div class="cards">${(all ? asks : asks.slice(0, CARDS)).map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${titles[ask.run] ?? "its run"} onAnswered=${onAnswered} />`)}</div>
+    <div class="cards">${(all ? asks : asks.slice(0, CARDS)).map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${askers[ask.run]?.title ?? "its run"} onAnswered=${onAnswered} />`)}</div>
     ${asks.length > CARDS && html`<p><button class="small" aria-expanded=${all} onClick=${() => setAll(!all)}>${all ? "Show fewer" : `Show all ${asks.length}`}</button></p>`}</section>`;
 }
 
-// Of the runs that ask: a step is named with its run.
-function useTitles(asks, runs) {
-  const [found, setFound] = useState({}), asked = useRef(new Set()), known = Object.fromEntries(runs.map((run) => [run.id, run.title]));
-  const title = async (id) => {
-    const run = await get(`/v1/runs/${id}`);
-    const name = run.parent ? `${run.parent.kind === "tick" ? "Tick" : "Step"} ${run.parent.key + (run.parent.kind === "tick" ? 1 : 0)} of ${known[run.parent.root] ?? (await get(`/v1/runs/${run.parent.root}`)).title}` : run.title;
-    setFound((before) => ({ ...before, [id]: name }));
+// Of the runs that ask, by id: what they are called, a step with its run, and in which run of the list they ask.
+function useAskers(asks, runs) {
+  const [found, setFound] = useState({}), asked = useRef(new Set()), known = Object.fromEntries(runs.map((run) => [run.id, { title: run.title, root: run.id }]));
+  const look = async (id) => {
+    const { title, parent } = await get(`/v1/runs/${id}`);
+    const name = parent ? `${parent.kind === "tick" ? "Tick" : "Step"} ${parent.key + (parent.kind === "tick" ? 1 : 0)} of ${(known[parent.root] ?? await get(`/v1/runs/${parent.root}`)).title}` : title;
+    setFound((before) => ({ ...before, [id]: { title: name, root: parent?.root ?? id } }));
   };
   useEffect(() => {
-    for (const { run } of asks) if (!(run in known) && !asked.current.has(run)) { asked.current.add(run); title(run).catch(() => asked.current.delete(run)); }
+    for (const { run } of asks) if (!(run in known) && !asked.current.has(run)) { asked.current.add(run); look(run).catch(() => asked.current.delete(run)); }
   }, [asks]);
-  return { ...known, ...found };
+  const all = { ...known, ...found };
+  return Object.fromEntries(asks.map(({ run }) => [run, all[run]]));
 }
 
 // Over all the owner's runs, whatever the table shows.
@@ -105,13 +106,13 @@ function Summary({ owner, asks }) {
     setSum(null);
     const mine = !owner || owner !== "*" ? get("/v1/spend", owner ? { "Auteryn-Owner": owner } : {}) : Promise.resolve(null);
     mine.then(setSpend, () => setSpend(null));
-    const ask = (more) => get(`/v1/runs?limit=500${owner ? `&owner=${encodeURIComponent(owner)}` : ""}&${more}`), since = (days) => `since=${new Date(Date.now() - days * 86400e3).toISOString()}`;
+    const ask = (more) => get(`/v1/runs?limit=500${owner ? `&owner=${encodeURIComponent(owner)}` : ""}&${more}`), since = (days) => `since=${new Date(time() - days * 86400e3).toISOString()}`;
     return polled(SUMMED_EVERY, async () => {
       const [live, failed, today] = await Promise.all([ask("status=pending&status=running&status=waiting&status=paused"), ask(`status=failed&${since(8)}`), ask(since(1))]);
       const wakes = live.runs.flatMap((run) => run.waits.filter((wait) => wait.at).map((wait) => wait.at)).sort(), plus = (page) => (page.next ? "+" : "");
       setSum({ working: live.runs.filter((run) => run.state === "running" || run.state === "pending").length + plus(live), next: wakes[0],
         sleeping: live.runs.filter((run) => run.state === "waiting" && !run.open_asks).length + plus(live),
-        failed: failed.runs.filter((run) => Date.parse(run.ended_at) > Date.now() - 86400e3).length, spent: credits(today.runs.reduce((all, run) => all + run.credits, 0)) + plus(today) });
+        failed: failed.runs.filter((run) => Date.parse(run.ended_at) > time() - 86400e3).length, spent: credits(today.runs.reduce((all, run) => all + run.credits, 0)) + plus(today) });
     });
   }, [owner]);
   const one = (name, value, more = "", look = "", state = "") => html`<div class=${look}><dt>${name}</dt><dd>${state && sum ? html`<button class="figure-link" onClick=${() => setQuery({ state })} aria-label="${value} ${name.toLowerCase()}: show them">${value}</button>` : value}${more && html`<small>${more}</small>`}</dd></div>`;
@@ -121,7 +122,8 @@ function Summary({ owner, asks }) {
     ${one("Failed, 24 h", sum?.failed ?? "–", "", sum?.failed ? "bad" : "", "failed")}${one("Credits, 24 h", sum?.spent ?? "–", spend?.limit ? `${credits(spend.spent + spend.held)} of ${credits(spend.limit)} in ${spend.window}` : "", spend?.limit && spend.spent + spend.held > spend.limit * 0.9 ? "bad" : "")}</dl>`;
 }
 
-function Table({ runs, chosen, setChosen, owners, busy }) {
+function Table({ runs, askers, chosen, setChosen, owners, busy }) {
+  const asking = new Set(Object.values(askers).map((one) => one?.root)), asks = (run) => run.open_asks > 0 || asking.has(run.id);
   const toggle = (id) => { const next = new Set(chosen); next.delete(id) || next.add(id); setChosen(next); };
   const all = runs.every((run) => chosen.has(run.id)), mark = mayAct(), box = useRef();
   const step = (by) => {
@@ -137,18 +139,17 @@ function Table({ runs, chosen, setChosen, owners, busy }) {
     <tbody>${runs.map((run) => html`<tr key=${run.id} data-run=${run.id} class=${chosen.has(run.id) ? "chosen" : ""}>
       ${mark && html`<td class="pick"><input type="checkbox" aria-label="Choose ${run.title}" checked=${chosen.has(run.id)} onChange=${() => toggle(run.id)} /></td>`}
       <td class="name"><${Link} to="/runs/${run.id}" class="run-link"><bdi>${short(run.title, 120)}</bdi><//>
-        <span class="mode is-${run.mode}">${run.mode}</span>${Object.entries(run.labels).map(([name, value]) => html`<span class="tag">${name}: ${value}</span>`)}</td>
+        <span class="mode is-${run.mode}">${run.mode}</span>${tagsOf(run).map((tag) => html`<span class="tag" key=${tag}>${tag}</span>`)}</td>
       ${owners && html`<td class="owner">${run.owner}</td>`}
-      <td><${State} state=${run.state} asks=${run.open_asks} /></td>
+      <td><${State} state=${run.state} asks=${asks(run)} /></td>
       <td class="progress">${run.steps > 0 && html`<${Steps} done=${run.step} total=${run.steps} />`}<span class="day">${run.ended_at ? `in ${span(Date.parse(run.ended_at) - Date.parse(run.created_at))}` : `Day ${run.day} of ${run.days}`}</span></td>
-      <td class="why" title=${run.why}>${run.ended_at ? "" : waitingOn(run)}</td>
+      <td class="why" title=${plain(run.why)}>${run.ended_at ? "" : asks(run) ? "a person" : waitingOn(run)}</td>
       <td class="right figure">${credits(run.credits)}${run.limits.credits ? html`<small> / ${credits(run.limits.credits / 1000)}</small>` : ""}</td>
       <td class="right age" title="begun ${moment(run.created_at)}">${ago(run.ended_at ?? run.created_at, now.value)}${!run.ended_at && run.last_event_at && html`<span class="day" title=${moment(run.last_event_at)}>last event ${ago(run.last_event_at, now.value)}</span>`}</td></tr>`)}</tbody></table>`;
 }
 
 const waitingOn = (run) => {
   const kinds = [...new Set(run.waits.map((wait) => WAITS[wait.kind] ?? wait.kind))];
-  if (run.open_asks) return "a person";
   return kinds.length && run.state === "waiting" ? kinds.join(", ") + (run.waits[0].at ? `, ${moment(run.waits[0].at)}` : "") : "";
 };
 

@@ -26,11 +26,11 @@ export function Logs({ story, mind }) {
   return html`<div class="logs"><div class="bar-row">
       <label class="choice"><span class="sr">Level</span><select value=${level} onChange=${(event) => setLevel(event.currentTarget.value)}>${LEVELS.map((one) => html`<option value=${one}>${one} and above</option>`)}</select></label>
       <label class="search"><span class="sr">Search the log</span><${Icon} name="search" /><input type="search" placeholder="Search" value=${text} onInput=${(event) => setText(event.currentTarget.value)} /></label>
-      <span class="hint" role="status">${number(shown.length)}${shown.length === lines.length ? "" : ` of ${number(lines.length)}`} lines</span>
+      <span class="hint">${number(shown.length)}${shown.length === lines.length ? "" : ` of ${number(lines.length)}`} lines</span>
       <${Copy} label="Copy JSON" text=${() => JSON.stringify(shown.map(({ place, ...line }) => line))} /></div>
     <${Trace} found=${mind} />
     <${Window} lines=${shown} picked=${picked} onPick=${setPicked} />
-    ${picked && html`<div class="log-whole"><p class="hint">${whole(picked.at)} · ${picked.level} · ${picked.kind} · entry ${picked.seq}</p><pre class="code" tabindex="0">${picked.message}</pre></div>`}</div>`;
+    ${picked && html`<div class="log-whole" role="status"><p class="hint">${whole(picked.at)} · ${picked.level} · ${picked.kind} · entry ${picked.seq}</p><pre class="code" tabindex="0">${picked.message}</pre></div>`}</div>`;
 }
 
 function Window({ lines, picked, onPick }) {
@@ -46,8 +46,16 @@ function Window({ lines, picked, onPick }) {
     following.current = scrollHeight - scrollTop - clientHeight < 2 * ROW;
     setTop(scrollTop);
   };
+  const keys = (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key], at = lines.indexOf(picked);
+    if (!by || !lines.length) return;
+    event.preventDefault();
+    const next = at < 0 ? Math.min(lines.length - 1, Math.floor((top + room) / ROW) - 1) : Math.max(0, Math.min(lines.length - 1, at + by));
+    onPick(lines[next]);
+    box.current.scrollTop = Math.min(next * ROW, Math.max(box.current.scrollTop, (next + 1) * ROW - box.current.clientHeight));
+  };
   const first = Math.max(0, Math.floor(top / ROW) - AROUND), last = Math.min(lines.length, Math.ceil((top + room) / ROW) + AROUND);
-  return html`<div class="log-window" ref=${box} onScroll=${scrolled} tabindex="0" role="log" aria-live="off" aria-label="Log lines">
+  return html`<div class="log-window" ref=${box} onScroll=${scrolled} onKeyDown=${keys} tabindex="0" role="log" aria-live="off" aria-label="Log lines; the arrow keys choose one to read in full">
     <div class="log-all" style=${{ height: `${lines.length * ROW}px` }}><div class="log-seen" style=${{ transform: `translateY(${first * ROW}px)` }}>
       ${lines.slice(first, last).map((line) => html`<div key=${line.place} class="log-line is-${line.level} ${line === picked ? "picked" : ""}" onClick=${() => onPick(line === picked ? null : line)}>
         <time>${clock(line.at)}</time><span class="level">${line.level}</span><span class="text">${line.message}</span></div>`)}</div></div></div>`;

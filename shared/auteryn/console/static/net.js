@@ -5,6 +5,9 @@ import { framed } from "./story.js";
 
 export const session = signal(undefined);   // undefined: not asked yet; null: nobody is signed in
 export const ended = signal(false);   // somebody was signed in, and no longer is
+let skew = 0;   // ms the server's clock is ahead of this device's
+export const time = () => Date.now() + skew;
+const NEARLY = 10_000;   // ms within which two clocks agree
 export const feed = signal({ ok: true, since: null, why: "" });   // whether what is shown is up to date
 
 export class Problem extends Error {
@@ -23,6 +26,8 @@ export async function ask(method, path, body, headers = {}) {
     lost("the server cannot be reached");
     throw new Problem(0, { detail: "the server cannot be reached" });
   }
+  const ahead = Date.parse(answer.headers.get("date")) - Date.now();
+  if (Math.abs(ahead - skew) > NEARLY) skew = Math.abs(ahead) > NEARLY ? ahead : 0;
   if (answer.status === 429) lost("the server asks for patience");
   else if (answer.status >= 500) lost(`the server has a fault (${answer.status})`);
   else found();
@@ -54,7 +59,7 @@ export async function whoAmI() {
   }
 }
 
-const lost = (why) => { if (feed.value.why !== why) feed.value = { ok: false, since: feed.value.since ?? Date.now(), why }; };
+const lost = (why) => { if (feed.value.why !== why) feed.value = { ok: false, since: feed.value.since ?? time(), why }; };
 const found = () => { if (!feed.value.ok) feed.value = { ok: true, since: null, why: "" }; };
 addEventListener("offline", () => lost("this device is offline"));
 

@@ -1,7 +1,7 @@
 // Small pieces every page is made of.
 
 import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
-import { post } from "./net.js";
+import { post, time } from "./net.js";
 
 // ---- the address --------------------------------------------------------------------------------------------
 
@@ -49,8 +49,8 @@ const typing = (event) => event.ctrlKey || event.metaKey || event.altKey || even
 
 // ---- time ---------------------------------------------------------------------------------------------------
 
-export const now = signal(Date.now());
-setInterval(() => { if (!document.hidden) now.value = Date.now(); }, 1000);
+export const now = signal(time());
+setInterval(() => { if (!document.hidden) now.value = time(); }, 1000);
 
 // ---- looks --------------------------------------------------------------------------------------------------
 
@@ -63,13 +63,13 @@ const PATHS = {
 const FILLED = new Set(["stop", "pause", "play", "send"]);
 export const Icon = ({ name }) => html`<svg class="icon ${FILLED.has(name) ? "filled" : ""}" viewBox="0 0 20 20" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 
-const WORDS = { pending: "Starting", to_come: "To come", running: "Working", waiting: "Waiting", paused: "Paused", completed: "Completed", failed: "Failed", cancelled: "Stopped", asks: "Needs you",
+export const STATES = { pending: "Starting", to_come: "To come", running: "Working", waiting: "Waiting", paused: "Paused", completed: "Completed", failed: "Failed", cancelled: "Stopped", asks: "Needs you",
   in_progress: "Working", skipped: "Skipped" };
 export const stepState = (status) => (status === "pending" ? "to_come" : status);
 export const look = (state, asks = 0) => (asks && state === "waiting" ? "asks" : state);
 export const State = ({ state, asks = 0 }) => {
   const found = look(state, asks);
-  return html`<span class="state is-${found}"><i class="dot" aria-hidden="true"></i>${WORDS[found] ?? found}</span>`;
+  return html`<span class="state is-${found}"><i class="dot" aria-hidden="true"></i>${STATES[found] ?? found}</span>`;
 };
 
 export function Meter({ value, most, label, text }) {
@@ -170,6 +170,15 @@ export function useWidth(box, first = 600) {
   }, []);
   return width;
 }
+
+// What somebody is writing is still there when they come back to it: from another tab of the page, from signing in again.
+const drafts = new Map();
+export function useDraft(name, none = "") {
+  const [draft, set] = useState(drafts.get(name) ?? none);
+  return [draft, (value) => { drafts.set(name, value); set(value); }];
+}
+export const forgetDraft = (name) => drafts.delete(name);
+export const forgetDrafts = () => drafts.clear();
 
 // ---- what happened just now ---------------------------------------------------------------------------------
 

@@ -2,20 +2,22 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { ask, get, post, session } from "./net.js";
-import { Act, Dialog, Icon, Link, Prose, State, Steps, now, stepState, useWidth } from "./parts.js";
+import { Act, Dialog, Icon, Link, Prose, STATES, State, Steps, now, stepState, useWidth } from "./parts.js";
 import { CHIP, NARROW, NODE, layout, longest, waves } from "./graph.js";
 import { Card } from "./schedules.js";
 import { over } from "./story.js";
-import { clock, credits, plural, short, span } from "./words.js";
+import { clock, credits, plain, plural, sentence, short, span } from "./words.js";
 
 export function Plan({ story, refresh, onFollow, onFork }) {
   const { plan, schedules } = story.view, [as, setAs] = useState("graph"), [picked, setPicked] = useState(null);
-  const steps = useMemo(() => (plan?.steps ?? []).map((step) => ({ ...step, ...story.steps[step.id] })), [plan, story.steps]);
+  const steps = useMemo(() => {
+    const asking = new Set(Object.values(story.asks).filter((ask) => ask.state === "open").map((ask) => ask.run));
+    return (plan?.steps ?? []).map((step) => ({ ...step, ...story.steps[step.id] })).map((step) => ({ ...step, state: asking.has(step.run) ? "asks" : stepState(step.status) }));
+  }, [plan, story.steps, story.asks]);
   const revisions = useMemo(() => story.items.filter((item) => item.fact === "plan_revised"), [story.items]);
-  const passed = useMemo(() => story.items.filter((item) => item.fact === "ticks_started" && item.text.includes("skipped")).slice(-3), [story.items]);
-  if (!plan) return html`${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} passed=${passed} />`)}
-    ${!schedules.length && html`<p class="hint">It works without a plan.</p>`}`;
-  const step = steps.find((one) => one.id === picked), chain = longest(steps, ms);
+  const clocks = schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.id} schedule=${schedule} ended=${over(story)} />`);
+  if (!plan) return schedules.length ? html`<div class="plan">${clocks}</div>` : html`<p class="hint">It works without a plan.</p>`;
+  const step = steps.find((one) => one.id === picked), chain = longest(steps, ms), chosen = step && html`<${Chosen} key=${step.id} ...${{ step, story, refresh, onFollow, onFork }} />`;
   return html`<div class="plan">
     <div class="bar-row"><${Steps} done=${steps.filter((one) => one.status === "completed").length} total=${steps.length} />
       <span class="hint">${plural(waves(steps).length, "wave")}${plan.revision > 1 ? ` · revision ${plan.revision}` : ""}</span>
@@ -23,10 +25,10 @@ export function Plan({ story, refresh, onFollow, onFork }) {
     ${plan.goal && html`<p class="goal">${plan.goal}</p>`}
     ${as === "graph" ? html`<${Graph} steps=${steps} picked=${picked} onPick=${setPicked} path=${chain.path} />
       ${chain.path.length > 1 && chain.path.length < steps.length && html`<p class="hint legend"><i aria-hidden="true"></i>Longest way: ${chain.path.length > 8 ? plural(chain.path.length, "step") : chain.path.join(" → ")}${chain.ms ? `, ${span(chain.ms)} so far` : ""}. The rest runs beside it.</p>`}` : html`<ol class="step-list">${steps.map((one) => html`<li key=${one.id}><button class="step-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
-      <span class="step-number">${one.id}</span><span class="step-text">${one.description}</span><${State} state=${stepState(one.status)} /></button></li>`)}</ol>`}
-    ${step && html`<${Chosen} key=${step.id} ...${{ step, story, refresh, onFollow, onFork }} />`}
+      <span class="step-number">${one.id}</span><span class="step-text">${one.description}</span><${State} state=${one.state} /></button>${step === one && chosen}</li>`)}</ol>`}
+    ${as === "graph" && chosen}
     ${revisions.length > 0 && html`<details class="revisions"><summary>How it changed</summary><ol>${revisions.map((item) => html`<li key=${item.id}><time>${clock(item.at)}</time> ${item.text}<${Diff} changes=${item.diff ?? []} /></li>`)}</ol></details>`}
-    ${schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.view} schedule=${schedule} passed=${passed} />`)}</div>`;
+    ${clocks}</div>`;
 }
 
 // What each changed step was, and what it is now.
@@ -53,7 +55,7 @@ function Node({ step, x, y, node, picked, onPick }) {
   const lines = node.words ? folded(step.description, node.words) : [], press = () => onPick(picked ? null : step.id);
   const key = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); press(); } };
   const after = step.depends_on.length ? `, after ${step.depends_on.join(", ")}` : "", middle = node.words ? 17 : node.height / 2;
-  return html`<g class="node is-${step.status}" transform="translate(${x} ${y})" role="button" tabindex="0" aria-pressed=${picked} aria-label="Step ${step.id}, ${step.status.replace("_", " ")}${after}: ${step.description}" onClick=${press} onKeyDown=${key}>
+  return html`<g class="node is-${step.status} ${step.state === "asks" ? "is-asks" : ""}" transform="translate(${x} ${y})" role="button" tabindex="0" aria-pressed=${picked} aria-label="Step ${step.id}, ${STATES[step.state].toLowerCase()}${after}: ${step.description}" onClick=${press} onKeyDown=${key}>
     <title>${step.id}. ${short(step.description, 300)}</title>
     <rect class="box" width=${node.width} height=${node.height} rx=${node.words ? 9 : 7} />
     <circle class="dot" cx=${node.words ? 15 : 11} cy=${middle} r="4" /><text class="number" x=${node.words ? 26 : 20} y=${middle + 4}>${step.id}</text>${node.words > 0 && html`<text class="took" x=${node.width - 10} y="21" text-anchor="end">${took(step)}</text>`}
@@ -84,14 +86,14 @@ function Chosen({ step, story, refresh, onFollow, onFork }) {
   const retry = async () => { await post(`/v1/runs/${story.id}/retry`, { step: step.id }); await refresh(); };
   const lane = story.lanes[step.run] ?? [], [cost, setCost] = useState(null);
   useEffect(() => { setCost(null); if (step.run) get(`/v1/runs/${step.run}`).then((run) => setCost(`${credits(run.credits)} credits, ${plural(run.usage.llm_calls, "model call")}, ${plural(run.usage.tool_calls, "tool call")}`), () => {}); }, [step.run, step.status]);
-  return html`<section class="chosen card" aria-label="Step ${step.id}"><header><h3>Step ${step.id}</h3><${State} state=${stepState(step.status)} /></header>
+  return html`<section class="chosen card" aria-label="Step ${step.id}"><header><h3>Step ${step.id}</h3><${State} state=${step.state} /></header>
     ${text === null ? html`<p>${step.description}</p>` : html`<label class="sr" for="step-text">What step ${step.id} is to do</label><textarea id="step-text" rows="3" value=${text} onInput=${(event) => setText(event.currentTarget.value)}></textarea>
       <div class="actions left"><${Act} class="primary small" disabled=${!text.trim()} act=${change}>Save<//><button class="small" onClick=${() => setText(null)}>Cancel</button></div>`}
     <dl class="pairs">${step.depends_on.length > 0 && html`<div><dt>After</dt><dd>${step.depends_on.map((id) => `step ${id}`).join(", ")}${step.join === "all" ? "" : ` (${step.join})`}</dd></div>`}
       ${step.startedAt && html`<div><dt>Took</dt><dd>${took(step)}${lane.length > 1 ? ` in ${lane.length} slices` : ""}</dd></div>`}
       ${cost && html`<div><dt>Cost</dt><dd>${cost}</dd></div>`}
       ${step.attempt > 1 && html`<div><dt>Attempt</dt><dd>${step.attempt}</dd></div>`}</dl>
-    ${step.result && html`<div class="peek"><${Prose} text=${step.result} /></div>`}${step.error && html`<p class="problem">${step.error}</p>`}
+    ${step.result && html`<div class="peek"><${Prose} text=${step.result} /></div>`}${step.error && html`<p class="problem">${sentence(plain(step.error))}</p>`}
     <div class="actions left">${step.run && html`<button class="small" onClick=${() => onFollow(step.run)}>Only its activity</button><${Link} class="button small" to="/runs/${step.run}">Open<//>`}
       ${step.status === "failed" && may && html`<${Act} class="small" act=${retry}>Retry this step<//>`}
       ${step.status === "pending" && may && text === null && html`<button class="small" onClick=${() => setText(step.description)}><${Icon} name="pen" />Change</button><button class="small" onClick=${() => setLeaving(true)}>Skip…</button>`}

@@ -15,7 +15,7 @@ import { Health, Notes } from "./health.js";
 import { Composer } from "./composer.js";
 import { useContextOf } from "./mind.js";
 import { begin, over, seen, told } from "./story.js";
-import { credits, moment, number, short, span } from "./words.js";
+import { credits, moment, number, plain, plural, sentence, short, span } from "./words.js";
 
 const TAIL = 400, SETTLE = 300, LOOK_AGAIN = 4000;
 
@@ -39,7 +39,7 @@ export function RunPage({ id }) {
   useEffect(() => over(story) ? undefined : polled(LOOK_AGAIN, refresh), [id, over(story)]);
   useEffect(() => { document.title = story.title ? `${short(story.title, 50)} · Auteryn` : "Auteryn"; }, [story.title]);
   const earlier = () => { change((before) => ({ ...seen(begin(id), before.view), dirty: before.dirty })); setFull(true); };
-  if (problem && !story.view) return html`<main class="empty"><h1>${WRONG[problem.status] ?? "This run cannot be shown"}</h1><p>${problem.status === 404 ? "It was deleted, or it belongs to somebody else." : `${problem.message}${problem.status === 0 || problem.status >= 429 ? ". This page tries again by itself." : ""}`}</p><${Link} to="/" class="button">All runs<//></main>`;
+  if (problem && !story.view) return html`<main class="empty"><h1>${WRONG[problem.status] ?? "This run cannot be shown"}</h1><p>${problem.status === 404 ? "It was deleted, or it belongs to somebody else." : `${sentence(problem.message)}${problem.status === 0 || problem.status >= 429 ? " This page tries again by itself." : ""}`}</p><${Link} to="/" class="button">All runs<//></main>`;
   if (!story.view) return html`<main class="empty" aria-busy="true">Opening the run…</main>`;
   return html`<${Shown} story=${story} link=${link} refresh=${refresh} earlier=${story.whole || full ? null : earlier} />`;
 }
@@ -60,10 +60,11 @@ function Shown({ story, link, refresh, earlier }) {
   const open = Object.values(story.asks).filter((ask) => ask.state === "open");
   const mind = useContextOf(story);
   useOthersAnswers(story);
-  const wanted = query.get("tab") ?? (isWide ? (story.view.plan ? "plan" : "costs") : "activity");
+  const wanted = query.get("tab") ?? (isWide ? (story.view.plan || story.view.schedules.length ? "plan" : "costs") : "activity");
   const tab = isWide && wanted === "activity" ? "plan" : wanted;
   const names = { activity: "Activity", plan: "Plan", files: "Files", notes: "Notes", costs: "Cost", logs: "Logs", health: "Health" };
   const tabs = TABS.filter((one) => !isWide || one !== "activity").map((one) => ({ id: one, name: names[one], count: one === "files" ? story.artifacts.length : 0 }));
+  const steer = () => { if (!isWide) setQuery({ tab: "activity" }); requestAnimationFrame(() => document.getElementById("steer")?.focus()); };
   const pick = (item) => setQuery({ at: item?.id, ...(isWide ? {} : { tab: "activity" }) });
   const activity = html`<div class="activity"><${Transcript} story=${story} only=${only} setOnly=${setOnly} earlier=${earlier} at=${query.get("at")} />
     ${!over(story) && session.value?.role !== "viewer" && html`<${Composer} story=${story} sent=${sent} setSent=${setSent} />`}</div>`;
@@ -74,8 +75,9 @@ function Shown({ story, link, refresh, earlier }) {
     logs: () => html`<${Logs} story=${story} mind=${mind} />`, health: () => html`<${Health} story=${story} link=${link} />`,
   };
   return html`<main class="run">
-    <${Header} ...${{ story, mind, link, refresh, dialog, setDialog }} />
-    ${open.length > 0 && html`<div class="asks" aria-live="polite">${open.map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${ask.run !== story.id && story.runs[ask.run] ? `Step ${story.runs[ask.run]}` : ""} onAnswered=${refresh} />`)}</div>`}
+    <${Header} ...${{ story, mind, link, refresh, dialog, setDialog, steer }} />
+    <p class="sr" role="status">${open.length > 0 && `${plural(open.length, "question")} to answer`}</p>
+    ${open.length > 0 && html`<div class="asks">${open.map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${ask.run !== story.id && story.runs[ask.run] ? `Step ${story.runs[ask.run]}` : ""} onAnswered=${refresh} />`)}</div>`}
     <${Ending} story=${story} />
     <${Timeline} story=${story} at=${query.get("at")} onPick=${pick} />
     <div class="columns">${isWide && html`<section class="left" aria-label="Activity">${activity}</section>`}
@@ -97,29 +99,30 @@ function useOthersAnswers(story) {
 
 // ---- the header ---------------------------------------------------------------------------------------------
 
-function Header({ story, mind, link, refresh, dialog, setDialog }) {
+function Header({ story, mind, link, refresh, dialog, setDialog, steer }) {
   const { view } = story, mayAct = session.value?.role !== "viewer", ended = over(story), close = () => setDialog(null);
   const act = (verb) => async () => { await post(`/v1/runs/${story.id}/${verb}`); await refresh(); };
   const retry = async () => { const run = await post(`/v1/runs/${story.id}/retry`); run.id === story.id ? refresh() : go(`/runs/${run.id}`); };
   const asks = Object.values(story.asks).filter((ask) => ask.state === "open" && ask.opened_at);
   const [ahead, setAhead] = useState(null);
   useEffect(() => { if (!ended) get(`/v1/runs/${story.id}/forecast`).then(setAhead, () => {}); else setAhead(null); }, [story.id, ended, view.usage.llm_calls]);
+  const sitting = story.lanes[story.id]?.at(-1), active = view.usage.active_ms + (sitting && !sitting.to && story.state === "running" ? Math.max(0, now.value - Date.parse(sitting.from)) : 0);
   const elapsed = (view.ended_at ? Date.parse(view.ended_at) : now.value) - Date.parse(view.created_at);
   return html`<header class="run-head">
     <div class="crumbs"><${Link} to=${view.parent ? `/runs/${view.parent.run}` : "/"}><${Icon} name="back" />${view.parent ? `${view.parent.kind === "tick" ? "Tick" : "Step"} ${view.parent.key + (view.parent.kind === "tick" ? 1 : 0)} of its run` : "Runs"}<//>
       ${!ended && link === "lost" && html`<span class="stale" role="status">Not live: reconnecting…</span>`}</div>
     <div class="title-row"><h1>${story.title}</h1>
       ${mayAct && html`<div class="controls">
-        ${!ended && html`<button onClick=${() => document.getElementById("steer")?.focus()}><${Icon} name="send" />Steer</button>
+        ${!ended && html`<button onClick=${steer}><${Icon} name="send" />Steer</button>
           ${story.state === "paused" ? html`<${Act} act=${act("resume")}><${Icon} name="play" />Resume<//>` : html`<${Act} act=${act("pause")}><${Icon} name="pause" />Pause<//>`}
           <button class="danger" onClick=${() => setDialog("stop")}><${Icon} name="stop" />Stop</button>`}
         ${ended && story.status !== "completed" && !view.parent && html`<${Act} class="primary" act=${retry}><${Icon} name="retry" />Retry<//>`}
         <${More} story=${story} onPick=${setDialog} /></div>`}</div>
-    <p class="sentence" aria-live="polite"><${State} state=${story.state} asks=${asks.length} /> <span>${story.failure ? story.failure.message : asks.length ? `It waits for ${asks.length === 1 ? "an answer" : `${asks.length} answers`}, the oldest question since ${span(now.value - Math.min(...asks.map((ask) => Date.parse(ask.opened_at))))}.` : story.why}</span></p>
+    <p class="sentence"><span role="status"><${State} state=${story.state} asks=${asks.length} /></span> <span>${story.failure ? sentence(plain(story.failure.message)) : asks.length ? `It waits for ${asks.length === 1 ? "an answer" : `${asks.length} answers`}, the oldest question since ${span(now.value - Math.min(...asks.map((ask) => Date.parse(ask.opened_at))))}.` : ended ? "" : plain(story.why)}</span></p>
     <ul class="facts">
-      <li>${story.detail}</li>
+      <li>${ended && view.ended_at ? `Ended ${moment(view.ended_at)}${/Step .*/.test(story.detail) ? `, ${/Step .*/.exec(story.detail)[0]}` : ""}` : story.detail}</li>
       <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr>${view.options.effects === "dry" ? " · dry run" : ""}${mind?.model && html` <small>${mind.model}</small>`}</li>
-      <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>with ${span(view.usage.active_ms)} of work</small></li>
+      <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>with ${span(active)} of work</small></li>
       <li>${number(view.usage.llm_calls)} <small>/ ${number(view.limits.llm_calls)} model calls</small></li>
       <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits${ahead ? `, about ${credits(ahead.credits_p50)} at the end` : ""}</small></li>
       ${mind?.code && html`<li title=${mind.host}><small>release</small> ${mind.code}</li>`}
@@ -156,7 +159,7 @@ function Stop({ story, refresh, onClose }) {
   const [told, setTold] = useState(false);
   const stop = async () => { await post(`/v1/runs/${story.id}/cancel`); setTold(true); await refresh(); };
   if (over(story)) return html`<${Dialog} title=${story.status === "cancelled" ? "Stopped" : "It has ended"} onClose=${onClose}>
-    ${story.receipt ? html`<${Receipt} receipt=${story.receipt} story=${story} />` : html`<p>${story.why}</p>`}<div class="actions"><button class="primary" onClick=${onClose}>Close</button></div><//>`;
+    ${story.receipt ? html`<${Receipt} receipt=${story.receipt} story=${story} />` : html`<p>${plain(story.why)}</p>`}<div class="actions"><button class="primary" onClick=${onClose}>Close</button></div><//>`;
   return html`<${Dialog} title="Stop this run?" onClose=${onClose}>
     <p>${told ? "It was told to stop. Waiting for what was under way…" : "No further model or tool call starts. What it has so far stays, and you get a receipt of what was under way. A stopped run does not go on; it can be retried as a new one."}</p>
     <div class="actions"><button onClick=${onClose}>${told ? "Close" : "Let it go on"}</button><${Act} class="danger" disabled=${told} act=${stop}>Stop the run<//></div><//>`;
@@ -172,12 +175,12 @@ function Fork({ story, onClose }) {
     <div class="actions"><button onClick=${onClose}>Cancel</button><${Act} class="primary" act=${fork}>Fork<//></div><//>`;
 }
 
-const MEANS = { finished: "had finished", aborted: "were broken off without effect", unknown: "may or may not have taken effect" };
+const MEANS = { finished: () => "had finished", aborted: (count) => `${count === 1 ? "was" : "were"} broken off without effect`, unknown: () => "may or may not have taken effect" };
 
 export function Receipt({ receipt, story }) {
   const groups = Object.entries(MEANS).filter(([name]) => receipt[name]?.length);
   return html`<div class="receipt"><h3>Receipt</h3>
-    ${groups.length || receipt.children?.length ? html`<dl>${groups.map(([name, means]) => html`<div class="is-${name}"><dt>${receipt[name].length} ${means}</dt><dd>${receipt[name].map((tool) => html`<code>${tool}</code> `)}</dd></div>`)}
+    ${groups.length || receipt.children?.length ? html`<dl>${groups.map(([name, means]) => html`<div class="is-${name}"><dt>${receipt[name].length} ${means(receipt[name].length)}</dt><dd>${receipt[name].map((tool) => html`<code>${tool}</code> `)}</dd></div>`)}
       ${receipt.children?.length > 0 && html`<div><dt>${receipt.children.length} ${receipt.children.length === 1 ? "step was" : "steps were"} told to stop</dt><dd>${receipt.children.map((run) => html`<${Link} to="/runs/${run}">${story.runs[run] ? `Step ${story.runs[run]}` : run}<//> `)}</dd></div>`}</dl>` :
       html`<p>Nothing was under way.</p>`}</div>`;
 }
@@ -192,7 +195,6 @@ function Ending({ story }) {
     ${story.receipt && html`<${Receipt} receipt=${story.receipt} story=${story} />`}
   </section>`;
 }
-
 
 function Result({ text, partial }) {
   return html`<div class="result"><header><h2>${partial ? "What there was" : "Result"}</h2><${Copy} text=${text} /></header><div class="result-text" tabindex="0" role="region" aria-label="Text of the result"><${Prose} text=${text} /></div></div>`;

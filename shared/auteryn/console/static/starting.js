@@ -2,15 +2,18 @@
 
 import { html, useEffect, useRef, useState } from "./vendor/preact.js";
 import { ask, once, post } from "./net.js";
-import { Dialog, Icon, say } from "./parts.js";
-import { bytes, credits, span } from "./words.js";
+import { Dialog, Icon, forgetDraft, useDraft } from "./parts.js";
+import { bytes, credits, sentence, span } from "./words.js";
 
 const MODES = [["auto", "Auto", "decided by the task"], ["fast", "Fast", "answers at once, up to 11 minutes"], ["deep", "Deep", "plans and works for days"]];
 const LARGEST = 20e6;
 const SPANS = [["1h", "1 hour"], ["1d", "1 day"], ["3d", "3 days"], ["1w", "7 days"], ["", "Another span"]];
 
+const FIELDS = { input: "Task", max_duration: "At most", budget: "Budget", "budget.credits": "Budget", deliverables: "Files it must hand over", files: "Files" };
+const NOTHING = { input: "", mode: "auto", budget: "", max_duration: "1w", span: "", deliverables: "", approve: "ask", effects: "free", include_thoughts: true, files: [] };
+
 export function NewRun({ onClose, onStarted }) {
-  const [draft, setDraft] = useState({ input: "", mode: "auto", budget: "", max_duration: "1w", span: "", deliverables: "", approve: "ask", effects: "free", include_thoughts: true, files: [] });
+  const [draft, setDraft] = useDraft("run", NOTHING);
   const [problem, setProblem] = useState(null), [busy, setBusy] = useState(false);
   const key = useRef(once());
   const set = (changes) => setDraft({ ...draft, ...changes });
@@ -20,10 +23,12 @@ export function NewRun({ onClose, onStarted }) {
     setBusy(true);
     setProblem(null);
     try {
-      onStarted(await post("/v1/runs", await body(draft), key.current));
+      const run = await post("/v1/runs", await body(draft), key.current);
+      forgetDraft("run");
+      onStarted(run);
     } catch (error) {
       key.current = once();
-      setProblem(error.message);
+      setProblem(FIELDS[error.field] ? `${FIELDS[error.field]}: ${error.rule}` : sentence(error.message));
     } finally { setBusy(false); }
   };
   const enter = (event) => { if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && draft.input.trim()) start(event); };
@@ -46,7 +51,7 @@ export function NewRun({ onClose, onStarted }) {
         <label class="check"><input type="checkbox" checked=${draft.include_thoughts} onChange=${(event) => set({ include_thoughts: event.currentTarget.checked })} />Show what it thinks</label></div>
       ${estimate && html`<p class="hint estimate">${estimate}</p>`}
       ${problem && html`<p class="problem" role="alert">${problem}</p>`}
-      <div class="actions"><button type="button" onClick=${onClose}>Cancel</button><button class="primary" disabled=${busy || !draft.input.trim()}>Start</button></div>
+      <div class="actions"><button type="button" onClick=${() => { forgetDraft("run"); onClose(); }}>Cancel</button><button class="primary" disabled=${busy || !draft.input.trim()}>Start</button></div>
     </form><//>`;
 }
 

@@ -4,7 +4,7 @@ import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "./v
 import { address, now, useKeys, useWidth } from "./parts.js";
 import { axis, bars, nextError, ticks } from "./axis.js";
 import { isError, over, weight } from "./story.js";
-import { clock, moment, short, span } from "./words.js";
+import { clock, moment, plural, short, span } from "./words.js";
 
 const ROW = 20, LABEL = 74, MOST_LANES = 12;
 
@@ -25,6 +25,7 @@ export function Timeline({ story, at, onPick }) {
     <div class="scrub-row"><${Scrubber} story=${story} at=${at} width=${room} onPick=${onPick} />
       <div class="zoom" role="group" aria-label="Zoom"><button class="quiet icon-only" aria-label="Zoom out" disabled=${zoom <= 1} onClick=${() => setZoom(zoom / 2)}>−</button><button class="quiet icon-only" aria-label="Zoom in" disabled=${zoom >= 16} onClick=${() => setZoom(zoom * 2)}>+</button></div></div>
     ${lanes.length > MOST_LANES && html`<p class="hint">${lanes.length - MOST_LANES} further lanes are not drawn; every step is in the plan.</p>`}
+    ${!story.whole && html`<p class="hint">Of what is loaded: the newest ${plural(story.items.length, "event")}.</p>`}
   </section>`;
 }
 

@@ -4,8 +4,8 @@ import { html, signal, useEffect, useLayoutEffect, useMemo, useRef, useState } f
 import { get } from "./net.js";
 import { AskCard } from "./asking.js";
 import { Icon, Json, Prose, copyText, say, setQuery } from "./parts.js";
-import { isError } from "./story.js";
-import { callLine, clock, credits, short, span, whole } from "./words.js";
+import { isError, over } from "./story.js";
+import { bare, callLine, clock, credits, plain, sentence, short, span, whole } from "./words.js";
 
 const STRETCH = 120;   // items at a time; twice as many are in the page at most
 const QUIET = new Set(["calls_reserved", "call_started", "share_changed", "budget_asked", "call_suspended", "call_allowed", "plan_reviewed", "told"]);
@@ -40,7 +40,7 @@ export function Transcript({ story, only, setOnly, earlier, at }) {
   };
   const jump = () => { setQuery({ at: "" }); setEnd(null); setCount(STRETCH); following.current = true; };
   const live = Object.entries(story.live).filter(([run, now]) => (!only || run === only) && (now.message || (thoughts && now.thought)));
-  return html`<div class="transcript">
+  return html`<div class="transcript ${over(story) ? "ended" : ""}">
     <div class="bar-row"><label class="check"><input type="checkbox" checked=${thoughts} onChange=${(event) => setThoughts(event.currentTarget.checked)} />Thoughts</label>
       <label class="check"><input type="checkbox" checked=${quiet} onChange=${(event) => setQuiet(event.currentTarget.checked)} />Every fact</label>
       ${Object.keys(story.runs).length > 0 && html`<label class="choice"><span class="sr">Whose activity</span><select value=${only ?? ""} onChange=${(event) => setOnly(event.currentTarget.value || null)}>
@@ -82,17 +82,20 @@ const SHAPES = {
   queued: ({ item }) => html`<div class="heard later"><span class="label">${item.by || "owner"}, for later</span><${Prose} text=${item.text} /></div>`,
   ask: ({ item, story }) => {
     const ask = story.asks[item.ask];
-    return ask?.state === "open" ? html`<p class="line asked"><a href="#ask-${ask.id}">Asks: ${short(ask.message, 200)}</a></p>` : html`<${AskCard} ask=${ask} />`;
+    return ask?.state === "open" ? html`<p class="line asked"><a href="#ask-${ask.id}">Asks: ${bare(ask.message, 200)}</a></p>` : html`<${AskCard} ask=${ask} />`;
   },
-  step: ({ item }) => html`<p class="line"><b>Step ${item.step}</b> ${{ in_progress: "begins", completed: "is complete", failed: "has failed", cancelled: "was stopped" }[item.status] ?? item.status}${(item.result || item.error) && html`: <span class="muted">${short(item.result ?? item.error, 220)}</span>`}</p>`,
+  step: ({ item }) => html`<p class="line"><b>Step ${item.step}</b> ${{ in_progress: "begins", completed: "is complete", failed: "has failed", cancelled: "was stopped" }[item.status] ?? item.status}${(item.result || item.error) && html`: <span class="muted">${short(item.result ?? plain(item.error), 220)}</span>`}</p>`,
   status: ({ item }) => {
-    if (item.failure) return html`<p class="line">Failed (${item.failure.reason.replaceAll("_", " ")}): ${item.failure.message}</p>`;
-    return html`<p class="seam"><span>${item.slice ? `Slice ${item.slice} begins` : { waiting: item.why, paused: "Paused", pending: "Goes on in its next slice", completed: "Completed", cancelled: "Stopped" }[item.state] ?? item.why}</span></p>`;
+    if (item.failure) return html`<p class="line">Failed (${item.failure.reason.replaceAll("_", " ")}): ${plain(item.failure.message)}</p>`;
+    return html`<p class="seam"><span>${item.slice ? `Slice ${item.slice} begins` : { waiting: waits(item.why), paused: "Paused", pending: "Goes on in its next slice", completed: "Completed", cancelled: "Stopped" }[item.state] ?? item.why}</span></p>`;
   },
   tool: Tool,
 };
 
-const Note = ({ item }) => html`<p class="line note is-${item.level}">${item.text}</p>`;
+// What it asks stands in the line before.
+const waits = (why) => /^It waits for [^']* to answer '/.test(why) ? "It waits for an answer" : plain(why);
+const VERBATIM = new Set(["logged", "notified"]);
+const Note = ({ item }) => html`<p class="line note is-${item.level}">${VERBATIM.has(item.fact) ? item.text : sentence(plain(item.text))}</p>`;
 
 // What a repeat of a call would do, by tool: asked once.
 const effects = signal({});

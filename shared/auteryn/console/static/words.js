@@ -26,6 +26,14 @@ export const clock = (at) => new Date(at).toLocaleTimeString([], { hour: "2-digi
 export const moment = (at) => new Date(at).toLocaleString([], { weekday: "short", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hour12: false });
 export const whole = (at) => new Date(at).toLocaleString([], { dateStyle: "medium", timeStyle: "medium" });
 
+// What the server says of a run, for who reads it here: this place's time, no ids of things that have names, words for codes.
+export const plain = (text) => String(text ?? "").replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?::\d\d)? UTC/g, (_, day, time) => moment(`${day}T${time}Z`))
+  .replace(/ \((?:ask|run|plan)_\w+(?:, ([^)]*))?\)/g, (_, rest) => (rest ? ` (${rest})` : "")).replace(/ \(slice \d+ on [^)]*\)/, "").replace(/\bplan plan_\w+/g, "plan")
+  .replace(/^[a-z]+(?:_[a-z]+)+(?=: )/, (code) => code.replaceAll("_", " "));
+export const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…:]$/.test(text) ? "" : "."}`;
+// Markdown in one line.
+export const bare = (text, most) => short(String(text).replace(/[*`]+|^\s*(?:#+|[-*]) /gm, ""), most);
+
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 export const short = (text, most = 140) => {
   const line = String(text).replace(/\s+/g, " ").trim();
