@@ -154,7 +154,7 @@ def _log_stream(call: Call[b.LogsQuery, None], run: Run) -> Response:
         if found is None:
             raise Invalid("Last-Event-ID", last, "is no id of a log line; leave it out to begin at the beginning")
         cursor = found
-    return call.stream(log_frames(call.desk.log_tail(run.id, call.query.level, cursor[0]), *cursor))
+    return call.stream(log_frames(call.desk.log_pages(run.id, call.query.level, cursor[0]), call.pace, *cursor))
 
 
 # ---- files ---------------------------------------------------------------------------------------------------

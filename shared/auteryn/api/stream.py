@@ -4,13 +4,15 @@ slow client costs one socket buffer, and whoever was cut off comes back with `La
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from auteryn.errors import AuterynError
 from auteryn.schema.record import to_json
@@ -19,8 +21,6 @@ from auteryn.service.logs import LogLine
 
 RETRY = b"retry: 2000\n\n"
 BEAT = b": still here\n\n"
-PIECE = 64_000
-"""Bytes of frames that are ready together and go out in one piece."""
 PIECES = 250
 """Frames are sent in pieces of this part of what one stream may carry: it is never passed by much."""
 
@@ -55,72 +55,73 @@ class EventStream(Response):
         self.headers["content-type"] = "text/event-stream; charset=utf-8"
         del self.headers["content-length"]
         self._frames, self._pace, self._closing = frames, pace, closing
+        self._at, self._under_way = 0.0, False
+        """Since when nothing was sent, or the frame under way has been sent."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         work = [asyncio.create_task(self._send(send)), asyncio.create_task(_gone(receive))]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in work:
-                task.cancel()
-            sent, _ = await asyncio.gather(*work, return_exceptions=True)
+            sent, _ = await _ended(*work)
             await self._frames.aclose()
         if isinstance(sent, Exception) and not isinstance(sent, OSError | TimeoutError):
             raise sent
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        async for chunk in _paced(self._frames, self._pace, self._closing):
-            async with asyncio.timeout(self._pace.patience.total_seconds()):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send(_body(RETRY))
+        pouring, closed = asyncio.create_task(self._pour(send)), asyncio.create_task(self._closing.wait())
+        try:
+            await self._watched(send, pouring, closed)
+        finally:
+            poured, _ = await _ended(pouring, closed)
+        if isinstance(poured, Exception):
+            raise poured
+        async with asyncio.timeout(self._pace.patience.total_seconds()):
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-
-async def _paced(frames: AsyncGenerator[bytes], pace: Pace, closing: asyncio.Event) -> AsyncIterator[bytes]:
-    """The frames, those that are ready together in one piece, and the beats between; as long and as much as a stream may."""
-    loop = asyncio.get_running_loop()
-    end_at, sent = loop.time() + pace.rotation.total_seconds(), 0
-    held, room, waiter = bytearray(), asyncio.Event(), loop.create_future()
-
-    def wake(_: object = None) -> None:
-        if not waiter.done():
-            waiter.set_result(None)
-
-    async def fill() -> None:
-        """Read on while there is room: a client that takes nothing holds up its own stream and no other."""
-        async for frame in frames:
-            held.extend(frame)
-            wake()
-            if len(held) >= min(PIECE, pace.most_bytes - sent):
-                room.clear()
-                await room.wait()
-
-    filling, closed = asyncio.ensure_future(fill()), asyncio.ensure_future(closing.wait())
-    for task in (filling, closed):
-        task.add_done_callback(wake)
-    yield RETRY
-    try:
-        while sent < pace.most_bytes and (left := end_at - loop.time()) > 0 and not closed.done():
-            if not held and not filling.done():
-                waiter = loop.create_future()
-                timer = loop.call_later(min(left, pace.beat.total_seconds()), wake)
-                await waiter
-                timer.cancel()
-            if held:
-                piece = bytes(held)
-                held.clear()
-                room.set()
-                sent += len(piece)
-                yield piece
-            elif filling.done():
-                filling.result()
+    async def _pour(self, send: Send) -> None:
+        """Each frame when the one before has been taken: a client that takes nothing holds up its own stream and no other."""
+        loop, left = asyncio.get_running_loop(), self._pace.most_bytes
+        async for frame in self._frames:
+            self._at, self._under_way = loop.time(), True
+            await send(_body(frame))
+            self._at, self._under_way = loop.time(), False
+            left -= len(frame)
+            if left <= 0:
                 return
-            elif not closed.done():
-                yield BEAT
-    finally:
-        for task in (filling, closed):
-            task.cancel()
-        await asyncio.gather(filling, closed, return_exceptions=True)
+
+    async def _watched(self, send: Send, *ends: asyncio.Task[Any]) -> None:
+        """Back when one of them has ended or it is time to rotate; beats meanwhile. Raises `TimeoutError` where a frame is not
+        taken: then nothing more can be said to this client."""
+        loop = asyncio.get_running_loop()
+        beat, patience = self._pace.beat.total_seconds(), self._pace.patience.total_seconds()
+        self._at = loop.time()
+        end_at = self._at + self._pace.rotation.total_seconds()
+        while (now := loop.time()) < end_at:
+            look_at = self._at + patience if self._under_way else min(self._at + beat, now + patience)
+            done, _ = await asyncio.wait(ends, timeout=min(look_at, end_at) - now, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return
+            quiet = loop.time() - self._at
+            if self._under_way and quiet >= patience:
+                raise TimeoutError
+            if not self._under_way and quiet >= beat:
+                self._at = loop.time()
+                async with asyncio.timeout(patience):
+                    await send(_body(BEAT))
+
+
+def _body(piece: bytes) -> Message:
+    return {"type": "http.response.body", "body": piece, "more_body": True}
+
+
+async def _ended(*tasks: asyncio.Task[Any]) -> Sequence[Any]:
+    """What became of them, those that were still at work stopped."""
+    for task in tasks:
+        task.cancel()
+    return await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _gone(receive: Receive) -> None:
@@ -135,7 +136,7 @@ async def event_frames(batches: AsyncGenerator[Batch], pace: Pace) -> AsyncGener
     """One frame an event, those that are there at once together; what many clients are sent is written once."""
     try:
         async for batch in batches:
-            batch.wire = batch.wire or tuple(_pieces(batch, pace.most_bytes // PIECES))
+            batch.wire = batch.wire or tuple(_pieces(map(_event_frame, batch), pace))
             for piece in batch.wire:
                 yield piece
     except AuterynError as error:  # the status line is long out: the client comes back and is told properly
@@ -144,16 +145,17 @@ async def event_frames(batches: AsyncGenerator[Batch], pace: Pace) -> AsyncGener
         await batches.aclose()
 
 
-def _pieces(batch: Batch, most: int) -> Iterator[bytes]:
-    """Their frames, as many in one piece as fit into so many bytes."""
-    held, size = list[bytes](), 0
-    for one in map(_event_frame, batch):
+def _pieces(frames: Iterable[bytes], pace: Pace) -> Iterator[bytes]:
+    """As many frames in one piece as fit into a part of what a stream may carry."""
+    most, held, size = pace.most_bytes // PIECES, list[bytes](), 0
+    for one in frames:
         if held and size + len(one) > most:
             yield b"".join(held)
             held, size = list[bytes](), 0
         held.append(one)
         size += len(one)
-    yield b"".join(held)
+    if held:
+        yield b"".join(held)
 
 
 def _event_frame(event: StreamEvent) -> bytes:
@@ -162,16 +164,19 @@ def _event_frame(event: StreamEvent) -> bytes:
     return frame(event.id, event.kind, {**event.data, **more})
 
 
-async def log_frames(lines: AsyncIterator[LogLine], after: int, skip: int) -> AsyncGenerator[bytes]:
-    """One frame a line. The id says the entry and how many of its lines were sent: `skip` were, of the first one."""
+async def log_frames(pages: AsyncGenerator[list[LogLine]], pace: Pace, after: int, skip: int) -> AsyncGenerator[bytes]:
+    """One frame a line, those that are there at once together. The id says the entry and how many of its lines were sent:
+    `skip` were, of the first one."""
     seq, index = after + 1, 0
-    try:
-        async for line in lines:
-            seq, index = line.seq, (index + 1 if line.seq == seq else 1)
-            if seq > after + 1 or index > skip:
-                yield frame(f"{seq}.{index}", "log", msgspec.to_builtins(line))
-    finally:
-        await _closed(lines)
+    async with aclosing(pages):
+        async for lines in pages:
+            found = list[bytes]()
+            for line in lines:
+                seq, index = line.seq, (index + 1 if line.seq == seq else 1)
+                if seq > after + 1 or index > skip:
+                    found.append(frame(f"{seq}.{index}", "log", msgspec.to_builtins(line)))
+            for piece in _pieces(found, pace):
+                yield piece
 
 
 def log_cursor(text: str) -> tuple[int, int] | None:
@@ -184,8 +189,3 @@ def log_cursor(text: str) -> tuple[int, int] | None:
 
 def frame(event_id: str, kind: str, data: object) -> bytes:
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event_id.encode(), kind.encode(), to_json(data))
-
-
-async def _closed(found: AsyncIterator[object]) -> None:
-    if isinstance(found, AsyncGenerator):
-        await found.aclose()

@@ -291,6 +291,7 @@ class Slice:
                 wake_at=wake_at(run) if leave else None,
             )
             await self.services.store.commit(change)
+            self.services.bus.tell(run.root, run.id, run.seq)
             before = self.run
             self._is_true(run, entry, leave=leave, summary=summary)
             if self.engine.observer:
@@ -321,7 +322,6 @@ class Slice:
 
     async def _tell(self, sends: tuple[Send, ...], children: tuple[Newborn, ...], told: tuple[Doc, ...]) -> None:
         """Hints, all of them: whatever is lost here is found again by `due`."""
-        self.services.bus.tell(self.run.root, self.run.id, self.run.seq)
         for told_of in (*(send.run for send in sends), *(post.id for post in told)):
             await self.engine.wake(told_of)
         if children:

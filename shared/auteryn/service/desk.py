@@ -361,6 +361,10 @@ class Desk:
         """The same, and then every new line until the run has ended."""
         return follow.log_tail(self._access, run, level, after)
 
+    def log_pages(self, run: str, level: str = "info", after: int = 0) -> AsyncGenerator[list[LogLine]]:
+        """The same, by what is there at once."""
+        return follow.log_pages(self._access, run, level, after)
+
     def events(self, run: str, after: str | None = None, tail: int | None = None) -> AsyncIterator[StreamEvent]:
         """The stream of the run and its children: everything after the cursor, then live, until the run has ended.
 

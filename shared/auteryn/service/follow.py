@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import closing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, closing
 from datetime import timedelta
 
 from auteryn.ports.bus import Watch
@@ -58,16 +58,23 @@ async def log_lines(access: Access, run_id: str, level: str, after_seq: int = 0,
 
 async def log_tail(access: Access, run_id: str, level: str, after_seq: int = 0) -> AsyncIterator[LogLine]:
     """The log so far, then every new line, until the run has ended."""
+    async with aclosing(log_pages(access, run_id, level, after_seq)) as pages:
+        async for page in pages:
+            for one in page:
+                yield one
+
+
+async def log_pages(access: Access, run_id: str, level: str, after_seq: int = 0) -> AsyncGenerator[list[LogLine]]:
+    """The same, by what is there at once; no page is empty."""
     levels, run = at_least(level), await access.run(run_id)
     with closing(access.services.bus.watch(run.root)) as watch:
         patience, seq = Patience(), after_seq
         while True:
             over = (await access.services.store.get(run.id)).terminal
             while entries := await access.services.store.journal(run.id, after=seq, limit=PAGE):
-                for entry in entries:
-                    for one in lines(run.id, entry, levels):
-                        yield one
-                    seq = entry.seq
+                if found := [one for entry in entries for one in lines(run.id, entry, levels)]:
+                    yield found
+                seq = entries[-1].seq
             if over:
                 return
             await patience.wait(watch)

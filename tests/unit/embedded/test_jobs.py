@@ -17,6 +17,8 @@ from unit.embedded.children import child
 
 HANG = 20
 SHORT = timedelta(milliseconds=50)
+AUDIBLE = timedelta(seconds=2)
+"""Long enough for a child on a busy machine to say that it was told, before it is killed."""
 
 SLICE = """
 import os, signal, socket, sys, time
@@ -112,7 +114,7 @@ def test_stop_tells_a_child_then_kills_it_and_leaves_no_zombie(run: str) -> None
 
     async def main() -> None:
         async with Switchboard() as board:
-            jobs = ProcessJobs(board.argv, grace=SHORT if run == "run_deaf" else timedelta(seconds=HANG))
+            jobs = ProcessJobs(board.argv, grace=AUDIBLE if run == "run_deaf" else timedelta(seconds=HANG))
             await jobs.start(run)
             await jobs.start("run_other")
             callers = {caller.run: caller for caller in (await board.next(), await board.next())}

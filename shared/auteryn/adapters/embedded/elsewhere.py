@@ -55,6 +55,8 @@ class Elsewhere:
         self._listed_ns, self._others = -1, tuple[str, ...]()
         self._listeners: dict[Told, None] = {}
         self._stop_listening: Callable[[], None] | None = None
+        self._heard = bytearray(LONGEST_NEWS)
+        """Read into again and again: room for the longest news, made anew for each, costs more than reading it."""
 
     def listen(self, told: Told) -> None:
         """From now on `told(news)` is called with what other processes say."""
@@ -128,7 +130,7 @@ class Elsewhere:
     def _hear(self, ear: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
-                said = ear.recv(LONGEST_NEWS)
+                said = bytes(self._heard[: ear.recv_into(self._heard)])
                 try:
                     self._pass_on(from_json(said, News, where="news from another process"))
                 except Corrupt:  # of another release, perhaps
