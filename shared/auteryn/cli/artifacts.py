@@ -9,7 +9,7 @@ import click
 from auteryn.cli import output
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
-from auteryn.errors import NotFound
+from auteryn.policy.durations import moment
 from auteryn.schema.run import Artifact
 
 FOLDER = Path("auteryn-out")
@@ -18,7 +18,7 @@ FOLDER = Path("auteryn-out")
 
 @click.group()
 def artifacts() -> None:
-    """List the files of a run, or get them."""
+    """List the files of a run and their versions, or get them."""
 
 
 @artifacts.command(name="list")
@@ -44,35 +44,52 @@ async def _list(common: Common, run_id: str | None) -> None:
 
 
 @artifacts.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("path")
+@common
+@click.pass_obj
+def versions(common: Common, run_id: str, path: str) -> None:
+    """List what was handed over under PATH and when, oldest first; `get` takes an id, too."""
+    going(_versions(common, run_id, path))
+
+
+async def _versions(common: Common, run_id: str, path: str) -> None:
+    async with opened(common) as home:
+        found = await home.desk.versions(await home.named(run_id), path)
+    if common.json:
+        for one in found:
+            output.json_line(one)
+    else:
+        rows = [(one.artifact.id, moment(one.at), f"{one.artifact.size_bytes:,}", one.artifact.title) for one in found]
+        output.table(("ID", "WHEN", "BYTES", "TITLE"), rows, right=(2,))
+
+
+@artifacts.command()
 @click.argument("run_id", metavar="[RUN]", required=False)
-@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.argument("paths", nargs=-1, metavar="[PATH|ID]...")
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Where to put them: auteryn-out/RUN."
 )
 @common
 @click.pass_obj
 def get(common: Common, run_id: str | None, paths: tuple[str, ...], out: Path | None) -> None:
-    """Copy files of a run here: all of them, or those named."""
+    """Copy files of a run here: all of them, or those named. A version named by its id comes into a folder of that name."""
     going(_get(common, run_id, paths, out))
 
 
 async def _get(common: Common, run_id: str | None, paths: tuple[str, ...], out: Path | None) -> None:
     async with opened(common) as home:
         name = await home.named(run_id)
-        found = {one.path: one for one in await home.desk.artifacts(name)}
-        if unknown := [path for path in paths if path not in found]:
-            raise NotFound(f"{name} has handed over no file {unknown[0]!r}: there is {', '.join(found) or 'none'}")
-        wanted = [found[path] for path in paths] or list(found.values())
-        for path in await copied(home, name, wanted, out):
+        wanted = [await home.desk.published(name, path) for path in paths] or list(await home.desk.artifacts(name))
+        folder = out or FOLDER / name
+        where = [folder / one.id if one.id in paths else folder for one in wanted]
+        for path in [await copied(home, one, there) for one, there in zip(wanted, where, strict=True)]:
             output.json_line({"path": str(path)}) if common.json else output.text(str(path))
 
 
-async def copied(home: Home, run: str, wanted: list[Artifact], out: Path | None) -> list[Path]:
-    """Copy artifacts out of the home; gives where they are now."""
-    folder, placed = out or FOLDER / run, list[Path]()
-    for one in wanted:
-        target = folder / one.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        await home.host.engine.services.blobs.save(one.sha256, target)
-        placed.append(target)
-    return placed
+async def copied(home: Home, wanted: Artifact, folder: Path) -> Path:
+    """Copy an artifact out of the home; gives where it is now."""
+    target = folder / wanted.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    await home.host.engine.services.blobs.save(wanted.sha256, target)
+    return target

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 import click
@@ -11,7 +11,7 @@ from auteryn.cli import output
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
 from auteryn.cli.screen import clean
-from auteryn.policy.durations import moment, shown
+from auteryn.policy.durations import shown
 from auteryn.schema.record import to_json
 from auteryn.service.logs import LogLine
 
@@ -128,12 +128,4 @@ def health(common: Common, run_id: str | None) -> None:
 async def _health(common: Common, run_id: str | None) -> None:
     async with opened(common) as home:
         found = await home.desk.health(await home.named(run_id))
-    if common.json:
-        output.json_line(found)
-        return
-    for name in found.__struct_fields__:
-        value = getattr(found, name)
-        shown_ = (
-            moment(value) if isinstance(value, datetime) else value if isinstance(value, str | int) else to_json(value).decode()
-        )
-        output.text(clean(f"{name.replace('_', ' ')}: {shown_}"))
+    output.fields(found, json=common.json)

@@ -191,7 +191,8 @@ class _Following:
             self.screen.line()
 
     async def _files(self, run: Run) -> None:
-        placed = await copied(self.home, run.id, list(run.artifacts), self.how.out)
+        folder = self.how.out or FOLDER / run.id
+        placed = [await copied(self.home, one, folder) for one in run.artifacts]
         placed += await asyncio.to_thread(_deliverables, self.home, run, self.how.out)
         for path in placed:
             self.screen.parts(("▪ ", "green"), str(path))

@@ -6,10 +6,12 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from auteryn.cli.screen import clean, columns
-from auteryn.schema.record import to_json
+from auteryn.policy.durations import moment
+from auteryn.schema.record import Record, to_json
 
 
 def json_line(value: Any) -> None:
@@ -33,6 +35,19 @@ def result(value: str) -> None:
     for line in value.splitlines():
         pieces = textwrap.wrap(clean(line), width, break_long_words=False, break_on_hyphens=False, drop_whitespace=True)
         text("\n".join(pieces))
+
+
+def fields(record: Record, *, json: bool) -> None:
+    """A record, one line a field; as `json` one object."""
+    if json:
+        json_line(record)
+        return
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        said = (
+            moment(value) if isinstance(value, datetime) else value if isinstance(value, str | int) else to_json(value).decode()
+        )
+        text(clean(f"{name.replace('_', ' ')}: {said}"))
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:

@@ -35,7 +35,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "credits": "What a run has cost, and will cost.",
         "estimate": "What a task would cost.",
         "health": "Who works on a run, and when it wakes next.",
-        "artifacts": "List the files of a run, or get them.",
+        "context": "How much of a run its model has in mind.",
+        "ledger": "What the model is shown in every turn.",
+        "notes": "What the agent noted down.",
+        "artifacts": "List the files of a run and their versions, or get them.",
         "export": "Write a run into one file, without secrets.",
         "import": "Take in a run from such a file.",
     },
@@ -71,6 +74,7 @@ HIDDEN = ("slice",)
 MODULES = (
     {"ls": "runs", "status": "runs", "result": "runs", "watch": "watch"}
     | dict.fromkeys(("logs", "metrics", "credits", "estimate", "health"), "figures")
+    | dict.fromkeys(("context", "ledger", "notes"), "mind")
     | dict.fromkeys(("send", "pause", "resume", "cancel", "retry", "fork"), "steer")
     | dict.fromkeys(("messages", "rename", "step"), "change")
     | dict.fromkeys(("export", "import", "erase"), "bundle")

@@ -24,20 +24,31 @@ from auteryn.service.listing import Wanted
     metavar="STATUS",
     help="Only these: running, waiting, paused, completed, failed, cancelled …",
 )
+@click.option("--text", default="", metavar="TEXT", help="Only with this somewhere in the title or the id.")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="Only with this label; all of several.")
+@click.option("--asking", is_flag=True, help="Only those with an open question.")
+@click.option("--of", metavar="RUN", help="The runs of its steps and ticks, not those that were started.")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many, newest first.")
 @common
 @click.pass_obj
-def ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
+def ls(
+    common: Common, statuses: tuple[str, ...], text: str, labels: tuple[str, ...], asking: bool, of: str | None, limit: int
+) -> None:
     """List the runs of this home, newest first."""
-    going(_ls(common, statuses, limit))
-
-
-async def _ls(common: Common, statuses: tuple[str, ...], limit: int) -> None:
     if unknown := [one for one in statuses if one not in get_args(Status)]:
         raise Invalid("--status", unknown[0], f"is none of {', '.join(get_args(Status))}")
+    if broken := [one for one in labels if one.find("=") < 1]:
+        raise Invalid("--label", broken[0], "must be NAME=VALUE")
+    named = dict(one.split("=", 1) for one in labels)
+    going(_ls(common, Wanted(status=cast("tuple[Status, ...]", statuses), text=text, labels=named, asking=asking), of, limit))
+
+
+async def _ls(common: Common, wanted: Wanted, of: str | None, limit: int) -> None:
     async with opened(common) as home:
-        page = await home.desk.runs(Wanted(status=cast("tuple[Status, ...]", statuses)), limit=limit)
-        runs = [await home.desk.get(run.id) for run in page.runs]
+        desk = home.desk
+        page = await (desk.children(await home.named(of), limit=limit) if of else desk.runs(wanted, limit=limit))
+        fitting = [run for run in page.runs if wanted.fits(run) and run.status in (wanted.status or (run.status,))]
+        runs = [await desk.get(run.id) for run in fitting]
         if common.json:
             for run in runs:
                 output.json_line(run)

@@ -22,9 +22,11 @@ from auteryn.ports.model import Model
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout, People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.post import Endpoint, EventType
-from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Run
+from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Run, Status
 from auteryn.service.channels import Written, channels
 from auteryn.service.estimate import Estimate, Forecast
+from auteryn.service.links import Link
+from auteryn.service.listing import MOST_RUNS, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import Budget, NewRun, drafts, lifetime
 from auteryn.service.webhooks import Tested
@@ -32,7 +34,7 @@ from auteryn.service.why import RunHealth
 from auteryn.tools.tool import Tool
 
 if TYPE_CHECKING:
-    from auteryn.api.views import RunView, Webhook
+    from auteryn.api.views import RunView, Spend, Webhook
 
 T = TypeVar("T")
 ModeWord = Literal["auto", "fast", "deep"]
@@ -83,6 +85,25 @@ class AskOptions(TypedDict, total=False):
     """How many different people must say the same."""
     notify: Notify
     max_duration: str
+
+
+class Filter(TypedDict, total=False):
+    """What a run must be to be listed; what is not said, is any."""
+
+    status: Sequence[Status]
+    """The engine's words, several of them: pending, running, waiting, paused, completed, failed, cancelled."""
+    mode: Literal["fast", "deep"]
+    text: str
+    """Somewhere in the title or the id, whatever its case."""
+    labels: dict[str, str]
+    asking: bool
+    """Has an open question."""
+    since: datetime
+    """Made then or later."""
+    until: datetime
+    """Made before."""
+    least_credits: float
+    """Has cost at least so much."""
 
 
 class RunOptions(TaskOptions, total=False):
@@ -184,9 +205,14 @@ class Agent:
         raw = file.read_bytes() if isinstance(file, Path) else file
         return Task(self.world.call(self.world.desk.take_in(raw)).id, self)
 
-    def tasks(self, limit: int = 50) -> list[Task]:
-        """Runs of this home, newest first."""
-        return [Task(run.id, self) for run in self.world.call(self.world.desk.runs(limit=limit)).runs]
+    def tasks(self, limit: int = 50, **wanted: Unpack[Filter]) -> list[Task]:
+        """Runs of this home, newest first: at most so many of those that fit."""
+        asked, found, cursor = _converted(dict(wanted), Wanted, "tasks"), list[Task](), None
+        while True:
+            page = self.world.call(self.world.desk.runs(asked, limit=min(MOST_RUNS, limit - len(found)), cursor=cursor))
+            found += [Task(run.id, self) for run in page.runs]
+            if (cursor := page.next) is None or len(found) >= limit:
+                return found
 
     # ---- plans
 
@@ -250,6 +276,14 @@ class Agent:
         """Every open question of this home."""
         return self.world.call(self.world.desk.asks())
 
+    def question(self, ask_id: str) -> Ask:
+        """One question of any run, open or not."""
+        return self.world.call(self.world.desk.question(ask_id))
+
+    def links(self, ask_id: str, by: str = "owner") -> list[Link]:
+        """One-tap links that answer an open question in somebody's name: for a mail or message of your own."""
+        return self.world.call(self.world.desk.links(ask_id, by))
+
     def answer(
         self,
         ask_id: str,
@@ -282,6 +316,7 @@ class Agent:
         return _webhook(made), secret
 
     def remove_webhook(self, webhook_id: str) -> None:
+        """Nothing is sent there any more."""
         self.world.call(self.world.desk.remove_webhook(webhook_id))
 
     def test_webhook(self, webhook_id: str) -> Tested:
@@ -331,7 +366,19 @@ class Agent:
         """Who works on a run, when it was last written and wakes next, what is in its inbox; and `why`, in one sentence."""
         return self.world.call(self.world.desk.health(self._id(run_id)))
 
+    def spend(self) -> Spend:
+        """What the owner may spend in the span that is now, and has spent."""
+        from auteryn.api.views import Spend, spend
+
+        found = self.world.call(self.world.desk.spend())
+        return found if isinstance(found, Spend) else spend(found)
+
+    def schedules(self) -> list[Planned]:
+        """What repeats in all runs under way, with the next ticks."""
+        return self.world.call(self.world.desk.schedules())
+
     def tools(self) -> list[dict[str, Any]]:
+        """Every tool, and for those that cannot work here, why."""
         return self.world.call(self.world.desk.tools())
 
     # ---- the end

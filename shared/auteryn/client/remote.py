@@ -18,7 +18,7 @@ from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.record import new_id
 from auteryn.schema.run import TERMINAL, Artifact
-from auteryn.service.context import RunContext
+from auteryn.service.context import Ledger, RunContext
 from auteryn.service.delivery import StreamEvent
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
@@ -28,6 +28,7 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing
+from auteryn.service.reading import Version
 from auteryn.service.steer import Unheard
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
@@ -224,6 +225,12 @@ class Remote:
     async def context(self, run: str) -> RunContext:
         return await self._wire.read(RunContext, "GET", _of(run, "context"))
 
+    async def ledger(self, run: str) -> Ledger:
+        return await self._wire.read(Ledger, "GET", _of(run, "ledger"))
+
+    async def spend(self) -> v.Spend:
+        return await self._wire.read(v.Spend, "GET", "/v1/spend")
+
     async def health(self, run: str) -> RunHealth:
         return await self._wire.read(RunHealth, "GET", _of(run, "health"))
 
@@ -266,6 +273,9 @@ class Remote:
 
     async def artifact(self, run: str, path_or_id: str) -> bytes:
         return (await self._wire.ask("GET", f"{_of(run, 'artifacts')}/{quote(path_or_id)}")).content
+
+    async def versions(self, run: str, path_or_id: str) -> list[Version]:
+        return list((await self._wire.read(v.Versions, "GET", f"{_of(run, 'versions')}/{quote(path_or_id)}")).versions)
 
     async def scratchpad(self, run: str) -> dict[str, list[str]]:
         return await self._wire.read(dict[str, list[str]], "GET", _of(run, "scratchpad"))

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from auteryn.client.events import Event
 from auteryn.errors import RunCancelled, RunFailed
+from auteryn.schema.human import Ask
 from auteryn.schema.run import Artifact, Effects, Run, Verdict
+from auteryn.service.context import Ledger, RunContext
 from auteryn.service.erase import Erased
 from auteryn.service.fork import Fork
+from auteryn.service.listing import MOST_RUNS, Planned
 from auteryn.service.progress import Standing
+from auteryn.service.reading import Version
 from auteryn.service.steer import Unheard
 
 if TYPE_CHECKING:
@@ -92,9 +96,11 @@ class Task:
         self._world.call(self._world.desk.cancel(self.id, by))
 
     def pause(self) -> None:
+        """No new slice, call or step starts until it is resumed."""
         self._world.call(self._world.desk.pause(self.id))
 
     def resume(self) -> None:
+        """Let a paused run go on."""
         self._world.call(self._world.desk.resume(self.id))
 
     def send(self, text: str, mode: Literal["steer", "queue"] = "steer") -> None:
@@ -110,6 +116,7 @@ class Task:
         self._world.call(self._world.desk.reword(self.id, message, text))
 
     def rename(self, title: str) -> None:
+        """A run under way gets another title."""
         self._world.call(self._world.desk.rename(self.id, title))
 
     def change_step(self, step: int, description: str | None) -> None:
@@ -153,11 +160,16 @@ class Task:
             yield Event(event)
 
     def artifacts(self) -> tuple[Artifact, ...]:
+        """Published files, the newest of each path, those of steps under way included."""
         return self._world.call(self._world.desk.artifacts(self.id))
 
     def artifact(self, path_or_id: str) -> bytes:
-        """A published file, as it was published."""
+        """A published file, as it was published: the newest of that path, or any version by its id."""
         return self._world.call(self._world.desk.artifact(self.id, path_or_id))
+
+    def versions(self, path_or_id: str) -> list[Version]:
+        """What was published under a file's path and when, oldest first; `artifact` reads each by its id."""
+        return self._world.call(self._world.desk.versions(self.id, path_or_id))
 
     def scratchpad(self) -> dict[str, list[str]]:
         """What the agent noted, by section."""
@@ -165,3 +177,32 @@ class Task:
 
     def progress(self) -> dict[str, Any]:
         return self._world.call(self._world.desk.progress(self.id))
+
+    def children(self) -> list[Task]:
+        """The runs of its steps and ticks, newest first."""
+        found, cursor = list[Task](), None
+        while True:
+            page = self._world.call(self._world.desk.children(self.id, limit=MOST_RUNS, cursor=cursor))
+            found += [Task(run.id, self._agent) for run in page.runs]
+            if (cursor := page.next) is None:
+                return found
+
+    def asks(self, *, open_only: bool = True) -> list[Ask]:
+        """Questions of this run and its steps, oldest first; answered and expired ones, too, if not `open_only`."""
+        return self._world.call(self._world.desk.asks(self.id, open_only))
+
+    def schedules(self) -> list[Planned]:
+        """What it repeats, with the next ticks."""
+        return self._world.call(self._world.desk.schedules(self.id))
+
+    def end_schedule(self, schedule: str) -> None:
+        """No tick of the schedule (its id or name) starts any more; the run goes on."""
+        self._world.call(self._world.desk.end_schedule(self.id, schedule))
+
+    def context(self) -> RunContext:
+        """Which model has how much in mind, when it was last summarised, and where the run's trace is."""
+        return self._world.call(self._world.desk.context(self.id))
+
+    def ledger(self) -> Ledger:
+        """What the model is shown in every turn, word for word, whatever was summarised."""
+        return self._world.call(self._world.desk.ledger(self.id))

@@ -1,4 +1,4 @@
-"""Runs as files, forks, schedules and erasing, from the command line."""
+"""Runs as files, their files and notes, forks, schedules and erasing, from the command line."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
+from auteryn.tools.deliver import artifact_publish
+from auteryn.tools.files import file_write
+from auteryn.tools.notes import note_write
 from auteryn.tools.time import schedule
 
 Auteryn = Callable[..., Any]
@@ -74,3 +77,41 @@ def test_schedules_are_listed_with_their_next_tick_and_ended(auteryn: Auteryn, t
     assert "6h" in auteryn("schedule", "ls", run).out
     assert auteryn("schedule", "cancel", run, "Look").code == 0
     assert auteryn("schedule", "cancel", run, "nothing").code == 2
+
+
+def test_versions_of_a_file_are_listed_and_each_comes_where_it_belongs(auteryn: Auteryn, tmp_path: Path) -> None:
+    def script(ask: Any) -> Any:
+        if ask.turn == 4:
+            return "done"
+        write = call("file_write", path="a.txt", content=f"v{ask.turn}", mode="overwrite")
+        return call("artifact_publish", path="a.txt") if ask.turn % 2 else write
+
+    run = worked(tmp_path / "home", script, tools=[file_write, artifact_publish])
+    old, new = auteryn("artifacts", "versions", run, "a.txt", "--json").lines
+    assert old["at"] < new["at"] and old["artifact"]["path"] == new["artifact"]["path"] == "a.txt"
+    assert old["artifact"]["id"] in auteryn("artifacts", "versions", run, "a.txt").out
+    first = Path(auteryn("artifacts", "get", run, old["artifact"]["id"]).out.strip())
+    newest = Path(auteryn("artifacts", "get", run).out.strip())
+    assert (first.parent.name, first.read_text(), newest.read_text()) == (old["artifact"]["id"], "v0", "v2")
+    assert "a.txt" in auteryn("artifacts", "get", run, "b.txt").err
+    assert auteryn("artifacts", "versions", run, "b.txt").code == 2
+
+
+def test_what_the_model_has_in_mind_and_what_was_noted_is_printed(auteryn: Auteryn, tmp_path: Path) -> None:
+    script = [call("note_write", section="decisions", text="We take the red one."), "done"]
+    run = worked(tmp_path / "home", script, tools=[note_write])
+    told = auteryn("ledger", run)
+    assert told.out.startswith("Do it\n") and "We take the red one." in told.out and "summarised 0 times" in told.err
+    assert auteryn("ledger", run, "--json").lines[0]["goal"] == "Do it"
+    assert "turn: 2\n" in auteryn("context", run).out and auteryn("context", run, "--json").lines[0]["turn"] == 2
+    assert "decisions:\n  We take the red one." in auteryn("notes", run).out
+    assert list(auteryn("notes", run, "--json").lines[0]) == ["decisions"]
+
+
+def test_runs_are_listed_by_what_they_are(auteryn: Auteryn, created: Callable[[str], str]) -> None:
+    red, other = created("Compare the red ones"), created("Look")
+    assert auteryn("ls", "-q").out.split() == [other, red]
+    assert auteryn("ls", "-q", "--text", "RED").out.split() == [red]
+    assert auteryn("ls", "-q", "--label", "team=red").out == auteryn("ls", "-q", "--asking").out == ""
+    assert auteryn("ls", "-q", "--of", red).out == ""
+    assert auteryn("ls", "--label", "team").code == 2
