@@ -103,11 +103,16 @@ def test_the_schedules_say_why_a_tick_was_skipped(window_of: Any) -> None:
         await world.open(hosting=False)  # nobody else writes while this does
         found = await world.run(run)
         skip = e.TicksStarted(schedule=found.schedules[0].id, index=1, skipped=1, reason="the tick before is still running")
-        entry = e.Entry(seq=found.seq + 1, at=world.now(), slice=found.slice, commit=new_id("c"), events=(skip,))
-        await world.services.store.commit(Change(run=after(found, entry), entry=entry))
+        for facts in ((skip,), *((e.Logged(level="info", message="a line"),) * 100 for _ in range(10))):
+            entry = e.Entry(seq=found.seq + 1, at=world.now(), slice=found.slice, commit=new_id("c"), events=facts)
+            found = after(found, entry)
+            await world.services.store.commit(Change(run=found, entry=entry, summary=True))
 
     window = window_of(script, before=before)
     page = window.open("/?view=schedules")
+    expect(page.locator(".schedule")).to_contain_text("1 tick skipped: the tick before is still running")
+    page.goto(f"{window.url}/runs/{window.run('Watch')}")
+    expect(page.get_by_role("button", name="Load all that happened before")).to_be_attached()  # nor is that needed
     expect(page.locator(".schedule")).to_contain_text("1 tick skipped: the tick before is still running")
     assert window.complaints == []
 
@@ -148,4 +153,8 @@ def test_the_log_leads_to_the_run_s_trace(window_of: Any) -> None:
     trace = observer.trace(run)
     assert re.fullmatch("[0-9a-f]{32}", trace)
     expect(page.get_by_role("link", name=trace)).to_have_attribute("href", TRACES.replace("{trace}", trace))
+    expect(page.locator(".log-line").last).to_contain_text("completed")
+    page.locator(".log-window").focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator(".log-line.picked")).to_contain_text(page.locator(".log-whole pre").inner_text())
     assert window.complaints == []

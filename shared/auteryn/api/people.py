@@ -91,8 +91,10 @@ async def sign_out(call: Call[b.Empty, None]) -> Response:
 
 
 async def follow_link(call: Call[b.LoginQuery, None]) -> Response:
-    """The link `auteryn serve` prints: signs in, and opens the console."""
+    """The link `auteryn serve` prints: signs in, and opens the console. A browser that comes too late is told so there."""
     caller = await call.auth.signed("login", call.query.token, call.now)
+    if caller is None and "text/html" in call.request.headers.get("accept", ""):
+        return RedirectResponse("/?link=expired", 303)
     if caller is None:
         raise Unauthenticated("this link has expired: `auteryn serve` prints a new one when it starts")
     response = RedirectResponse("/", 303)

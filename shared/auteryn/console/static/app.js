@@ -30,7 +30,7 @@ function SignIn() {
     event.preventDefault();
     try { await ask("POST", "/v1/session", { key: key.trim() }); await whoAmI(); ended.value = false; } catch (error) { setProblem(sentence(error instanceof Problem ? error.message : String(error))); }
   };
-  return html`<main class="sign-in"><h1>Sign in</h1>${ended.value && html`<p class="problem" role="alert">Your session has ended. Sign in again, and you are back where you were.</p>`}<p>Open the link that <code>auteryn serve</code> printed, or sign in with an API key: <code>auteryn keys create</code> makes one.</p>
+  return html`<main class="sign-in"><h1>Sign in</h1>${ended.value && html`<p class="problem" role="alert">Your session has ended. Sign in again, and you are back where you were.</p>`}${address.value.searchParams.has("link") && html`<p class="problem" role="alert">This link has expired: <code>auteryn serve</code> prints a new one when it starts.</p>`}<p>Open the link that <code>auteryn serve</code> printed, or sign in with an API key: <code>auteryn keys create</code> makes one.</p>
     <form onSubmit=${enter}><label for="key">API key</label><input id="key" type="password" autocomplete="current-password" required value=${key} onInput=${(event) => setKey(event.currentTarget.value)} />
       ${problem && html`<p class="problem" role="alert">${problem}</p>`}<button class="primary" disabled=${!key.trim()}>Sign in</button></form></main>`;
 }

@@ -44,18 +44,25 @@ function Graph({ steps, picked, onPick, path }) {
   const box = useRef(), room = useWidth(box) - 14, node = steps.length > MANY ? CHIP : room < 420 ? NARROW : NODE;
   const shape = steps.map((step) => `${step.id}:${step.depends_on.join(",")}`).join(" ");
   const drawn = useMemo(() => layout(steps, node, room), [shape, node, room]);
+  const [at, setAt] = useState(null), stop = steps.some((step) => step.id === at) ? at : steps[0]?.id;   // one place for the Tab key, arrows go on from there
+  const keys = (event) => {
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key], next = by && steps[steps.findIndex((step) => step.id === stop) + by];
+    if (!next) return;
+    event.preventDefault();
+    box.current.querySelector(`[data-step="${next.id}"]`).focus();
+  };
   const byId = new Map(steps.map((step) => [step.id, step])), way = new Set(path.map((id, index) => `${path[index - 1]}-${id}`));
   return html`<div class="graph" ref=${box} tabindex="0" role="region" aria-label="Steps of the plan">
-    <svg class=${node.words ? "" : "many"} width=${drawn.width} height=${drawn.height} viewBox="0 0 ${drawn.width} ${drawn.height}" role="group" aria-label="${steps.length} steps">
+    <svg class=${node.words ? "" : "many"} width=${drawn.width} height=${drawn.height} viewBox="0 0 ${drawn.width} ${drawn.height}" role="group" aria-label="${steps.length} steps; the arrow keys go from one to the next" onKeyDown=${keys}>
       ${drawn.edges.map((edge) => html`<path key="${edge.from}-${edge.to}" class="edge is-${byId.get(edge.from)?.status} ${way.has(`${edge.from}-${edge.to}`) ? "way" : ""} ${picked === edge.from || picked === edge.to ? "near" : ""}" d=${edge.path} />`)}
-      ${drawn.nodes.map(({ step, x, y }) => html`<${Node} key=${step.id} step=${byId.get(step.id)} x=${x} y=${y} node=${node} picked=${picked === step.id} onPick=${onPick} />`)}</svg></div>`;
+      ${drawn.nodes.map(({ step, x, y }) => html`<${Node} key=${step.id} step=${byId.get(step.id)} x=${x} y=${y} node=${node} picked=${picked === step.id} stop=${stop === step.id} onPick=${onPick} onFocus=${() => setAt(step.id)} />`)}</svg></div>`;
 }
 
-function Node({ step, x, y, node, picked, onPick }) {
+function Node({ step, x, y, node, picked, stop, onPick, onFocus }) {
   const lines = node.words ? folded(step.description, node.words) : [], press = () => onPick(picked ? null : step.id);
   const key = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); press(); } };
   const after = step.depends_on.length ? `, after ${step.depends_on.join(", ")}` : "", middle = node.words ? 17 : node.height / 2;
-  return html`<g class="node is-${step.status} ${step.state === "asks" ? "is-asks" : ""}" transform="translate(${x} ${y})" role="button" tabindex="0" aria-pressed=${picked} aria-label="Step ${step.id}, ${STATES[step.state].toLowerCase()}${after}: ${step.description}" onClick=${press} onKeyDown=${key}>
+  return html`<g class="node is-${step.status} ${step.state === "asks" ? "is-asks" : ""}" transform="translate(${x} ${y})" role="button" data-step=${step.id} tabindex=${stop ? 0 : -1} aria-pressed=${picked} onFocus=${onFocus} aria-label="Step ${step.id}, ${STATES[step.state].toLowerCase()}${after}: ${step.description}" onClick=${press} onKeyDown=${key}>
     <title>${step.id}. ${short(step.description, 300)}</title>
     <rect class="box" width=${node.width} height=${node.height} rx=${node.words ? 9 : 7} />
     <circle class="dot" cx=${node.words ? 15 : 11} cy=${middle} r="4" /><text class="number" x=${node.words ? 26 : 20} y=${middle + 4}>${step.id}</text>${node.words > 0 && html`<text class="took" x=${node.width - 10} y="21" text-anchor="end">${took(step)}</text>`}

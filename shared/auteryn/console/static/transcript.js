@@ -40,7 +40,7 @@ export function Transcript({ story, only, setOnly, earlier, at }) {
   };
   const jump = () => { setQuery({ at: "" }); setEnd(null); setCount(STRETCH); following.current = true; };
   const live = Object.entries(story.live).filter(([run, now]) => (!only || run === only) && (now.message || (thoughts && now.thought)));
-  return html`<div class="transcript ${over(story) ? "ended" : ""}">
+  return html`<div class="transcript ${over(story) ? "ended" : ""}"><a class="skip" href=${over(story) ? "#tabs-panel" : "#steer"}>Skip the transcript</a>
     <div class="bar-row"><label class="check"><input type="checkbox" checked=${thoughts} onChange=${(event) => setThoughts(event.currentTarget.checked)} />Thoughts</label>
       <label class="check"><input type="checkbox" checked=${quiet} onChange=${(event) => setQuiet(event.currentTarget.checked)} />Every fact</label>
       ${Object.keys(story.runs).length > 0 && html`<label class="choice"><span class="sr">Whose activity</span><select value=${only ?? ""} onChange=${(event) => setOnly(event.currentTarget.value || null)}>
@@ -62,7 +62,7 @@ const Who = ({ run, story }) => run === story.id ? null : html`<span class="who"
 function Item({ item, story, here }) {
   const Shape = SHAPES[item.kind] ?? Note;
   return html`<li class="item of-${item.kind} ${here ? "here" : ""} ${isError(item) ? "bad" : ""}">
-    <div class="side"><a class="place" href=${linkTo(item)} title="${whole(item.at)}: copy a link to this event" aria-label="${clock(item.at)}, copy a link to this event" onClick=${(event) => copied(event, item)}><time datetime=${item.at}>${clock(item.at)}</time></a><${Who} run=${item.run} story=${story} /></div>
+    <div class="side"><a class="place" tabindex="-1" href=${linkTo(item)} title="${whole(item.at)}: copy a link to this event" aria-label="${clock(item.at)}, copy a link to this event" onClick=${(event) => copied(event, item)}><time datetime=${item.at}>${clock(item.at)}</time></a><${Who} run=${item.run} story=${story} /></div>
     <div class="main"><${Shape} item=${item} story=${story} open=${here} /></div></li>`;
 }
 

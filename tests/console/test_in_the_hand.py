@@ -1,0 +1,154 @@
+"""A phone in the hand, a screen reader at the ear: what is written is kept, only news is read aloud, keys lead everywhere."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from auteryn.api.keys import issue
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from console.test_for_everybody import complaints_of
+from console.test_journeys import YES, research, rest, start
+
+
+def approval(ask: Ask) -> Line:
+    return "thanks" if ask.turn else call("ask_approval", message="Go?", options=["Yes", "No"])
+
+
+async def asked(world: World) -> None:
+    await world.asked(await world.start("Ask me"))
+
+
+def fits(page: Page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.proves("P56", "P97")
+def test_on_a_phone_a_run_is_approved_steered_from_any_tab_and_stopped(window_of: Any) -> None:
+    window = window_of(research, tools=[rest], width=360)
+    page = window.open()
+    start(page, "Compare Alpha and Beta")
+    page.locator(".asks .ask").get_by_role("button", name=YES).click()
+    expect(page.locator(".asks .ask")).to_have_count(0)
+    page.get_by_role("tab", name="Plan").click()
+    expect(page.locator(".node")).to_have_count(2)
+    page.get_by_role("button", name="Steer").click()
+    said = page.get_by_label("Message to the agent")
+    expect(said).to_be_focused()
+    page.keyboard.type("be short")
+    page.get_by_role("tab", name="Plan").click()
+    expect(said).to_have_count(0)
+    page.get_by_role("tab", name="Activity").click()
+    expect(said).to_have_value("be short")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".heard", has_text="be short")).to_be_visible()
+    expect(said).to_have_value("")
+    assert fits(page)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.get_by_role("button", name="Stop the run").click()
+    expect(page.locator("dialog .receipt")).to_be_visible()
+    assert fits(page)
+    assert window.complaints == []
+
+
+def test_what_is_being_written_outlives_a_session_that_ends(window_of: Any) -> None:
+    keys = list[str]()
+
+    async def before(world: World) -> None:
+        await asked(world)
+        given: dict[str, Any] = {"name": "mine", "owner": "local", "role": "operator", "lifetime": timedelta(days=1)}
+        keys.append((await issue(world.services.store, world.now(), **given))[1])
+
+    window = window_of(approval, before=before)
+    page = window.open(f"/runs/{window.run('Ask me')}")
+    said = page.get_by_label("Message to the agent")
+    said.fill("use euros")
+    window.context.clear_cookies()
+    expect(page.get_by_role("alert")).to_contain_text("Your session has ended")
+    page.get_by_label("API key").fill(keys[0])
+    page.get_by_role("button", name="Sign in").click()
+    expect(said).to_have_value("use euros")
+    page.get_by_role("button", name="Send").click()
+    expect(said).to_have_value("")
+
+
+def test_a_link_that_comes_too_late_is_told_where_one_signs_in(window_of: Any) -> None:
+    window = window_of(approval)
+    window.context.clear_cookies()
+    page = window.open("/login?token=old")
+    expect(page.get_by_role("alert")).to_contain_text("This link has expired")
+    assert complaints_of(page) == []
+
+
+def test_ages_go_by_the_server_s_clock(window_of: Any) -> None:
+    window = window_of(approval, before=asked)
+    page = window.page
+    page.add_init_script("const here = Date.now; Date.now = () => here() + 2 * 3600e3")
+    page.goto(f"{window.url}/runs/{window.run('Ask me')}")
+    expect(page.locator(".asks .when")).to_have_text(re.compile(r"^\d+ (ms|s|min)$"))
+    expect(page.locator(".asks .hint").last).to_contain_text("(in 23 h 5")
+    page.goto(window.url)
+    expect(page.locator("td.age")).to_have_text(re.compile("^(just now|\\d+ (s|min) ago)"))
+
+
+ALOUD = """() => [...document.querySelectorAll('[role=status], [role=alert], [aria-live=polite]')].map((one) => {
+  const said = one.cloneNode(true);
+  said.querySelectorAll('[aria-hidden=true]').forEach((silent) => silent.remove());
+  return said.textContent;
+})"""
+
+
+def test_what_is_read_aloud_does_not_tick(window_of: Any) -> None:
+    window = window_of(approval, before=asked)
+    page = window.open(f"/runs/{window.run('Ask me')}?tab=health")
+    expect(page.locator(".asks .when")).to_have_text(re.compile("s$|min"))
+    aloud = page.evaluate(ALOUD)
+    assert "1 question to answer" in aloud
+    window.context.set_offline(True)
+    expect(page.locator(".top .stale")).to_contain_text("since")
+    aloud += page.evaluate(ALOUD)
+    assert [text for text in aloud if re.search(r"\d+ (s|ms|min|h)\b", text)] == []
+
+
+GRAPH = [{"description": f"Part {number}", "depends_on": [1] if number > 1 else []} for number in range(1, 6)]
+
+
+def test_a_plan_is_one_stop_for_the_tab_key_and_its_steps_go_by_arrows(window_of: Any) -> None:
+    def script(ask: Ask) -> Line:
+        if ask.task == "Plan it":
+            return "done" if ask.turn else call("plan_create", goal="All of it", steps=GRAPH)
+        return approval(ask)
+
+    async def before(world: World) -> None:
+        run = await world.start("Plan it")
+        found = await world.until(run, lambda one: bool(one.plan) and one.plan.steps[0].run is not None)
+        await world.asked(found.plan.steps[0].run)
+
+    window = window_of(script, before=before)
+    page = window.open(f"/runs/{window.run('Plan it')}?tab=plan")
+    nodes = page.locator(".node")
+    expect(nodes).to_have_count(5)
+    expect(nodes.first).to_have_class(re.compile("is-asks"))
+    assert nodes.evaluate_all("all => all.filter((one) => one.tabIndex === 0).length") == 1
+    page.get_by_role("link", name="Skip the transcript").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Message to the agent")).to_be_focused()
+    nodes.first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    expect(nodes.nth(2)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".chosen h3")).to_have_text("Step 3")
+    page.keyboard.press("ArrowLeft")
+    expect(nodes.nth(1)).to_be_focused()
+    page.get_by_role("button", name="List", exact=True).click()
+    expect(page.locator(".step-list li", has=page.locator(".chosen"))).to_have_count(1)
+    assert complaints_of(page) == []
+    page.goto(window.url)
+    expect(page.locator("table.runs .state")).to_have_text("Needs you")
+    assert window.complaints == []
