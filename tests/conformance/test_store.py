@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from auteryn.errors import Conflict, Corrupt, NotFound
+from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
 from auteryn.ports import Store
 from auteryn.schema.change import SUMMARY_EVERY, Doc, Send
 from auteryn.schema.fold import after, born
@@ -483,6 +483,14 @@ async def test_everything_is_there_after_a_restart(place: Place[Store]) -> None:
         assert await store.doc("note", "n") == doc
         assert await store.create(newborn(), key="k") == commit.run
         assert list(await store.due(NOON)) == [run.id]
+
+
+@on_every(STORES)
+async def test_a_cursor_that_is_none_of_ours_is_refused(place: Place[Store]) -> None:
+    async with place.open() as store:
+        for cursor in ("", "x", "-1", "٣", "9" * 30, "e30", "W10"):
+            with pytest.raises(Invalid, match="cursor"):
+                await store.runs(cursor=cursor)
 
 
 @on_every(STORES)

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import get_args
 
 import msgspec
+from msgspec.structs import replace
 
+from auteryn.ports import Store
 from auteryn.runtime.engine import Engine
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc
-from auteryn.schema.post import ENDPOINT, POST, POSTS, Endpoint, EventType, Letter, Post
+from auteryn.schema.post import ENDPOINT, OVERLAP, POST, POSTS, ROTATED, Endpoint, EventType, Letter, Post, Secret
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Channel, Run
 
@@ -63,9 +65,21 @@ async def endpoints_of(engine: Engine, owner: str) -> tuple[Endpoint, ...]:
     """The owner's webhook endpoints, at most `KNOWN` old."""
     known = engine.endpoints.get(owner)
     if known is None or engine.now() - known[0] >= KNOWN:
-        docs = await engine.services.store.docs(ENDPOINT, owner)
-        known = engine.endpoints[owner] = (engine.now(), tuple(msgspec.convert(doc.body, Endpoint) for doc in docs))
+        known = engine.endpoints[owner] = (engine.now(), await stored_endpoints(engine.services.store, owner))
     return known[1]
+
+
+async def stored_endpoints(store: Store, owner: str) -> tuple[Endpoint, ...]:
+    """The owner's webhook endpoints with all that signs for them, oldest first."""
+    found = [msgspec.convert(doc.body, Endpoint) for doc in await store.docs(ENDPOINT, owner)]
+    return tuple([_signing(one, await store.docs(ROTATED, one.id)) for one in found])
+
+
+def _signing(endpoint: Endpoint, rotated: Sequence[Doc]) -> Endpoint:
+    secrets = endpoint.secrets
+    for doc in rotated:
+        secrets = (Secret(text=doc.body), replace(secrets[0], until=doc.at + OVERLAP), *secrets[1:])
+    return replace(endpoint, secrets=secrets)
 
 
 # ---- pieces --------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from auteryn.schema.record import Record
@@ -16,6 +16,13 @@ UNDELIVERED = "undelivered"
 
 ENDPOINT = "endpoint"
 """Kind of the documents of webhook endpoints; their scope is the owner."""
+
+ROTATED = "secret"
+"""Kind of the documents of secrets that came after an endpoint's first; their scope is its id, their `at` when they came.
+Each is one of its own: who rotates at the same time, or removes, overwrites nothing of the other's."""
+
+OVERLAP = timedelta(days=1)
+"""How long a secret goes on signing beside the one that came after it."""
 
 EventType = Literal[
     "run.started",

@@ -43,9 +43,9 @@ async def asks(access: Access, run_id: str | None = None, *, open_only: bool = T
         if run is None or (root and root.id not in (run.id, run.root)):
             continue
         ask = next((ask for ask in run.asks if ask.id == doc.id), None)
-        if ask is None and open_only:
-            await _close_line(access, run, doc)
-        elif ask := ask or await _asked(access, run, doc.id):
+        if ask is None and not open_only:
+            ask = await _asked(access, run, doc.id)
+        if ask is not None:
             found.append(ask)
     return sorted(found, key=lambda ask: ask.opened_at)
 
@@ -261,12 +261,6 @@ async def _run_of(access: Access, doc: Doc) -> Run | None:
         return await access.run(doc.body["run"])
     except NotFound:
         return None
-
-
-async def _close_line(access: Access, run: Run, doc: Doc) -> None:
-    """The run ended with the question open: its line says so from now on."""
-    if run.terminal:
-        await access.services.store.put(replace(doc, body={**doc.body, "open": False, "how": "withdrawn"}))
 
 
 async def _asked(access: Access, run: Run, ask_id: str) -> Ask | None:

@@ -82,7 +82,10 @@ async def again(access: Access, old: Run) -> Run:
     await access.engine.files.copied(old.root, run.id, now)
     await copy_notes(access, old.root, run.id)
     facts = (e.PlanCreated(plan=plan),) if plan else ()
-    return await store_new(access, born(run, created.input, now, *facts), key=f"retry of {old.id}")
+    made = await store_new(access, born(run, created.input, now, *facts), key=f"retry of {old.id}")
+    if made.id != run.id:
+        await drop_copies(access, run.id)
+    return made
 
 
 async def _decided(access: Access, request: Request) -> Decision:
@@ -128,6 +131,13 @@ async def copy_notes(access: Access, old: str, new: str, *, until: datetime | No
         if until is not None and note.at > until:
             break
         await store.put(replace(note, id=derived_id("note", new, note.id), scope=new), if_absent=True)
+
+
+async def drop_copies(access: Access, run: str) -> None:
+    """Nothing stays of what was copied for a run that another request had made already: nobody would find and erase it."""
+    await access.engine.files.drop(run)
+    for note in await access.services.store.docs("note", run):
+        await access.services.store.drop("note", note.id)
 
 
 # ---- the plan of a second try --------------------------------------------------------------------------------

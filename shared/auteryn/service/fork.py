@@ -15,7 +15,7 @@ from auteryn.schema.fold import after, born
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
 from auteryn.schema.run import TERMINAL, Effects, ForPerson, Input, Run, Wait
 from auteryn.service.access import Access
-from auteryn.service.create import copy_notes, refuse_another, store_new
+from auteryn.service.create import copy_notes, drop_copies, refuse_another, store_new
 from auteryn.service.cursor import read_cursor
 from auteryn.service.new import LONGEST_INPUT
 from auteryn.service.spend import check_spend
@@ -57,7 +57,7 @@ async def fork(access: Access, run_id: str, wanted: Fork) -> Run:
     await copy_notes(access, old.id, new.id, until=kept[-1].at)
     made = await store_new(access, newborn, key=wanted.key)
     if made.id != new.id:
-        await access.engine.files.drop(new.id)
+        await drop_copies(access, new.id)
         await refuse_another(access, made, wanted.key, _task(newborn.entry))
     return made
 

@@ -4,29 +4,25 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import timedelta
 from typing import Any, get_args
 
 import msgspec
-from msgspec.structs import replace
 
 from auteryn.errors import Invalid, NotFound, Retryable, ToolFailed
+from auteryn.runtime.outbox import stored_endpoints
 from auteryn.schema.change import Doc
-from auteryn.schema.post import ENDPOINT, Endpoint, EventType, Secret
+from auteryn.schema.post import ENDPOINT, ROTATED, Endpoint, EventType, Secret
 from auteryn.schema.record import Record, new_id
 from auteryn.service.access import Access
 from auteryn.tools.egress import host_and_port
 from auteryn.tools.egress_addresses import literal
 
 MOST = 20
-OVERLAP = timedelta(days=1)
-"""How long the old secret goes on signing beside the new one."""
 
 
 async def endpoints(access: Access) -> list[Endpoint]:
     """Oldest first."""
-    docs = await access.services.store.docs(ENDPOINT, access.owner)
-    return [msgspec.convert(doc.body, Endpoint) for doc in docs]
+    return list(await stored_endpoints(access.services.store, access.owner))
 
 
 async def add(access: Access, url: str, types: tuple[str, ...] = (), description: str = "") -> tuple[Endpoint, str]:
@@ -56,23 +52,31 @@ async def add(access: Access, url: str, types: tuple[str, ...] = (), description
         created_at=access.now(),
         description=description,
     )
-    await _put(access, endpoint)
+    body = msgspec.to_builtins(endpoint)
+    await access.services.store.put(Doc(kind=ENDPOINT, id=endpoint.id, scope=access.owner, body=body, at=endpoint.created_at))
+    access.engine.endpoints.pop(access.owner, None)
     return endpoint, secret
 
 
 async def rotate(access: Access, endpoint_id: str) -> tuple[Endpoint, str]:
-    """A new secret. The old one signs along for a day, so that no message is refused in between."""
-    endpoint, secret, now = await _endpoint(access, endpoint_id), _secret(), access.now()
-    old = Secret(text=endpoint.secrets[0].text, until=now + OVERLAP)
-    endpoint = replace(endpoint, secrets=(Secret(text=secret), old))
-    await _put(access, endpoint)
-    return endpoint, secret
+    """A new secret. The old one signs along for a day, so that no message is refused in between; of two who rotate at the same
+    time, both are given one that signs."""
+    await _endpoint(access, endpoint_id)
+    store, secret = access.services.store, _secret()
+    await store.put(Doc(kind=ROTATED, id=new_id("secret"), scope=endpoint_id, body=secret, at=access.now()))
+    access.engine.endpoints.pop(access.owner, None)
+    try:
+        return await _endpoint(access, endpoint_id), secret
+    except NotFound:  # removed meanwhile
+        await _drop_secrets(access, endpoint_id)
+        raise
 
 
 async def remove(access: Access, endpoint_id: str) -> None:
     """Nothing is sent there any more, what is on its way included."""
     await _endpoint(access, endpoint_id)
     await access.services.store.drop(ENDPOINT, endpoint_id)
+    await _drop_secrets(access, endpoint_id)
     access.engine.endpoints.pop(access.owner, None)
 
 
@@ -105,10 +109,9 @@ async def _endpoint(access: Access, endpoint_id: str) -> Endpoint:
     return found
 
 
-async def _put(access: Access, endpoint: Endpoint) -> None:
-    body = msgspec.to_builtins(endpoint)
-    await access.services.store.put(Doc(kind=ENDPOINT, id=endpoint.id, scope=access.owner, body=body, at=endpoint.created_at))
-    access.engine.endpoints.pop(access.owner, None)
+async def _drop_secrets(access: Access, endpoint_id: str) -> None:
+    for doc in await access.services.store.docs(ROTATED, endpoint_id):
+        await access.services.store.drop(ROTATED, doc.id)
 
 
 def _secret() -> str:

@@ -28,6 +28,9 @@ SEQ_BITS = 24
 FOLDED_AT_SIGHT = 8
 """Entries up to which a run has no summary here: reading them all costs less than a second row, and keeping it, does."""
 
+LONGEST_NUMBER = 18
+"""Digits of a run's number: what SQLite takes for one."""
+
 NUMBERS_KEPT = 50_000
 """Run numbers remembered, so that a commit need not look up its run."""
 
@@ -465,6 +468,6 @@ def _doc_row(doc: Doc) -> Row:
 
 
 def _cursor(cursor: str) -> int:
-    if not cursor.isdecimal():
+    if not (cursor.isascii() and cursor.isdecimal() and len(cursor) <= LONGEST_NUMBER):
         raise Invalid("cursor", cursor, "must be the `next` of an earlier page")
     return int(cursor)
