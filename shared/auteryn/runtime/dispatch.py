@@ -63,8 +63,8 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedel
         return timedelta()
     store, queue = engine.services.store, engine.services.queue
     try:
+        lease = await store.lease(run_id)  # first: who holds it now and leaves before the next line, leaves in order
         run = await store.get(run_id)
-        lease = await store.lease(run_id)
         unread = bool(await store.inbox(run_id, limit=1))
     except NotFound:
         return timedelta()

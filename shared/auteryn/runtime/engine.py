@@ -127,7 +127,7 @@ class Engine:
     async def wake(self, run: str) -> None:
         """Something was put into this run's inbox: whoever is or shall be at work on it is told."""
         await self.hint(self.services.queue.enqueue(run, self.now()))
-        await self.ring(run)
+        await self._look(run)
 
     def heard(self, run: str) -> None:
         """Another process told of this run, or with "" of any: its slice, if it is here, looks at once."""
@@ -156,9 +156,13 @@ class Engine:
                 next_beat = self.now() + HEARTBEAT
 
     async def delivered(self, patience: timedelta) -> None:
-        """Back when the posts that are on their way have arrived, or patience is over; what is left is sent again later."""
+        """Back when the posts that are on their way have arrived, or patience is over; what is left is broken off, and sent
+        again later."""
         if self.delivering:
-            await asyncio.wait(set(self.delivering), timeout=patience.total_seconds())
+            _, late = await asyncio.wait(set(self.delivering), timeout=patience.total_seconds())
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def stop(self) -> None:
         """The process is about to end (SIGTERM): every slice hands its run over, if there is time for it."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from auteryn.errors import AuterynError
 from auteryn.runtime.dispatch import begin, dispatch, sweep
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.slice import run_slice
@@ -15,6 +17,7 @@ SWEEP_EVERY = timedelta(seconds=30)
 LAST_POSTS = timedelta(seconds=10)
 """How long closing waits for notifications that are on their way."""
 
+_log = logging.getLogger(__name__)
 
 GARBAGE = 30_000
 """New objects between two looks for cycles; with Python's own 700, a thousand parallel steps spend a quarter of their time in
@@ -58,8 +61,8 @@ class Host:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
         services = self.engine.services
-        await self.engine.delivered(LAST_POSTS)
         await services.queue.close()
+        await self.engine.delivered(LAST_POSTS)
         await services.jobs.close()
         await self.engine.close()
         if self.engine.observer:
@@ -82,4 +85,7 @@ class Host:
     async def _sweep(self) -> None:
         while True:
             await self.engine.services.clock.sleep(self.sweep_every)
-            self.swept += await sweep(self.engine)
+            try:
+                self.swept += await sweep(self.engine)
+            except AuterynError as error:  # the store it is, and the next sweep finds what this one did not
+                _log.warning("nothing was swept: %s", error)

@@ -38,7 +38,6 @@ from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import SUMMARY_EVERY, Change, Doc, Newborn, Send
 from auteryn.schema.fold import after, and_then
-from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id
 from auteryn.schema.run import Run
 from auteryn.tools.sitting import Sitting, seen_through
@@ -145,19 +144,18 @@ class Slice:
         self.busy = asyncio.current_task()
         assert self.busy
         try:
-            await self._loop()
+            if not self.interrupt:  # else it came while nobody was busy
+                await self._loop()
         except asyncio.CancelledError:
             if not self.interrupt or self.busy.uncancel():  # stopped from outside: the sitting itself ends
                 raise
         finally:
             self.busy = None
-        if self.interrupt == "lost":
+        if self.interrupt == "lost" and not self.left:
             raise Conflict(f"run {self.run.id!r}: the lease was lost")
-        if self.interrupt == "stop":
-            return "handed_over"
         if self.interrupt:
-            self.interrupt = ""
-            return "interrupted"
+            why, self.interrupt = self.interrupt, ""
+            return "handed_over" if why == "stop" else "interrupted"
         if self._paused():
             return "paused"
         return "handed_over" if self._time_is_up() and not self.mind.wait_for and not self.mind.thread.calls else "waiting"
@@ -194,7 +192,7 @@ class Slice:
         messages = await self.services.store.inbox(self.run.id) if self.busy and not self.interrupt else None
         if messages is None or messages:
             self.looked -= INBOX_LOOK
-        if messages and any(isinstance(message, m.Cancel | m.Pause) for message in messages):
+        if messages and not self.interrupt and any(isinstance(message, m.Cancel | m.Pause) for message in messages):
             self._interrupt("inbox")
 
     async def beat(self) -> None:
@@ -210,14 +208,12 @@ class Slice:
         """Hand the run over: after the calls under way if they end soon, else without their answers, as after a crash."""
         self.hosted_until = self.engine.now()
         calls = self.busy is not None and bool(self.mind.thread.calls)
-        asyncio.get_running_loop().call_later(
-            LAST_CALLS.total_seconds() if calls else 0, lambda: self.interrupt or self._interrupt("stop")
-        )
+        asyncio.get_running_loop().call_later(LAST_CALLS.total_seconds() if calls else 0, self._interrupt, "stop")
 
     def _interrupt(self, why: Literal["inbox", "lost", "stop"]) -> None:
         """Stop what is awaited now; a commit that is on its way is let through first, so that memory and store agree."""
-        self.interrupt = why
-        if self.busy and not self.committing:
+        before, self.interrupt = self.interrupt, why
+        if self.busy and not (self.committing or self.left or before):
             self.busy.cancel()
 
     async def _read_inbox(self) -> None:
@@ -290,12 +286,16 @@ class Slice:
                 leave=leave,
                 wake_at=wake_at(run) if leave else None,
             )
-            await self.services.store.commit(change)
+            stopped: asyncio.CancelledError | None = None
+            try:
+                await self.services.store.commit(change)
+            except asyncio.CancelledError as error:  # said again it is made once: memory and store agree
+                stopped = error
+                await self.services.store.commit(change)
             self.services.bus.tell(run.root, run.id, run.seq)
-            before = self.run
-            self._is_true(run, entry, leave=leave, summary=summary)
-            if self.engine.observer:
-                self.engine.observer.committed(before, run, entry)
+            self._is_true(change)
+            if stopped:
+                raise stopped
         finally:
             self.committing = False
         await self._tell(sends, children, told)
@@ -311,14 +311,16 @@ class Slice:
         if self.files is not None:
             await self.engine.files.end(self.files)
 
-    def _is_true(self, run: Run, entry: e.Entry, *, leave: bool, summary: bool) -> None:
+    def _is_true(self, change: Change) -> None:
+        before, run, entry = self.run, change.run, change.entry
         self.run = self.mind.run = run
         self.mind.thread.add(entry)
         self.mind.committed(entry.events)
         self.credits += self.engine.spending.spent(run, entry.events)
-        self.first = ()
-        self.left = leave
-        self.unsummarised = 0 if summary else self.unsummarised
+        self.first, self.left = (), change.leave
+        self.unsummarised = 0 if change.summary else self.unsummarised
+        if self.engine.observer:
+            self.engine.observer.committed(before, run, entry)
 
     async def _tell(self, sends: tuple[Send, ...], children: tuple[Newborn, ...], told: tuple[Doc, ...]) -> None:
         """Hints, all of them: whatever is lost here is found again by `due`."""
@@ -345,15 +347,12 @@ class Slice:
             registry=self.engine.registry,
             files=self.files,
             settings=self.engine.settings,
-            on_delta=self._delta,
+            on_delta=partial(self.services.bus.delta, self.run.root, self.run.id),
             stop_at=self.stop_at,
             room=partial(self.engine.spending.room, self.run.owner, self.run.id),
             sitting=self.open,
             egress=self.engine.egress,
         )
-
-    def _delta(self, delta: Delta) -> None:
-        self.services.bus.delta(self.run.root, self.run.id, delta)
 
     def _active_ms(self) -> int:
         return round((self.engine.now() - self.began).total_seconds() * 1000)

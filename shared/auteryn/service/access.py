@@ -62,8 +62,7 @@ class Access:
         """Put a message into the run's inbox and wake it; False if this very message had arrived before."""
         new = await self.services.store.send(run.id, message)
         self.services.bus.tell(run.root, run.id, run.seq)
-        await self.services.queue.enqueue(run.id, self.now())
-        await self.engine.ring(run.id)
+        await self.engine.wake(run.id)
         return new
 
 

@@ -1,0 +1,294 @@
+"""What happens between a look and the act that follows it: another is quicker, or the process is told to end just then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from auteryn.errors import Unavailable
+from auteryn.ports import Services
+from auteryn.runtime.dispatch import dispatch
+from auteryn.schema import event as e
+from auteryn.schema import inbox as m
+from auteryn.schema.change import Change
+from auteryn.schema.post import POST
+from auteryn.testing.clock import START, skipping
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.time import wait
+from auteryn.tools.tool import ToolContext, tool
+
+MINUTE = timedelta(minutes=1)
+HANG = 60
+"""Virtual seconds after which what does not come counts as never."""
+
+
+@dataclass
+class Meanwhile:
+    """A store; `after[method]` happens between what the method did and the moment its caller knows."""
+
+    inner: Any = None
+    after: dict[str, Callable[..., Awaitable[None]]] = field(default_factory=dict[str, Callable[..., Awaitable[None]]])
+
+    def around(self, services: Services) -> Services:
+        self.inner = services.store
+        store: Any = self
+        return replace(services, store=store)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)
+        if not iscoroutinefunction(found):
+            return found
+
+        async def call(*args: Any, **given: Any) -> Any:
+            done = await found(*args, **given)
+            if act := self.after.get(name):
+                await act(*args)
+            return done
+
+        return call
+
+    def once(self, name: str, act: Callable[[], Awaitable[None]], when: Callable[..., bool] = lambda *_: True) -> None:
+        """The next time the method was called with what `when` holds for."""
+
+        async def acting(*args: Any) -> None:
+            if when(*args):
+                del self.after[name]
+                await act()
+
+        self.after[name] = acting
+
+
+def leaves(change: Change) -> bool:
+    return change.leave
+
+
+def holds(kind: type) -> Callable[[Change], bool]:
+    return lambda change: any(isinstance(event, kind) for event in change.entry.events)
+
+
+@pytest.mark.proves("F11")
+def test_told_to_stop_while_it_reads_its_inbox_a_slice_asks_nothing_more(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = Meanwhile()
+        async with World(tmp_path, model=["done"], around=store.around) as world:
+
+            async def stop() -> None:
+                world.host.engine.live[run].stop()
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+
+            store.once("inbox", stop, when=lambda *_: bool(world.host.engine.live))
+            run = await world.start("Paint")
+            assert (await world.ended(run)).result == "done"
+            outline = await world.outline(run)
+            assert outline.index("Left") < outline.index("ModelAnswered")
+
+    skipping(story())
+
+
+@pytest.mark.proves("L10")
+def test_a_look_that_comes_late_makes_no_slice_deaf(tmp_path: Path) -> None:
+    """Two saw a pause, and it was over before the second came to tell of it. The cancel after it ends the call at once."""
+
+    async def story() -> None:
+        store, late, tries = Meanwhile(), list[asyncio.Task[None]](), list[int]()
+        held, again = asyncio.Event(), asyncio.Event()
+
+        @tool(effect="read")
+        async def mix(ctx: ToolContext) -> str:
+            """Mix the paint."""
+            live = world.host.engine.live[ctx.run.id]
+            tries.append(len(tries))
+            if len(tries) == 1:
+                for message in (m.Pause(id="pause", sent_at=world.now()), m.Resume(id="resume", sent_at=world.now())):
+                    await store.send(ctx.run.id, message)
+                store.once("inbox", held.wait)
+                late.append(asyncio.create_task(live.look()))
+                await asyncio.sleep(0)
+                store.once("inbox", let_it_come, when=lambda *_: again.is_set())
+                again.set()
+                await live.look()
+            else:
+                await store.send(ctx.run.id, m.Cancel(id="cancel", sent_at=world.now()))
+                await live.look()
+            await asyncio.Event().wait()
+            return "mixed"
+
+        async def let_it_come() -> None:
+            if len(tries) == 1 and not late[0].done() and world.host.engine.live[run].busy is None:  # type: ignore[attr-defined]
+                held.set()
+                await late[0]
+            else:
+                store.once("inbox", let_it_come)
+
+        async with World(tmp_path, model=[call("mix")], tools=[mix], around=store.around) as world:
+            run = await world.start("Paint")
+            ended = await asyncio.wait_for(world.ended(run), HANG)
+            assert (ended.status, len(tries)) == ("cancelled", 2)
+            assert late[0].done()
+            assert world.now() == START
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5")
+def test_a_heartbeat_that_comes_as_the_slice_leaves_hides_no_message(tmp_path: Path) -> None:
+    """The lease it would renew is gone because the slice gave it up itself; what was said just then is found all the same."""
+
+    def script(ask: Ask) -> Line:
+        return "in blue" if "blue" in str(ask.request.contents) else call("wait", until="6h")
+
+    async def story() -> None:
+        store = Meanwhile()
+        async with World(tmp_path, model=script, tools=[wait], around=store.around) as world:
+
+            async def beat() -> None:
+                await store.send(run, m.UserMessage(id="said", sent_at=world.now(), text="make it blue"))
+                await world.host.engine.live[run].beat()
+
+            store.once("commit", beat, when=leaves)
+            run = await world.start("Paint")
+            assert (await world.ended(run)).result == "in blue"
+            assert world.now() == START
+
+    skipping(story())
+
+
+@pytest.mark.proves("L1", "L11")
+def test_stopped_while_a_commit_is_on_its_way_a_slice_knows_what_became_of_it(tmp_path: Path) -> None:
+    """It hands over what the store holds, and no request counts that was not sent."""
+
+    async def story() -> None:
+        store, made = Meanwhile(), asyncio.Event()
+
+        async def hang() -> None:
+            made.set()
+            await asyncio.Event().wait()
+
+        store.once("commit", hang, when=holds(e.ModelAnswered))
+        world = await World(tmp_path, model=[call("wait", until="6h"), "done"], tools=[wait], around=store.around).open()
+        run = await world.start("Paint")
+        await made.wait()
+        await world.reopen()
+        ended = await world.ended(run)
+        assert (ended.result, ended.usage.llm_calls) == ("done", 2)
+        facts = [event for event in await world.events(run) if isinstance(event, e.Left | e.ModelFailed)]
+        assert next(one.why for one in facts if isinstance(one, e.Left)) == "handed_over"
+        assert not [one for one in facts if isinstance(one, e.ModelFailed)]
+        await world.close()
+
+    skipping(story())
+
+
+@pytest.mark.proves("L3", "L4")
+def test_a_wake_for_a_slice_that_is_just_leaving_starts_no_other(tmp_path: Path) -> None:
+    """Whoever holds the lease is asked for first: a run that was at work then, and is not now, was left in order."""
+
+    async def story() -> None:
+        store, begun, go, left = Meanwhile(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        @tool(effect="read")
+        async def mix(ctx: ToolContext) -> str:
+            """Mix the paint."""
+            begun.set()
+            await go.wait()
+            return "mixed"
+
+        async def leave() -> None:
+            store.after.clear()
+            store.once("commit", gone, when=leaves)
+            go.set()
+            await left.wait()
+
+        async def gone() -> None:
+            left.set()
+
+        script = [call("mix"), call("wait", until="6h"), "done"]
+        async with World(tmp_path, model=script, tools=[mix, wait], around=store.around) as world:
+            run = await world.start("Paint")
+            await begun.wait()
+            for read in ("get", "lease"):
+                store.once(read, leave)
+            await dispatch(world.host.engine, run)
+            await world.after(MINUTE)
+            assert (await world.outline(run)).count("SliceStarted") == 1
+
+    skipping(story())
+
+
+@pytest.mark.proves("L4")
+def test_a_sweep_that_could_not_read_the_store_is_not_the_last(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = Meanwhile()
+
+        async def fail() -> None:
+            raise Unavailable("the disk is busy")
+
+        async with World(tmp_path, around=store.around, sweep_every=MINUTE) as world:
+            queue: Any = world.services.queue
+            queue.on_wake(lambda _: asyncio.sleep(0))  # no wake leads anywhere
+            store.once("due", fail)
+            run = await world.start("Paint")
+            assert (await world.ended(run, patience=10 * MINUTE)).status == "completed"
+            assert world.now() - START == 2 * MINUTE
+
+    skipping(story())
+
+
+@pytest.mark.proves("L3")
+def test_a_wake_is_a_hint_also_where_the_slice_it_is_for_cannot_look(tmp_path: Path) -> None:
+    """What was written is written: whoever wrote it hears of no trouble that the slice has with its inbox."""
+
+    async def story() -> None:
+        store, tries = Meanwhile(), list[int]()
+
+        async def fail() -> None:
+            raise Unavailable("the disk is busy")
+
+        @tool(effect="read")
+        async def mix(ctx: ToolContext) -> str:
+            """Mix the paint."""
+            tries.append(1)
+            store.once("inbox", fail)
+            await world.host.engine.wake(ctx.run.id)
+            return "mixed"
+
+        async with World(tmp_path, model=[call("mix"), "done"], tools=[mix], around=store.around) as world:
+            run = await world.start("Paint")
+            assert (await world.ended(run)).result == "done"
+            assert tries == [1]
+
+    skipping(story())
+
+
+@pytest.mark.proves("L3")
+def test_a_post_that_does_not_arrive_outlives_no_process(tmp_path: Path) -> None:
+    """Closing waits a while for it; then it is broken off, and goes out when the folder is opened again."""
+
+    async def story() -> None:
+        begun, broken_off = asyncio.Event(), list[str]()
+
+        async def deliver(post: str) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                broken_off.append(post)
+
+        world = await World(tmp_path).open()
+        world.host.engine.deliver = deliver
+        await world.services.queue.enqueue(f"{POST}_1", world.now())
+        await begun.wait()
+        await world.close()
+        assert broken_off == [f"{POST}_1"]
+
+    skipping(story())
