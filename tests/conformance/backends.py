@@ -12,7 +12,7 @@ import functools
 import hashlib
 import os
 import sqlite3
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -75,8 +75,10 @@ _around: ContextVar[contextlib.AsyncExitStack] = ContextVar("around")
 """What stands around one test: services that outlive the processes opened in it."""
 
 
-def on_every(backends: list[Backend[Any]]) -> Callable[[Callable[[Place[Any]], Awaitable[None]]], Callable[..., None]]:
-    """Turn `async def test(place)` into one test for each backend."""
+def on_every(
+    backends: list[Backend[Any]], play: Callable[[Coroutine[Any, Any, None]], None] = asyncio.run
+) -> Callable[[Callable[[Place[Any]], Awaitable[None]]], Callable[..., None]]:
+    """Turn `async def test(place)` into one test for each backend, by `play` in real or in virtual time."""
 
     def decorate(test: Callable[[Place[Any]], Awaitable[None]]) -> Callable[..., None]:
         @pytest.mark.parametrize("backend", backends, ids=lambda backend: backend.name)
@@ -86,7 +88,7 @@ def on_every(backends: list[Backend[Any]]) -> Callable[[Callable[[Place[Any]], A
                     _around.set(around)
                     await asyncio.wait_for(test(Place(backend, tmp_path / "place")), HANG)
 
-            asyncio.run(main())
+            play(main())
 
         run.__name__, run.__qualname__, run.__doc__ = test.__name__, test.__qualname__, test.__doc__
         return run

@@ -6,19 +6,42 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from auteryn.adapters.embedded.jobs import ProcessJobs
 from unit.embedded.children import child
 
-HANG = 20
-SHORT = timedelta(milliseconds=50)
-AUDIBLE = timedelta(seconds=2)
-"""Long enough for a child on a busy machine to say that it was told, before it is killed."""
+HANG = 60
+LONG = timedelta(hours=1)
+
+
+class Jumping(asyncio.SelectorEventLoop):
+    """Real time that can be moved forward: a child takes as long as it takes, and an hour is over when the test says so."""
+
+    jumped = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.jumped
+
+    def jump(self, span: timedelta) -> None:
+        self.jumped += span.total_seconds()
+
+
+def jump(span: timedelta) -> None:
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, Jumping)
+    loop.jump(span)
+
+
+def played(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=Jumping) as runner:
+        runner.run(main)
+
 
 SLICE = """
 import os, signal, socket, sys, time
@@ -40,6 +63,10 @@ class Caller(NamedTuple):
     run: str
     pid: int
     line: asyncio.StreamReader
+
+    async def says(self) -> bytes:
+        """Its next word."""
+        return await asyncio.wait_for(self.line.readexactly(4), HANG)
 
     async def until_it_ends(self) -> bytes:
         """What it says until its line goes dead, as a line does when its process is gone."""
@@ -97,14 +124,19 @@ def test_a_child_past_its_cap_makes_room_for_the_next() -> None:
 
     async def main() -> None:
         async with Switchboard() as board:
-            jobs = ProcessJobs(board.argv, cap=timedelta(milliseconds=500), grace=SHORT, max_slices=1)
+            jobs = ProcessJobs(board.argv, cap=2 * LONG, grace=LONG, max_slices=1)
             for run in ("run_deaf", "run_short"):
                 await jobs.start(run)
-            while (await board.next()).run != "run_short":
-                pass
+            deaf = await board.next()
+            jump(2 * LONG)
+            assert (deaf.run, await deaf.says()) == ("run_deaf", b"told")
+            assert board.silent
+            jump(LONG)
+            assert (await board.next()).run == "run_short"
+            assert gone(deaf)
             await jobs.close()
 
-    asyncio.run(main())
+    played(main())
 
 
 @pytest.mark.proves("F23")
@@ -114,20 +146,23 @@ def test_stop_tells_a_child_then_kills_it_and_leaves_no_zombie(run: str) -> None
 
     async def main() -> None:
         async with Switchboard() as board:
-            jobs = ProcessJobs(board.argv, grace=AUDIBLE if run == "run_deaf" else timedelta(seconds=HANG))
+            jobs = ProcessJobs(board.argv, grace=LONG)
             await jobs.start(run)
             await jobs.start("run_other")
             callers = {caller.run: caller for caller in (await board.next(), await board.next())}
 
-            await jobs.stop(run)
+            stopping = asyncio.create_task(jobs.stop(run))
+            assert await callers[run].says() == b"told"
+            if run == "run_deaf":
+                jump(LONG)
+            await asyncio.wait_for(stopping, HANG)
 
             assert gone(callers[run])
-            assert await callers[run].until_it_ends() == b"told"
             assert not gone(callers["run_other"])
             await jobs.close()
             assert gone(callers["run_other"])
 
-    asyncio.run(main())
+    played(main())
 
 
 def test_no_more_children_than_the_bound_and_the_rest_wait() -> None:
@@ -135,7 +170,7 @@ def test_no_more_children_than_the_bound_and_the_rest_wait() -> None:
 
     async def main() -> None:
         async with Switchboard() as board:
-            jobs = ProcessJobs(board.argv, grace=SHORT, max_slices=1)
+            jobs = ProcessJobs(board.argv, grace=LONG, max_slices=1)
             for run in ("run_a", "run_b", "run_b", "run_c"):
                 await jobs.start(run)
             assert (await board.next()).run == "run_a"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import signal
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from auteryn.adapters.embedded.alive import Alive
 from auteryn.adapters.embedded.bus import LocalBus
 from auteryn.adapters.embedded.clock import SystemClock
+from auteryn.adapters.embedded.elsewhere import News
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.adapters.embedded.store import SqliteStore
 from conformance.samples import NOON, newborn
@@ -83,6 +87,42 @@ def test_what_dead_processes_left_is_cleared_away(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
+def test_two_who_look_at_a_dead_process_at_once_both_see_that_it_is_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one of them takes its lease for a live one, and waits for its end."""
+    here, there, dead = Alive(tmp_path), Alive(tmp_path), Alive(tmp_path)
+    os.close(dead._lock)
+    seen, flock = list[bool](), fcntl.flock
+
+    def and_the_other(handle: int, how: int) -> None:
+        flock(handle, how)
+        if not seen:
+            seen.append(True)
+            seen.append(there.lives(dead.token))
+
+    monkeypatch.setattr(fcntl, "flock", and_the_other)
+    assert (here.lives(dead.token), seen[1:]) == (False, [False])
+    assert (here.lives(there.token), there.lives(here.token)) == (True, True)
+    here.close()
+    there.close()
+
+
+def test_a_process_is_never_seen_unlocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even while it makes its sign of life: whoever comes then would take it for dead."""
+    here, seen, flock = Alive(tmp_path), list[str](), fcntl.flock
+
+    def looked_at(handle: int, how: int) -> None:
+        seen.extend(path.name for path in (tmp_path / "alive").glob("proc_*"))
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", looked_at)
+    handle = here._hold()
+    assert seen == [here.token]
+    os.close(handle)
+    here.close()
+
+
 OPENER = """
 import asyncio, sys
 from pathlib import Path
@@ -116,6 +156,7 @@ import asyncio, sys
 from pathlib import Path
 from auteryn.adapters.embedded.bus import LocalBus
 from auteryn.adapters.embedded.clock import SystemClock
+from auteryn.adapters.embedded.elsewhere import News
 from auteryn.adapters.embedded.database import Database
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.schema.message import Delta
@@ -153,6 +194,29 @@ def test_another_process_is_heard_without_polling(tmp_path: Path) -> None:
         await queue.close()
         await bus.close()
         await store.close()
+
+    asyncio.run(main())
+
+
+def test_whoever_cannot_keep_up_hears_that_it_missed_something(tmp_path: Path) -> None:
+    """An ear holds few news, ten on many machines: a wake that found it full is delivered all the same."""
+
+    async def main() -> None:
+        here, there = SqliteStore.open(tmp_path), SqliteStore.open(tmp_path)
+        queue, woken, clock = SqliteQueue(here.database, SystemClock()), asyncio.Queue[str](), SystemClock()
+        queue.on_wake(woken.put)
+        await queue.start()
+        await SqliteQueue(there.database, clock).enqueue("run_first", clock.now())
+        assert await asyncio.wait_for(woken.get(), 20) == "run_first"  # from here on it only listens
+
+        for number in range(2_000):  # before this loop comes to hear one of them
+            LocalBus(there.database).tell("run_root", "run_root", number)
+        there.database.connection.execute("INSERT INTO wakes (run, at) VALUES ('run_a', 0)")
+        there.database.elsewhere.say(News(topic="wakes"))
+        assert await asyncio.wait_for(woken.get(), 20) == "run_a"
+        await queue.close()
+        await here.close()
+        await there.close()
 
     asyncio.run(main())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -134,6 +135,33 @@ def test_a_handler_that_never_comes_back_does_not_keep_others_waiting(tmp_path: 
         await clock.sleep(2 * CLAIM)
         await queue.enqueue("run_b", clock.now() + timedelta(hours=1))
         await woken.wait()
+        await queue.close()
+        database.close()
+
+    skipping(main())
+
+
+@pytest.mark.proves("L4")
+def test_a_database_that_was_locked_for_long_ends_no_queue(tmp_path: Path) -> None:
+    """Another process held it longer than patience lasts: the wake is delivered when it has let go."""
+
+    async def main() -> None:
+        database, clock, woken = Database(tmp_path, patience=timedelta(0)), SkippingClock(), asyncio.Event()
+        queue = SqliteQueue(database, clock)
+
+        async def wake(run: str) -> None:
+            woken.set()
+
+        queue.on_wake(wake)
+        await queue.enqueue("run_a", clock.now() + timedelta(minutes=1))
+        await queue.start()
+        other = sqlite3.connect(database.file, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await clock.sleep(timedelta(minutes=2))
+        assert not woken.is_set()
+        other.execute("ROLLBACK")
+        other.close()
+        await asyncio.wait_for(woken.wait(), 60)
         await queue.close()
         database.close()
 

@@ -33,7 +33,7 @@ class Alive:
         except OSError as error:
             raise from_os(error, path) from error
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look at once both see that it is dead
             path.unlink(missing_ok=True)
         except BlockingIOError:
             return True
@@ -50,18 +50,16 @@ class Alive:
             self._lock = -1
 
     def _hold(self) -> int:
-        path = self._folder / self.token
+        """Others see the file when it is locked: not yet locked it would be a dead one's."""
+        path, aside = self._folder / self.token, self._folder / f".{self.token}"
         try:
-            while True:
-                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-                fcntl.flock(handle, fcntl.LOCK_EX)
-                with contextlib.suppress(FileNotFoundError):
-                    if os.path.samestat(os.fstat(handle), path.stat()):
-                        return handle
-                os.close(handle)  # somebody took the new file, not yet locked, for a dead one's
+            handle = os.open(aside, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            aside.rename(path)
         except OSError as error:
             raise from_os(error, path) from error
+        return handle
 
     def _bury(self) -> None:
-        for path in self._folder.iterdir():
+        for path in self._folder.glob("proc_*"):
             self.lives(path.name)

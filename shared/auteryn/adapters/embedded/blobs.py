@@ -109,10 +109,13 @@ class FolderBlobs:
 
     def _clear_stale(self) -> int:
         """Remove what crashed writers left aside; how many there were."""
-        stale = [path for path in self._aside.iterdir() if path.stat().st_mtime < time.time() - STALE_SECONDS]
-        for path in stale:
-            path.unlink(missing_ok=True)
-        return len(stale)
+        gone = 0
+        for path in self._aside.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # its writer has just put it into place
+                if path.stat().st_mtime < time.time() - STALE_SECONDS:
+                    path.unlink()
+                    gone += 1
+        return gone
 
 
 def _write(path: Path, chunks: Iterable[bytes]) -> str:

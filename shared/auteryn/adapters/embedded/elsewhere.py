@@ -57,6 +57,8 @@ class Elsewhere:
         self._stop_listening: Callable[[], None] | None = None
         self._heard = bytearray(LONGEST_NEWS)
         """Read into again and again: room for the longest news, made anew for each, costs more than reading it."""
+        self._full: dict[str, Callable[[], None]] = {}
+        """Whose ear had no room: how to stop waiting for it."""
 
     def listen(self, told: Told) -> None:
         """From now on `told(news)` is called with what other processes say."""
@@ -74,7 +76,7 @@ class Elsewhere:
             self._stop_listening = None
 
     def say(self, news: News) -> None:
-        """Tell the others. Never fails: a listener that cannot be reached is deaf or dead."""
+        """Tell the others. Never fails: a listener that cannot be reached is dead, or is reminded."""
         with contextlib.suppress(OSError):
             changed_ns = os.fstat(self._handle).st_mtime_ns
             if changed_ns != self._listed_ns:
@@ -84,11 +86,13 @@ class Elsewhere:
         if self._others:
             said = to_json(news)
             for other in self._others:
-                self._tell(other, said if len(said) <= LONGEST_NEWS else b"{}")
+                self._tell(other, said if len(said) <= LONGEST_NEWS else _ANYTHING)
 
     def close(self) -> None:
         for told in tuple(self._listeners):
             self.forget(told)
+        for stop in tuple(self._full.values()):
+            stop()
         if self._voice.fileno() >= 0:
             self._voice.close()
             os.close(self._handle)
@@ -99,8 +103,38 @@ class Elsewhere:
         except ConnectionRefusedError:  # it died with its ear open
             with contextlib.suppress(OSError):
                 os.unlink(other, dir_fd=self._handle)
+        except BlockingIOError:  # an ear may hold no more than ten
+            if other not in self._full:
+                self._remind(other)
         except OSError:
-            pass  # gone meanwhile, or its ear is full of news already
+            pass  # gone meanwhile
+
+    def _remind(self, other: str) -> None:
+        """As soon as there is room in its ear it is told that it may have missed anything."""
+        loop, line = asyncio.get_running_loop(), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        line.setblocking(False)
+
+        def stop() -> None:
+            self._full.pop(other, None)
+            if not loop.is_closed():
+                loop.remove_writer(line)
+            line.close()
+
+        def speak() -> None:
+            try:
+                line.send(_ANYTHING)
+            except BlockingIOError:
+                return  # somebody else took the room
+            except OSError:
+                pass  # gone meanwhile
+            stop()
+
+        self._full[other] = stop
+        try:
+            line.connect(self._address(other))
+            loop.add_writer(line, speak)
+        except OSError:
+            stop()
 
     def _address(self, token: str) -> str:
         path = str(self._folder / token)
@@ -156,3 +190,6 @@ class Elsewhere:
     def _pass_on(self, news: News) -> None:
         for told in tuple(self._listeners):
             told(news)
+
+
+_ANYTHING = to_json(News())

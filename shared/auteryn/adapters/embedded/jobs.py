@@ -32,10 +32,12 @@ class _BoundedJobs(ABC):
         self._line: dict[str, None] = {}
         self._sitting: dict[asyncio.Task[None], tuple[str, asyncio.Event]] = {}
         self._handler: Callable[[str], Awaitable[None]] | None = None
+        self._closed = False
 
     async def start(self, run: str, *, roomy: bool = False) -> None:
-        self._line[run] = None
-        self._seat()
+        if not self._closed:  # else the store knows, and whoever opens it next
+            self._line[run] = None
+            self._seat()
 
     async def stop(self, run: str) -> None:
         """Back when no slice of this run is left here."""
@@ -46,6 +48,7 @@ class _BoundedJobs(ABC):
         self._handler = handler
 
     async def close(self) -> None:
+        self._closed = True
         self._line.clear()
         await self._end(list(self._sitting))
 

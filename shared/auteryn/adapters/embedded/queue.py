@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from auteryn.adapters.embedded.database import Apply, Database, T, micros, moment
 from auteryn.adapters.embedded.elsewhere import News
+from auteryn.errors import AuterynError
 from auteryn.ports.clock import Clock
 
 CLAIM = timedelta(seconds=60)
@@ -98,10 +99,14 @@ class SqliteQueue:
     async def _serve(self) -> None:
         while True:
             self._news.clear()
-            for run, claim in await self._claim_due():
-                if run not in self._in_flight:  # a wake for now may have come meanwhile: it stands for both
-                    self._deliver(run, claim)
-            self._until = self._next_at()
+            try:
+                for run, claim in await self._claim_due():
+                    if run not in self._in_flight:  # a wake for now may have come meanwhile: it stands for both
+                        self._deliver(run, claim)
+                self._until = self._next_at()
+            except AuterynError as error:
+                _log.warning("wakes cannot be read, again in %s: %s", FIRST_RETRY, error)
+                self._until = self._clock.now() + FIRST_RETRY
             await self._news_or(self._until)
 
     async def _claim_due(self) -> list[tuple[str, int]]:
