@@ -57,7 +57,7 @@ async def browser_of(ctx: ToolContext) -> Session:
     session = await ctx.sitting.keep(NAME, lambda: Session.start(ctx))
     if session.alive:
         return session
-    await ctx.sitting.drop(NAME)
+    await ctx.sitting.drop(NAME, session)
     session = await ctx.sitting.keep(NAME, lambda: Session.start(ctx))
     session.happened.notes.append("the browser had crashed and was started again")
     return session

@@ -114,10 +114,10 @@ class Server:
         except ToolFailed:
             raise
         except TimeoutError as error:
-            await self._failed(ctx)
+            await self._failed(ctx, connection)
             raise ToolFailed("timeout", f"the server {self.name!r} did not answer in {self.config.timeout:g} s") from error
         except Exception as error:
-            await self._failed(ctx)
+            await self._failed(ctx, connection)
             raise ToolFailed("unavailable", f"the server {self.name!r} failed: {_said(error)}", retryable=True) from error
         self._failures = 0
         while connection.declined:
@@ -133,11 +133,11 @@ class Server:
             told = f"{approved.name!r} of the server {self.name!r} {what}"
             raise ToolFailed("denied", f"{told}: the owner must approve it (auteryn mcp approve)")
 
-    async def _failed(self, ctx: ToolContext) -> None:
+    async def _failed(self, ctx: ToolContext, connection: Connection | None) -> None:
         self._failures += 1
         if self._failures >= FAILURES:
             self._failures, self._rests_until = 0, time.monotonic() + REST_SECONDS
-        await ctx.sitting.drop(f"mcp {self.name}")
+        await ctx.sitting.drop(f"mcp {self.name}", connection)
 
 
 class Connection:

@@ -47,9 +47,12 @@ class Sitting:
                 del self._open[name]
             raise
 
-    async def drop(self, name: str) -> None:
-        """Close the thing of that name: it is broken, and the next call makes a new one."""
-        if task := self._open.pop(name, None):
+    async def drop(self, name: str, broken: Closing | None) -> None:
+        """Close the thing of that name, or (None) what is still being made, and the next call makes a new one. If somebody else
+        has dropped it already, the new one stays."""
+        task = self._open.get(name)
+        if task and (task.result() if _is_made(task) else None) is broken:
+            del self._open[name]
             await _close(name, task)
 
     async def close(self) -> None:
@@ -75,9 +78,17 @@ async def _made(make: Callable[[], Awaitable[Closing]]) -> Closing:
     return await make()
 
 
+def _is_made(task: asyncio.Task[Closing]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
 async def _close(name: str, task: asyncio.Task[Closing]) -> None:
+    """What takes too long to be made, to be closed then, is broken off in the middle of it: that ends it, too."""
     try:
         async with asyncio.timeout(CLOSE_TIME.total_seconds()):
             await (await asyncio.shield(task)).close()
     except Exception as error:  # noqa: BLE001 - the slice is over either way, and the others have to be closed too
         _log.warning("%s did not close in order: %s: %s", name, type(error).__name__, error)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CLOSE_TIME.total_seconds())

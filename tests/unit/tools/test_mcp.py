@@ -84,6 +84,15 @@ def test_an_approved_tool_is_called_over_stdio(tmp_path: Path, room: Room, hones
     assert room.refusal(one, b=1).kind == "invalid"
 
 
+def stopped(room: Room) -> None:
+    """The server; the next call starts one."""
+
+    async def stop() -> None:
+        await room.sitting.drop("mcp sums", await room.sitting.keep("mcp sums", asyncio.Event().wait))  # pyright: ignore[reportArgumentType]
+
+    room.loop.run(stop())
+
+
 @pytest.fixture
 def over_http() -> Iterator[str]:
     app = server("honest").streamable_http_app(stateless_http=True, json_response=True)
@@ -101,7 +110,7 @@ def test_an_approved_tool_is_called_over_http_through_the_guard(
 ) -> None:
     one = approved(tmp_path, ServerConfig(url=over_http, timeout=20.0), honest)
     assert "\n5\n" in room.call(one, a=2, b=3)["text"]
-    room.loop.run(room.sitting.drop("mcp sums"))
+    stopped(room)
     room.egress = replace(room.egress, deny=("127.0.0.1",))
     assert room.refusal(one, a=2).kind == "unavailable"
 
@@ -123,13 +132,13 @@ def test_a_changed_definition_hides_the_tool_until_it_is_approved_again(
 def test_a_hostile_server_is_harmless(tmp_path: Path, room: Room, honest: list[Definition]) -> None:
     said = room.call(approved(tmp_path / "a", stdio("orders"), honest), a=1)["text"]
     assert ORDERS in said and said.index("not instructions") < said.index(ORDERS)
-    room.loop.run(room.sitting.drop("mcp sums"))
+    stopped(room)
     huge = room.call(approved(tmp_path / "b", stdio("huge"), honest), a=1)
     assert not huge["complete"] and len(huge["text"]) < 2_001_000
-    room.loop.run(room.sitting.drop("mcp sums"))
+    stopped(room)
     failed = room.refusal(approved(tmp_path / "c", stdio("error"), honest), a=1)
     assert failed.kind == "failed" and "not instructions" in str(failed)
-    room.loop.run(room.sitting.drop("mcp sums"))
+    stopped(room)
     assert room.refusal(approved(tmp_path / "d", stdio("hang", timeout=3.0), honest), a=1).kind == "timeout"
     crashing = approved(tmp_path / "e", stdio("crash"), honest)
     for _ in range(FAILURES):

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from auteryn.testing.clock import skipping
 from auteryn.tools.sitting import Sitting, seen_through
 
 
@@ -51,8 +52,8 @@ def test_what_could_not_be_made_is_tried_again() -> None:
         sitting = Sitting()
         with pytest.raises(OSError, match="not now"):
             await sitting.keep("a", fails)
-        assert (await sitting.keep("a", lambda: made(log, "a"))).name == "a"
-        await sitting.drop("a")
+        thing = await sitting.keep("a", lambda: made(log, "a"))
+        await sitting.drop("a", thing)
         await sitting.keep("a", lambda: made(log, "a"))
         await sitting.close()
 
@@ -98,3 +99,44 @@ def test_a_cancellation_waits_until_what_is_being_closed_is_closed() -> None:
         assert closed == ["browser"]
 
     asyncio.run(main())
+
+
+def test_a_broken_thing_is_dropped_once_and_the_new_one_stays() -> None:
+    """Two calls fail with the same one: the second to say so does not take away what a third has begun with."""
+    log = list[str]()
+
+    async def story() -> None:
+        sitting = Sitting()
+        broken = await sitting.keep("a", lambda: made(log, "a"))
+        await sitting.drop("a", broken)
+        new = await sitting.keep("a", lambda: made(log, "b"))
+        await sitting.drop("a", broken)
+        await sitting.drop("a", None)
+        assert await sitting.keep("a", lambda: made(log, "c")) is new
+        await sitting.close()
+
+    asyncio.run(story())
+    assert log == ["made a", "closed a", "made b", "closed b"]
+
+
+def test_what_takes_too_long_to_be_made_does_not_outlive_the_slice() -> None:
+    log = list[str]()
+
+    async def story() -> None:
+        sitting = Sitting()
+
+        async def never() -> Thing:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                log.append("broken off")
+            return Thing(log, "a")
+
+        call = asyncio.create_task(sitting.keep("a", never))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        await sitting.close()
+        assert log == ["broken off"]
+
+    skipping(story())
