@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from auteryn.testing.emulators.servers import held_port
 from auteryn.testing.scripted import Ask, Line, Say, call
 from auteryn.testing.world import World
 from auteryn.tools.tool import tool
@@ -81,28 +82,28 @@ def test_a_server_that_dies_and_comes_back_is_said_and_made_up_for(chromium: Bro
     def script(ask: Ask) -> Line:
         return "The end." if ask.turn == 1 else call("ask_input", message="Which city?")
 
-    with home_served(tmp_path / "home", script) as (url, link), looking(chromium, url, link) as window:
-        page = window.open()
-        start(page, "Write about a city")
-        expect(page.locator(".asks .ask")).to_be_visible()
-        state = window.context.storage_state()
-    port = int(url.rsplit(":", 1)[1])
-    context = chromium.new_context(storage_state=state)
-    page = context.new_page()
-    with home_served(tmp_path / "home", script, port=port):
-        page.goto(url)
-        page.get_by_role("link", name="Write about a city").first.click()
-        expect(page.locator(".asks .ask")).to_be_visible()
-    expect(page.locator(".stale").first).to_be_visible()
-    with home_served(tmp_path / "home", script, port=port):
-        expect(page.locator(".stale")).to_have_count(0)
-        page.get_by_label("Your answer").fill("Ghent")
-        page.get_by_role("button", name="Answer").click()
-        expect(page.locator(".result")).to_contain_text("The end.")
-        shown = page.locator(".items .item").evaluate_all("all => all.map(one => one.innerText)")
-        assert len([text for text in shown if "Write about a city" in text]) == 1
-        assert len([text for text in shown if "The end." in text]) == 1
-    context.close()
+    with held_port() as port:
+        with home_served(tmp_path / "home", script, port=port) as (url, link), looking(chromium, url, link) as window:
+            page = window.open()
+            start(page, "Write about a city")
+            expect(page.locator(".asks .ask")).to_be_visible()
+            state = window.context.storage_state()
+        context = chromium.new_context(storage_state=state)
+        page = context.new_page()
+        with home_served(tmp_path / "home", script, port=port):
+            page.goto(url)
+            page.get_by_role("link", name="Write about a city").first.click()
+            expect(page.locator(".asks .ask")).to_be_visible()
+        expect(page.locator(".stale").first).to_be_visible()
+        with home_served(tmp_path / "home", script, port=port):
+            expect(page.locator(".stale")).to_have_count(0)
+            page.get_by_label("Your answer").fill("Ghent")
+            page.get_by_role("button", name="Answer").click()
+            expect(page.locator(".result")).to_contain_text("The end.")
+            shown = page.locator(".items .item").evaluate_all("all => all.map(one => one.innerText)")
+            assert len([text for text in shown if "Write about a city" in text]) == 1
+            assert len([text for text in shown if "The end." in text]) == 1
+        context.close()
 
 
 def test_an_answer_in_one_tab_closes_the_card_in_the_other(window_of: Any) -> None:

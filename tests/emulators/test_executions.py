@@ -19,6 +19,7 @@ from google.cloud.run_v2.services.jobs.transports import JobsGrpcAsyncIOTranspor
 
 from auteryn.testing.emulators.clock import JumpingClock
 from auteryn.testing.emulators.executions import CloudRunJobs, Job
+from auteryn.testing.emulators.nursery import Nursery
 
 HANG = 30
 PARENT = "projects/p/locations/here"
@@ -200,3 +201,19 @@ def test_leaving_ends_every_process(tmp_path: Path) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
     assert pids
+
+
+def test_a_birth_that_nobody_waits_for_any_more_harms_no_other(tmp_path: Path) -> None:
+    """Whoever asked for it was cancelled; the nursery goes on hearing of births and deaths."""
+    program = tmp_path / "program.py"
+    program.write_text("raise SystemExit(3)")
+
+    async def main() -> None:
+        async with Nursery() as nursery:
+            cancelled = asyncio.create_task(nursery.spawn([sys.executable, str(program)], os.environ))
+            await asyncio.sleep(0)
+            cancelled.cancel()
+            child = await nursery.spawn([sys.executable, str(program)], os.environ)
+            assert await child.wait() == 3
+
+    asyncio.run(asyncio.wait_for(main(), HANG))

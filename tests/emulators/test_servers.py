@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from google.cloud import firestore
 
-from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, EmulatorMissing, Kind, free_port, host_of
+from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, EmulatorMissing, Kind, held_port, host_of
 
 ASKS = """
 import sys
@@ -75,7 +75,7 @@ def test_one_that_runs_already_is_used_and_left_running(firestore_emulator: str)
 @pytest.mark.parametrize("kind", [FIRESTORE, PUBSUB], ids=lambda kind: kind.name)
 def test_an_address_where_nothing_answers_is_said_loudly(kind: Kind) -> None:
     """Rather than that every call hangs."""
-    with asking(kind.name.upper(), **{kind.env: f"127.0.0.1:{free_port()}"}) as asker:
+    with held_port() as port, asking(kind.name.upper(), **{kind.env: f"127.0.0.1:{port}"}) as asker:
         told, complaint = asker.communicate("")
 
     assert told == ""

@@ -6,7 +6,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from auteryn.schema import event as e
 from auteryn.schema.message import Call
 from auteryn.schema.run import UntilTime
 from auteryn.testing.clock import START, skipping
+from auteryn.testing.emulators.servers import held_port
 from auteryn.testing.laws import broken_laws
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
@@ -101,19 +101,18 @@ def test_a_week_of_looks_reports_each_change_once(tmp_path: Path, shop: FaultSer
 @pytest.mark.parametrize("seed", [1])
 def test_a_week_of_looks_through_many_kills_tells_each_change_once(tmp_path: Path, seed: int) -> None:
     """Real processes, each killed by SIGKILL somewhere: in a look, between two, between a change and its news."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    dice = random.Random(seed)
-    argv = [sys.executable, str(Path(__file__).with_name("watcher.py")), str(tmp_path / "home"), str(port)]
-    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with held_port() as port:
+        dice = random.Random(seed)
+        argv = [sys.executable, str(Path(__file__).with_name("watcher.py")), str(tmp_path / "home"), str(port)]
+        env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
 
-    def lived(kill_at: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*argv, str(kill_at)], env=env, capture_output=True, text=True, check=False, timeout=120)
+        def lived(kill_at: int) -> subprocess.CompletedProcess[str]:
+            return subprocess.run([*argv, str(kill_at)], env=env, capture_output=True, text=True, check=False, timeout=120)
 
-    for _ in range(8):
-        assert lived(dice.randrange(4, 110)).returncode == -signal.SIGKILL
-    last = lived(-1)
-    assert last.returncode == 0, last.stderr[-2_000:]
-    told = json.loads(last.stdout)
-    assert told["told"] == ["49.90 EUR -> 39.90 EUR", "39.90 EUR -> 44.90 EUR"]
-    assert (told["result"], told["looks"], told["changes"], told["broken"]) == (f"{LOOKS} looks", LOOKS, len(CHANGES), [])
+        for _ in range(8):
+            assert lived(dice.randrange(4, 110)).returncode == -signal.SIGKILL
+        last = lived(-1)
+        assert last.returncode == 0, last.stderr[-2_000:]
+        told = json.loads(last.stdout)
+        assert told["told"] == ["49.90 EUR -> 39.90 EUR", "39.90 EUR -> 44.90 EUR"]
+        assert (told["result"], told["looks"], told["changes"], told["broken"]) == (f"{LOOKS} looks", LOOKS, len(CHANGES), [])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,7 +32,7 @@ from auteryn.schema.record import to_json
 from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import skipping
-from auteryn.testing.emulators.servers import household
+from auteryn.testing.emulators.servers import held_port, household
 from auteryn.testing.world import World
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -47,26 +46,27 @@ PATIENCE = 60
 @contextmanager
 def function(name: str, **environ: str) -> Iterator[str]:
     """The address at which functions-framework serves a function."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    framework, source = Path(sys.executable).parent / "functions-framework", ROOT / "functions" / name / "main.py"
-    process = subprocess.Popen(
-        household([str(framework), f"--source={source}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"]),
-        env={**os.environ, **environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
+    with held_port() as port:
+        framework, source = Path(sys.executable).parent / "functions-framework", ROOT / "functions" / name / "main.py"
+        process = subprocess.Popen(
+            household(
+                [str(framework), f"--source={source}", f"--target={name}", "--asgi", "--host=127.0.0.1", f"--port={port}"]
+            ),
+            env={**os.environ, **environ},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         try:
-            process.wait(20)
+            wait_for(port, process)
+            yield f"http://127.0.0.1:{port}"
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(20)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from auteryn import Agent, Invalid, NotFound, RunCancelled, RunFailed, Task, Una
 from auteryn.client.world import world_of
 from auteryn.errors import AuterynError, RateLimited
 from auteryn.testing.clock import SkippingClock
+from auteryn.testing.emulators.servers import held_port
 from auteryn.testing.scripted import ScriptedModel, safety
 
 
@@ -74,20 +74,20 @@ def test_agents_of_one_home_share_one_engine_and_cannot_disagree_on_the_model(ag
 
 
 def test_what_cannot_be_opened_is_refused_plainly_and_no_key_is_shown(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        nowhere = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    for wrong, why in (
-        ({"endpoint": nowhere, "api_key": "auteryn_a_secret"}, "does not answer"),
-        ({"endpoint": nowhere}, "api_key"),
-        ({"endpoint": "example.com", "api_key": "auteryn_a_secret"}, "endpoint"),
-        ({"endpoint": nowhere, "api_key": "auteryn_a_secret", "home": tmp_path}, "home"),
-    ):
-        with pytest.raises(AuterynError, match=why) as met:
-            Agent(**wrong)
-        assert "secret" not in str(met.value)
-    with pytest.raises(Invalid, match="GEMINI_API_KEY") as refused:
-        Agent(api_key="AIzaSecret", home=tmp_path)
-    assert "AIzaSecret" not in str(refused.value)
+    with held_port() as port:
+        nowhere = f"http://127.0.0.1:{port}"
+        for wrong, why in (
+            ({"endpoint": nowhere, "api_key": "auteryn_a_secret"}, "does not answer"),
+            ({"endpoint": nowhere}, "api_key"),
+            ({"endpoint": "example.com", "api_key": "auteryn_a_secret"}, "endpoint"),
+            ({"endpoint": nowhere, "api_key": "auteryn_a_secret", "home": tmp_path}, "home"),
+        ):
+            with pytest.raises(AuterynError, match=why) as met:
+                Agent(**wrong)
+            assert "secret" not in str(met.value)
+        with pytest.raises(Invalid, match="GEMINI_API_KEY") as refused:
+            Agent(api_key="AIzaSecret", home=tmp_path)
+        assert "AIzaSecret" not in str(refused.value)
 
 
 def test_whoever_waits_when_the_home_is_closed_is_told(agent_at_home):

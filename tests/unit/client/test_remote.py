@@ -16,6 +16,7 @@ from auteryn.api.door import Door
 from auteryn.api.keys import issue
 from auteryn.api.limits import Quota
 from auteryn.client import wire
+from auteryn.testing.emulators.servers import held_port
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
 from served import both_ways, serving
@@ -26,12 +27,12 @@ OPEN = Quota(requests_per_minute=10**6, burst=10**5)
 class Lives:
     """A server at one address that lives several times, each time over the same home."""
 
-    def __init__(self, folder, model, tools=()) -> None:
-        self.folder, self.model, self.tools = folder, model, tools
+    def __init__(self, folder, model, tools, port) -> None:
+        self.folder, self.model, self.tools, self.port = folder, model, tools, port
         self._stop: asyncio.Event | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self.key, self.port = "", 0
+        self.key = ""
 
     def begin(self) -> None:
         ready = threading.Event()
@@ -51,7 +52,7 @@ class Lives:
             if not self.key:
                 given = {"name": "ann", "owner": "local", "role": "operator", "lifetime": timedelta(days=1)}
                 self.key = (await issue(world.services.store, world.now(), **given))[1]
-            async with serving(Door(world.host.engine, quota=OPEN, secure=False), port=self.port) as self.port:
+            async with serving(Door(world.host.engine, quota=OPEN, secure=False), port=self.port):
                 ready.set()
                 await self._stop.wait()
 
@@ -63,16 +64,15 @@ class Lives:
 @pytest.fixture
 def lives(tmp_path):
     """`lives(model, tools)`: a server that was begun; ended at the end."""
-    made = list[Lives]()
+    with contextlib.ExitStack() as closing:
 
-    def lives(model, tools=()) -> Lives:
-        made.append(Lives(tmp_path / "home", model, tools))
-        made[-1].begin()
-        return made[-1]
+        def lives(model, tools=()) -> Lives:
+            made = Lives(tmp_path / "home", model, tools, closing.enter_context(held_port()))
+            closing.callback(made.end)
+            made.begin()
+            return made
 
-    yield lives
-    for one in made:
-        one.end()
+        yield lives
 
 
 @pytest.mark.proves("P7", "P34", "P40", "P85", "P89", "L12")

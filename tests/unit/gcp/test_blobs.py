@@ -15,7 +15,7 @@ import pytest
 
 from auteryn.adapters.gcp.blobs import CloudBlobs
 from auteryn.errors import NotAllowed, NotFound, RateLimited, Unavailable
-from auteryn.testing.emulators.servers import free_port
+from auteryn.testing.emulators.servers import held_port
 from auteryn.testing.emulators.storage import Storage
 
 BODY = b"twenty competitors\n" * 10
@@ -106,9 +106,10 @@ def test_a_blob_that_is_put_again_when_it_is_old_is_written_anew(storage: Storag
 def test_a_service_that_cannot_be_reached_is_unavailable() -> None:
 
     async def main() -> None:
-        async with opened(f"http://127.0.0.1:{free_port()}", patience=timedelta(seconds=0.2)) as blobs:
-            with pytest.raises(Unavailable, match="'b'"):
-                await blobs.get(hashlib.sha256(BODY).hexdigest())
+        with held_port() as port:
+            async with opened(f"http://127.0.0.1:{port}", patience=timedelta(seconds=0.2)) as blobs:
+                with pytest.raises(Unavailable, match="'b'"):
+                    await blobs.get(hashlib.sha256(BODY).hexdigest())
 
     asyncio.run(main())
 

@@ -15,6 +15,7 @@ import pytest
 
 from auteryn.compose.settings import Settings
 from auteryn.errors import Invalid, ToolFailed
+from auteryn.testing.emulators.servers import held_port
 from auteryn.tools import egress as guard
 from auteryn.tools import egress_proxy
 from auteryn.tools.egress import MOST_REDIRECTS, Answer, AnswerLost, Egress, readable
@@ -431,10 +432,9 @@ def test_an_answer_that_never_ends_is_left_in_time(site: FaultServer) -> None:
 
 
 def test_whether_a_request_may_have_arrived_is_known(site: FaultServer) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    nobody = refused(Egress(allow=(f"127.0.0.1:{port}",)), f"http://127.0.0.1:{port}/")
-    assert nobody.kind == "unavailable" and nobody.retryable and not isinstance(nobody, AnswerLost)
+    with held_port() as port:
+        nobody = refused(Egress(allow=(f"127.0.0.1:{port}",)), f"http://127.0.0.1:{port}/")
+        assert nobody.kind == "unavailable" and nobody.retryable and not isinstance(nobody, AnswerLost)
     site.on("/drop", Reply(drop=True))
     site.on("/short", Reply(b"half", announced=100))
     for path in ("/drop", "/short"):

@@ -17,6 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from inline_snapshot import snapshot
 
+from auteryn.testing.emulators.servers import held_port
 from auteryn.tools.email import email_send
 from auteryn.tools.registry import Registry
 from unit.tools.fault_server import server_tls
@@ -144,11 +145,10 @@ def test_an_answer_lost_after_the_message_is_ambiguous_and_is_not_repeated(room:
 def test_a_connection_lost_before_the_message_is_safe_to_repeat(
     room: Room, monkeypatch: pytest.MonkeyPatch, post: Post
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
-    failed = room.refusal(email_send, **GIVEN)
-    assert (failed.kind, failed.retryable) == ("unavailable", True)
+    with held_port() as port:
+        monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
+        failed = room.refusal(email_send, **GIVEN)
+        assert (failed.kind, failed.retryable) == ("unavailable", True)
 
 
 def test_a_cancelled_mail_ends_its_thread(room: Room, post: Post) -> None:

@@ -288,8 +288,11 @@ def test_an_endless_program_ends_with_its_time_and_with_its_call(host: Host) -> 
     endless = (
         f"if os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['{mark}', '300'])\nopen('begun', 'w')\nwhile True: pass"
     )
-    ran = host.run(endless, limits=Limits(seconds=1))
-    assert ran.stopped == "timeout" and ran.seconds < 15 and alive(mark) == []
+    for seconds in (1, 4, 16):  # a busy machine needs more to begin
+        ran = host.run(endless, limits=Limits(seconds=seconds))
+        assert ran.stopped == "timeout" and ran.seconds < seconds + 14 and alive(mark) == []
+        if (host.workspace / "begun").exists():
+            break
 
     async def cancelled() -> None:
         (host.workspace / "begun").unlink()

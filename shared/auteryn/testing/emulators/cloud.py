@@ -29,7 +29,7 @@ from auteryn.testing.emulators.executions import CloudRunJobs, Execution, Job
 from auteryn.testing.emulators.nursery import Nursery
 from auteryn.testing.emulators.peers import session_of
 from auteryn.testing.emulators.pubsub import Pushes, lay_out
-from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, free_port, host_of, household
+from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, held_port, host_of, household
 from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.emulators.tasks import CloudTasks, Rules, token_for
 
@@ -108,7 +108,8 @@ class LocalCloud:
         if not self._within:
             await self._open.enter_async_context(self.nursery)
         await self._open.enter_async_context(self.jobs)
-        api, dispatch = self._port or free_port(), free_port()
+        api = self._port or self._open.enter_context(held_port())
+        dispatch = self._open.enter_context(held_port())
         self.url, self.dispatch_url = f"http://127.0.0.1:{api}", f"http://127.0.0.1:{dispatch}"
         self.environ = self._environ(firestore, pubsub)
         self.tasks.add_queue(self.queue, self._rules)

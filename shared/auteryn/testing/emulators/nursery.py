@@ -100,7 +100,9 @@ class Nursery:
                 self._children.pop(said["pid"]).ended.set_result(said["code"])
             else:
                 child = self._children[said["pid"]] = Child(said["pid"])
-                self._born.pop(0).set_result(child)
+                birth = self._born.pop(0)
+                if not birth.cancelled():
+                    birth.set_result(child)
         for child in self._children.values():
             child.ended.set_result(-signal.SIGKILL)
 

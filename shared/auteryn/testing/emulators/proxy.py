@@ -108,7 +108,7 @@ class Proxy:
         metadata = _passed_on(context.invocation_metadata())
         try:
             async for reply in self._replies(method, requests, metadata, context):
-                if waiting := self._next.pop(name, None):
+                if (waiting := self._next.pop(name, None)) and not waiting.cancelled():
                     waiting.set_result(None)
                 if fault != "lose":
                     yield reply

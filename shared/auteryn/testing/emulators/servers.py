@@ -13,9 +13,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ START_SECONDS = 60
 """About one is enough on an idle machine; a laptop that runs a whole suite beside it needs more."""
 
 TRIES = 5
-"""Another process may take the free port before the emulator does."""
+"""Where a port cannot be held, another process may take it before the emulator does."""
 
 IMAGE = "gcr.io/google.com/cloudsdktool/google-cloud-cli:emulators"
 
@@ -124,8 +125,9 @@ class _Process:
 
     def __init__(self, kind: Kind, command: Command) -> None:
         said = b""
+        self._port = contextlib.ExitStack()
         for _ in range(TRIES):
-            port = free_port()
+            port = self._port.enter_context(held_port())
             self.host = f"127.0.0.1:{port}"
             with tempfile.TemporaryFile() as log:
                 self._child = subprocess.Popen(
@@ -148,6 +150,7 @@ class _Process:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
+        self._port.close()
 
     def _answers_in_time(self) -> bool:
         give_up_at = time.monotonic() + START_SECONDS
@@ -213,11 +216,17 @@ class _Container:
         self._container.stop()
 
 
-def free_port() -> int:
-    """A port nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+@contextlib.contextmanager
+def held_port() -> Generator[int]:
+    """A port of this machine that is given to nobody else meanwhile: a server may listen there, go, and come again. While none
+    does, whoever connects is refused. Beside a held one only Linux lets a server listen; elsewhere it is free at once."""
+    with socket.socket() as holding:
+        holding.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holding.bind(("127.0.0.1", 0))
+        port: int = holding.getsockname()[1]
+        if sys.platform != "linux":
+            holding.close()
+        yield port
 
 
 def _answers(host: str) -> bool:
