@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_TIME = timedelta(seconds=30)
 STOP_TIME = timedelta(seconds=4)
+GONE_TIME = timedelta(seconds=5)
+_LOOK_SECONDS = 0.005
 CHATTER = (
     "update.googleapis.com",
     "content-autofill.googleapis.com",
@@ -161,6 +163,7 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
                     await playwright.stop()
         finally:  # also if whoever closes it has lost patience
             _kill(pid, driver)
+            await _gone(pid)
             if profile is not None:
                 shutil.rmtree(profile, ignore_errors=True)
 
@@ -196,6 +199,23 @@ def _kill(pid: int, driver: int) -> None:
     if driver > 1 and _parent(driver) == os.getpid():
         with suppress(ProcessLookupError, PermissionError):
             os.kill(driver, signal.SIGKILL)
+
+
+async def _gone(leader: int) -> None:
+    """Who is killed lives on for a moment, and writes into the profile."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GONE_TIME.total_seconds()):
+            while leader and any(_is_of(leader, one) for one in Path("/proc").glob("[0-9]*/stat")):  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _is_of(leader: int, process: Path) -> bool:
+    """Whether it lives in this group; one that is dead and not yet buried does not."""
+    try:
+        state, _, group = process.read_text().rpartition(")")[2].split()[:3]
+    except OSError:
+        return False
+    return int(group) == leader and state != "Z"
 
 
 def _first_line(error: Exception) -> str:

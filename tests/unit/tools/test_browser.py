@@ -12,13 +12,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from auteryn.testing.scripted import ScriptedModel
-from auteryn.tools import browser_session
+from auteryn.tools import browser_process, browser_session
 from auteryn.tools.browser import (
     browser_click,
     browser_extract,
@@ -443,10 +444,17 @@ def test_web_fetch_can_render_what_scripts_write(surfer: Room, site: FaultServer
     assert "Price: 12 EUR" in told["text"] and told["status"] == 200 and told["complete"]
 
 
-def test_nothing_survives_the_slice_whatever_happens(surfer: Room, shop: FaultServer, tmp_path: Path) -> None:
+@pytest.mark.parametrize("deaf", [False, True])
+def test_nothing_survives_the_slice_whatever_happens(
+    surfer: Room, shop: FaultServer, monkeypatch: pytest.MonkeyPatch, deaf: bool
+) -> None:
+    """A browser that does not hear that it is closed is killed, and gone when that is said to be over."""
     surfer.call(browser_open, url=shop.url("/"))
     pid = session(surfer).chromium.pid
     assert len(group(pid)) >= 3
+    if deaf:
+        monkeypatch.setattr(browser_process, "STOP_TIME", timedelta(seconds=0.5))
+        os.killpg(pid, signal.SIGSTOP)
     surfer.loop.run(surfer.sitting.close())
     assert group(pid) == []
 
