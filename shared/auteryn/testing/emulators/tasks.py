@@ -13,6 +13,7 @@ import logging
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 import grpc
@@ -80,6 +81,7 @@ class CloudTasks:
         """Each delivery's task and the status it was answered with; 0 for no answer."""
         self._clock = clock
         self._queues: dict[str, _Queue] = {}
+        self._numbers = count(1)
         self._news, self._ended = asyncio.Event(), asyncio.Event()
         self._sending: dict[asyncio.Task[None], str] = {}
 
@@ -148,7 +150,7 @@ class CloudTasks:
 
     async def _create_task(self, request: Any) -> Any:
         queue, task, now = self._queue(request.parent), request.task, self._clock.now()
-        task.name = task.name or f"{request.parent}/tasks/{len(queue.taken) + len(queue.tasks) + 1:019d}"
+        task.name = task.name or f"{request.parent}/tasks/{next(self._numbers):019d}"
         self._check(request.parent, task, now)
         if task.name in queue.tasks or queue.taken.get(task.name, now) > now:
             raise Refusal(grpc.StatusCode.ALREADY_EXISTS, f"{task.name}: requested entity already exists")
