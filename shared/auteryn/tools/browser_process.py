@@ -205,17 +205,18 @@ async def _gone(leader: int) -> None:
     """Who is killed lives on for a moment, and writes into the profile."""
     with suppress(TimeoutError):
         async with asyncio.timeout(GONE_TIME.total_seconds()):
-            while leader and any(_is_of(leader, one) for one in Path("/proc").glob("[0-9]*/stat")):  # noqa: ASYNC110
+            while leader and _lives(leader):  # noqa: ASYNC110 - of a whole group nobody tells
                 await asyncio.sleep(_LOOK_SECONDS)
 
 
-def _is_of(leader: int, process: Path) -> bool:
-    """Whether it lives in this group; one that is dead and not yet buried does not."""
-    try:
-        state, _, group = process.read_text().rpartition(")")[2].split()[:3]
-    except OSError:
-        return False
-    return int(group) == leader and state != "Z"
+def _lives(leader: int) -> bool:
+    """Whether somebody of this group does; who is dead and not yet buried does not."""
+    for one in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, group = one.read_text().rpartition(")")[2].split()[:3]
+            if int(group) == leader and state != "Z":
+                return True
+    return False
 
 
 def _first_line(error: Exception) -> str:
