@@ -159,13 +159,13 @@ def test_a_run_is_watched_stopped_and_its_receipt_seen_over_one_connection(tmp_p
                 given = {"name": "ann", "owner": "local", "role": "operator", "lifetime": timedelta(days=1)}
                 _, key = await issue(world.services.store, world.now(), **given)
                 auth = {"Authorization": f"Bearer {key}"}
-                async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=auth) as http:
+                async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=auth, timeout=60) as http:
                     run = (await http.post("/v1/runs", json={"input": "Take your turns", "mode": "deep"})).json()["id"]
                     viewer = Viewer(port, f"/v1/runs/{run}/events", key)
                     watching = asyncio.create_task(viewer.to_the_end())
                     await world.until(run, lambda found: found.turns > 0)
                     assert (await http.post(f"/v1/runs/{run}/cancel")).status_code == 200
-                    end = (await http.get(f"/v1/runs/{run}/result?wait=5")).json()
+                    end = (await http.get(f"/v1/runs/{run}/result?wait=30")).json()
                     assert end["status"] == "cancelled"
                     last = (await watching)[-1].data
                     assert (last["status"], last["by"]) == ("cancelled", "ann") and len(last["receipt"]["aborted"]) == 1

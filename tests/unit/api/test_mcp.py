@@ -128,7 +128,7 @@ def test_nobody_comes_in_without_a_key_and_a_viewer_only_looks(tmp_path):
     async def main():
         async with opened(tmp_path) as (url, key, viewer):
             ping = {"jsonrpc": "2.0", "id": 1, "method": "ping"}
-            async with httpx2.AsyncClient() as http:
+            async with httpx2.AsyncClient(timeout=60) as http:
                 for headers in ({}, {"Authorization": "Bearer no"}):
                     refused = await http.post(url, json=ping, headers=headers)
                     assert refused.status_code == 401 and refused.json()["code"] == "unauthenticated"

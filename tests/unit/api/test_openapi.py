@@ -67,7 +67,7 @@ def test_every_route_answers_only_what_the_description_says(case, door):
 def test_what_is_said_of_a_real_run_and_a_real_question_is_as_described(door):
     url, key = door
     auth = {"Authorization": f"Bearer {key}"}
-    with httpx2.Client(base_url=url, headers=auth) as http:
+    with httpx2.Client(base_url=url, headers=auth, timeout=60) as http:
         steps = [{"description": "a"}, {"description": "b", "depends_on": [1]}]
         run = http.post("/v1/runs", json={"input": "Do it", "steps": steps, "labels": {"a": "b"}}).json()
         ask = http.post("/v1/asks", json={"message": "Go?", "options": ["Yes", "No"]}).json()

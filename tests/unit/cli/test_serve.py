@@ -54,7 +54,7 @@ def test_the_printed_link_opens_the_home_and_ctrl_c_stops_at_once(tmp_path):
     assert process.stdout
     told = json.loads(process.stdout.readline())
     try:
-        with httpx2.Client(base_url=told["url"]) as browser:
+        with httpx2.Client(base_url=told["url"], timeout=60) as browser:
             assert browser.get("/v1/runs").status_code == 401
             assert browser.get(told["link"]).status_code == 303
             token = {"X-CSRF-Token": browser.get("/v1/session").json()["csrf"]}
