@@ -15,6 +15,7 @@ from auteryn.testing.clock import START, skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_approval, ask_input
+from auteryn.tools.plan import plan_create
 from auteryn.tools.time import wait
 
 HOUR = timedelta(hours=1)
@@ -187,6 +188,26 @@ def test_a_key_that_is_revoked_under_way_is_waited_for(tmp_path: Path) -> None:
             ended = await world.ended(run)
             assert (ended.result, ended.usage.llm_calls) == ("done", 5)
             assert world.now() - START >= timedelta(minutes=63, seconds=30)
+
+    skipping(story())
+
+
+@pytest.mark.proves("F31")
+def test_a_step_whose_first_words_meet_a_revoked_key_waits_for_it_too(tmp_path: Path) -> None:
+    async def story() -> None:
+        refused = iter(range(2))
+
+        def script(ask: Ask) -> Line:
+            if "Look at the prices" in ask.task:
+                return (
+                    ModelRefused("no_key", "the key was not accepted (403)") if next(refused, None) is not None else "they fell"
+                )
+            return (call("plan_create", goal="Prices", steps=[{"description": "Look at the prices"}]), "told")[ask.turn]
+
+        async with World(tmp_path, model=script, tools=[plan_create]) as world:
+            ended = await world.ended(await world.start("Report", mode="deep"))
+            assert ended.plan
+            assert (ended.result, [step.status for step in ended.plan.steps]) == ("told", ["completed"])
 
     skipping(story())
 

@@ -86,8 +86,8 @@ async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
             return (_failed(mind, "too_long", str(error)),)  # the next turn compacts
         if error.reason == "signature" and what == "turn" and mind.thread.turns:
             return (_failed(mind, "signature", str(error)), *raised(mind))  # an older model's went; as text it goes on
-        if error.reason == "no_key" and mind.thread.turns:
-            return _outage(mind, "no_key", str(error), None)  # it worked before: whoever renews it loses no work (F31)
+        if error.reason == "no_key" and (mind.thread.turns or mind.run.parent):
+            return _outage(mind, "no_key", str(error), None)  # the tree has spoken: whoever renews it loses no work (F31)
         return _ended(mind, "model_refused", str(error))
     except Exhausted as error:
         return await _wrapped_up(mind, "llm_call_limit") if mind.calls_left > 0 else _ended(mind, "llm_call_limit", str(error))
