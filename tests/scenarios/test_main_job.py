@@ -278,6 +278,16 @@ def test_a_long_conversation_loses_no_turn(tmp_path: Path) -> None:
         gemini.was_kept()
 
 
+@pytest.mark.parametrize("finish", ["RECITATION", "LANGUAGE", "OTHER", "MALFORMED_FUNCTION_CALL"])
+def test_an_answer_that_went_wrong_by_itself_is_asked_for_again(tmp_path: Path, finish: str) -> None:
+    with strict("facts", faults=f"0:finish={finish},times=1") as gemini:
+        out, _ = Terminal(tmp_path, gemini.url).auteryn("run", "Which city is the capital of Australia?")
+
+        assert out == "Canberra is the capital of Australia.\n"
+        assert gemini.world.summary()["faults"] == 1
+        gemini.was_kept()
+
+
 def test_a_slice_that_is_told_to_stop_says_nothing_and_the_run_goes_on(tmp_path: Path) -> None:
     with strict("facts", faults="0:hang=20,times=2") as gemini:
         terminal = Terminal(tmp_path, gemini.url)

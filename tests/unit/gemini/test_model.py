@@ -175,7 +175,7 @@ def test_the_last_chunks_usage_counts():
     assert (reply.tokens.prompt, reply.tokens.output, reply.tokens.thoughts) == (257, 5, 11)
 
 
-@pytest.mark.parametrize("reason", ["SAFETY", "RECITATION", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST"])
+@pytest.mark.parametrize("reason", ["SAFETY", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST"])
 def test_a_blocked_answer_is_a_reply_that_says_so(reason: str):
     rating = {"category": "HARM_CATEGORY_HARASSMENT", "probability": "HIGH", "blocked": True}
     reply, _, _ = ask(Stream([chunk(finish=reason, candidate={"safetyRatings": [rating]})]))
@@ -191,7 +191,13 @@ def test_a_blocked_prompt_is_a_reply_that_says_so():
 
 @pytest.mark.parametrize(
     ("reason", "finish"),
-    [("MAX_TOKENS", "max_tokens"), ("CONTINUATION", "continuation"), ("UNEXPECTED_TOOL_CALL", "unexpected_call")],
+    [
+        ("MAX_TOKENS", "max_tokens"),
+        ("CONTINUATION", "continuation"),
+        ("UNEXPECTED_TOOL_CALL", "unexpected_call"),
+        ("RECITATION", "other"),
+        ("LANGUAGE", "other"),
+    ],
 )
 def test_other_ends_are_named_and_not_repeated(reason: str, finish: str):
     reply, wire, _ = ask(Stream([chunk(CALL, finish=reason)]))
