@@ -2,7 +2,7 @@
 # metric before its first point exists.
 
 locals {
-  _on_dispatch = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${google_cloud_run_v2_service.dispatch.name}\""
+  _on_dispatch = "resource.type=\"cloud_run_revision\" resource.labels.service_name=\"${google_cloud_run_v2_service.function["dispatch"].name}\""
 
   _counters = {
     sweeps = {
@@ -80,7 +80,7 @@ locals {
       queries = {
         # Not absent_over_time: before the first release nobody sweeps, and that is no alarm.
         "Sweeps have stopped" = "(sum(increase(logging_googleapis_com:user_${google_logging_metric.counter["sweeps"].name}{monitored_resource=\"cloud_run_revision\"}[1d])) > 0) unless (sum(increase(logging_googleapis_com:user_${google_logging_metric.counter["sweeps"].name}{monitored_resource=\"cloud_run_revision\"}[10m])) > 0)"
-        "No call of dispatch" = "absent_over_time(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"${google_cloud_run_v2_service.dispatch.name}\"}[10m])"
+        "No call of dispatch" = "absent_over_time(run_googleapis_com:request_count{monitored_resource=\"cloud_run_revision\",service_name=\"${google_cloud_run_v2_service.function["dispatch"].name}\"}[10m])"
       }
       duration = "0s"
     }

@@ -78,7 +78,7 @@ resource "google_storage_bucket_iam_member" "build_state" {
 }
 
 resource "google_cloud_run_v2_service_iam_member" "build_deploys" {
-  for_each = { api = google_cloud_run_v2_service.api, dispatch = google_cloud_run_v2_service.dispatch }
+  for_each = google_cloud_run_v2_service.function
 
   project  = var.project_id
   location = each.value.location

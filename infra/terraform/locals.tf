@@ -68,7 +68,7 @@ locals {
     AUTERYN_SPEND_LIMIT  = var.spend_limit
     AUTERYN_TOOLS        = join(",", var.tools)
   }
-  # Every process's. Beside it dispatch gets what only it needs (dispatch.tf).
+  # Every process's. Beside it dispatch gets what only it needs (functions.tf).
   environment = merge(
     local._shared_environment,
     { for name, ids in local._models : name => ids if ids != null },

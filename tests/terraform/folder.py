@@ -51,6 +51,10 @@ class World:
     def one(self, address: str) -> Resource:
         return next(one for one in self.resources if one.address == f"google_{address}")
 
+    def function(self, name: str) -> Resource:
+        """The service of `api` or `dispatch`."""
+        return self.one(f'cloud_run_v2_service.function["{name}"]')
+
     def accounts(self) -> dict[str, str]:
         """Member → piece: who a service account is."""
         return {one["member"]: one["account_id"].removeprefix("auteryn-") for one in self.of("service_account")}

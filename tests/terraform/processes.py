@@ -33,7 +33,7 @@ def values_name_what_was_made(world: World, given: Given) -> Iterator[str]:
         "AUTERYN_BUCKET": f"{given.project}-auteryn-blobs",
         "AUTERYN_CALLERS": ",".join(emails[f"auteryn-{caller}"] for caller in cloud.CALLERS),
         "AUTERYN_DATABASE": cloud.DATABASE,
-        "AUTERYN_DISPATCH_URL": world.one("cloud_run_v2_service.dispatch")["custom_audiences"][0],
+        "AUTERYN_DISPATCH_URL": world.function("dispatch")["custom_audiences"][0],
         "AUTERYN_EVENTS_TOPIC": cloud.EVENTS_TOPIC,
         "AUTERYN_JOB": cloud.JOB,
         "AUTERYN_JOB_LARGE": cloud.JOB_LARGE,
@@ -88,7 +88,7 @@ def one_image_starts_three_ways(world: World, given: Given) -> Iterator[str]:
 def processes_are_watched_and_have_time(world: World, given: Given) -> Iterator[str]:
     """Streams and the feed live beside requests, so the API has CPU between them; all work of dispatch is inside requests."""
     for name, idle in (("api", False), ("dispatch", True)):
-        service = world.one(f"cloud_run_v2_service.{name}")
+        service = world.function(name)
         container = service["template"][0]["containers"][0]
         if container["resources"][0]["cpu_idle"] is not idle:
             yield f"{service.address}: cpu_idle is {not idle}"

@@ -49,8 +49,8 @@ Rule = Callable[[World, Given], Iterator[str]]
 
 def hosts(world: World) -> Iterator[tuple[cloud.Deployable, tuple[Resource, dict[str, Any]]]]:
     """(deployable, (resource, its template)): the two services, and the job once for each size."""
-    yield "api", _template(world.one("cloud_run_v2_service.api"))
-    yield "dispatch", _template(world.one("cloud_run_v2_service.dispatch"))
+    yield "api", _template(world.function("api"))
+    yield "dispatch", _template(world.function("dispatch"))
     for job in world.of("cloud_run_v2_job"):
         yield "slice", (job, job["template"][0]["template"][0])
 

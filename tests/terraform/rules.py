@@ -201,8 +201,8 @@ def times_equal_the_codes(world: World, given: Given) -> Iterator[str]:
         "job timeout": [one["template"][0]["template"][0]["timeout"] for one in world.of("cloud_run_v2_job")],
         "job retries": [one["template"][0]["template"][0]["max_retries"] for one in world.of("cloud_run_v2_job")],
         "ack deadline": [steps["ack_deadline_seconds"]],
-        "api timeout": [world.one("cloud_run_v2_service.api")["template"][0]["timeout"]],
-        "dispatch timeout": [world.one("cloud_run_v2_service.dispatch")["template"][0]["timeout"]],
+        "api timeout": [world.function("api")["template"][0]["timeout"]],
+        "dispatch timeout": [world.function("dispatch")["template"][0]["timeout"]],
         "sweep schedule": [sweep["schedule"]],
         "sweep deadline": [sweep["attempt_deadline"]],
     }
@@ -244,7 +244,7 @@ def retries_equal_the_codes(world: World, given: Given) -> Iterator[str]:
 
 def callers_present_themselves(world: World, given: Given) -> Iterator[str]:
     """Everything that calls dispatch carries a token for it, of its own account, to a path that dispatch serves."""
-    url = world.one("cloud_run_v2_service.dispatch")["custom_audiences"][0]
+    url = world.function("dispatch")["custom_audiences"][0]
     push = world.one("pubsub_subscription.steps")["push_config"][0]
     sweep = world.one("cloud_scheduler_job.sweep")["http_target"][0]
     found = {

@@ -27,13 +27,13 @@ class Planted:
 
 PLANTED = {
     "dispatch for everybody": Planted(
-        "dispatch.tf",
+        "functions.tf",
         "member   = google_service_account.this[each.key].member",
         'member   = "allUsers"',
         rules.nobody_but_the_api_is_public,
     ),
     "dispatch reached from outside": Planted(
-        "dispatch.tf",
+        "functions.tf",
         "INGRESS_TRAFFIC_INTERNAL_ONLY",
         "INGRESS_TRAFFIC_ALL",
         rules.nobody_but_the_api_is_public,
@@ -48,8 +48,8 @@ PLANTED = {
     "every database": Planted("store.tf", 'resource.name == \\"', 'resource.name != \\"', rules.roles_are_narrow),
     "a wildcard": Planted("jobs.tf", "run.executions.list", "run.executions.*", rules.roles_are_narrow),
     "a borrowed account": Planted(
-        "api.tf",
-        'google_service_account.this["api"].email',
+        "functions.tf",
+        "google_service_account.this[each.key].email",
         'google_service_account.this["slice"].email',
         rules.everything_runs_as_its_own_account,
     ),
@@ -86,7 +86,7 @@ PLANTED = {
     "a short job": Planted("jobs.tf", '"7200s"', '"600s"', rules.times_equal_the_codes),
     "jobs that repeat": Planted("jobs.tf", "max_retries = 0", "max_retries = 3", rules.times_equal_the_codes),
     "a hasty push": Planted("bus.tf", "ack_deadline_seconds = 600", "ack_deadline_seconds = 10", rules.times_equal_the_codes),
-    "a slow sweeper": Planted("dispatch.tf", '"* * * * *"', '"*/5 * * * *"', rules.times_equal_the_codes),
+    "a slow sweeper": Planted("sweep.tf", '"* * * * *"', '"*/5 * * * *"', rules.times_equal_the_codes),
     "wakes given up soon": Planted(
         "queue.tf", "max_attempts       = 100", "max_attempts       = 5", rules.retries_equal_the_codes
     ),
@@ -126,7 +126,7 @@ PLANTED = {
         "audience              = local.api_url",
         rules.callers_present_themselves,
     ),
-    "a path nobody serves": Planted("dispatch.tf", "/sweep", "/sweeps", rules.callers_present_themselves),
+    "a path nobody serves": Planted("sweep.tf", "/sweep", "/sweeps", rules.callers_present_themselves),
     "an index the wrong way round": Planted(
         "store.tf",
         '["status", "ASCENDING"], ["created_at", "DESCENDING"]',
@@ -141,7 +141,7 @@ PLANTED = {
         "locals.tf", "--target=dispatch", "--target=main", rules.one_image_starts_three_ways
     ),
     "streams that stall": Planted(
-        "api.tf", "cpu_idle          = false", "cpu_idle          = true", rules.processes_are_watched_and_have_time
+        "functions.tf", "cpu_idle = false", "cpu_idle = true", rules.processes_are_watched_and_have_time
     ),
     "a probe of nothing": Planted("locals.tf", '["/health"]', '["/healthz"]', rules.processes_are_watched_and_have_time),
     "a database anybody may delete": Planted(
@@ -159,7 +159,7 @@ PLANTED = {
         rules.alerts_count_what_the_code_logs,
     ),
     "a way around the network": Planted(
-        "dispatch.tf", '"ALL_TRAFFIC"', '"PRIVATE_RANGES_ONLY"', rules.egress_goes_through_the_network
+        "functions.tf", '"ALL_TRAFFIC"', '"PRIVATE_RANGES_ONLY"', rules.egress_goes_through_the_network
     ),
     "a door to the inside": Planted("network.tf", '"10.0.0.0/8", ', "", rules.egress_goes_through_the_network),
     "an API that is off": Planted("apis.tf", '      "cloudtasks",\n', "", rules.apis_are_switched_on),

@@ -19,7 +19,7 @@ run "apply" {
   }
 
   assert {
-    condition     = google_cloud_run_v2_service.api.template[0].containers[0].image == "us-docker.pkg.dev/cloudrun/container/hello"
+    condition     = google_cloud_run_v2_service.function["api"].template[0].containers[0].image == "us-docker.pkg.dev/cloudrun/container/hello"
     error_message = "Without an image, the hello image must stand in."
   }
 

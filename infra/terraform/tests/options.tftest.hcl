@@ -103,12 +103,12 @@ run "a_secret_goes_to_its_readers" {
   }
 
   assert {
-    condition     = !anytrue([for one in google_cloud_run_v2_service.api.template[0].containers[0].env : one.name == "SLACK_BOT_TOKEN"])
+    condition     = !anytrue([for one in google_cloud_run_v2_service.function["api"].template[0].containers[0].env : one.name == "SLACK_BOT_TOKEN"])
     error_message = "The api was not among the readers."
   }
 
   assert {
-    condition     = [for one in google_cloud_run_v2_service.api.template[0].containers[0].env : one.value if one.name == "AUTERYN_PUBLIC_URL"] == ["https://agents.example.com"]
+    condition     = [for one in google_cloud_run_v2_service.function["api"].template[0].containers[0].env : one.value if one.name == "AUTERYN_PUBLIC_URL"] == ["https://agents.example.com"]
     error_message = "An address of one's own must take the place of the service's."
   }
 }
