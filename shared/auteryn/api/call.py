@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from starlette.requests import Request
 
 from auteryn.api.auth import Auth, Caller
-from auteryn.api.limits import Quota
+from auteryn.api.limits import Room
 from auteryn.api.problems import Unauthenticated
 from auteryn.api.stream import EventStream, Pace
 from auteryn.runtime.engine import Engine
@@ -28,7 +28,7 @@ class Call(Generic[Q, B]):
     request: Request
     engine: Engine
     auth: Auth
-    quota: Quota
+    room: Room
     pace: Pace
     closing: asyncio.Event
     path: dict[str, str]

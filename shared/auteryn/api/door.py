@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from auteryn.api.auth import FOR_OWNER, Auth, Caller, IdTokens, may
 from auteryn.api.call import Call, Reply
 from auteryn.api.keys import Role
-from auteryn.api.limits import Quota, Rate
+from auteryn.api.limits import Quota, Rate, Room
 from auteryn.api.openapi import document
 from auteryn.api.problems import NoSuchMethod, problem, unexpected
 from auteryn.api.reading import body_of, file_of, in_time, query_of
@@ -51,10 +51,10 @@ class Door:
         members: Sequence[tuple[str, Role]] = (),
         secure: bool = True,
     ) -> None:
-        self.engine, self.quota, self.pace = engine, quota, pace
+        self.engine, self.pace = engine, pace
         store = engine.services.store
         self.auth = Auth(store, Seal(store), id_tokens, members, secure)
-        self._rate = Rate(quota)
+        self._rate, self._room = Rate(quota), Room(engine, quota)
         self._closing = asyncio.Event()
         self._mcp: McpRoom | None = None
 
@@ -99,7 +99,7 @@ class Door:
             request=request,
             engine=self.engine,
             auth=self.auth,
-            quota=self.quota,
+            room=self._room,
             pace=self.pace,
             closing=self._closing,
             path=path,
@@ -146,7 +146,7 @@ class Door:
         from auteryn.api.mcp import McpRoom, Visit
 
         self._mcp = self._mcp or McpRoom(self._closing)
-        return await self._mcp.response(Visit(self.engine, self.quota, caller))
+        return await self._mcp.response(Visit(self.engine, self._room, caller))
 
 
 def _json(request: Request, body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from auteryn.errors import RateLimited
 from auteryn.runtime.engine import Engine
 from auteryn.schema.record import Record
 from auteryn.service.access import Access
-from auteryn.service.desk import Desk
 from auteryn.service.listing import MOST_RUNS, UNDER_WAY
 from auteryn.service.new import NewRun, fingerprint
 
@@ -49,17 +50,33 @@ class Rate:
             )
 
 
-async def check_room(engine: Engine, desk: Desk, quota: Quota, new: NewRun | None = None) -> None:
-    """Raises `RateLimited` if the owner has as many runs under way as may be; not for the repeat of a request that made one."""
-    store, owner = engine.services.store, desk.owner
-    if await store.count(owner=owner, status=UNDER_WAY, most=quota.runs) < quota.runs:
-        return
-    if new and new.key is not None and await _made(Access(engine, owner), fingerprint(new)):
-        return
-    raise RateLimited(
-        f"{quota.runs} runs are under way, as many as one owner may have: wait for one to end, or cancel one",
-        retry_after=timedelta(minutes=1),
-    )
+class Room:
+    """Room for runs under way. What is being begun here counts, too: a task may be classified for seconds before it is stored.
+    Each instance knows of its own, so that several may pass the limit by what is begun in them at the same moment."""
+
+    def __init__(self, engine: Engine, quota: Quota) -> None:
+        self._engine, self._most = engine, quota.runs
+        self._begun = Counter[str]()
+
+    @asynccontextmanager
+    async def for_one(self, owner: str, new: NewRun | None = None) -> AsyncGenerator[None]:
+        """The block begins a run. Raises `RateLimited` if the owner has as many as may be; not for the repeat of a request
+        that made one."""
+        store = self._engine.services.store
+        known = await store.count(owner=owner, status=UNDER_WAY, most=self._most)
+        if known + self._begun[owner] >= self._most and not await self._repeats(owner, new):
+            raise RateLimited(
+                f"{self._most} runs are under way, as many as one owner may have: wait for one to end, or cancel one",
+                retry_after=timedelta(minutes=1),
+            )
+        self._begun[owner] += 1
+        try:
+            yield
+        finally:
+            self._begun -= Counter((owner,))
+
+    async def _repeats(self, owner: str, new: NewRun | None) -> bool:
+        return new is not None and new.key is not None and await _made(Access(self._engine, owner), fingerprint(new))
 
 
 async def _made(access: Access, wanted: str) -> bool:

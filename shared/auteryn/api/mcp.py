@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from auteryn.api import views as v
 from auteryn.api.auth import Caller, may
-from auteryn.api.limits import Quota, check_room
+from auteryn.api.limits import Room
 from auteryn.api.routes import MCP_PATH
 from auteryn.errors import AuterynError, NotAllowed, NotFound, Refused
 from auteryn.runtime.engine import Engine
@@ -46,7 +46,7 @@ class Visit:
     """One request, as the tools see it."""
 
     engine: Engine
-    quota: Quota
+    room: Room
     caller: Caller
 
     @property
@@ -151,8 +151,8 @@ async def run_start(
     visit = _visit.get()
     desk = visit.operates()
     new = NewRun(input=input, mode=mode, title=title, max_duration=max_duration, budget=Budget(credits=credits), key=key)
-    await check_room(visit.engine, desk, visit.quota, new)
-    return _shown(await desk.create(new), visit)
+    async with visit.room.for_one(desk.owner, new):
+        return _shown(await desk.create(new), visit)
 
 
 async def run_status(run: RunId) -> dict[str, Any]:

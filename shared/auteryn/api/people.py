@@ -11,7 +11,6 @@ from auteryn.api import views as v
 from auteryn.api.auth import COOKIE, of_key
 from auteryn.api.call import Call, Reply
 from auteryn.api.keys import key_of
-from auteryn.api.limits import check_room
 from auteryn.api.problems import Unauthenticated
 from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
@@ -40,9 +39,9 @@ async def make_links(call: Call[b.Empty, b.LinksBody]) -> Reply:
 
 async def create_ask(call: Call[b.Empty, b.AskBody]) -> Reply:
     """Ask a person: a run without a model, that ends with the answer."""
-    await check_room(call.engine, call.desk, call.quota)
     fields: dict[str, Any] = {name: getattr(call.body, name) for name in call.body.__struct_fields__}
-    run = await call.desk.ask(**fields, key=call.idempotency_key)
+    async with call.room.for_one(call.caller.owner):
+        run = await call.desk.ask(**fields, key=call.idempotency_key)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,6 @@ from auteryn.api import views as v
 from auteryn.api.auth import TICKET, Caller, may
 from auteryn.api.call import Call, Reply
 from auteryn.api.download import download
-from auteryn.api.limits import check_room
 from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotAllowed, NotFound
 from auteryn.ports.store import Page
@@ -34,8 +34,8 @@ EVERYBODY = "*"
 async def create_run(call: Call[b.Empty, b.NewRunBody]) -> Reply | Response:
     """Start a run. With `Accept: text/event-stream` the answer is its event stream; hanging up does not stop the run."""
     new = call.body.request(call.idempotency_key)
-    await check_room(call.engine, call.desk, call.quota, new)
-    run = await call.desk.create(new)
+    async with call.room.for_one(call.caller.owner, new):
+        run = await call.desk.create(new)
     where = {"Location": f"/v1/runs/{run.id}"}
     if call.wants_stream:
         return call.stream(event_frames(call.desk.event_batches(run.id), call.pace), 201, where)
@@ -265,9 +265,8 @@ def step_of(call: Call[Any, Any]) -> int:
 async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
     """A live run does its failed steps again: 200. Of one that failed or was cancelled, a new run takes over: 201."""
     old = await call.desk.get(call.path["run"])
-    if old.terminal:
-        await check_room(call.engine, call.desk, call.quota)
-    run = await call.desk.retry(old.id, call.body.step, call.caller.name)
+    async with call.room.for_one(old.owner) if old.terminal else nullcontext():
+        run = await call.desk.retry(old.id, call.body.step, call.caller.name)
     if run.id == old.id:
         return v.view(run, call.now)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
@@ -276,10 +275,10 @@ async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
 async def fork_run(call: Call[b.Empty, b.ForkBody]) -> Reply:
     """A new run with this one's past up to an event, and another future. What was recorded costs nothing; what it would do
     outside is asked of a person first, unless `effects` is `free`."""
-    await check_room(call.engine, call.desk, call.quota)
     body = call.body
     wanted = Fork(after=body.after, input=body.input, message=body.message, effects=body.effects, key=call.idempotency_key)
-    run = await call.desk.fork(call.path["run"], wanted)
+    async with call.room.for_one(call.caller.owner):
+        run = await call.desk.fork(call.path["run"], wanted)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
 
 

@@ -18,16 +18,36 @@ MOST_FILES = 1_000
 
 
 async def form_of(request: Request, most: int) -> tuple[bytes, dict[str, bytes]]:
-    """The request's JSON, and the files by name. Raises `Invalid`, `TooLarge`."""
-    parser = MultiPartParser(request.headers, _capped(request, most), max_files=MOST_FILES, max_fields=1, max_part_size=most)
+    """The request's JSON, and the files by name. Raises `Invalid`, also for a form that was cut off, and `TooLarge`."""
     try:
-        form = await parser.parse()
+        form = await _Form(request, most).parse()
     except (MultiPartException, KeyError, UnicodeDecodeError) as error:
         raise Invalid("body", None, f"cannot be read as a form: {error}") from error
     try:
         return await _read(form.multi_items())
     finally:
         await form.close()
+
+
+class _Form(MultiPartParser):
+    """Starlette's parser takes what it was given so far for the whole form; here its last line must have come."""
+
+    def __init__(self, request: Request, most: int) -> None:
+        super().__init__(request.headers, self._capped(request, most), max_files=MOST_FILES, max_fields=1, max_part_size=most)
+        self._ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def _capped(self, request: Request, most: int) -> AsyncGenerator[bytes]:
+        seen = 0
+        async for chunk in request.stream():
+            seen += len(chunk)
+            if seen > most:
+                raise TooLarge(f"the body has more than the {most:,} bytes that are taken here")
+            yield chunk
+        if not self._ended:
+            raise Invalid("body", None, "ends before the form does: send it again")
 
 
 async def _read(parts: list[tuple[str, Any]]) -> tuple[bytes, dict[str, bytes]]:
@@ -45,12 +65,3 @@ async def _read(parts: list[tuple[str, Any]]) -> tuple[bytes, dict[str, bytes]]:
         else:
             files[part.filename] = body
     return said, files
-
-
-async def _capped(request: Request, most: int) -> AsyncGenerator[bytes]:
-    seen = 0
-    async for chunk in request.stream():
-        seen += len(chunk)
-        if seen > most:
-            raise TooLarge(f"the body has more than the {most:,} bytes that are taken here")
-        yield chunk

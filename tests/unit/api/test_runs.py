@@ -310,6 +310,22 @@ def test_an_owner_has_room_for_so_many_runs_and_a_repeat_needs_none(opened):
     skipping(main())
 
 
+def test_runs_that_are_begun_at_the_same_moment_have_no_more_room_than_one_after_the_other(opened):
+    async def main():
+        async with opened(RESTING, tools=[rest], quota=Quota(runs=2)) as office, await office.client() as http:
+            sent = [http.post("/v1/runs", json={"input": "Rest", "mode": "deep"}) for _ in range(5)]
+            found = sorted(one.status_code for one in await asyncio.gather(*sent))
+            assert found == [201, 201, 429, 429, 429]
+            assert len((await office.desk.runs()).runs) == 2
+            assert (await http.post("/v1/runs", json={"input": "Rest", "mode": "wrong"})).status_code == 422
+            for run in (await office.desk.runs()).runs:
+                await http.post(f"/v1/runs/{run.id}/cancel")
+                await office.world.ended(run.id)
+            assert (await http.post("/v1/runs", json={"input": "Rest", "mode": "deep"})).status_code == 201
+
+    skipping(main())
+
+
 def test_who_asks_too_often_is_told_when_to_come_back(opened):
     async def main():
         clock = SkippingClock()
@@ -358,6 +374,9 @@ def test_a_fault_of_ours_says_nothing_of_its_inside(opened, caplog):
     skipping(main())
 
 
+CRLF = b"\r\n"
+
+
 @pytest.mark.proves("L15", "P37")
 def test_files_come_in_a_form_as_well_and_a_form_that_is_wrong_is_refused(opened):
     def form(*parts: tuple[str, str | None, bytes]) -> list:
@@ -387,6 +406,11 @@ def test_files_come_in_a_form_as_well_and_a_form_that_is_wrong_is_refused(opened
                 assert (refused.status_code, refused.json().get("field")) == (422, field), refused.text
             broken = {"Content-Type": "multipart/form-data"}
             assert (await http.post("/v1/runs", content=b"--x", headers=broken)).status_code == 422
+            whole = http.build_request("POST", "/v1/runs", files=form(run, a)).read()
+            kind = {"Content-Type": f"multipart/form-data; boundary={whole[2:].partition(CRLF)[0].decode()}"}
+            for cut in (len(whole) - 4, len(whole) - 20, whole.index(b'{"input"') + 60, whole.index(b"a.txt")):
+                refused = await http.post("/v1/runs", content=whole[:cut], headers=kind)
+                assert (refused.status_code, refused.json()["field"]) == (422, "body"), whole[:cut]
             huge = await http.post("/v1/runs", files=form(run, ("files", "a.txt", b"x" * 32_000_001)))
             assert huge.status_code == 413
             elsewhere = await http.post("/v1/asks", files=form(run))
