@@ -177,13 +177,3 @@ resource "google_cloud_run_v2_service_iam_member" "dispatch_invoker" {
   role     = "roles/run.invoker"
   member   = google_service_account.this[each.key].member
 }
-
-moved {
-  from = google_cloud_run_v2_service.api
-  to   = google_cloud_run_v2_service.function["api"]
-}
-
-moved {
-  from = google_cloud_run_v2_service.dispatch
-  to   = google_cloud_run_v2_service.function["dispatch"]
-}
