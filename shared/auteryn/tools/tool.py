@@ -208,7 +208,7 @@ class Tool:
 
 def about(tool: Tool) -> str:
     """The first sentence of the description: a tool's one line in an index."""
-    return re.split(r"(?<=\.)\s", tool.description.strip(), maxsplit=1)[0]
+    return re.split(r"(?<=\.) ", " ".join(tool.description.split()), maxsplit=1)[0]
 
 
 @overload

@@ -170,3 +170,4 @@ def test_the_table_in_the_readme_is_current() -> None:
     """Else run `python -m auteryn.tools.table README.md`."""
     text = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
     assert text == put(text) and all(f"| `{one.name}` |" in text for one in TOOLS)
+    assert sum(line.startswith("|") and line.endswith("|") for line in put("").splitlines()) == len(TOOLS) + 2
