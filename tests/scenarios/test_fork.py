@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from auteryn.errors import Invalid, NotFound, WrongState
@@ -15,6 +17,7 @@ from auteryn.testing.laws import broken_laws
 from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
+from auteryn.tools.calculate import calculate
 from auteryn.tools.deliver import artifact_publish
 from auteryn.tools.files import file_write
 from auteryn.tools.human import ask_approval
@@ -258,5 +261,37 @@ def test_a_published_file_stays_while_another_run_has_the_same_bytes(tmp_path):
             assert (await desk.erase(two)).blobs == 2
             assert not await world.services.blobs.has(older.sha256)
             assert not await world.services.blobs.has(newest.sha256)
+
+    skipping(story())
+
+
+def test_a_published_file_stays_while_a_run_at_work_has_just_published_the_same_bytes(tmp_path):
+    @tool(effect="read", timeout=timedelta(days=1))
+    async def rest(ctx, hours: float) -> str:
+        """Rest for some hours."""
+        await ctx.clock.sleep(timedelta(hours=hours))
+        return "rested"
+
+    def script(ask):
+        before = 12 if given(ask).startswith("Work long") else 0
+        if ask.turn < before:
+            return call("calculate", expression=f"{ask.turn} + 1")
+        after = [call("file_write", path="a.txt", content="the same"), call("artifact_publish", path="a.txt")]
+        return [*after, *([call("rest", hours=9)] if before else []), "published"][ask.turn - before]
+
+    async def story() -> None:
+        tools = [calculate, file_write, artifact_publish, rest]
+        async with World(tmp_path, model=script, tools=tools) as world:
+            desk = Desk(world.host.engine)
+            one = (await desk.create(NewRun(input="Publish", mode="deep"))).id
+            await world.ended(one)
+            two = (await desk.create(NewRun(input="Work long and publish", mode="deep"))).id
+            await world.services.clock.sleep(timedelta(hours=1))
+            [listed] = [run for run in (await desk.runs()).runs if run.id == two]
+            assert not listed.artifacts and (await desk.get(two)).artifacts, "it has published since it was summarised"
+            erased = await desk.erase(one)
+            assert (erased.blobs, erased.shared_blobs) == (0, 1)
+            await world.ended(two)
+            assert await desk.artifact(two, "a.txt") == b"the same"
 
     skipping(story())

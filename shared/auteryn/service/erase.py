@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Iterable
+from contextlib import suppress
 
 import msgspec
 
-from auteryn.errors import NotFound, WrongState
+from auteryn.errors import Corrupt, NotFound, WrongState
 from auteryn.ports import Store
 from auteryn.schema import event as e
 from auteryn.schema.files import KIND, FileChanges
@@ -92,11 +93,18 @@ async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
         return set()
     found = set[str]()
     async for run in _all(store):
-        if run.id not in tree and run.artifacts:
+        if run.id not in tree and await _has_published(store, run):
             found |= _versions(event for entry in await store.journal(run.id) for event in entry.events)
         if run.id not in tree and run.parent is None:
             found |= await _kept_aside(store, run.id)
     return found & blobs
+
+
+async def _has_published(store: Store, run: Run) -> bool:
+    """A list shows a run at work as of its last summary: what it has published since is seen by looking at itself."""
+    with suppress(NotFound, Corrupt):  # erased meanwhile; or its journal says it
+        run = run if run.terminal or run.artifacts else await store.get(run.id)
+    return bool(run.artifacts)
 
 
 def _versions(facts: Iterable[e.AnyEvent]) -> set[str]:
