@@ -292,3 +292,36 @@ def test_a_post_that_does_not_arrive_outlives_no_process(tmp_path: Path) -> None
         assert broken_off == [f"{POST}_1"]
 
     skipping(story())
+
+
+@pytest.mark.proves("L6", "L7")
+def test_a_tool_whose_time_is_over_while_a_call_of_its_own_is_written_down_has_timed_out(tmp_path: Path) -> None:
+    """The slice that writes it finds nobody waiting for that, and goes on."""
+
+    async def story() -> None:
+        store = Meanwhile()
+
+        @tool(effect="idempotent", timeout=MINUTE, calls_tools=True)
+        async def both(ctx: ToolContext) -> str:
+            """Look twice."""
+            await ctx.call_tool(1, "look", {})
+            return "looked"
+
+        @tool(effect="read")
+        async def look(ctx: ToolContext) -> str:
+            """Look."""
+            return "seen"
+
+        async with World(tmp_path, model=[call("both"), "done"], tools=[both, look], around=store.around) as world:
+
+            async def take_long() -> None:
+                await world.after(2 * MINUTE)
+
+            store.once("commit", take_long, when=holds(e.CallAnswered))
+            run = await world.start("Paint")
+            ended = await world.ended(run)
+            answers = [event for event in await world.events(run) if isinstance(event, e.CallAnswered)]
+            assert [(one.tool, one.error) for one in answers] == [("look", None), ("both", "timeout")]
+            assert (ended.result, (await world.outline(run)).count("SliceStarted")) == ("done", 1)
+
+    skipping(story())

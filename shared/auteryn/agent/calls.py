@@ -103,7 +103,7 @@ async def _side_by_side(mind: Mind, work: list[Work]) -> AsyncGenerator[Facts, N
             left -= sum(one.committed is None for one in ready)
             yield tuple(fact for one in ready for fact in one.facts)
             for one in ready:
-                if one.committed is not None:
+                if one.committed is not None and not one.committed.cancelled():  # whose time was over meanwhile
                     one.committed.set_result(None)
     finally:
         for task in tasks:
@@ -125,14 +125,16 @@ async def _uncommitted(*facts: e.AnyEvent) -> None:
 async def _first(done: asyncio.Queue[_Ready], tasks: list[asyncio.Task[None]]) -> _Ready:
     """The next facts; an error of the engine itself in any lane is raised here instead of waiting for ever."""
     getter = asyncio.create_task(done.get())
-    await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
-    while not getter.done():
-        for task in tasks:
-            if task.done() and (error := task.exception()):
-                getter.cancel()
-                raise error
+    try:
         await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
-    return getter.result()
+        while not getter.done():
+            for task in tasks:
+                if task.done() and (error := task.exception()):
+                    raise error
+            await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
+        return getter.result()
+    finally:
+        getter.cancel()
 
 
 async def _run(mind: Mind, one: Work, commit: Commit = _uncommitted) -> Facts:

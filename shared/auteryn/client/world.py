@@ -75,7 +75,7 @@ class World:
 
     def __init__(self, name: str, opening: Callable[[], Coroutine[Any, Any, Opened]], *, on_close: Callable[[], Any]) -> None:
         self.name, self._on_close = name, on_close
-        self._calls, self._closed = set[Future[Any]](), False
+        self._calls, self._closed, self._beginning = set[Future[Any]](), False, threading.Lock()
         self._loop = asyncio.new_event_loop()
         opened = Future[Opened]()
         self._thread = threading.Thread(target=self._live, args=(opened, opening), name=f"auteryn {name}", daemon=True)
@@ -85,15 +85,17 @@ class World:
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it on the home's loop and wait for what it returns. Ctrl-C leaves the wait, and the run goes on."""
-        if self._closed or threading.current_thread() is self._thread:
+        if threading.current_thread() is self._thread:
             work.close()
-            if self._closed:
-                raise self._gone()
             raise WrongState(
                 "this is the engine's own thread: call the agent from an ordinary function, or with asyncio.to_thread"
             )
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
-        self._calls.add(future)
+        with self._beginning:  # else one that begins as this is closed would wait for ever
+            if self._closed:
+                work.close()
+                raise self._gone()
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+            self._calls.add(future)
         try:
             return future.result()
         except CancelledError as error:
@@ -124,9 +126,10 @@ class World:
     def close(self) -> None:
         """Stop working here. What a home has under way is interrupted, and resumed when it is opened again."""
         with _opening:
-            if self._closed:
-                return
-            self._closed = True
+            with self._beginning:
+                if self._closed:
+                    return
+                self._closed = True
             for call in list(self._calls):
                 call.cancel()
             asyncio.run_coroutine_threadsafe(_done(self._opened.close()), self._loop).result()

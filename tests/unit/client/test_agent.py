@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import pty
 import subprocess
@@ -109,6 +111,25 @@ def test_whoever_waits_when_the_home_is_closed_is_told(agent_at_home):
     assert len(met) == 1
     with pytest.raises(Unavailable, match="was closed"):
         task.status()
+
+
+def test_whoever_asks_as_the_home_is_closed_is_told(agent_at_home, monkeypatch):
+    """Between the look whether it is open and the call nobody else closes it, or the call would wait for ever."""
+    agent = agent_at_home(["done"])
+    task = agent.run_async("Do it")
+    task.result()
+    begin, closing = asyncio.run_coroutine_threadsafe, threading.Thread(target=agent.close)
+
+    def meanwhile(work, loop):
+        monkeypatch.undo()
+        closing.start()
+        closing.join(0.5)  # it is done, or waits for the call to be known
+        return begin(work, loop)
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", meanwhile)
+    with contextlib.suppress(Unavailable):  # it may just have had its answer
+        task.status()
+    closing.join()
 
 
 def test_from_the_engines_own_thread_it_says_what_to_do_instead(agent_at_home):
