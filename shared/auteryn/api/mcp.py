@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from auteryn.api import views as v
 from auteryn.api.auth import Caller, may
 from auteryn.api.limits import Room
+from auteryn.api.once import Once
 from auteryn.api.routes import MCP_PATH
 from auteryn.errors import AuterynError, NotAllowed, NotFound, Refused
 from auteryn.runtime.engine import Engine
@@ -66,17 +67,18 @@ class McpRoom:
     """The protocol's server, begun with its first visitor and over when the door closes."""
 
     def __init__(self, closing: asyncio.Event) -> None:
-        self._closing = closing
-        self._manager: StreamableHTTPSessionManager | None = None
+        self._closing, self._begun = closing, Once(self._begin)
         self._living: asyncio.Task[None] | None = None
 
     async def response(self, visit: Visit) -> Response:
         """Answers the request when it is sent."""
-        if self._manager is None:
-            self._manager, ready = _manager(), asyncio.Event()
-            self._living = asyncio.create_task(self._live(self._manager, ready))
-            await ready.wait()
-        return McpResponse(self._manager, visit)
+        return McpResponse(await self._begun.get(), visit)
+
+    async def _begin(self) -> StreamableHTTPSessionManager:
+        manager, ready = _manager(), asyncio.Event()
+        self._living = asyncio.create_task(self._live(manager, ready))
+        await ready.wait()
+        return manager
 
     async def _live(self, manager: StreamableHTTPSessionManager, ready: asyncio.Event) -> None:
         async with manager.run():

@@ -329,7 +329,7 @@ class Agent:
         """Call `callback` with every event of this kind (`progress`, `thought`, `message`, `tool_call`, …) of the runs this
         agent starts. Its errors are logged and harm nothing. Returns what unsubscribes it."""
         unsubscribe = self._listeners.add(event, callback)
-        for task in self._tasks.values():
+        for task in list(self._tasks.values()):  # another thread may hear one out meanwhile
             if task.status() in ("pending", "running"):
                 self._listeners.follow(task)
         return unsubscribe

@@ -52,6 +52,7 @@ class Listeners:
     def __init__(self) -> None:
         self._callbacks: list[tuple[str, Callback]] = []
         self._threads: dict[str, threading.Thread] = {}
+        self._starting = threading.Lock()
 
     def add(self, kind: str, callback: Callback) -> Callable[[], None]:
         """Call `callback` with every event of this kind; returns what ends that. `progress` means `task_progress`."""
@@ -69,10 +70,11 @@ class Listeners:
 
     def follow(self, task: Task) -> None:
         """From now on, and from the run's beginning, the listeners hear of this run."""
-        if self._callbacks and task.id not in self._threads:
-            thread = threading.Thread(target=self._listen, args=(task,), name=f"events of {task.id}", daemon=True)
-            self._threads[task.id] = thread
-            thread.start()
+        with self._starting:  # two threads of the caller's would hear everything twice
+            if self._callbacks and task.id not in self._threads:
+                thread = threading.Thread(target=self._listen, args=(task,), name=f"events of {task.id}", daemon=True)
+                self._threads[task.id] = thread
+                thread.start()
 
     def heard_out(self, run: str) -> None:
         """Back when the callbacks have seen the end of the run; at once when called from one of them."""

@@ -367,6 +367,21 @@ def test_a_callback_may_ask_for_the_result_and_an_event_says_what_it_has(agent_o
     assert heard == ["done"]
 
 
+def test_a_listener_may_come_while_another_thread_hears_a_run_out(agent_at_home, monkeypatch):
+    agent = agent_at_home("done")
+    first, second = agent.run_async("What is X?"), agent.run_async("What is Y?")
+    plain = Task.status
+
+    def meanwhile(task):
+        agent.heard_out(first.id)
+        agent.heard_out(second.id)
+        return plain(task)
+
+    monkeypatch.setattr(Task, "status", meanwhile)
+    agent.on("message", print)()
+    assert [task.result(10) for task in (first, second)] == ["done", "done"]
+
+
 def test_the_newest_run_is_meant_when_none_is_named_and_a_plan_is_found_by_its_id(agent_of, tmp_path):
     agent = agent_of("done")
     with pytest.raises(NotFound, match="no run"):
