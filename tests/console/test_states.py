@@ -139,15 +139,21 @@ def test_a_menu_closes_by_escape_and_gives_the_focus_back(window_of: Any) -> Non
 
 def test_nothing_moves_for_who_wants_no_motion_and_paper_shows_all_of_it(window_of: Any) -> None:
     window = window_of(approval, before=two)
-    page = window.open(f"/runs/{window.run('Ask me')}")
+    page = window.open(f"/runs/{window.run('Ask me')}?tab=costs")
     expect(page.locator(".item").first).to_be_visible()
     page.emulate_media(reduced_motion="reduce")
     moving = page.evaluate("document.getAnimations().filter((one) => one.playState === 'running').length")
     assert moving == 0
-    page.emulate_media(media="print")
-    expect(page.locator(".composer")).to_be_hidden()
-    expect(page.locator(".top")).to_be_hidden()
-    assert page.locator(".scroll").evaluate("box => box.scrollHeight <= box.clientHeight + 1")
+    for title in ("Ask me", "Say hello"):
+        page.emulate_media(media="screen")
+        page.goto(f"{window.url}/runs/{window.run(title)}?tab=costs")
+        page.emulate_media(media="print")
+        page.set_viewport_size({"width": 700, "height": 500})  # paper is narrow
+        expect(page.locator(".left .item").first).to_be_visible()
+        expect(page.locator(".costs")).to_be_visible()
+        for part in (".composer", ".top", ".result button"):
+            expect(page.locator(part)).to_be_hidden()
+        assert page.locator(".scroll").evaluate("box => box.scrollHeight <= box.clientHeight + 1")
 
 
 GRAPH = """

@@ -46,11 +46,11 @@ export function RunPage({ id }) {
 
 const WRONG = { 0: "The server cannot be reached", 403: "This run is not yours to see", 404: "There is no such run", 429: "One moment: too many requests" };
 const TABS = ["activity", "plan", "files", "notes", "costs", "logs", "health"];
-const wide = matchMedia("(min-width: 1060px)");
+const wide = matchMedia("(min-width: 1060px), print");   // on paper both columns, one below the other
 
 function useWide() {
   const [is, set] = useState(wide.matches);
-  useEffect(() => { const heard = () => set(wide.matches); wide.addEventListener("change", heard); return () => wide.removeEventListener("change", heard); }, []);
+  useEffect(() => { const heard = () => set(wide.matches); heard(); wide.addEventListener("change", heard); return () => wide.removeEventListener("change", heard); }, []);
   return is;
 }
 
