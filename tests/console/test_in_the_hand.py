@@ -127,8 +127,8 @@ def test_a_plan_is_one_stop_for_the_tab_key_and_its_steps_go_by_arrows(window_of
     async def before(world: World) -> None:
         run = await world.start("Plan it")
         found = await world.until(run, lambda one: bool(one.plan) and one.plan.steps[0].run is not None)
-        assert found.plan and (first := found.plan.steps[0].run)
-        await world.asked(first)
+        assert found.plan and found.plan.steps[0].run
+        await world.asked(found.plan.steps[0].run)
 
     window = window_of(script, before=before)
     page = window.open(f"/runs/{window.run('Plan it')}?tab=plan")

@@ -99,6 +99,31 @@ def test_a_word_to_the_agent_says_before_which_turn_it_was_heard(window_of: Any)
     assert window.complaints == []
 
 
+@pytest.mark.proves("P56")
+def test_what_it_does_right_now_is_broken_off_for_a_word_that_cannot_wait(window_of: Any) -> None:
+    @tool(effect="read")
+    async def mix() -> str:
+        """Mix the paint, for ever."""
+        await asyncio.Event().wait()
+        return "mixed"
+
+    async def before(world: World) -> None:
+        run = await world.start("Paint")
+        await world.until(run, lambda found: found.turns == 1)
+
+    def script(ask: Ask) -> Line:
+        return "in blue" if "make it blue" in str(ask.request.contents) else call("mix")
+
+    window = window_of(script, tools=[mix], before=before)
+    page = window.open(f"/runs/{window.run('Paint')}")
+    page.get_by_role("button", name="At once").click()
+    page.get_by_label("Message to the agent").fill("make it blue")
+    page.get_by_role("button", name="Send").click()
+    expect(page.locator(".result")).to_contain_text("in blue")
+    expect(page.locator(".tool-body")).to_contain_text("interrupted by a message from the owner")
+    assert window.complaints == []
+
+
 @pytest.mark.proves("L12")
 def test_a_page_asks_for_the_newest_events_first_and_then_for_what_follows(window_of: Any) -> None:
     async def before(world: World) -> None:

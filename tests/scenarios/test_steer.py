@@ -10,7 +10,7 @@ import pytest
 
 from auteryn.schema import event as e
 from auteryn.testing.clock import START, skipping
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scripted import Ask, Line, call, silence
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_input
 from auteryn.tools.time import wait
@@ -107,7 +107,7 @@ def test_a_queued_message_does_not_end_a_wait_and_is_heard_before_the_end(tmp_pa
         async with World(tmp_path, model=script, tools=[wait]) as world:
             run = await world.start("Paint")
             waiting = await world.waiting(run)
-            await world.say(run, "make it blue", queue=True)
+            await world.say(run, "make it blue", when="queue")
             await world.after(5 * HOUR)
             assert (await world.run(run)).slice <= waiting.slice + 1
             ended = await world.ended(run)
@@ -129,8 +129,8 @@ def test_queued_messages_are_heard_one_by_one_and_survive_a_restart(tmp_path: Pa
         async with World(tmp_path, model=script, tools=[wait]) as world:
             run = await world.start("Talk")
             await world.waiting(run)
-            await world.say(run, "first", queue=True)
-            await world.say(run, "second", queue=True)
+            await world.say(run, "first", when="queue")
+            await world.say(run, "second", when="queue")
             await world.reopen(after=HOUR)
             assert (await world.ended(run)).result == "said 3"
             told = [event.text for event in await world.events(run) if isinstance(event, e.Told)]
@@ -173,5 +173,75 @@ def test_a_message_that_arrives_as_the_run_ends_is_answered_first(tmp_path: Path
             world.model.generate = slow  # type: ignore[method-assign, assignment]
             run = await world.start("Paint")
             assert (await world.ended(run)).result == "done, and blue"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5", "P56")
+def test_an_interruption_breaks_off_the_call_at_work_and_is_heard_at_once(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    @tool(effect="read")
+    async def mix(ctx: ToolContext) -> str:
+        """Mix the paint, for ever."""
+        begun.set()
+        await asyncio.Event().wait()
+        return "mixed"
+
+    def script(ask: Ask) -> Line:
+        return "in blue" if heard(ask, "make it blue") else call("mix")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[mix]) as world:
+            run = await world.start("Paint")
+            await begun.wait()
+            await world.say(run, "make it blue", when="interrupt")
+            assert (await world.ended(run)).result == "in blue"
+            assert world.now() == START
+            [answer] = [event for event in await world.events(run) if isinstance(event, e.CallAnswered)]
+            assert answer.output == {"status": "interrupted", "why": "interrupted by a message from the owner"}
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5", "P56")
+def test_an_interruption_breaks_off_an_answer_that_does_not_come_and_what_was_sent_counts(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "in blue" if heard(ask, "make it blue") else silence()
+
+    async def story() -> None:
+        async with World(tmp_path, model=script) as world:
+            run = await world.start("Paint")
+            await world.after(timedelta(seconds=1))
+            await world.say(run, "make it blue", when="interrupt")
+            ended = await world.ended(run)
+            assert (ended.result, ended.usage.llm_calls) == ("in blue", 2)
+            assert world.now() - START == timedelta(seconds=1)
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5", "L6")
+def test_an_interruption_does_not_forget_a_call_that_may_have_taken_effect(tmp_path: Path) -> None:
+    begun, times = asyncio.Event(), list[str]()
+
+    @tool(effect="once")
+    async def ship(ctx: ToolContext) -> str:
+        """Ship it."""
+        times.append(ctx.call)
+        begun.set()
+        await asyncio.Event().wait()
+        return "shipped"
+
+    def script(ask: Ask) -> Line:
+        return str(ask.results["ship"]) if heard(ask, "make it blue") else call("ship")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[ship]) as world:
+            run = await world.start("Paint")
+            await begun.wait()
+            await world.say(run, "make it blue", when="interrupt")
+            assert "outcome unknown" in str((await world.ended(run)).result)
+            assert len(times) == 1
 
     skipping(story())

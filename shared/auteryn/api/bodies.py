@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta
 
 from auteryn.schema.human import InputType, OnTimeout, People
+from auteryn.schema.inbox import When
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.post import EventType
 from auteryn.schema.record import Record
@@ -72,8 +73,9 @@ class NewRunBody(Record):
 
 class MessageBody(Record):
     text: str
-    mode: Literal["steer", "queue"] = "steer"
-    """`steer`: before the next model call; `queue`: when the run would otherwise end."""
+    mode: When = "steer"
+    """`steer`: before the next model call; `interrupt`: at once, what is under way is broken off; `queue`: when the run would
+    otherwise end."""
 
 
 class RenameBody(Record):

@@ -22,6 +22,7 @@ from auteryn.api.once import Once
 from auteryn.api.routes import MCP_PATH
 from auteryn.errors import AuterynError, NotAllowed, NotFound, Refused
 from auteryn.runtime.engine import Engine
+from auteryn.schema.inbox import When
 from auteryn.schema.run import Run
 from auteryn.service.desk import Desk
 from auteryn.service.new import Budget, NewRun
@@ -220,7 +221,7 @@ async def run_cancel(run: RunId) -> dict[str, Any]:
 async def run_steer(
     run: RunId,
     text: Annotated[str, Field(description="What to say to the agent", min_length=1)],
-    mode: Annotated[Literal["steer", "queue"], Field(description="steer: at once; queue: when it would end")] = "steer",
+    mode: Annotated[When, Field(description="steer: before its next thought; interrupt: at once; queue: at its end")] = "steer",
 ) -> dict[str, Any]:
     """Say something to a run while it works."""
     visit = _visit.get()

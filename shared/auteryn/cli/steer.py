@@ -14,6 +14,7 @@ from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
 from auteryn.runtime.slice import run_slice
+from auteryn.schema.inbox import When
 from auteryn.service.fork import Fork
 
 STOPPED_WITHIN = timedelta(seconds=10)
@@ -25,18 +26,19 @@ _WATCH = click.option("--detach", is_flag=True, help="Say it and return at once;
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @click.argument("text")
-@click.option("--queue", is_flag=True, help="Not now: when the run would otherwise end.")
+@click.option("--queue", "mode", flag_value="queue", help="Not now: when the run would otherwise end.")
+@click.option("--interrupt", "mode", flag_value="interrupt", help="At once: what it thinks or does right now is broken off.")
 @common
 @click.pass_obj
-def send(common: Common, run_id: str, text: str, queue: bool) -> None:
+def send(common: Common, run_id: str, text: str, mode: When | None) -> None:
     """Say something to a run; it takes it in before its next thought."""
-    going(_send(common, run_id, text, queue))
+    going(_send(common, run_id, text, mode or "steer"))
 
 
-async def _send(common: Common, run_id: str, text: str, queue: bool) -> None:
+async def _send(common: Common, run_id: str, text: str, mode: When) -> None:
     async with opened(common) as home:
         name = await home.named(run_id)
-        await home.desk.send(name, text, mode="queue" if queue else "steer")
+        await home.desk.send(name, text, mode=mode)
         await _said(common, home, name, "told")
 
 

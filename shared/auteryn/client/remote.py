@@ -16,6 +16,7 @@ from auteryn.api import views as v
 from auteryn.client.wire import FIRST_PAUSE, LONG_PATIENCE, Wire
 from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
+from auteryn.schema.inbox import When
 from auteryn.schema.record import new_id
 from auteryn.schema.run import TERMINAL, Artifact
 from auteryn.service.context import Ledger, RunContext
@@ -99,7 +100,7 @@ class Remote:
         self,
         run: str,
         text: str,
-        mode: Literal["steer", "queue"] = "steer",
+        mode: When = "steer",
         *,
         by: str = "",
         message_id: str | None = None,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from auteryn.client.events import Event
 from auteryn.errors import RunCancelled, RunFailed
 from auteryn.schema.human import Ask
+from auteryn.schema.inbox import When
 from auteryn.schema.run import Artifact, Effects, Run, Verdict
 from auteryn.service.context import Ledger, RunContext
 from auteryn.service.erase import Erased
@@ -103,8 +104,9 @@ class Task:
         """Let a paused run go on."""
         self._world.call(self._world.desk.resume(self.id))
 
-    def send(self, text: str, mode: Literal["steer", "queue"] = "steer") -> None:
-        """A message to the agent: `steer` before its next model call, `queue` when it would otherwise end."""
+    def send(self, text: str, mode: When = "steer") -> None:
+        """A message to the agent: `steer` before its next model call, `interrupt` at once, whatever it thinks or does right
+        now, `queue` when it would otherwise end."""
         self._world.call(self._world.desk.send(self.id, text, mode))
 
     def unheard(self) -> list[Unheard]:

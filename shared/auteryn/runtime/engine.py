@@ -30,7 +30,7 @@ class Live(Protocol):
     """A slice at work in this process."""
 
     async def look(self) -> None:
-        """Look into the inbox; a cancel or pause interrupts what is under way, the rest is read before the next turn."""
+        """Look into the inbox; what is urgent there breaks off what is under way, the rest is read before the next turn."""
         ...
 
     async def beat(self) -> None:

@@ -59,7 +59,8 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                 said = words.get(message.id) or message.text
                 out.events.append(e.MessageQueued(message=Queued(id=message.id, text=said, by=message.by)))
             case m.UserMessage():
-                out.events += _interrupted(thread, out, "interrupted by a message from the owner", message.sent_at)
+                why, at_work = "interrupted by a message from the owner", message.mode == "interrupt"
+                out.events += _interrupted(thread, out, why, message.sent_at, at_work=at_work)
                 text = f"Message from the owner: {words.get(message.id) or message.text}"
                 out.events.append(e.Told(text=text, why="message", message=message.id, by=message.by))
             case m.Pause():
@@ -125,11 +126,16 @@ def escalated(run: Run, now: datetime) -> list[e.AskEscalated]:
     return [one for one in found if isinstance(one, e.AskEscalated)]
 
 
-def _interrupted(thread: Thread, out: Intake, why: str, now: datetime) -> list[e.AnyEvent]:
-    """Answers for every suspended call, so that the agent hears what comes. Steps go on and are reported when they end."""
+def _interrupted(thread: Thread, out: Intake, why: str, now: datetime, *, at_work: bool = False) -> list[e.AnyEvent]:
+    """Answers for every suspended call, so that the agent hears what comes. Steps go on and are reported when they end.
+
+    `at_work`: for every other call as well, unless it may have taken effect (L6).
+    """
     facts = list[e.AnyEvent]()
     for call in thread.open_calls:
-        if call.state != "suspended" or call.wait is None or call.id in out.closed:
+        waits = call.state == "suspended" and call.wait is not None
+        settled = at_work and call.state != "suspended" and not call.begun and all(one.answer for one in call.inner.values())
+        if call.id in out.closed or not (waits or settled):
             continue
         out.closed.add(call.id)
         if isinstance(call.wait, ForPerson):

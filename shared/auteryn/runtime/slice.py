@@ -188,11 +188,11 @@ class Slice:
     # ---- the inbox
 
     async def look(self) -> None:
-        """Called by the keeper, and with a message from here: a cancel or pause waits for nothing, others for the next turn."""
+        """Called by the keeper, and with a message from here: an urgent one waits for nothing, others for the next turn."""
         messages = await self.services.store.inbox(self.run.id) if self.busy and not self.interrupt else None
         if messages is None or messages:
             self.looked -= INBOX_LOOK
-        if messages and not self.interrupt and any(isinstance(message, m.Cancel | m.Pause) for message in messages):
+        if messages and not self.interrupt and any(map(m.is_urgent, messages)):
             self._interrupt("inbox")
 
     async def beat(self) -> None:

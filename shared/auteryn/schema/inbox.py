@@ -17,11 +17,15 @@ class Message(Record, tag_field="kind"):
     sent_at: datetime
 
 
-class UserMessage(Message, tag="user_message"):
-    """`steer`: applied before the next model call. `queue`: when the run would otherwise end or wait for good."""
+When = Literal["steer", "queue", "interrupt"]
+"""When a message is heard. `steer`: before the next model call, and waits are over. `interrupt`: at once; the answer or calls
+under way are broken off, too, but for those that may have taken effect: what became of them is found out first. `queue`: when
+the run would otherwise end or wait for good."""
 
+
+class UserMessage(Message, tag="user_message"):
     text: str
-    mode: Literal["steer", "queue"] = "steer"
+    mode: When = "steer"
     by: str = "owner"
 
 
@@ -130,6 +134,11 @@ AnyMessage = (
     | Voted
     | Poke
 )
+
+
+def is_urgent(message: AnyMessage) -> bool:
+    """It waits for nothing: whatever the slice awaits is broken off."""
+    return isinstance(message, Cancel | Pause) or (isinstance(message, UserMessage) and message.mode == "interrupt")
 
 
 def answer_message_id(ask: str) -> str:

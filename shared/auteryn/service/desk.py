@@ -113,12 +113,12 @@ class Desk:
         self,
         run: str,
         text: str,
-        mode: Literal["steer", "queue"] = "steer",
+        mode: m.When = "steer",
         *,
         by: str = "owner",
         message_id: str | None = None,
     ) -> Run:
-        """A message to the agent: `steer` before its next model call, `queue` when it would otherwise end.
+        """A message to the agent: `steer` before its next model call, `interrupt` at once, `queue` when it would otherwise end.
 
         With a `message_id` of the caller's a repeat is a no-op.
         """

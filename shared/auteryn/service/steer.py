@@ -6,7 +6,7 @@ Each is a message to the run's inbox (L5): the run's own next slice acts on it, 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import get_args
 
 from msgspec.structs import replace
 
@@ -28,15 +28,15 @@ class Unheard(Record):
     id: str
     text: str
     by: str
-    mode: Literal["steer", "queue"]
+    mode: m.When
     sent_at: datetime | None
     """None: the run has put it aside for later."""
 
 
 async def send(access: Access, run_id: str, said: m.UserMessage) -> Run:
     _check(said.text)
-    if said.mode not in ("steer", "queue"):
-        raise Invalid("mode", said.mode, "is none of 'steer', 'queue'")
+    if said.mode not in get_args(m.When):
+        raise Invalid("mode", said.mode, f"is none of {', '.join(map(repr, get_args(m.When)))}")
     found = await access.live(run_id, "sent a message")
     await access.tell(found, said)
     return found

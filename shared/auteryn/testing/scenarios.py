@@ -302,7 +302,7 @@ def _steer_script(ask: Ask) -> Line:
 async def _play_steer(world: World) -> str:
     run = await world.start("Write something", key=KEY)
     await world.waiting(run)
-    await world.say(run, "and in blue", queue=True)
+    await world.say(run, "and in blue", when="queue")
     await world.say(run, "only the short version")
     await world.ended(run)
     return run

@@ -162,10 +162,9 @@ class World:
         await self.host.engine.ring(run)
         return new
 
-    async def say(self, run: str, text: str, *, queue: bool = False, id: str | None = None) -> bool:
-        mode = "queue" if queue else "steer"
+    async def say(self, run: str, text: str, *, when: m.When = "steer", id: str | None = None) -> bool:
         return await self.tell(
-            run, m.UserMessage(id=id or derived_id("said", run, text), sent_at=self.now(), text=text, mode=mode)
+            run, m.UserMessage(id=id or derived_id("said", run, text), sent_at=self.now(), text=text, mode=when)
         )
 
     async def cancel(self, run: str, *, id: str = "cancel") -> bool:

@@ -12,6 +12,9 @@ def test_what_was_said_is_listed_changed_and_taken_back(auteryn: Auteryn, create
     assert auteryn("messages", run).out == ""
     assert auteryn("send", run, "in euros").code == auteryn("send", run, "be quick", "--queue").code == 0
     first, second = auteryn("messages", run, "--json").lines[0]["messages"]
+    assert auteryn("send", run, "stop that", "--interrupt").code == 0
+    third = auteryn("messages", run, "--json").lines[0]["messages"][2]
+    assert third["mode"] == "interrupt" and auteryn("messages", run, "--take-back", third["id"]).code == 0
     assert (first["text"], second["text"], second["mode"]) == ("in euros", "be quick", "queue")
     assert auteryn("messages", run, "--change", first["id"], "in dollars").code == 0
     assert auteryn("messages", run, "--take-back", second["id"]).code == 0

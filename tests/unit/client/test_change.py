@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
 
 from auteryn import Invalid, WrongState
 from auteryn.testing.scripted import Ask, Line, call
+from auteryn.tools.tool import tool
 
 STEPS = [
     {"description": "Look around", "depends_on": []},
@@ -54,3 +56,22 @@ def test_words_steps_and_the_title_are_changed_until_it_is_too_late(agent_of):
     assert "Sing" in progress["steps"][2]["result"]
     with pytest.raises(WrongState, match="cannot be renamed"):
         task.rename("Too late")
+
+
+def test_who_cannot_wait_for_the_next_thought_interrupts(agent_of):
+    begun = threading.Event()
+
+    @tool(effect="read")
+    async def mix() -> str:
+        """Mix the paint, for ever."""
+        begun.set()
+        await asyncio.Event().wait()
+        return "mixed"
+
+    agent = agent_of(lambda ask: "in blue" if "make it blue" in str(ask.request.contents) else call("mix"), tools=[mix])
+    task = agent.run_async("Paint", mode="deep")
+    begun.wait()
+    with pytest.raises(Invalid, match="mode"):
+        task.send("make it blue", mode="now")
+    task.send("make it blue", mode="interrupt")
+    assert task.result() == "in blue"

@@ -1,11 +1,11 @@
-// Say something to the agent while it works: now, or when it would otherwise end. What it has not heard can be changed.
+// Say something to the agent while it works: next, at once, or when it would otherwise end. What it has not heard can be changed.
 
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { ask, get, once, post } from "./net.js";
 import { Act, Icon, say, useDraft } from "./parts.js";
 import { short } from "./words.js";
 
-const HOW = [["steer", "Now", "It hears this before its next thought; what it only waits for is broken off."], ["queue", "Later", "It hears this when it would otherwise end."]];
+const HOW = [["steer", "Next", "It hears this before its next thought. What it only waits for is broken off."], ["interrupt", "At once", "It hears this at once. What it thinks or does right now is broken off."], ["queue", "Later", "It hears this when it would otherwise end."]];
 const WORDS = new Set(["heard", "queued"]);
 
 export function Composer({ story, sent, setSent }) {
@@ -49,7 +49,7 @@ function Pending({ one, onChange }) {
   const keys = (event) => { if (event.key === "Escape") leave(); if (event.key === "Enter") event.preventDefault(); if (event.key === "Enter" && text.trim()) save().catch(leave); };
   if (text !== null) return html`<li class="rename"><label class="sr" for="say-${one.id}">What it is to say</label><input id="say-${one.id}" ref=${(box) => box && document.activeElement !== box && box.focus()} value=${text} onInput=${(event) => setText(event.currentTarget.value)} onKeyDown=${keys} />
     <${Act} type="button" class="primary small" disabled=${!text.trim()} act=${save}>Save<//><button type="button" class="small" onClick=${leave}>Cancel</button></li>`;
-  return html`<li><${Icon} name="send" /><span>${short(one.text, 80)}</span><small>${one.mode === "steer" ? "on its way" : "for later"}</small>
+  return html`<li><${Icon} name="send" /><span>${short(one.text, 80)}</span><small>${one.mode === "queue" ? "for later" : "on its way"}</small>
     <button type="button" class="quiet icon-only small" aria-label="Change: ${short(one.text, 40)}" title="Change" onClick=${() => setText(one.text)}><${Icon} name="pen" /></button>
     <${Act} type="button" class="quiet icon-only small" aria-label="Take back: ${short(one.text, 40)}" title="Take back" act=${() => onChange(null)}><${Icon} name="cross" /><//></li>`;
 }

@@ -131,6 +131,7 @@ const tell = {
   },
 
   log(story, event) {
+    if (event.kind_of === "told") delete story.live[event.run_id];   // an interruption breaks off what was being said
     if (event.kind_of === "told" && event.why === "message") add(story, event, { kind: "heard", text: event.text.replace(SAID, ""), by: event.by, before: 1 + (story.turns[event.run_id] ?? 0) });
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
     else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of, diff: event.diff });
