@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,22 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from auteryn.errors import Unavailable
+from auteryn.errors import RateLimited, Unavailable
 from auteryn.ports import Services
 from auteryn.runtime.dispatch import dispatch
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Change
 from auteryn.schema.post import POST
+from auteryn.schema.spend import SpendLimit
+from auteryn.service.desk import Desk
+from auteryn.service.new import NewRun
 from auteryn.testing.clock import START, skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
+from conformance.samples import newborn
 
 MINUTE = timedelta(minutes=1)
 HANG = 60
@@ -323,5 +327,56 @@ def test_a_tool_whose_time_is_over_while_a_call_of_its_own_is_written_down_has_t
             answers = [event for event in await world.events(run) if isinstance(event, e.CallAnswered)]
             assert [(one.tool, one.error) for one in answers] == [("look", None), ("both", "timeout")]
             assert (ended.result, (await world.outline(run)).count("SliceStarted")) == ("done", 1)
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+def test_what_is_spent_while_the_books_are_written_is_in_the_books(tmp_path: Path) -> None:
+    """Two runs of one owner: one takes its part of the limit as the other one pays."""
+
+    async def story() -> None:
+        store, limit = Meanwhile(), SpendLimit(credits=1_000)
+        async with World(tmp_path, around=store.around, spend_limit=limit) as world:
+            spending = world.host.engine.spending
+            runs = [newborn(run_id=f"run_{name}", owner="ann").run for name in "ab"]
+
+            def paid(credits: int) -> tuple[e.AnyEvent, ...]:
+                return (e.CallAnswered(call="call_1", tool="look", output="", credits=credits),)
+
+            async def pay() -> None:
+                spending.spent(runs[0], paid(70))
+
+            assert await spending.room("ann", "run_a", lambda: 100) is None
+            store.once("put", pay)
+            assert await spending.room("ann", "run_b", lambda: 200) is None
+            spending.spent(runs[1], paid(30))
+            standing = await spending.standing("ann")
+            assert standing and standing.spent == 100
+            for run in runs:
+                await spending.left("ann", run.id)
+            standing = await spending.standing("ann")
+            assert standing and (standing.spent, standing.held) == (100, 0)
+
+    skipping(story())
+
+
+@pytest.mark.proves("L3", "L15")
+def test_a_run_that_is_stored_is_made_though_it_cannot_be_woken(tmp_path: Path) -> None:
+    """Whoever asked for it would ask again, and have two; the sweep finds it."""
+
+    async def story() -> None:
+        async with World(tmp_path, sweep_every=MINUTE) as world:
+            queue: Any = world.services.queue
+            enqueue = queue.enqueue
+
+            async def full(run: str, at: datetime) -> None:
+                queue.enqueue = enqueue
+                raise RateLimited("too many wakes")
+
+            queue.enqueue = full
+            made = await Desk(world.host.engine).create(NewRun(input="Paint", mode="deep"))
+            assert (await world.ended(made.id)).status == "completed"
+            assert world.now() - START == MINUTE
 
     skipping(story())

@@ -152,7 +152,7 @@ class Spending:
         assert purse.window is not None
         while True:
             number, line = await self._head(owner, purse)
-            following = change(line)
+            following, booked = change(line), purse.used
             if following is None:
                 return False
             following = replace(following, by=new_id("line"))
@@ -160,7 +160,7 @@ class Spending:
             doc = Doc(kind=LINE, id=_line_id(owner, purse.window, number + 1), scope=owner, body=body, at=at)
             if await self._store.put(doc, if_absent=True) or await self._line(owner, purse, number + 1) == following:
                 purse.held += following.held - line.held
-                purse.used = 0
+                purse.used -= booked  # more may have been spent while it was written
                 purse.seen = number + 1, following
                 if number == 0:
                     await self._forget(owner, purse.window)

@@ -153,7 +153,7 @@ async def ask(
         await refuse_another(access, made, key, task)
         return made
     for post in told:
-        await access.services.queue.enqueue(post.id, now)
+        await access.engine.hint(access.services.queue.enqueue(post.id, now))
     return made
 
 

@@ -50,13 +50,13 @@ async def create(access: Access, new: NewRun) -> Run:
 
 
 async def store_new(access: Access, newborn: Newborn, *, key: str | None = None) -> Run:
-    """Store the run and wake it at the time it wants its first slice."""
+    """Store the run and wake it at the time it wants its first slice. It is made then, whether or not it can be woken (L3)."""
     made = await access.services.store.create(newborn, key=key)
     access.services.bus.tell(made.root, made.id, made.seq)
     if made.mode in access.engine.sits_on and newborn.wake_at is not None:
-        await begin(access.engine, made.id)
+        await access.engine.hint(begin(access.engine, made.id))
     elif newborn.wake_at is not None:
-        await access.services.queue.enqueue(made.id, newborn.wake_at)
+        await access.engine.hint(access.services.queue.enqueue(made.id, newborn.wake_at))
     return made
 
 
