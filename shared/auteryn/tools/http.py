@@ -11,7 +11,7 @@ from auteryn.errors import ToolFailed
 from auteryn.tools.egress import Answer, AnswerLost, Egress, checked_headers, host_and_port
 from auteryn.tools.refusals import refusal
 from auteryn.tools.secrets import credential_of
-from auteryn.tools.sending import first_time, not_sent
+from auteryn.tools.sending import earlier_try, not_sent
 from auteryn.tools.tool import Permission, ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, framed, notice
 from auteryn.tools.web import host_of, media_type, textual
@@ -66,7 +66,7 @@ async def http_request(
     if method not in ONCE:
         return await _asked(ctx, method, url, sent, body)
     sent.setdefault("idempotency-key", ctx.key)
-    if not await first_time(ctx) and not knows_keys:
+    if await earlier_try(ctx) and not knows_keys:
         raise _unknown(method, url)
     try:
         return await _asked(ctx, method, url, sent, body)

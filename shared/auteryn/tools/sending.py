@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from auteryn.schema.change import Doc
 from auteryn.tools.tool import ToolContext
 
@@ -9,10 +11,13 @@ SENDING = "sending"
 """Kind of the marks' documents."""
 
 
-async def first_time(ctx: ToolContext) -> bool:
-    """Set the mark; False if an earlier try of this very call set it: it may have reached the other side."""
+async def earlier_try(ctx: ToolContext) -> datetime | None:
+    """Set the mark; or when an earlier try of this very call set it: it may have reached the other side since then."""
     mark = Doc(kind=SENDING, id=ctx.key, scope=ctx.run.root, body=None, at=ctx.clock.now())
-    return await ctx.store.put(mark, if_absent=True)
+    if await ctx.store.put(mark, if_absent=True):
+        return None
+    earlier = await ctx.store.doc(SENDING, ctx.key)
+    return earlier.at if earlier else mark.at
 
 
 async def not_sent(ctx: ToolContext) -> None:

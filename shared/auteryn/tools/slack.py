@@ -10,8 +10,8 @@ import json
 import os
 import re
 import uuid
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import AsyncGenerator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from auteryn.policy.quotas import READ_BYTES
 from auteryn.tools import foreseen
 from auteryn.tools.egress import AnswerLost
 from auteryn.tools.refusals import refusal
-from auteryn.tools.sending import first_time, not_sent
+from auteryn.tools.sending import earlier_try, not_sent
 from auteryn.tools.tool import ToolContext, tool
 
 TOKEN, PLACE = "SLACK_BOT_TOKEN", "AUTERYN_SLACK_URL"
@@ -31,8 +31,10 @@ API = "https://slack.com/api/"
 """Where the Web API is, unless the owner's Slack is elsewhere (`PLACE`)."""
 EVENT = "auteryn_call"
 """Type of the metadata."""
-LOOKED_AT = 200
-"""Messages read when a try was cut off; a busy channel has a few a minute."""
+PAGE, MOST_PAGES = 200, 50
+"""Of what is read when a try was cut off: messages at a time, and how often; a busy channel has a few a minute."""
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""Slack's clock and ours."""
 ANSWER_BYTES = 4 << 20
 
 _BROADCAST = re.compile(r"<!(?=channel|here|everyone|subteam)", re.IGNORECASE)
@@ -77,11 +79,11 @@ async def slack_post(
 ) -> dict[str, Any]:
     """Post a message to a Slack channel, with files if wanted. Nobody is woken by @channel or @here."""
     bodies = {path: ctx.files.read(path, most=READ_BYTES) for path in files}
-    repeat = not await first_time(ctx)
-    posted = await _found(ctx, channel, thread) if repeat else None
+    earlier = await earlier_try(ctx)
+    posted = await _found(ctx, channel, thread, earlier) if earlier else None
     if posted is None:
         posted = await _posted(ctx, channel, text, thread)
-    attached = await _attached(ctx, posted, thread) if repeat and files else set[str]()
+    attached = await _attached(ctx, posted, thread) if earlier and files else set[str]()
     for path, body in bodies.items():
         if Path(path).name not in attached:
             await _attach(ctx, posted, thread, Path(path).name, body)
@@ -112,24 +114,42 @@ async def _posted(ctx: ToolContext, channel: str, text: str, thread: str | None)
     return {"channel": str(said["channel"]), "ts": str(said["ts"])}
 
 
-async def _found(ctx: ToolContext, channel: str, thread: str | None) -> dict[str, str] | None:
+async def _found(ctx: ToolContext, channel: str, thread: str | None, since: datetime) -> dict[str, str] | None:
     """The message an earlier try of this call has posted."""
     room = await _room(ctx, channel)
-    asked: dict[str, Any] = {"channel": room, "limit": LOOKED_AT, "include_all_metadata": True}
+    oldest = f"{(since - CLOCKS_DIFFER).timestamp():.6f}"
     try:
-        said = await _call(
-            ctx, *(("conversations.replies", asked | {"ts": thread}) if thread else ("conversations.history", asked))
-        )
+        async for message in _messages(ctx, room, thread, oldest):
+            if _key(message) == ctx.key:
+                return {"channel": room, "ts": str(message["ts"])}
     except ToolFailed as error:
         if error.retryable:
             raise
         raise ToolFailed(
             "ambiguous", f"an earlier try may have posted it, and the channel cannot be read to see: {error}"
         ) from error
-    for message in said.get("messages", []):
-        if _key(message) == ctx.key:
-            return {"channel": room, "ts": str(message["ts"])}
     return None
+
+
+async def _messages(ctx: ToolContext, room: str, thread: str | None, oldest: str) -> AsyncGenerator[dict[str, Any]]:
+    """What was written in a channel, or as answers in a thread, from then on."""
+    asked = {"channel": room, "oldest": oldest, "inclusive": True, "limit": PAGE, "include_all_metadata": True}
+    method, more = ("conversations.replies", {"ts": thread}) if thread else ("conversations.history", {})
+    async for said in _pages(ctx, method, asked | more):
+        for message in said.get("messages", []):
+            yield message
+
+
+async def _pages(ctx: ToolContext, method: str, asked: Mapping[str, Any]) -> AsyncGenerator[dict[str, Any]]:
+    cursor = ""
+    for _ in range(MOST_PAGES):
+        said = await _call(ctx, method, {**asked, "cursor": cursor})
+        yield said
+        more: dict[str, Any] = said.get("response_metadata") or {}
+        cursor = str(more.get("next_cursor") or "")
+        if not cursor:
+            return
+    raise ToolFailed("too_large", f"Slack's {method} has more than {MOST_PAGES} pages")
 
 
 def _key(message: Mapping[str, Any]) -> str:
@@ -141,16 +161,10 @@ async def _room(ctx: ToolContext, channel: str) -> str:
     """The id of a channel: what reads messages takes no names."""
     if re.fullmatch(r"[CGD][A-Z0-9]{6,}", channel):
         return channel
-    cursor = ""
-    for _ in range(20):
-        said = await _call(ctx, "conversations.list", {"limit": 1_000, "exclude_archived": True, "cursor": cursor})
+    async for said in _pages(ctx, "conversations.list", {"limit": 1_000, "exclude_archived": True}):
         for one in said.get("channels", []):
             if one.get("name") == channel.removeprefix("#"):
                 return str(one["id"])
-        more: dict[str, Any] = said.get("response_metadata") or {}
-        cursor = str(more.get("next_cursor") or "")
-        if not cursor:
-            break
     raise ToolFailed("not_found", f"there is no channel {channel!r}, or the bot does not see it")
 
 
@@ -158,9 +172,8 @@ async def _room(ctx: ToolContext, channel: str) -> str:
 
 
 async def _attached(ctx: ToolContext, posted: Mapping[str, str], thread: str | None) -> set[str]:
-    asked = {"channel": posted["channel"], "ts": thread or posted["ts"], "limit": LOOKED_AT}
-    said = await _call(ctx, "conversations.replies", asked)
-    later = [one for one in said.get("messages", []) if float(one.get("ts", 0)) >= float(posted["ts"])]
+    answers = [one async for one in _messages(ctx, posted["channel"], thread or posted["ts"], posted["ts"])]
+    later = [one for one in answers if float(one.get("ts", 0)) >= float(posted["ts"])]  # a thread's head always comes along
     return {str(file.get("name", "")) for one in later for file in one.get("files", [])}
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 from inline_snapshot import snapshot
 
+from auteryn.testing.clock import START
 from auteryn.tools import slack as module
 from auteryn.tools.registry import Registry
 from auteryn.tools.slack import slack_post
@@ -31,6 +34,8 @@ class Slack:
         self.errors = dict[str, str]()
         """Method → what it says instead of doing it."""
         self.status = dict[str, Reply]()
+        self.since = list[float]()
+        """From when on messages were asked for."""
         for method in ("chat.postMessage", "conversations.history", "conversations.replies", "conversations.list"):
             site.on(f"/api/{method}", self.answer)
         for method in ("files.getUploadURLExternal", "files.completeUploadExternal"):
@@ -65,10 +70,16 @@ class Slack:
 
     def history(self, fields: dict[str, Any]) -> dict[str, Any]:
         assert fields["channel"] == "C0123456" and fields["include_all_metadata"] == "true"
-        return {"messages": [one for one in reversed(self.messages) if "thread_ts" not in one]}
+        return self.page(fields, [one for one in reversed(self.messages) if "thread_ts" not in one])
 
     def replies(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"messages": [one for one in self.messages if fields["ts"] in (one["ts"], one.get("thread_ts"))]}
+        return self.page(fields, [one for one in self.messages if fields["ts"] in (one["ts"], one.get("thread_ts"))])
+
+    def page(self, fields: dict[str, Any], found: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        self.since.append(float(fields["oldest"]))
+        first, end = int(fields.get("cursor", 0)), int(fields.get("cursor", 0)) + int(fields["limit"])
+        more = {"response_metadata": {"next_cursor": str(end)}} if end < len(found) else {}
+        return {"messages": found[first:end], **more}
 
     def getUploadURLExternal(self, fields: dict[str, Any]) -> dict[str, Any]:
         name = fields["filename"]
@@ -153,6 +164,31 @@ def test_a_lost_answer_is_looked_up_before_anything_is_posted_again(surfer: Room
     assert (lost.kind, lost.retryable) == ("ambiguous", True)
     assert surfer.call(slack_post, call="c", channel="#alerts", text="once")["ts"] == "100.000"
     assert len(slack.posts) == 1
+
+
+@pytest.mark.proves("L6")
+@pytest.mark.parametrize("thread", [None, "100.000"])
+def test_a_busy_channel_is_read_back_to_the_first_try(surfer: Room, slack: Slack, thread: str | None) -> None:
+    """A run may be taken up a day later: hundreds of messages have come on top."""
+    slack.messages.append({"ts": "100.000", "text": "the head"})
+    given = {"channel": "#alerts", "text": "once", "thread": thread}
+    slack.lose["chat.postMessage"] = 1
+    surfer.refusal(slack_post, call="c", **given)
+    around = {"text": "talk"} | ({"thread_ts": thread} if thread else {})
+    slack.messages[1:1] = [{"ts": f"101.{n:03}", **around} for n in range(300)]
+    slack.messages += [{"ts": f"102.{n:03}", **around} for n in range(300)]
+    assert surfer.call(slack_post, call="c", **given)["ts"] == "101.000"
+    assert [one["text"] for one in slack.posts].count("once") == 1
+    assert set(slack.since) == {(START - timedelta(minutes=5)).timestamp()}
+
+
+@pytest.mark.proves("L6")
+def test_what_was_written_since_and_cannot_all_be_read_leaves_it_ambiguous(surfer: Room, slack: Slack) -> None:
+    slack.lose["chat.postMessage"] = 1
+    surfer.refusal(slack_post, call="c", channel="#alerts", text="once")
+    slack.messages += [{"ts": "102.000", "text": "talk"} for _ in range(20_000)]
+    told = surfer.refusal(slack_post, call="c", channel="#alerts", text="once")
+    assert (told.kind, told.retryable) == ("ambiguous", False)
 
 
 @pytest.mark.proves("L6")
