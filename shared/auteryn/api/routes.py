@@ -26,7 +26,9 @@ from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
 KB, MB = 1_000, 1_000_000
-STREAM, FILE, PAGE = "text/event-stream", "application/octet-stream", "text/html"
+STREAM, PAGE = "text/event-stream", "text/html"
+FILE = "*/*"
+"""As it was published: its own."""
 BOTH = (JSON, STREAM)
 
 
