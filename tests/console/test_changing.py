@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.schema.run import Options
+from auteryn.testing.scripted import Ask, Line, call, safety
 from auteryn.testing.world import World
 from auteryn.tools.tool import tool
 from console.test_for_everybody import complaints_of
@@ -159,4 +160,30 @@ def test_what_would_be_sent_is_shown_as_it_is_and_the_arguments_behind_it(window
     assert complaints_of(page) == []
     page.get_by_role("button", name="Allow", exact=True).click()
     expect(page.locator(".run-head .state")).to_have_text("Completed")
+    assert window.complaints == []
+
+
+def test_a_step_that_failed_is_tried_again_from_the_plan(window_of: Any) -> None:
+    tries = list[str]()
+
+    def script(ask: Ask) -> Line:
+        if ask.task == "Plan it":
+            steps = [{"description": "Look"}, {"description": "Break"}]
+            if ask.turn == 0:
+                return call("plan_create", goal="All of it", steps=steps)
+            return call("ask_approval", message="Is that enough?", options=["Yes", "No"]) if ask.turn == 1 else "done"
+        if "Break" in ask.task:
+            tries.append(ask.task)
+        return safety() if "Break" in ask.task and len(tries) < 2 else "looked"
+
+    async def before(world: World) -> None:
+        await world.asked(await world.start("Plan it", options=Options(auto_retry=False)))
+
+    window = window_of(script, before=before)
+    page = window.open(f"/runs/{window.run('Plan it')}?tab=plan")
+    page.locator(".node.is-failed").click()
+    expect(page.locator(".chosen .problem")).to_contain_text("Model refused: the model declined to answer")
+    page.get_by_role("button", name="Retry this step").click()
+    expect(page.locator(".node").nth(1)).to_have_class(re.compile("is-completed"))
+    assert len(tries) == 2
     assert window.complaints == []

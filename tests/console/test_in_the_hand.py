@@ -74,7 +74,7 @@ def test_what_is_being_written_outlives_a_session_that_ends(window_of: Any) -> N
     page.get_by_role("button", name="Sign in").click()
     expect(said).to_have_value("use euros")
     page.get_by_role("button", name="Send").click()
-    expect(said).to_have_value("")
+    expect(page.locator(".heard")).to_contain_text("use euros")
 
 
 def test_a_link_that_comes_too_late_is_told_where_one_signs_in(window_of: Any) -> None:
@@ -94,6 +94,54 @@ def test_ages_go_by_the_server_s_clock(window_of: Any) -> None:
     expect(page.locator(".asks .hint").last).to_contain_text("(in 23 h 5")
     page.goto(window.url)
     expect(page.locator("td.age")).to_have_text(re.compile("^(just now|\\d+ (s|min) ago)"))
+
+
+WIDE = f"""| Firm | {"A long heading about the trend of prices | " * 3}
+|---|---:|---|---|
+| Acme | rising-since-March | falling-since-June | flat-as-ever |
+
+```
+{"a line of code that is longer than a phone is wide; " * 3}
+```
+
+{"Donaudampfschifffahrtselektrizitätenhauptbetriebswerk" * 3}
+
+قارن أسعار عشرة منافسين
+"""
+
+
+async def ended_and_queued(world: World) -> None:
+    await world.ended(await world.start("Say much"))
+    stopped = (await world.asked(await world.start("Ask and be stopped"))).id
+    await world.cancel(stopped)
+    await world.ended(stopped)
+    waits = (await world.asked(await world.start("Ask and be told"))).id
+    await world.say(waits, "use euros", when="queue")
+    await world.until(waits, lambda one: bool(one.queued))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_whatever_a_run_ends_with_fits_on_a_phone_and_axe_finds_nothing(window_of: Any, scheme: str) -> None:
+    window = window_of(
+        lambda ask: WIDE if ask.task == "Say much" else approval(ask), before=ended_and_queued, width=360, scheme=scheme
+    )
+    found = dict[str, list[str]]()
+    for title, sign in (
+        ("Say much", ".result table"),
+        ("Ask and be stopped", ".receipt h2"),
+        ("Ask and be told", ".heard.later"),
+    ):
+        page = window.open(f"/runs/{window.run(title)}?tab=activity")
+        expect(page.locator(sign).first).to_be_visible()
+        found[title] = complaints_of(page)
+        assert fits(page), title
+    expect(page.locator(".heard.later .prose")).to_have_text("use euros")
+    page.goto(f"{window.url}/?compare={window.run('Say much')},{window.run('Ask and be told')}")
+    expect(page.locator(".compare table table")).to_be_visible()
+    found["compare"] = complaints_of(page)
+    assert fits(page)
+    assert {place: one for place, one in found.items() if one} == {}
+    assert window.complaints == []
 
 
 ALOUD = """() => [...document.querySelectorAll('[role=status], [role=alert], [aria-live=polite]')].map((one) => {

@@ -13,8 +13,12 @@ LONGEST = 200_000
 
 
 def html_of(markdown: str) -> str:
-    """CommonMark with tables. Tags come out as the text they are, images as links nobody follows by looking."""
-    return _renderer().render(markdown[:LONGEST])
+    """CommonMark with tables. Tags come out as the text they are, images as links nobody follows by looking.
+
+    What may scroll on a narrow page, a table and code, can be reached by keyboard.
+    """
+    html = _renderer().render(markdown[:LONGEST])
+    return html.replace("<table>", '<table tabindex="0">').replace("<pre>", '<pre tabindex="0">')
 
 
 @functools.cache

@@ -177,9 +177,9 @@ function Fork({ story, onClose }) {
 
 const MEANS = { finished: () => "had finished", aborted: (count) => `${count === 1 ? "was" : "were"} broken off without effect`, unknown: () => "may or may not have taken effect" };
 
-export function Receipt({ receipt, story }) {
+export function Receipt({ receipt, story, heading = "h3" }) {
   const groups = Object.entries(MEANS).filter(([name]) => receipt[name]?.length);
-  return html`<div class="receipt"><h3>Receipt</h3>
+  return html`<div class="receipt"><${heading}>Receipt<//>
     ${groups.length || receipt.children?.length ? html`<dl>${groups.map(([name, means]) => html`<div class="is-${name}"><dt>${receipt[name].length} ${means(receipt[name].length)}</dt><dd>${receipt[name].map((tool) => html`<code>${tool}</code> `)}</dd></div>`)}
       ${receipt.children?.length > 0 && html`<div><dt>${receipt.children.length} ${receipt.children.length === 1 ? "step was" : "steps were"} told to stop</dt><dd>${receipt.children.map((run) => html`<${Link} to="/runs/${run}">${story.runs[run] ? `Step ${story.runs[run]}` : run}<//> `)}</dd></div>`}</dl>` :
       html`<p>Nothing was under way.</p>`}</div>`;
@@ -192,7 +192,7 @@ function Ending({ story }) {
   return html`<section class="ending is-${story.status}" aria-label="What came of it">
     ${story.result && html`<${Result} text=${story.result} partial=${story.status !== "completed"} />`}
     ${bad.length > 0 && html`<p class="problem">${bad.map((verdict) => html`<span>Missing: <code>${verdict.deliverable}</code> ${verdict.detail} </span>`)}</p>`}
-    ${story.receipt && html`<${Receipt} receipt=${story.receipt} story=${story} />`}
+    ${story.receipt && html`<${Receipt} receipt=${story.receipt} story=${story} heading="h2" />`}
   </section>`;
 }
 

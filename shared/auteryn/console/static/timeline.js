@@ -25,7 +25,7 @@ export function Timeline({ story, at, onPick }) {
     <div class="scrub-row"><${Scrubber} story=${story} at=${at} width=${room} onPick=${onPick} />
       <div class="zoom" role="group" aria-label="Zoom"><button class="quiet icon-only" aria-label="Zoom out" disabled=${zoom <= 1} onClick=${() => setZoom(zoom / 2)}>−</button><button class="quiet icon-only" aria-label="Zoom in" disabled=${zoom >= 16} onClick=${() => setZoom(zoom * 2)}>+</button></div></div>
     ${lanes.length > MOST_LANES && html`<p class="hint">${lanes.length - MOST_LANES} further lanes are not drawn; every step is in the plan.</p>`}
-    ${!story.whole && html`<p class="hint">Of what is loaded: the newest ${plural(story.items.length, "event")}.</p>`}
+    ${!story.whole && story.items.length > 0 && html`<p class="hint">Of what is loaded: the newest ${plural(story.items.length, "event")}.</p>`}
   </section>`;
 }
 
