@@ -27,6 +27,8 @@ from sse import Frame, frames
 T = TypeVar("T")
 
 HANG = 120
+SELDOM = timedelta(days=300)
+"""A sweep just as a run begins makes a second execution of it, which ends at once; tests count them, and sweep themselves."""
 OWN = {
     "AUTERYN_EGRESS_ALLOW": "webhooks go to a server of the test, whose address is not a public one",
     "AUTERYN_MAIL_FROM": "mail comes from somebody",
@@ -45,7 +47,7 @@ class Rig:
     def __init__(self, folder: Path, environ: dict[str, str] | None = None, **how: Any) -> None:
         self._scripts: dict[str, Script] = {}
         self._gates: dict[str, Gate] = {}
-        self._folder, self._given, self._how = folder, environ or {}, how
+        self._folder, self._given, self._how = folder, environ or {}, {"sweep_every": SELDOM, **how}
 
     async def open(self, stack: AsyncExitStack) -> None:
         self.gemini = await stack.enter_async_context(ScriptedGemini(self._say, before=self._held))

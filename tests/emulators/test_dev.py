@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
@@ -43,14 +44,15 @@ def test_functions_workers_and_slices_go_with_it(how: signal.Signals, firestore_
 def below(pid: int) -> Iterator[int]:
     """A process's children and theirs."""
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in children.read_text().split():
-            yield int(child)
-            yield from below(int(child))
+        with suppress(OSError):  # a thread that has ended meanwhile
+            for child in children.read_text().split():
+                yield int(child)
+                yield from below(int(child))
 
 
 def lives(pid: int) -> bool:
     """It may be dead and not yet buried."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except OSError:  # it has gone, or is going
         return False

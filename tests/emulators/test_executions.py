@@ -75,7 +75,7 @@ def state_of(pid: int | None) -> str:
     """The kernel's letter for what the process does: `T` stopped, `Z` ended and not yet waited for."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except OSError:  # it has gone, or is going
         return "gone"
 
 
