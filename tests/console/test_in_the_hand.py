@@ -64,7 +64,11 @@ def test_what_is_being_written_outlives_a_session_that_ends(window_of: Any) -> N
         given: dict[str, Any] = {"name": "mine", "owner": "local", "role": "operator", "lifetime": timedelta(days=1)}
         keys.append((await issue(world.services.store, world.now(), **given))[1])
 
-    window = window_of(approval, before=before)
+    def again(ask: Ask) -> Line:
+        """What is said to it withdraws its question: with another one it does not end, and there is a field to look at."""
+        return call("ask_approval", message=f"Go {ask.turn}?", options=["Yes", "No"])
+
+    window = window_of(again, before=before)
     page = window.open(f"/runs/{window.run('Ask me')}")
     said = page.get_by_label("Message to the agent")
     said.fill("use euros")
