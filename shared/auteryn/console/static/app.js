@@ -7,7 +7,10 @@ import { RunList } from "./list.js";
 import { RunPage } from "./run.js";
 import { sentence, span } from "./words.js";
 
+let last = null;   // who was signed in: what they were writing is nobody else's
+
 function Console() {
+  if (session.value && session.value.owner !== last) { if (last !== null) forgetDrafts(); last = session.value.owner; }
   const who = session.value, [, id] = /^\/runs\/([^/]+)$/.exec(address.value.pathname) ?? [];
   const content = useRef(), place = address.value.pathname, first = useRef(place);
   useEffect(() => { document.body.classList.toggle("on-run", Boolean(id)); }, [id]);

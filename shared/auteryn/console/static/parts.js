@@ -2,6 +2,7 @@
 
 import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { post, time } from "./net.js";
+import { sentence } from "./words.js";
 
 // ---- the address --------------------------------------------------------------------------------------------
 
@@ -185,7 +186,7 @@ export const forgetDrafts = () => drafts.clear();
 export const notice = signal(null);
 // What has gone wrong stays until somebody has seen it.
 export function say(text, bad = false) {
-  const mine = { text, bad };
+  const mine = { text: bad ? sentence(text) : text, bad };
   notice.value = mine;
   if (!bad) setTimeout(() => { if (notice.value === mine) notice.value = null; }, 5000);
 }
