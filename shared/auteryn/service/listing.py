@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from auteryn.errors import Invalid, NotFound, WrongState
+from auteryn.ports import Store
 from auteryn.ports.store import Page
 from auteryn.schema import inbox as m
 from auteryn.schema.record import Record
@@ -27,7 +29,7 @@ class Wanted(Record):
     """Somewhere in the title or the id, whatever its case."""
     labels: dict[str, str] = {}
     asking: bool = False
-    """Has an open question."""
+    """It, or a run below it, has an open question."""
     since: datetime | None = None
     """Made then or later."""
     until: datetime | None = None
@@ -36,13 +38,12 @@ class Wanted(Record):
     """Has cost at least so much."""
 
     def fits(self, run: Run) -> bool:
-        """Whether the run is one of them; its status was looked at by the store."""
+        """Whether the run is one of them; its status was looked at by the store, its questions are looked at by `runs`."""
         text = self.text.casefold()
         return (
             self.mode in (None, run.mode)
             and (text in run.title.casefold() or text in run.id)
             and all(run.labels.get(name) == value for name, value in self.labels.items())
-            and (bool(run.asks) or not self.asking)
             and (self.since is None or run.created_at >= self.since)
             and (self.until is None or run.created_at < self.until)
             and run.usage.credits.total >= 1000 * self.least_credits
@@ -57,16 +58,32 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
     if not 1 <= limit <= MOST_RUNS:
         raise Invalid("limit", limit, f"must be 1 to {MOST_RUNS}")
     found, at, looked, store = list[Run](), dict[str, datetime](), 0, access.services.store
+    asking = dict[str, set[str]]()
     owner = None if everybody else access.owner
     while True:
         most = limit - len(found)
         page = await store.runs(owner=owner, status=wanted.status or None, limit=most, cursor=cursor)
-        found += filter(wanted.fits, page.runs)
+        for run in filter(wanted.fits, page.runs):
+            if wanted.asking and run.owner not in asking:
+                asking[run.owner] = await _asking(store, run.owner)
+            if not wanted.asking or run.id in asking[run.owner]:
+                found.append(run)
         at |= page.at
         older = wanted.since is not None and any(run.created_at < wanted.since for run in page.runs)
         looked, cursor = looked + most, None if older else page.next
         if cursor is None or len(found) > limit // 2 or looked >= SCANNED:
             return Page(runs=tuple(found), next=cursor, at=at)
+
+
+async def _asking(store: Store, owner: str) -> set[str]:
+    """The owner's runs with an open question, and the roots of those."""
+    found = set[str]()
+    for doc in await store.docs("ask", owner):
+        if doc.body["open"]:
+            with suppress(NotFound):
+                run = await store.get(doc.body["run"])
+                found |= {run.id, run.root} if run.asks else set()
+    return found
 
 
 class Planned(Record):

@@ -11,6 +11,7 @@ from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
+from auteryn.tools.human import ask_input
 from auteryn.tools.time import schedule, wait
 
 
@@ -43,6 +44,25 @@ def test_runs_are_found_by_status_mode_words_labels_and_open_questions(opened):
             assert await listed(http, "limit=3&status=completed&status=failed&text=task&mode=fast") == ["Task 3", "Task 1"]
             for wrong in ("label=team", "mode=slow", "asking=perhaps"):
                 assert (await http.get(f"/v1/runs?{wrong}")).status_code == 422, wrong
+
+    skipping(main())
+
+
+def test_a_run_whose_step_asks_is_found_as_one_that_asks(opened):
+    def script(ask):
+        if "Look" in ask.task:
+            return (call("ask_input", message="Which shop?"), "seen")[ask.turn]
+        return "told"
+
+    async def main():
+        async with opened(script, tools=[ask_input]) as office, await office.client() as http:
+            run = (await http.post("/v1/runs", json={"title": "Prices", "steps": [{"description": "Look"}]})).json()["id"]
+            while not (asks := (await http.get("/v1/asks")).json()["asks"]):
+                await office.world.after(timedelta(seconds=1))
+            assert asks[0]["run"] != run and await listed(http, "asking=true") == ["Prices"]
+            await http.post(f"/v1/asks/{asks[0]['id']}/answer", json={"value": "the small one"})
+            await office.world.ended(run)
+            assert await listed(http, "asking=true") == []
 
     skipping(main())
 
