@@ -88,6 +88,25 @@ def test_a_write_that_stops_half_way_is_taken_back_alone(tmp_path: Path) -> None
     asyncio.run(main())
 
 
+def test_a_write_whose_writer_is_cancelled_is_made_all_the_same(tmp_path: Path) -> None:
+    """What a tool gave is not lost because its slice is told to stop as it is written down."""
+
+    async def main() -> None:
+        database = Database(tmp_path)
+        database.connection.execute("CREATE TABLE t (who TEXT)")
+        writer = asyncio.create_task(database.write(lambda c: c.execute("INSERT INTO t VALUES ('a')").rowcount))
+        await asyncio.sleep(0)
+
+        writer.cancel()
+
+        with pytest.raises(asyncio.CancelledError):
+            await writer
+        assert database.rows("SELECT who FROM t") == [("a",)]
+        database.close()
+
+    asyncio.run(main())
+
+
 def test_a_posted_write_travels_with_the_next_one(tmp_path: Path) -> None:
     async def main() -> None:
         database, seen = Database(tmp_path), list[str]()

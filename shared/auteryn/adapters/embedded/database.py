@@ -48,8 +48,13 @@ RETRY_SECONDS = 0.002
 @dataclass(slots=True, eq=False)
 class _Pending:
     apply: Apply[Any]
-    done: asyncio.Future[Any]
     lasting: bool
+    then: Callable[[], None] | None = None
+    settled: bool = False
+    outcome: Any = None
+    error: Exception | None = None
+    later: asyncio.Future[None] | None = None
+    """Where the writer waits while another process is writing."""
 
 
 class Database:
@@ -60,8 +65,10 @@ class Database:
         self._patience_s = patience.total_seconds()
         self._pending: list[_Pending] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._timer: asyncio.Handle | None = None
-        self._soon = False
+        self._lazy: asyncio.TimerHandle | None = None
+        """Flushes what was posted, if nobody writes before."""
+        self._held_up = False
+        """Another process is writing: what is pending is tried again in a moment."""
         self._give_up_at: float | None = None
         self._synchronous, self._lasting = synchronous, True
         self.connection = self._open(synchronous)
@@ -70,27 +77,34 @@ class Database:
 
     async def write(self, apply: Apply[T], *, lasting: bool = True) -> T:
         """Run `apply` in the next flush; back when it is safe. What it raises is raised here and harms no other write.
+        Whoever is cancelled meanwhile is not told, and it is written all the same.
 
         Not `lasting`: a power cut may take it, unless something that lasts was written after it. kill -9 takes nothing.
         """
-        done = self._enlist(apply, lasting)
-        if not self._soon:
-            self._flush_in(0)
-        return await done
+        pending = self._enlist(_Pending(apply, lasting))
+        try:
+            await asyncio.sleep(0)  # whoever writes in this tick joins, and the first to go on writes for all of them
+            if not pending.settled and not self._held_up:
+                self._flush()
+            if not pending.settled:
+                pending.later = self._loop_now().create_future()
+                await pending.later
+        except asyncio.CancelledError:
+            if not pending.settled and not self._held_up:
+                self._flush()
+            raise
+        if pending.error is not None:
+            raise pending.error
+        return pending.outcome
 
     def post(self, apply: Apply[Any], *, then: Callable[[], None] | None = None) -> None:
         """Run `apply` with whoever writes next, at most `LAZY_SECONDS` later, and `then` once it is stored.
 
         For what may be lost: nobody waits for it.
         """
-
-        def stored(done: asyncio.Future[Any]) -> None:
-            if not done.cancelled() and done.exception() is None and then:
-                then()
-
-        self._enlist(apply, False).add_done_callback(stored)
-        if not self._timer:
-            self._flush_in(LAZY_SECONDS)
+        self._enlist(_Pending(apply, False, then))
+        if self._lazy is None:
+            self._lazy = self._loop_now().call_later(LAZY_SECONDS, self._flush)
 
     def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """What a query finds; sees every confirmed write of every process."""
@@ -116,7 +130,8 @@ class Database:
         if self._pending and self._loop and not self._loop.is_closed():
             self._flush()
         for pending in self._pending:
-            self._refuse(pending, Unavailable(f"{str(self.file)!r} was closed"))
+            self._settle(pending, error=Unavailable(f"{str(self.file)!r} was closed"))
+        self._pending = []
         self.elsewhere.close()
         self.connection.close()
         self.alive.close()
@@ -124,47 +139,47 @@ class Database:
     def abandon(self) -> None:
         """Let go of the folder the way a killed process does: what is pending is lost, what was confirmed stays."""
         self._pending = []
-        if self._timer:
-            self._timer.cancel()
         self.close()
 
     # ---- the flush
 
-    def _enlist(self, apply: Apply[T], lasting: bool) -> asyncio.Future[T]:
+    def _enlist(self, pending: _Pending) -> _Pending:
+        self._loop_now()
+        self._pending.append(pending)
+        return pending
+
+    def _loop_now(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # nobody waits any more for what an ended loop left behind
-            self._loop, self._timer, self._soon, self._pending = loop, None, False, []
-        pending = _Pending(apply, loop.create_future(), lasting)
-        self._pending.append(pending)
-        return pending.done
+            self._loop, self._lazy, self._held_up, self._pending = loop, None, False, []
+        return loop
 
-    def _flush_in(self, seconds: float) -> None:
-        assert self._loop
-        if self._timer:
-            self._timer.cancel()
-        self._soon = not seconds
-        self._timer = self._loop.call_later(seconds, self._flush) if seconds else self._loop.call_soon(self._flush)
+    def _try_again(self) -> None:
+        self._held_up = False
+        self._flush()
 
     def _flush(self) -> None:
         """Everything pending becomes true together, or fails together, except for writes that fail by themselves."""
-        self._timer, self._soon = None, False
-        batch, self._pending = self._pending, []
-        try:
-            self._sync(any(pending.lasting for pending in batch))
-            if not self._begin(batch):
+        if self._lazy is not None:
+            self._lazy.cancel()
+            self._lazy = None
+        outcomes = None
+        while self._pending and outcomes is None:
+            batch, self._pending = self._pending, []
+            try:
+                self._sync(any(pending.lasting for pending in batch))
+                if not self._begin(batch):
+                    return
+                outcomes = self._apply(batch)
+                if outcomes is not None:
+                    self.connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._rollback()
+                for pending in batch:
+                    self._settle(pending, error=self._fault(error), cause=error)
                 return
-            outcomes = self._apply(batch)
-            if outcomes is None:
-                return
-            self.connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            self._rollback()
-            for pending in batch:
-                self._refuse(pending, self._fault(error), error)
-            return
-        for pending, outcome in outcomes:
-            if not pending.done.done():
-                pending.done.set_result(outcome)
+        for pending, outcome in outcomes or ():
+            self._settle(pending, outcome)
 
     def _sync(self, lasting: bool) -> None:
         """Whether the next COMMIT waits for the disk. The log is written in order: what it waits for covers all before it."""
@@ -183,7 +198,9 @@ class Database:
                 self._give_up_at = None
                 raise
             self._pending = batch
-            self._flush_in(RETRY_SECONDS)
+            if not self._held_up and self._loop:
+                self._held_up = True
+                self._loop.call_later(RETRY_SECONDS, self._try_again)
             return False
         self._give_up_at = None
         return True
@@ -199,13 +216,12 @@ class Database:
                 raise  # the disk, the lock: no other write would do better
             except Exception as error:  # noqa: BLE001 - whatever is wrong with this write is told to its writer alone
                 if isinstance(error, sqlite3.Error):
-                    self._refuse(pending, self._fault(error), error)
+                    self._settle(pending, error=self._fault(error), cause=error)
                 else:
-                    self._refuse(pending, error, error.__cause__)
+                    self._settle(pending, error=error, cause=error.__cause__)
                 if self.connection.total_changes != before:
                     self._rollback()
                     self._pending = [*(kept for kept, _ in outcomes), *batch[index + 1 :]]
-                    self._flush_in(0)
                     return None
         return outcomes
 
@@ -214,11 +230,18 @@ class Database:
             if self.connection.in_transaction:  # SQLite itself may have rolled back already
                 self.connection.execute("ROLLBACK")
 
-    @staticmethod
-    def _refuse(pending: _Pending, error: Exception, cause: BaseException | None = None) -> None:
-        if not pending.done.done():
+    def _settle(
+        self, pending: _Pending, outcome: Any = None, *, error: Exception | None = None, cause: BaseException | None = None
+    ) -> None:
+        if pending.settled:
+            return
+        if error is not None:
             error.__cause__ = cause
-            pending.done.set_exception(error)
+        pending.settled, pending.outcome, pending.error = True, outcome, error
+        if pending.later is not None and not pending.later.done():
+            pending.later.set_result(None)
+        if pending.then is not None and error is None and self._loop is not None:
+            self._loop.call_soon(pending.then)
 
     def _fault(self, error: sqlite3.Error) -> AuterynError:
         return from_sqlite(error, self.file)

@@ -61,7 +61,9 @@ class Elsewhere:
         """Whose ear had no room: how to stop waiting for it."""
 
     def listen(self, told: Told) -> None:
-        """From now on `told(news)` is called with what other processes say."""
+        """From now on `told(news)` is called with what other processes say; nothing is, once this is closed."""
+        if self._voice.fileno() < 0:
+            return
         self._listeners[told] = None
         if self._stop_listening is None:
             try:
