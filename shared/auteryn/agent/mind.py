@@ -78,7 +78,7 @@ class Mind:
 
     def committed(self, events: Sequence[AnyEvent]) -> None:
         """What was sent before this commit is in the journal, but for calls that are still under way."""
-        for event in events:
+        for event in events if self.consulting else ():
             if isinstance(event, CallAnswered | CallSuspended):
                 self.consulting.pop(event.call, None)
         self.sent = self.sent_by_tools()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+Outcome = tuple[str, Any, Any]
+"""Of a call: tool, arguments, and what came of it."""
 
 SAME_IN_A_ROW = 4
 PING_PONG_ROUNDS = 4
 
 
-def circling(outcomes: Sequence[tuple[str, str, str]]) -> int:
+def circling(outcomes: Sequence[Outcome]) -> int:
     """How many times the newest call, or pair of alternating calls, came back unchanged; 0 when that is not much."""
     same = _tail_length(outcomes, period=1)
     if same >= SAME_IN_A_ROW:
@@ -17,7 +21,7 @@ def circling(outcomes: Sequence[tuple[str, str, str]]) -> int:
     return rounds if rounds >= PING_PONG_ROUNDS else 0
 
 
-def _tail_length(outcomes: Sequence[tuple[str, str, str]], period: int) -> int:
+def _tail_length(outcomes: Sequence[Outcome], period: int) -> int:
     """Length of the longest tail that repeats with this period."""
     items = list(outcomes)
     n = len(items)

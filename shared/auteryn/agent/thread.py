@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from auteryn.agent.pictures import shown_image
+from auteryn.agent.stuck import Outcome
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer
 from auteryn.schema.message import Content, Image
-from auteryn.schema.record import canonical_json, derived_id, to_json
+from auteryn.schema.record import derived_id, to_json
 from auteryn.schema.run import ForSteps, Input, UntilTime, Wait
 
 _PLANNING = ("plan_create", "plan_update", "agent_spawn")
@@ -81,8 +81,8 @@ class Thread:
     found: list[str] = field(default_factory=list[str])
     """Tools found by search, in order."""
     turns: list[Kept] = field(default_factory=list[Kept])
-    outcomes: deque[tuple[str, str, str]] = field(default_factory=lambda: deque[tuple[str, str, str]](maxlen=40))
-    """(tool, hash of arguments, hash of outcome) of the last calls, for the stuck detector."""
+    outcomes: deque[Outcome] = field(default_factory=lambda: deque[Outcome](maxlen=40))
+    """Of the last calls, for the stuck detector."""
     nudges: int = 0
     cut_offs: int = 0
     """Answers in a row that ended at the output limit."""
@@ -147,13 +147,15 @@ class Thread:
             self._take(event, entry.seq)
 
     def _take(self, event: e.AnyEvent, seq: int) -> None:
-        match event:
+        match event:  # what every turn has comes first
+            case e.ModelAnswered():
+                self._answered(event, seq)
+            case e.CallAnswered(within=None):
+                self._call_answered(event)
             case e.RunCreated():
                 self.task = event.input
                 self.owner_said.append(event.input.text)
                 self._say(task_parts(event.input))
-            case e.ModelAnswered():
-                self._answered(event, seq)
             case e.CallAllowed():
                 self._allowed(event)
             case e.CallStarted(within=str(outer)):
@@ -167,8 +169,6 @@ class Thread:
                 self.calls[event.call].begun, self.calls[event.call].state = True, "started"
             case e.CallSuspended():
                 self.calls[event.call].state, self.calls[event.call].wait = "suspended", event.wait
-            case e.CallAnswered():
-                self._call_answered(event)
             case e.AskAnswered():
                 self.answers[event.answer.ask] = event.answer
             case e.Told():
@@ -235,7 +235,7 @@ class Thread:
         call = self.calls[event.call]
         call.state, call.output, call.error, call.wait = "answered", event.output, event.error, None
         call.images = event.images
-        self.outcomes.append((call.name, _short_hash(call.args), _short_hash(event.output)))
+        self.outcomes.append((call.name, call.args, event.output))
         if isinstance(event.output, dict):
             self._learned(event.tool, cast("dict[str, Any]", event.output))
         if not self.open_calls:
@@ -330,7 +330,3 @@ def _response(call: OpenCall) -> dict[str, Any]:
     if call.wire_id is not None:
         response["id"] = call.wire_id
     return {"functionResponse": response}
-
-
-def _short_hash(value: Any) -> str:
-    return hashlib.blake2b(canonical_json(value), digest_size=8).hexdigest()

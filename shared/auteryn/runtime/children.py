@@ -14,6 +14,7 @@ from auteryn.policy.gates import named_recipients
 from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
+from auteryn.schema.fold import born as folded
 from auteryn.schema.plan import Step
 from auteryn.schema.record import derived_id, new_id
 from auteryn.schema.run import Input, Limits, Options, Parent, Run, Schedule, Share
@@ -30,8 +31,6 @@ def title_of(text: str) -> str:
 def born(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:
     """A new run and its first entry."""
     entry = e.Entry(seq=1, at=at, slice=0, commit=new_id("c"), events=(e.RunCreated(run=run, input=task), *more))
-    from auteryn.schema.fold import born as folded
-
     return Newborn(run=folded(entry), entry=entry, wake_at=at)
 
 
@@ -79,7 +78,7 @@ def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime)
     plan = run.plan
     assert plan is not None
     waiting = sum(step.status == "pending" for step in plan.steps)
-    share = fair_share(run, waiting)
+    share, named = fair_share(run, waiting), _recipients(run, whole)
     starts, children = list[e.StepStart](), list[Newborn]()
     for step in steps:
         attempt = step.attempt + 1
@@ -88,7 +87,6 @@ def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime)
         parent = Parent(run=run.id, root=run.root, kind="step", key=step.id, of=plan.id, attempt=attempt)
         context = step_context(whole.text or plan.goal, step, plan)
         task = Input(text=step.description, context=context, files=whole.files)
-        named = _recipients(run, whole)
         children.append(born(_child(run, child, parent, share, step.description, now, named), task, now))
     return e.StepsStarted(steps=tuple(starts)), children
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from inspect import iscoroutinefunction
 
 from msgspec.structs import replace
@@ -22,7 +23,7 @@ _COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted, e.ModelConsulted)
 _PAID = (e.CallAnswered, e.ModelAnswered, e.Compacted, e.ModelConsulted)
 
 
-def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms: int) -> tuple[e.AnyEvent, ...]:
+def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms: Callable[[], int]) -> tuple[e.AnyEvent, ...]:
     """The events, with requests that were sent and not answered put in at place `first`, and an end's time."""
     out = list(events)
     counted = sum(event.attempts for event in out[first:] if isinstance(event, _COUNTED))
@@ -31,7 +32,7 @@ def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms:
         failed = e.ModelFailed(attempts=sent - counted, reason="no_answer", message="requests without a usable answer")
         out.insert(first, failed)
     if isinstance(out[-1], (e.RunCompleted, e.RunFailed)):
-        out[-1] = replace(out[-1], active_ms=active_ms)
+        out[-1] = replace(out[-1], active_ms=active_ms())
     return tuple(out)
 
 

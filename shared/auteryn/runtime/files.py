@@ -12,6 +12,7 @@ import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,9 +45,7 @@ class Files:
 
     def of(self, root: str) -> Workspace:
         """The folder of a tree on this machine. Raises `Invalid` for what names no folder of its own."""
-        if "/" in root or "\\" in root or not root.strip("."):
-            raise Invalid("run", root, "is no name a run can have")
-        return Workspace(self.folder / root)
+        return Workspace(_folder_of(self.folder, root))
 
     async def begin(self, run: Run) -> Workspace:
         """The tree's files as they are, for one slice."""
@@ -209,6 +208,13 @@ class StoredFiles(Files):
         )
 
 
+@lru_cache(maxsize=1_000)
+def _folder_of(folder: Path, root: str) -> Path:
+    if "/" in root or "\\" in root or not root.strip("."):
+        raise Invalid("run", root, "is no name a run can have")
+    return folder / root
+
+
 def open_keys(thread: Thread, events: Iterable[AnyEvent]) -> list[str]:
     """Of the calls that have no answer even after these events: a repeat of one finds out by its key that it was done."""
     answered = {event.call for event in events if isinstance(event, CallAnswered)}
@@ -216,7 +222,10 @@ def open_keys(thread: Thread, events: Iterable[AnyEvent]) -> list[str]:
 
 
 def touches_files(events: Iterable[AnyEvent]) -> bool:
-    return any(isinstance(event, CallAnswered | CallSuspended) for event in events)
+    return not _TOUCHING.isdisjoint(map(type, events))
+
+
+_TOUCHING = frozenset[type]({CallAnswered, CallSuspended})
 
 
 class _Sign(NamedTuple):

@@ -61,18 +61,27 @@ def documents(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime
 
 def touches_children(events: Sequence[e.AnyEvent]) -> bool:
     """Facts after which something may start."""
-    return any(isinstance(event, _STARTERS) for event in events)
+    return not _STARTERS.isdisjoint(map(type, events))
+
+
+def children_ended(events: Sequence[e.AnyEvent]) -> bool:
+    return not _ENDS.isdisjoint(map(type, events))
 
 
 def all_wait_after(thread: Thread, facts: Sequence[e.AnyEvent]) -> bool:
     """Every open call of the turn is suspended by these facts, or was, and nothing starts: the sitting is over with them."""
     suspended = {fact.call for fact in facts if isinstance(fact, e.CallSuspended)}
+    if not suspended:
+        return False
     done = suspended | {fact.call for fact in facts if isinstance(fact, e.CallAnswered)}
     waits = all(call.state == "suspended" or call.id in done for call in thread.open_calls)
-    return bool(suspended) and waits and not touches_children(facts)
+    return waits and not touches_children(facts)
 
 
-_STARTERS = (e.PlanCreated, e.PlanRevised, e.StepsEnded, e.StepRetried, e.PlanReviewed, e.ScheduleCreated, e.TickEnded)
+_ENDS = frozenset[type]({e.StepsEnded, e.TickEnded})
+_STARTERS = frozenset[type](
+    {e.PlanCreated, e.PlanRevised, e.StepsEnded, e.StepRetried, e.PlanReviewed, e.ScheduleCreated, e.TickEnded}
+)
 
 
 def _end(run: Run, now: datetime) -> Send:

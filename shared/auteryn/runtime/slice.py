@@ -32,7 +32,7 @@ from auteryn.runtime.intake import Intake, expired, take_in
 from auteryn.runtime.lost import tell_parent
 from auteryn.runtime.memory import remembered
 from auteryn.runtime.outbox import posts
-from auteryn.runtime.outgoing import all_wait_after, documents, sends_of, touches_children
+from auteryn.runtime.outgoing import all_wait_after, children_ended, documents, sends_of, touches_children
 from auteryn.runtime.receipt import cancelled
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
@@ -259,7 +259,7 @@ class Slice:
     ) -> None:
         """Make these facts true, then tell whoever should know. Raises `Conflict` if another slice was first."""
         now = self.engine.now()
-        events = completed(self.mind, (*self.first, *facts), len(self.first), self._active_ms())
+        events = completed(self.mind, (*self.first, *facts), len(self.first), self._active_ms)
         entry = e.Entry(seq=self.run.seq + 1, at=now, slice=self.lease.number, commit=new_id("c"), events=events)
         run = after(self.run, entry)
         if reserved := reservation(run):
@@ -299,7 +299,7 @@ class Slice:
         finally:
             self.committing = False
         await self._tell(sends, children, told)
-        if any(isinstance(event, e.StepsEnded | e.TickEnded) for event in events) and not leave:
+        if children_ended(events) and not leave:
             await self.engine.files.news(run, self.mind.files)
         if starts and not children:
             await self._advance()

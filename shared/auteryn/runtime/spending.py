@@ -9,6 +9,7 @@ killed process held stays held until the window ends: a crash can waste a little
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -68,13 +69,15 @@ class Spending:
     def __init__(self, store: Store, clock: Clock, usual: SpendLimit | None = None) -> None:
         """`usual`: of owners who have no limit of their own."""
         self._store, self._clock, self._usual = store, clock, usual
-        self._purses = dict[str, _Purse]()
+        self._purses = defaultdict[str, _Purse](_Purse)
 
     async def room(self, owner: str, run: str, foreseen: Callable[[], int]) -> ForBudget | None:
         """None: the run may spend about so many thousandths now. Else until when it waits, and why.
 
         `foreseen` is called only for an owner who has a limit."""
-        purse, now = self._purses.setdefault(owner, _Purse()), self._clock.now()
+        purse, now = self._purses[owner], self._clock.now()
+        if purse.known and purse.known[1] is None and now - purse.known[0] < KNOWN:
+            return None  # nearly everybody, at every turn
         async with purse.lock:
             limit = await self._limit(owner, purse, now)
             if limit is None or limit.credits is None:
@@ -114,7 +117,7 @@ class Spending:
 
     async def standing(self, owner: str) -> Spent | None:
         """None for an owner who may spend as much as there is."""
-        purse, now = self._purses.setdefault(owner, _Purse()), self._clock.now()
+        purse, now = self._purses[owner], self._clock.now()
         async with purse.lock:
             limit = await self._limit(owner, purse, now, fresh=True)
             if limit is None or limit.credits is None:

@@ -120,7 +120,14 @@ class _Draft:
         put = self.fields
         if not _only_begins(event):
             put["stalls"] = 0
-        match event:
+        match event:  # what every turn has comes first
+            case e.ModelAnswered():
+                put["turns"] = event.turn
+                self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
+            case e.CallAnswered():
+                self.used(tool_calls=1, tools=event.credits)
+                self.learned((event.tool, *event.labels))
+                self.waits(lambda wait: wait.call != event.call)
             case e.RunCreated():
                 raise Corrupt(f"run {self.run.id!r} is created twice")
             case e.Forked():
@@ -160,9 +167,6 @@ class _Draft:
             case e.RunCancelled():
                 self.end("cancelled", event.active_ms)
                 put["result"] = event.partial
-            case e.ModelAnswered():
-                put["turns"] = event.turn
-                self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.ModelFailed():
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.Compacted():
@@ -170,10 +174,6 @@ class _Draft:
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.ModelConsulted():
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
-            case e.CallAnswered():
-                self.used(tool_calls=1, tools=event.credits)
-                self.learned((event.tool, *event.labels))
-                self.waits(lambda wait: wait.call != event.call)
             case e.CallSuspended():
                 put["waits"] = (*self.now("waits"), event.wait)
             case e.CallAllowed() | e.CallWoken():

@@ -16,6 +16,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from auteryn.errors import Invalid, ToolFailed
@@ -198,12 +199,17 @@ class Tool:
         """What the function gives, or a `Result` or `Pause`; raises what it raises, and `TimeoutError` past `timeout`."""
         given = {"ctx": context, **args} if self.takes_context else args
         async with asyncio.timeout(self.timeout.total_seconds()):
-            if inspect.iscoroutinefunction(self.fn):
+            if is_async(self.fn):
                 return await self.fn(**given)
             return await asyncio.to_thread(self.fn, **given)
 
     def declaration(self) -> Declaration:
         return Declaration(name=self.name, description=self.description, parameters=self.parameters)
+
+
+@cache
+def is_async(fn: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(fn)
 
 
 def about(tool: Tool) -> str:

@@ -298,7 +298,7 @@ class SqliteStore:
 
     def _number(self, run: str) -> int:
         """The run's number here; never called inside a write, whose runs may still come to nothing."""
-        number = self._numbers.get(run)
+        number = self._kept[run][0] if run in self._kept else self._numbers.get(run)
         if number is None:
             found = self.database.row("SELECT n FROM runs WHERE id=?", (run,))
             if found is None:
