@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from importlib.metadata import version
 from typing import Any, cast, get_args
 
 import msgspec
@@ -15,6 +14,7 @@ from auteryn.api.problems import Problem
 from auteryn.api.reading import JSON, ZIP
 from auteryn.api.routes import PAGE, ROUTES, Route
 from auteryn.api.uploads import FILES, MEDIA, REQUEST
+from auteryn.schema.release import RELEASE
 from auteryn.service.feed import Kind
 
 REFUSALS = {
@@ -73,7 +73,7 @@ def document() -> bytes:
     return msgspec.json.encode(
         {
             "openapi": "3.1.0",
-            "info": {"title": "Auteryn", "version": version("auteryn"), "description": "Agents that work for days."},
+            "info": {"title": "Auteryn", "version": RELEASE, "description": "Agents that work for days."},
             "paths": paths,
             "components": {
                 "schemas": components,

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
 from auteryn.agent.mind import Settings as AgentSettings
@@ -18,6 +17,7 @@ from auteryn.runtime.files import Files
 from auteryn.runtime.spending import Spending
 from auteryn.schema.message import Tokens
 from auteryn.schema.record import new_id
+from auteryn.schema.release import RELEASE
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
 
@@ -38,7 +38,7 @@ def engine_of(
     engine = Engine(
         services=services,
         registry=registry,
-        code=version("auteryn"),
+        code=RELEASE,
         public_url=settings.public_url,
         trace_url=settings.trace_url,
         observer=settings.observer,

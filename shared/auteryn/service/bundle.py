@@ -13,7 +13,6 @@ import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from importlib.metadata import version
 from io import BytesIO
 from typing import Any
 
@@ -27,6 +26,7 @@ from auteryn.schema import event as e
 from auteryn.schema.change import Doc, Newborn
 from auteryn.schema.fold import after, born
 from auteryn.schema.record import Record, from_json, new_id, to_json
+from auteryn.schema.release import RELEASE
 from auteryn.schema.run import VERSION, Run
 from auteryn.schema.versions import read_entry
 from auteryn.service.access import Access
@@ -87,7 +87,7 @@ async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.en
     files["figures.json"] = msgspec.json.format(msgspec.json.encode(figures))
     manifest = Manifest(
         format=FORMAT,
-        version=version("auteryn"),
+        version=RELEASE,
         schema=VERSION,
         exported_at=access.now(),
         runs=tuple(run.id for run in tree),

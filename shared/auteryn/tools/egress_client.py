@@ -7,13 +7,13 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
-from importlib.metadata import version
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import httpcore2
 
 from auteryn.errors import ToolFailed
+from auteryn.schema.release import RELEASE
 from auteryn.tools.egress import AnswerLost
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _trusted() -> ssl.SSLContext:
 
 @cache
 def user_agent() -> str:
-    return f"Auteryn/{version('auteryn')}"
+    return f"Auteryn/{RELEASE}"
 
 
 def _on_the_wire(method: str, url: URL, headers: Mapping[str, str], body: bytes) -> list[tuple[bytes, bytes]]:

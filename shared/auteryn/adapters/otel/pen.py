@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from importlib.metadata import version
 from typing import Any
 
 from opentelemetry import trace as api
@@ -17,6 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from auteryn.adapters.otel.observer import digest, nanoseconds
+from auteryn.schema.release import RELEASE
 
 CLOSE_MILLIS = 5_000
 
@@ -37,13 +37,13 @@ class Pen:
     """Exports over OTLP to where the environment says, unless it is given a processor and a reader."""
 
     def __init__(self, processor: SpanProcessor | None, reader: MetricReader | None) -> None:
-        about = Resource.create({"service.name": "auteryn", "service.version": version("auteryn")})
+        about = Resource.create({"service.name": "auteryn", "service.version": RELEASE})
         self._ids = _Ids()
         self._traces = TracerProvider(resource=about, id_generator=self._ids)
         self._traces.add_span_processor(processor or _exporting_spans())
-        self._tracer = self._traces.get_tracer("auteryn", version("auteryn"))
+        self._tracer = self._traces.get_tracer("auteryn", RELEASE)
         self._metrics = MeterProvider([reader or _exporting_metrics()], about)
-        meter = self._metrics.get_meter("auteryn", version("auteryn"))
+        meter = self._metrics.get_meter("auteryn", RELEASE)
         self.tokens = meter.create_histogram("gen_ai.client.token.usage", "{token}", "Tokens of one model call")
         self.duration = meter.create_histogram("gen_ai.client.operation.duration", "s", "Time of one model or tool call")
         self.credits = meter.create_counter("auteryn.credits", "{credit}", "Credits spent: 1 is 0.1 US cent at list price")
