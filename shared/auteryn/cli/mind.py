@@ -60,9 +60,10 @@ async def _notes(common: Common, run_id: str | None) -> None:
         found = await home.desk.scratchpad(await home.named(run_id))
     if common.json:
         output.json_line(found)
-    for section, said in found.items() if not common.json else ():
+        return
+    for section, said in found.items():
         output.text(f"{clean(section)}:")
         for one in said:
             output.text("\n".join(f"  {clean(line)}" for line in one.splitlines()))
-    if not found and not common.json:
+    if not found:
         click.echo("Nothing was noted down.", err=True)

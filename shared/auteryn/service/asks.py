@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -36,11 +37,8 @@ async def asks(access: Access, run_id: str | None = None, *, open_only: bool = T
     """Questions, oldest first: of all the owner's runs, or of one run and its steps."""
     root = await access.run(run_id) if run_id else None
     found = list[Ask]()
-    for doc in await access.services.store.docs("ask", access.owner):
-        if open_only and not doc.body["open"]:
-            continue
-        run = await _run_of(access, doc)
-        if run is None or (root and root.id not in (run.id, run.root)):
+    async for doc, run in askers(access, open_only=open_only):
+        if root and root.id not in (run.id, run.root):
             continue
         ask = next((ask for ask in run.asks if ask.id == doc.id), None)
         if ask is None and not open_only:
@@ -48,6 +46,16 @@ async def asks(access: Access, run_id: str | None = None, *, open_only: bool = T
         if ask is not None:
             found.append(ask)
     return sorted(found, key=lambda ask: ask.opened_at)
+
+
+async def askers(access: Access, *, open_only: bool = True) -> AsyncGenerator[tuple[Doc, Run]]:
+    """Each line of a question of the owner's, and its run as it is now. A line may say "open" of a question that the run does
+    not know yet, or no more."""
+    for doc in await access.services.store.docs("ask", access.owner):
+        if doc.body["open"] or not open_only:
+            run = await _run_of(access, doc)
+            if run is not None:
+                yield doc, run
 
 
 class Said(Record):

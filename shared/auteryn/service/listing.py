@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from datetime import datetime
 
 from auteryn.errors import Invalid, NotFound, WrongState
-from auteryn.ports import Store
 from auteryn.ports.store import Page
 from auteryn.schema import inbox as m
 from auteryn.schema.record import Record
 from auteryn.schema.run import ModeName, Run, Schedule, Status
 from auteryn.service.access import Access
+from auteryn.service.asks import askers
 
 MOST_RUNS = 500
 SCANNED = 2_000
@@ -65,7 +64,7 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
         page = await store.runs(owner=owner, status=wanted.status or None, limit=most, cursor=cursor)
         for run in filter(wanted.fits, page.runs):
             if wanted.asking and run.owner not in asking:
-                asking[run.owner] = await _asking(store, run.owner)
+                asking[run.owner] = await _asking(Access(access.engine, run.owner))
             if not wanted.asking or run.id in asking[run.owner]:
                 found.append(run)
         at |= page.at
@@ -75,15 +74,10 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
             return Page(runs=tuple(found), next=cursor, at=at)
 
 
-async def _asking(store: Store, owner: str) -> set[str]:
+async def _asking(access: Access) -> set[str]:
     """The owner's runs with an open question, and the roots of those."""
-    found = set[str]()
-    for doc in await store.docs("ask", owner):
-        if doc.body["open"]:
-            with suppress(NotFound):
-                run = await store.get(doc.body["run"])
-                found |= {run.id, run.root} if run.asks else set()
-    return found
+    asking = [run async for _, run in askers(access) if run.asks]
+    return {one for run in asking for one in (run.id, run.root)}
 
 
 class Planned(Record):

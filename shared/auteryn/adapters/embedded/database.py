@@ -84,15 +84,12 @@ class Database:
         pending = self._enlist(_Pending(apply, lasting))
         try:
             await asyncio.sleep(0)  # whoever writes in this tick joins, and the first to go on writes for all of them
+        finally:  # cancelled, too
             if not pending.settled and not self._held_up:
                 self._flush()
-            if not pending.settled:
-                pending.later = self._loop_now().create_future()
-                await pending.later
-        except asyncio.CancelledError:
-            if not pending.settled and not self._held_up:
-                self._flush()
-            raise
+        if not pending.settled:  # held up: the next try settles it
+            pending.later = self._loop_now().create_future()
+            await pending.later
         if pending.error is not None:
             raise pending.error
         return pending.outcome
