@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import sqlite3
 import string
 from collections.abc import Awaitable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from auteryn.adapters.embedded import database
 from auteryn.adapters.embedded.database import Database
 from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.errors import Conflict
@@ -186,8 +188,11 @@ def test_facts_wait_for_the_disk_and_leases_do_not(tmp_path: Path) -> None:
 
 @pytest.mark.proves("L8", "P18")
 @pytest.mark.parametrize("sizes", [(2_000, 2_000), (950, 1_500), (850, 300)], ids=str)
-def test_a_turn_writes_the_same_few_bytes_however_long_the_run_is(tmp_path: Path, sizes: tuple[int, int]) -> None:
+def test_a_turn_writes_the_same_few_bytes_however_long_the_run_is(
+    tmp_path: Path, sizes: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two commits: at most 12 kB of log, at turn 100 and at turn 1,000, and at most 1.4 times the payload is kept."""
+    monkeypatch.setattr(database, "FOLD_COMMITS", 1_000_000)
 
     async def main() -> None:
         store = SqliteStore.open(tmp_path, synchronous="off")
@@ -208,6 +213,36 @@ def test_a_turn_writes_the_same_few_bytes_however_long_the_run_is(tmp_path: Path
         assert max(per_turn) < 1.1 * min(per_turn)
         await store.close()
         assert (tmp_path / "auteryn.db").stat().st_size < 1.4 * payload
+
+    asyncio.run(main())
+
+
+@pytest.mark.proves("L8")
+def test_the_log_is_overwritten_however_long_the_run_is(tmp_path: Path) -> None:
+    """It stays as long as the commits between two folds make it, and whoever reads meanwhile holds that up, not the commits."""
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path, synchronous="off")
+        run = await store.create(newborn())
+
+        async def folds(count: int) -> int:
+            nonlocal run
+            for _ in range(count * database.FOLD_COMMITS):
+                await store.commit(commit := answered(run, 2_000))
+                run = commit.run
+            return wal_bytes(tmp_path)
+
+        once = await folds(1)
+        assert await folds(5) < 1.1 * once
+        reader = sqlite3.connect(tmp_path / "auteryn.db", isolation_level=None)
+        reader.execute("BEGIN")
+        seen = reader.execute("SELECT count(*) FROM journal").fetchone()
+        assert await folds(3) > 2 * once
+        assert reader.execute("SELECT count(*) FROM journal").fetchone() == seen
+        reader.close()
+        longest = await folds(1)
+        assert await folds(5) == longest
+        await store.close()
 
     asyncio.run(main())
 
