@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from auteryn.agent.mind import Mind
+from auteryn.ports.store import children_of
 from auteryn.schema import event as e
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import FileCheck, Verdict
 
 KINDS = ("mailto:", "slack:")
 """How a deliverable begins that is a message and no file: `mailto:ann@corp.test`, `slack:#prices`."""
-_PAGE = 500
 
 
 def to_be_sent(check: FileCheck) -> str | None:
@@ -43,7 +43,7 @@ def _done(mind: Mind, run: str, journal: Sequence[e.Entry]) -> list[tuple[str, S
     """Tool and recipients of every call that ended well; what a person changed before allowing it counts."""
     asked = dict[str, dict[str, Any]]()
     done = list[tuple[str, Sequence[str]]]()
-    for event in (event for entry in journal for event in entry.events):
+    for event in e.facts(journal):
         match event:
             case e.ModelAnswered():
                 calls = [part["functionCall"] for part in event.content["parts"] if "functionCall" in part]
@@ -62,12 +62,7 @@ def _done(mind: Mind, run: str, journal: Sequence[e.Entry]) -> list[tuple[str, S
 
 async def _tree(mind: Mind, run: str) -> AsyncIterator[str]:
     yield run
-    cursor: str | None = None
-    while mind.run.plan or mind.run.schedules:
-        page = await mind.services.store.runs(parent=run, roots_only=False, limit=_PAGE, cursor=cursor)
-        for child in page.runs:
+    if mind.run.plan or mind.run.schedules:
+        async for child in children_of(mind.services.store, run):
             async for one in _tree(mind, child.id):
                 yield one
-        cursor = page.next
-        if cursor is None:
-            return

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
 
 from auteryn.errors import RateLimited
+from auteryn.ports.store import every_run
 from auteryn.runtime.engine import Engine
 from auteryn.schema.record import Record
 from auteryn.service.access import Access
-from auteryn.service.listing import MOST_RUNS, UNDER_WAY
+from auteryn.service.listing import UNDER_WAY
 from auteryn.service.new import NewRun, fingerprint
 
 MOST_OWNERS = 10_000
@@ -81,12 +82,8 @@ class Room:
 
 async def _made(access: Access, wanted: str) -> bool:
     """Whether one of the runs under way was asked for with this very request."""
-    cursor = None
-    while True:
-        page = await access.services.store.runs(owner=access.owner, status=UNDER_WAY, limit=MOST_RUNS, cursor=cursor)
-        for run in page.runs:
+    async with aclosing(every_run(access.services.store, owner=access.owner, status=UNDER_WAY)) as under_way:
+        async for run in under_way:
             if await access.asked_for(run) == wanted:
                 return True
-        cursor = page.next
-        if cursor is None:
-            return False
+    return False

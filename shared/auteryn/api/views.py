@@ -32,8 +32,8 @@ from auteryn.service.links import Link
 from auteryn.service.listing import Planned
 from auteryn.service.logs import LogLine
 from auteryn.service.progress import standing
-from auteryn.service.reading import Version
 from auteryn.service.steer import Unheard
+from auteryn.service.tree import Version
 
 OuterStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 

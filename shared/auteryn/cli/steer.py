@@ -13,6 +13,7 @@ from auteryn.cli import exits, output
 from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
+from auteryn.ports.store import children_of
 from auteryn.runtime.slice import run_slice
 from auteryn.schema.inbox import When
 from auteryn.service.fork import Fork
@@ -160,8 +161,7 @@ async def _settled(home: Home, name: str) -> None:
         run = await store.get(waiting.pop())
         if not run.terminal and await store.inbox(run.id):
             await run_slice(engine, run.id)
-        page = await store.runs(parent=run.id, roots_only=False, limit=1000)
-        waiting += [child.id for child in page.runs if not child.terminal]
+        waiting += [child.id async for child in children_of(store, run.id) if not child.terminal]
 
 
 async def _on(common: Common, home: Home, name: str, detach: bool) -> int:

@@ -29,8 +29,8 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing
-from auteryn.service.reading import Version
 from auteryn.service.steer import Unheard
+from auteryn.service.tree import Version
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 

@@ -16,8 +16,8 @@ from auteryn.service.erase import Erased
 from auteryn.service.fork import Fork
 from auteryn.service.listing import MOST_RUNS, Planned
 from auteryn.service.progress import Standing
-from auteryn.service.reading import Version
 from auteryn.service.steer import Unheard
+from auteryn.service.tree import Version
 
 if TYPE_CHECKING:
     from auteryn.api.views import RunView

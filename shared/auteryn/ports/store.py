@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +11,9 @@ from auteryn.schema.event import Entry
 from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run, Status
+
+PAGE_RUNS = 500
+"""Summaries read at a time, where all of them are wanted."""
 
 
 class Lease(Record):
@@ -122,3 +125,29 @@ class Store(Protocol):
     async def drop(self, kind: str, doc_id: str) -> None: ...
 
     async def close(self) -> None: ...
+
+
+async def every_run(
+    store: Store,
+    *,
+    owner: str | None = None,
+    status: Sequence[Status] | None = None,
+    parent: str | None = None,
+    roots_only: bool = True,
+) -> AsyncGenerator[Run]:
+    """All that `Store.runs` finds, newest first, however many pages it takes."""
+    cursor: str | None = None
+    while True:
+        page = await store.runs(
+            owner=owner, status=status, parent=parent, roots_only=roots_only, limit=PAGE_RUNS, cursor=cursor
+        )
+        for run in page.runs:
+            yield run
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def children_of(store: Store, run: str) -> AsyncGenerator[Run]:
+    """The runs of its steps and ticks, newest first."""
+    return every_run(store, parent=run, roots_only=False)

@@ -6,6 +6,7 @@ tense. What is only streamed is a `Delta` (`schema.message`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -504,3 +505,8 @@ class Entry(Record):
     commit: str
     """Random id of the commit: finding one's own after a lost reply means it was applied (L1)."""
     events: tuple[AnyEvent, ...]
+
+
+def facts(entries: Iterable[Entry]) -> Iterator[AnyEvent]:
+    """The events of these entries, in order."""
+    return (event for entry in entries for event in entry.events)

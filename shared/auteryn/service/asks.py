@@ -272,16 +272,13 @@ async def _run_of(access: Access, doc: Doc) -> Run | None:
 
 
 async def _asked(access: Access, run: Run, ask_id: str) -> Ask | None:
-    for entry in await access.services.store.journal(run.id):
-        for event in entry.events:
-            if isinstance(event, e.AskOpened) and event.ask.id == ask_id:
-                return event.ask
-    return None
+    facts = e.facts(await access.services.store.journal(run.id))
+    return next((fact.ask for fact in facts if isinstance(fact, e.AskOpened) and fact.ask.id == ask_id), None)
 
 
 async def _answers(access: Access, run: Run) -> list[Answer]:
-    journal = await access.services.store.journal(run.id)
-    return [event.answer for entry in journal for event in entry.events if isinstance(event, e.AskAnswered)]
+    facts = e.facts(await access.services.store.journal(run.id))
+    return [fact.answer for fact in facts if isinstance(fact, e.AskAnswered)]
 
 
 async def _closed(access: Access, run: Run, ask_id: str) -> WrongState:

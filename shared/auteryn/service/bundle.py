@@ -30,8 +30,8 @@ from auteryn.schema.release import RELEASE
 from auteryn.schema.run import VERSION, Run
 from auteryn.schema.versions import read_entry
 from auteryn.service.access import Access
-from auteryn.service.erase import tree_of
 from auteryn.service.progress import credit_usage, metrics
+from auteryn.service.tree import published_in, tree_of
 
 FORMAT = 1
 MOST_BYTES = 512_000_000
@@ -68,7 +68,8 @@ async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.en
     store, known = access.services.store, [value for name, value in environ.items() if name.startswith(_SECRETS)]
     tree = [run async for run in tree_of(store, root)]
     journals = {run.id: await store.journal(run.id) for run in tree}
-    sizes = {a.sha256: a.size_bytes for entries in journals.values() for a in _published(entries)}
+    published = [one.artifact for entries in journals.values() for one in published_in(entries)]
+    sizes = {artifact.sha256: artifact.size_bytes for artifact in published}
     if sum(sizes.values()) > MOST_BYTES:
         raise WrongState(f"run {run_id!r} has published {sum(sizes.values()):,} bytes, more than fit into a bundle")
     files, renamed, secrets = dict[str, bytes](), dict[str, str](), 0
@@ -94,10 +95,6 @@ async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.en
         secrets=secrets,
     )
     return await asyncio.to_thread(_zipped, {"manifest.json": msgspec.json.format(to_json(manifest)), **files})
-
-
-def _published(entries: Sequence[e.Entry]) -> list[Any]:
-    return [event.artifact for entry in entries for event in entry.events if isinstance(event, e.ArtifactPublished)]
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:
@@ -167,7 +164,7 @@ def _newborn(files: Mapping[str, bytes], run_id: str, owner: str, now: datetime)
 
 def _questions(newborn: Newborn, owner: str) -> list[Doc]:
     """The index lines of what was asked: all of it is closed."""
-    run, facts = newborn.run.id, [event for entry in (newborn.entry, *newborn.past) for event in entry.events]
+    run, facts = newborn.run.id, list(e.facts((newborn.entry, *newborn.past)))
     answers = {event.answer.ask: event.answer for event in facts if isinstance(event, e.AskAnswered)}
     found = list[Doc]()
     for ask in (event.ask for event in facts if isinstance(event, e.AskOpened)):

@@ -90,7 +90,7 @@ async def ledger(access: Access, run: Run) -> Ledger:
     count, seq = 0, 1
     while seq < run.context_seq:
         entries = await store.journal(run.id, after=seq, limit=min(PAGE, run.context_seq - seq))
-        count += sum(isinstance(event, e.Compacted) for entry in entries for event in entry.events)
+        count += sum(isinstance(event, e.Compacted) for event in e.facts(entries))
         seq = entries[-1].seq
     return Ledger(run=run.id, goal=goal, text=ledger_text(run, notes), compactions=count)
 

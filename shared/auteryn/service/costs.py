@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from auteryn.agent.stuck import circling
+from auteryn.ports.store import children_of
 from auteryn.schema import event as e
 from auteryn.schema.fold import OUR_FAULT
 from auteryn.schema.record import Record, canonical_json, derived_id
@@ -99,16 +100,11 @@ async def _tree(
     access: Access, run: Run, name: str = "the run itself", superseded: bool = False
 ) -> list[tuple[Run, str, bool]]:
     """The run and everything below it, each with the step it belongs to, and whether it was done again after it."""
-    found, cursor = [(run, name, superseded)], None
-    while True:
-        page = await access.services.store.runs(parent=run.id, roots_only=False, limit=PAGE, cursor=cursor)
-        for child in reversed(page.runs):
-            assert child.parent is not None
-            below = _name(child) if name == "the run itself" else f"{name}, {_name(child)}"
-            found += await _tree(access, await access.run(child.id), below, superseded or _done_again(run, child))
-        cursor = page.next
-        if cursor is None:
-            return found
+    found = [(run, name, superseded)]
+    for child in reversed([child async for child in children_of(access.services.store, run.id)]):
+        below = _name(child) if name == "the run itself" else f"{name}, {_name(child)}"
+        found += await _tree(access, await access.run(child.id), below, superseded or _done_again(run, child))
+    return found
 
 
 def _name(child: Run) -> str:

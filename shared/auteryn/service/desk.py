@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from auteryn.errors import NotAllowed, NotFound, WrongState
 from auteryn.policy.gates import may_answer
-from auteryn.ports.store import Page
+from auteryn.ports.store import Page, children_of, every_run
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.spending import Spent
 from auteryn.schema import inbox as m
@@ -48,8 +49,9 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
-from auteryn.service.reading import Version, published, scratchpad, tool_list, versions
+from auteryn.service.reading import published, scratchpad, tool_list, versions
 from auteryn.service.steer import Unheard
+from auteryn.service.tree import Version
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
@@ -315,16 +317,12 @@ class Desk:
 
     async def usage(self, run: Run) -> Usage:
         """The run's own, and that of its children under way, as their summaries have it: one listing, however many they are."""
-        usage, left, cursor = run.usage, set(run.shares), None
-        while left:
-            page = await self.children(run.id, cursor=cursor)
-            for child in page.runs:
+        usage, left = run.usage, set(run.shares)
+        async with aclosing(children_of(self._access.services.store, run.id)) as children:
+            while left and (child := await anext(children, None)):
                 if child.id in left:
+                    left.remove(child.id)
                     usage = add_usage(usage, await self.usage(child))
-            left -= {child.id for child in page.runs}
-            cursor = page.next
-            if cursor is None:
-                break
         return usage
 
     async def metrics(self, run: str) -> dict[str, Any]:
@@ -406,12 +404,8 @@ class Desk:
 
     async def run_of_plan(self, plan_id: str) -> Run:
         """The run that carries out this plan."""
-        cursor: str | None = None
-        while True:
-            page = await self.runs(limit=500, cursor=cursor)
-            for run in page.runs:
+        async with aclosing(every_run(self._access.services.store, owner=self.owner)) as runs:
+            async for run in runs:
                 if run.plan and run.plan.id == plan_id and "fork_of" not in run.labels:
                     return await self.get(run.id)
-            cursor = page.next
-            if cursor is None:
-                raise NotFound(f"no run has a plan {plan_id!r}")
+        raise NotFound(f"no run has a plan {plan_id!r}")

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 
 import msgspec
 
 from auteryn.errors import Corrupt, NotFound, WrongState
-from auteryn.ports import Store
+from auteryn.ports.store import Store, every_run
 from auteryn.schema import event as e
 from auteryn.schema.files import KIND, FileChanges
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
-
-PAGE = 500
+from auteryn.service.tree import published_in, tree_of
 
 
 class Erased(Record):
@@ -42,9 +41,9 @@ async def erase(access: Access, run_id: str) -> Erased:
         raise WrongState(f"run {run_id!r} is {run.status}: cancel it first")
     store = access.services.store
     tree = [one async for one in tree_of(store, run)]
-    facts = [event for one in tree for entry in await store.journal(one.id) for event in entry.events]
-    asks = {fact.ask.id for fact in facts if isinstance(fact, e.AskOpened)}
-    published = _versions(facts) | await _kept_aside(store, run.id)
+    entries = [entry for one in tree for entry in await store.journal(one.id)]
+    asks = {fact.ask.id for fact in e.facts(entries) if isinstance(fact, e.AskOpened)}
+    published = _blobs(entries) | await _kept_aside(store, run.id)
     shared = await _elsewhere(store, {one.id for one in tree}, published)
     files = access.engine.files_of(run.id).root
     await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
@@ -68,33 +67,14 @@ async def erase(access: Access, run_id: str) -> Erased:
     )
 
 
-async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
-    """The run and everything below it, parents first."""
-    yield run
-    async for child in _all(store, parent=run.id):
-        async for one in tree_of(store, child):
-            yield one
-
-
-async def _all(store: Store, parent: str | None = None) -> AsyncGenerator[Run]:
-    cursor: str | None = None
-    while True:
-        page = await store.runs(parent=parent, roots_only=False, limit=PAGE, cursor=cursor)
-        for run in page.runs:
-            yield run
-        cursor = page.next
-        if cursor is None:
-            return
-
-
 async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
     """Which of these blobs another run still has, whoever it belongs to. Its journal knows older versions of its files, too."""
     if not blobs:
         return set()
     found = set[str]()
-    async for run in _all(store):
+    async for run in every_run(store, roots_only=False):
         if run.id not in tree and await _has_published(store, run):
-            found |= _versions(event for entry in await store.journal(run.id) for event in entry.events)
+            found |= _blobs(await store.journal(run.id))
         if run.id not in tree and run.parent is None:
             found |= await _kept_aside(store, run.id)
     return found & blobs
@@ -107,9 +87,9 @@ async def _has_published(store: Store, run: Run) -> bool:
     return bool(run.artifacts)
 
 
-def _versions(facts: Iterable[e.AnyEvent]) -> set[str]:
-    """Blobs of all that was published."""
-    return {fact.artifact.sha256 for fact in facts if isinstance(fact, e.ArtifactPublished)}
+def _blobs(entries: Sequence[e.Entry]) -> set[str]:
+    """Of all that these entries published."""
+    return {one.artifact.sha256 for one in published_in(entries)}
 
 
 async def _kept_aside(store: Store, root: str) -> set[str]:

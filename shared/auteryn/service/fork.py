@@ -143,7 +143,7 @@ def _names(old: str, new: str, entries: Sequence[e.Entry]) -> dict[str, str]:
     Steps and ticks that have ended keep their own runs; what the model itself said is not touched (L9).
     """
     names = {old: new}
-    for event in (event for entry in entries for event in entry.events):
+    for event in e.facts(entries):
         if isinstance(event, e.ModelAnswered):
             calls = sum("functionCall" in part for part in event.content["parts"])
             for number in range(calls):

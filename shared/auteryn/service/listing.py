@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from auteryn.errors import Invalid, NotFound, WrongState
-from auteryn.ports.store import Page
+from auteryn.ports.store import Page, every_run
 from auteryn.schema import inbox as m
 from auteryn.schema.record import Record
 from auteryn.schema.run import ModeName, Run, Schedule, Status
@@ -97,14 +97,8 @@ async def schedules(access: Access, run_id: str | None = None) -> list[Planned]:
     if run_id is not None:
         run = await access.run(run_id)
         return [_planned(run, one) for one in run.schedules]
-    found, cursor = list[Planned](), None
-    while True:
-        page = await runs(access, Wanted(status=UNDER_WAY), MOST_RUNS, cursor)
-        for run in page.runs:
-            found += [_planned(run, one) for one in run.schedules if not one.over]
-        cursor = page.next
-        if cursor is None:
-            return found
+    under_way = every_run(access.services.store, owner=access.owner, status=UNDER_WAY)
+    return [_planned(run, one) async for run in under_way for one in run.schedules if not one.over]
 
 
 async def end_schedule(access: Access, run_id: str, schedule_id: str, by: str) -> Run:

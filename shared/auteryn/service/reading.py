@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 from auteryn.errors import NotFound
-from auteryn.schema import event as e
-from auteryn.schema.record import Record
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.access import Access
-from auteryn.service.erase import tree_of
+from auteryn.service.tree import Version, published_in, tree_of
 from auteryn.tools.notes import folded
 from auteryn.tools.registry import Registry
 
 PAGE = 1_000
 """Journal entries read at a time."""
-
-
-class Version(Record):
-    """A file as it was published once."""
-
-    artifact: Artifact
-    at: datetime
 
 
 async def published(access: Access, run: Run, newest: Sequence[Artifact], path_or_id: str) -> Artifact:
@@ -50,12 +40,7 @@ async def _versions(access: Access, run: Run) -> list[Version]:
     async for one in tree_of(store, run):
         seq = 0
         while entries := await store.journal(one.id, after=seq, limit=PAGE):
-            found += [
-                Version(artifact=event.artifact, at=entry.at)
-                for entry in entries
-                for event in entry.events
-                if isinstance(event, e.ArtifactPublished)
-            ]
+            found += published_in(entries)
             seq = entries[-1].seq
     return sorted(found, key=attrgetter("at"))
 

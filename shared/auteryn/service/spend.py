@@ -10,6 +10,7 @@ from auteryn.errors import Invalid, SpendLimited
 from auteryn.policy.durations import moment
 from auteryn.policy.spend import used_up
 from auteryn.ports import Store
+from auteryn.ports.store import every_run
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.spending import Spent
 from auteryn.schema.change import Doc
@@ -19,7 +20,7 @@ from auteryn.schema.run import ForBudget, Run
 from auteryn.schema.spend import LIMIT, SpendLimit
 from auteryn.service.access import Access
 
-PAGE, LOOKED_AT = 500, 200
+LOOKED_AT = 200
 """Runs read at a time; the newest among which the one of a repeated request is looked for."""
 
 
@@ -71,13 +72,9 @@ async def limits(store: Store) -> list[OwnLimit]:
 
 
 async def _waiting(store: Store, owner: str) -> list[Run]:
-    found, cursor = list[Run](), None
-    while True:
-        page = await store.runs(owner=owner, status=("waiting",), roots_only=False, limit=PAGE, cursor=cursor)
-        found += [run for run in page.runs if any(isinstance(wait, ForBudget) and wait.at for wait in run.waits)]
-        cursor = page.next
-        if cursor is None:
-            return found
+    """The owner's runs that wait for money."""
+    waiting = every_run(store, owner=owner, status=("waiting",), roots_only=False)
+    return [run async for run in waiting if any(isinstance(wait, ForBudget) and wait.at for wait in run.waits)]
 
 
 async def _made_before(access: Access, wanted: str) -> bool:

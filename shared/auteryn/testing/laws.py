@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auteryn.ports import Services, Store
+from auteryn.ports.store import every_run
 from auteryn.schema import event as e
 from auteryn.schema.fold import OUR_FAULT, add_tokens, after, born
 from auteryn.schema.message import Tokens
@@ -59,7 +60,7 @@ def _journal(run: Run, entries: Sequence[e.Entry]) -> list[str]:
     out = list[str]()
     if [entry.seq for entry in entries] != list(range(1, len(entries) + 1)):
         out.append(f"the journal has a gap: {[entry.seq for entry in entries]}")
-    if run.terminal and sum(isinstance(event, ENDS) for entry in entries for event in entry.events) != 1:
+    if run.terminal and sum(isinstance(event, ENDS) for event in e.facts(entries)) != 1:
         out.append("it does not end exactly once")
     folded_run = born(entries[0])
     for entry in entries[1:]:
@@ -74,7 +75,7 @@ def _usage(run: Run, entries: Sequence[e.Entry], runs: Sequence[Run]) -> list[st
     ended by the platform's own fault is waived, all of it."""
     calls = tool_calls = llm = tools = storage = waived = 0
     tokens = Tokens()
-    for event in (event for entry in entries for event in entry.events):
+    for event in e.facts(entries):
         match event:
             case e.Forked():  # what is before it was paid by another run
                 calls = tool_calls = llm = tools = storage = 0
@@ -102,7 +103,7 @@ def _usage(run: Run, entries: Sequence[e.Entry], runs: Sequence[Run]) -> list[st
 
 def _ended_children(entries: Sequence[e.Entry]) -> set[str]:
     out = set[str]()
-    for event in (event for entry in entries for event in entry.events):
+    for event in e.facts(entries):
         if isinstance(event, e.StepsEnded):
             out.update(end.run for end in event.steps)
         elif isinstance(event, e.TickEnded):
@@ -111,9 +112,9 @@ def _ended_children(entries: Sequence[e.Entry]) -> set[str]:
 
 
 def _asks(entries: Sequence[e.Entry]) -> list[str]:
-    answered = Counter(event.answer.ask for entry in entries for event in entry.events if isinstance(event, e.AskAnswered))
+    answered = Counter(event.answer.ask for event in e.facts(entries) if isinstance(event, e.AskAnswered))
     twice = [ask for ask, count in answered.items() if count > 1]
-    calls = Counter(event.call for entry in entries for event in entry.events if isinstance(event, e.CallAnswered))
+    calls = Counter(event.call for event in e.facts(entries) if isinstance(event, e.CallAnswered))
     again = [call for call, count in calls.items() if count > 1]
     return [f"{what} was answered twice" for what in (*twice, *again)]
 
@@ -160,9 +161,5 @@ async def _is_held(store: Store, run: str, now: Any) -> bool:
 
 
 async def _unfinished(store: Store) -> list[str]:
-    out, cursor = list[str](), None
-    while True:
-        page = await store.runs(status=("pending", "running", "waiting", "paused"), roots_only=False, limit=500, cursor=cursor)
-        out += [run.id for run in page.runs]
-        if (cursor := page.next) is None:
-            return out
+    alive = every_run(store, status=("pending", "running", "waiting", "paused"), roots_only=False)
+    return [run.id async for run in alive]

@@ -23,10 +23,11 @@ from auteryn.plan.graph import checked
 from auteryn.policy.modes import LONGEST_RUN, MODES
 from auteryn.ports import Clock, Services
 from auteryn.ports.model import Model
+from auteryn.ports.store import children_of
 from auteryn.runtime.children import born, title_of
 from auteryn.runtime.host import SWEEP_EVERY, Host
 from auteryn.schema import inbox as m
-from auteryn.schema.event import AnyEvent, Entry, PlanCreated
+from auteryn.schema.event import AnyEvent, Entry, PlanCreated, facts
 from auteryn.schema.human import Answer
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import derived_id, new_id
@@ -195,7 +196,7 @@ class World:
         return await self.services.store.journal(run)
 
     async def events(self, run: str) -> list[AnyEvent]:
-        return [event for entry in await self.journal(run) for event in entry.events]
+        return list(facts(await self.journal(run)))
 
     async def outline(self, run: str) -> list[str]:
         """The names of a run's facts in order: what a snapshot of a story holds."""
@@ -207,15 +208,7 @@ class World:
         while left:
             run = await self.run(left.pop(0))
             found.append(run)
-            cursor: str | None = None
-            children = list[str]()
-            while True:
-                page = await self.services.store.runs(parent=run.id, roots_only=False, limit=500, cursor=cursor)
-                children += [child.id for child in page.runs]
-                cursor = page.next
-                if cursor is None:
-                    break
-            left += reversed(children)
+            left += reversed([child.id async for child in children_of(self.services.store, run.id)])
         return found
 
     async def until(self, run: str, condition: Callable[[Run], bool], patience: timedelta = PATIENCE) -> Run:

@@ -1,0 +1,34 @@
+"""A run and everything below it: whom it consists of, and what they published."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterable, Iterator
+from datetime import datetime
+
+from auteryn.ports.store import Store, children_of
+from auteryn.schema import event as e
+from auteryn.schema.record import Record
+from auteryn.schema.run import Artifact, Run
+
+
+class Version(Record):
+    """A file as it was published once."""
+
+    artifact: Artifact
+    at: datetime
+
+
+async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
+    """The run and everything below it, parents first."""
+    yield run
+    async for child in children_of(store, run.id):
+        async for one in tree_of(store, child):
+            yield one
+
+
+def published_in(entries: Iterable[e.Entry]) -> Iterator[Version]:
+    """What these entries of a journal published, in order."""
+    for entry in entries:
+        for event in entry.events:
+            if isinstance(event, e.ArtifactPublished):
+                yield Version(artifact=event.artifact, at=entry.at)
