@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from auteryn.service.asks import Question
 from auteryn.service.desk import Desk
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
@@ -87,7 +88,7 @@ def test_a_view_is_saved_under_a_name_and_is_there_again_tomorrow(window_of: Any
 def test_an_admin_sees_whose_runs_they_are_and_may_open_them(window_of: Any) -> None:
     async def before(world: World) -> None:
         await world.ended(await world.start("Say hello", mode="fast"))
-        await Desk(world.host.engine, "bea@example.com").ask("May I?", options=("Yes", "No"))
+        await Desk(world.host.engine, "bea@example.com").ask(Question(message="May I?", options=("Yes", "No")))
 
     window = window_of(asks_or_says, before=before)
     page = window.open()

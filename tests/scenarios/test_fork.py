@@ -9,6 +9,7 @@ import pytest
 from auteryn.errors import Invalid, NotFound, WrongState
 from auteryn.policy.gates import ALLOW
 from auteryn.schema import event as e
+from auteryn.service.asks import Question
 from auteryn.service.desk import Desk
 from auteryn.service.fork import Fork
 from auteryn.service.new import NewRun, drafts
@@ -165,7 +166,7 @@ def test_what_cannot_be_forked_is_refused_and_leaves_nothing(tmp_path):
             desk, other = Desk(world.host.engine), Desk(world.host.engine, "mallory")
             old = (await desk.create(NewRun(input="Do it", steps=drafts([{"description": "a"}])))).id
             await world.ended(old)
-            question = await desk.ask("Go?", options=("Yes",))
+            question = await desk.ask(Question(message="Go?", options=("Yes",)))
             step = (await desk.children(old)).runs[0].id
             for where, wanted, error in (
                 (old, Fork(after=0), Invalid),
@@ -211,7 +212,7 @@ def test_of_an_erased_run_no_byte_is_left_in_the_home(tmp_path):
             await desk.answer((await world.asked(run)).asks[0].id, "Yes")
             ask = (await desk.asks(run, open_only=False))[0].id
             with pytest.raises(WrongState, match="cancel it first"):
-                await desk.erase((await desk.ask("Go?", options=("Yes",))).id)
+                await desk.erase((await desk.ask(Question(message="Go?", options=("Yes",)))).id)
             await world.ended(plan)
             with pytest.raises(WrongState, match="belongs to"):
                 await desk.erase((await desk.children(plan)).runs[0].id)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
-from auteryn.schema.human import InputType, OnTimeout, People
+from auteryn.schema.human import People
 from auteryn.schema.inbox import When
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.post import EventType
@@ -117,31 +117,6 @@ class AnswerBody(Record):
     """With `remember`: when a permission ends before the run does."""
     args: dict[str, Any] | None = None
     """For a gate that is opened: run the call with these arguments instead of those that were shown."""
-
-
-class AskBody(Record):
-    """A question that is a run of its own; its result is the answer."""
-
-    message: str
-    kind: Literal["approval", "input"] = "approval"
-    options: tuple[str, ...] = ()
-    input_type: InputType = "text"
-    validation: str | None = None
-    json_schema: dict[str, Any] | None = None
-    context: str = ""
-    timeout: str | None = None
-    """Such as `24h`; left out: as long as the question lives."""
-    on_timeout: OnTimeout = "deny"
-    default: str | None = None
-    approvers: tuple[str, ...] = ()
-    """Who may answer: names or addresses; empty: whoever may steer the owner's runs."""
-    escalate_to: tuple[str, ...] = ()
-    """Whose turn comes next, one after the other, each time that `timeout` has passed."""
-    quorum: Annotated[int, Meta(ge=1, le=20)] = 1
-    """How many different people must say the same."""
-    notify: tuple[Channel, ...] = ()
-    """Who hears that it is open."""
-    max_duration: str = "1w"
 
 
 class LinksBody(Record):

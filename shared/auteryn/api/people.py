@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import RedirectResponse, Response
 
 from auteryn.api import bodies as b
@@ -14,6 +12,7 @@ from auteryn.api.keys import key_of
 from auteryn.api.problems import Unauthenticated
 from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
+from auteryn.service.asks import Question
 
 
 async def list_asks(call: Call[b.AsksQuery, None]) -> v.Asks:
@@ -37,11 +36,10 @@ async def make_links(call: Call[b.Empty, b.LinksBody]) -> Reply:
     return Reply(v.Links(links=tuple(found)), 201)
 
 
-async def create_ask(call: Call[b.Empty, b.AskBody]) -> Reply:
+async def create_ask(call: Call[b.Empty, Question]) -> Reply:
     """Ask a person: a run without a model, that ends with the answer."""
-    fields: dict[str, Any] = {name: getattr(call.body, name) for name in call.body.__struct_fields__}
     async with call.room.for_one(call.caller.owner):
-        run = await call.desk.ask(**fields, key=call.idempotency_key)
+        run = await call.desk.ask(call.body, key=call.idempotency_key)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
 
 

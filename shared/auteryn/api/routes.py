@@ -19,6 +19,7 @@ from auteryn.console.preview import Preview
 from auteryn.errors import NotFound
 from auteryn.policy.cloud import HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
+from auteryn.service.asks import Question
 from auteryn.service.context import Ledger, RunContext
 from auteryn.service.erase import Erased
 from auteryn.service.estimate import Estimate, Forecast
@@ -106,7 +107,7 @@ ROUTES: tuple[Route, ...] = (
     R("POST", RUN + "/fork", runs.fork_run, "operator", body=b.ForkBody, reply=v.RunView, statuses=MADE, idempotent=True),
     R("POST", RUN + "/ticket", runs.make_ticket, body=b.Empty, reply=v.Ticket, statuses=MADE),
     R("GET", "/v1/asks", people.list_asks, query=b.AsksQuery, reply=v.Asks),
-    R("POST", "/v1/asks", people.create_ask, "operator", body=b.AskBody, reply=v.RunView, statuses=MADE, idempotent=True),
+    R("POST", "/v1/asks", people.create_ask, "operator", body=Question, reply=v.RunView, statuses=MADE, idempotent=True),
     R("POST", "/v1/asks/{ask}/answer", people.answer_ask, "operator", body=b.AnswerBody, reply=Answer, idempotent=True),
     R("GET", "/v1/schedules", runs.list_schedules, reply=v.Schedules),
     R("GET", "/v1/asks/{ask}", people.get_ask, reply=Ask),

@@ -8,17 +8,12 @@ from pathlib import Path
 import click
 
 from auteryn.cli.home import going
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, common, files_to
 
 
 @click.command()
 @click.option("--no-kill", is_flag=True, help="Do without the crash in the middle.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Where the files go that the run made: auteryn-out/RUN.",
-)
+@files_to
 @common
 @click.pass_obj
 def demo(common: Common, no_kill: bool, out: Path | None) -> int:

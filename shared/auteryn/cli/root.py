@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from keyword import iskeyword
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -123,6 +124,15 @@ def common(command: F) -> F:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+files_to = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the files go that the run made: auteryn-out/RUN.",
+)
+"""The option of a command that follows a run to its end."""
 
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:

@@ -13,7 +13,7 @@ import msgspec
 from auteryn.cli import exits, output
 from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import going, opened, settings_of
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, common, files_to
 from auteryn.compose import model_access
 from auteryn.demo.marker import demo_tools
 from auteryn.errors import Invalid
@@ -78,12 +78,7 @@ from auteryn.service.new import Budget, NewRun, checked_request, drafts
 )
 @click.option("--key", metavar="KEY", help="Idempotency key: the same key is the same run.")
 @click.option("--title", default="", help="What the run is called in lists.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Where the files go that the run made: auteryn-out/RUN.",
-)
+@files_to
 @common
 @click.pass_obj
 def run(common: Common, detach: bool, isolate: bool, out: Path | None, thoughts: bool, **given: Any) -> int:

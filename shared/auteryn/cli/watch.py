@@ -8,7 +8,7 @@ import click
 
 from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import going, opened
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, common, files_to
 
 
 @click.command()
@@ -16,12 +16,7 @@ from auteryn.cli.root import Common, common
 @click.option("--after", default="", metavar="ID", help="Show only what came after this event id.")
 @click.option("--thoughts", is_flag=True, help="Show what the model thinks.")
 @click.option("--isolate", is_flag=True, help="Every slice in a process of its own.")
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Where the files go that the run made: auteryn-out/RUN.",
-)
+@files_to
 @click.option("--background", is_flag=True, hidden=True)
 @common
 @click.pass_obj

@@ -3,122 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, TypeVar, Unpack, cast, get_args
-
-import msgspec
+from typing import TYPE_CHECKING, Any, Self, Unpack, get_args
 
 from auteryn.client.events import Callback, Listeners
+from auteryn.client.options import (
+    AskOptions,
+    Defaults,
+    Filter,
+    ModeWord,
+    Notify,
+    RunOptions,
+    TaskOptions,
+    converted,
+    new_run,
+    people_of,
+)
 from auteryn.client.people import answer_to
 from auteryn.client.plan import Plan
 from auteryn.client.task import Result, Task
 from auteryn.client.world import World, server_of, world_of
 from auteryn.errors import Invalid, NotFound
-from auteryn.policy.durations import parse
 from auteryn.ports.model import Model
-from auteryn.schema.human import Answer, Ask, InputType, OnTimeout, People
+from auteryn.schema.human import Answer, Ask, InputType, People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.post import Endpoint, EventType
-from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Run, Status
-from auteryn.service.channels import Written, channels
+from auteryn.schema.run import AtBudget, Run
+from auteryn.service.asks import Question
+from auteryn.service.channels import channels
 from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.links import Link
 from auteryn.service.listing import MOST_RUNS, Planned, Wanted
 from auteryn.service.logs import LogLine
-from auteryn.service.new import Budget, NewRun, drafts, lifetime
+from auteryn.service.new import NewRun, lifetime
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 from auteryn.tools.tool import Tool
 
 if TYPE_CHECKING:
     from auteryn.api.views import RunView, Spend, Webhook
-
-T = TypeVar("T")
-ModeWord = Literal["auto", "fast", "deep"]
-Notify = Written | Sequence[Written]
-
-
-class TaskOptions(TypedDict, total=False):
-    """What may be said about a run beside its task; what is not said is as `configure` left it."""
-
-    goal: str
-    files: Mapping[str, bytes | str | Path] | Sequence[str | Path]
-    """Name → content (bytes) or a file to copy (a path); or just paths."""
-    include_thoughts: bool
-    auto_retry: bool
-    max_duration: str
-    budget: Budget | Mapping[str, float]
-    """Such as `{"credits": 500}` or `{"llm_calls": 200}`."""
-    deliverables: Sequence[str | FileCheck | Mapping[str, Any]]
-    """Files that must be there before the run counts as completed."""
-    approve: Literal["ask", "auto"]
-    effects: Effects
-    """`dry`: no call that changes something outside is made, each is told of; `ask`: each is asked of a person first."""
-    people: People | Mapping[str, Any]
-    """Who is asked on behalf of the run: approvers, quorum, timeout ("24h"), on_timeout, escalate_to, remind_every."""
-    notify: Notify
-    """Who hears of it: `"mailto:ann@example.com"`, `"slack:#alerts"`, `"webhook:NAME"`, `"https://…"`, several of them, or
-    `{"address": …, "on": ["daily", "done"]}`; on are start, daily, waiting, news, done, failed."""
-    at_budget: AtBudget
-    """When four fifths of the credits are spent: go_on, ask, fast (go on with the FAST model) or stop."""
-    key: str
-    """Idempotency key: the same key is the same run."""
-    title: str
-    labels: dict[str, str]
-
-
-class AskOptions(TypedDict, total=False):
-    """What may be said about a question beside its words."""
-
-    timeout: str | None
-    """Such as `24h`; left out, the question is open for a week."""
-    on_timeout: OnTimeout
-    default: str | None
-    approvers: Sequence[str]
-    """Who may answer: names or addresses, `*` for any part of one."""
-    escalate_to: Sequence[str]
-    """Whose turn comes next, one after the other, each time that `timeout` has passed."""
-    quorum: int
-    """How many different people must say the same."""
-    notify: Notify
-    max_duration: str
-
-
-class Filter(TypedDict, total=False):
-    """What a run must be to be listed; what is not said, is any."""
-
-    status: Sequence[Status]
-    """The engine's words, several of them: pending, running, waiting, paused, completed, failed, cancelled."""
-    mode: Literal["fast", "deep"]
-    text: str
-    """Somewhere in the title or the id, whatever its case."""
-    labels: dict[str, str]
-    asking: bool
-    """Has an open question."""
-    since: datetime
-    """Made then or later."""
-    until: datetime
-    """Made before."""
-    least_credits: float
-    """Has cost at least so much."""
-
-
-class RunOptions(TaskOptions, total=False):
-    steps: Sequence[StepDraft | Mapping[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    mode: ModeWord = "auto"
-    include_thoughts: bool = False
-    max_duration: str = "1w"
-    auto_retry: bool = True
-    people: People = field(default_factory=People)
-    notify: tuple[Channel, ...] = ()
-    at_budget: AtBudget = "go_on"
 
 
 class Agent:
@@ -164,7 +90,7 @@ class Agent:
 
     def run_async(self, input: str, mode: ModeWord | None = None, **options: Unpack[RunOptions]) -> Task:
         """Start a task and return at once; it is stored by then, and goes on whatever becomes of this program."""
-        return self._start(self._new(input, mode, options))
+        return self._start(new_run(input, mode, options, self._defaults))
 
     def configure(
         self,
@@ -189,7 +115,7 @@ class Agent:
             "include_thoughts": include_thoughts,
             "max_duration": max_duration,
             "auto_retry": auto_retry,
-            "people": None if people is None else _people(people),
+            "people": None if people is None else people_of(people),
             "notify": None if notify is None else channels(notify),
             "at_budget": at_budget,
         }
@@ -207,7 +133,7 @@ class Agent:
 
     def tasks(self, limit: int = 50, **wanted: Unpack[Filter]) -> list[Task]:
         """Runs of this home, newest first: at most so many of those that fit."""
-        asked, found, cursor = _converted(dict(wanted), Wanted, "tasks"), list[Task](), None
+        asked, found, cursor = converted(dict(wanted), Wanted, "tasks"), list[Task](), None
         while True:
             page = self.world.call(self.world.desk.runs(asked, limit=min(MOST_RUNS, limit - len(found)), cursor=cursor))
             found += [Task(run.id, self) for run in page.runs]
@@ -226,7 +152,7 @@ class Agent:
         """Start a plan. Steps that do not depend on each other run in parallel; `plan.waves` says which do."""
         if not steps:
             raise Invalid("steps", [], "must hold at least one step")
-        task = self._start(self._new(description, mode, {**options, "steps": steps}))
+        task = self._start(new_run(description, mode, {**options, "steps": steps}, self._defaults))
         plan = self._get(task.id).plan
         assert plan is not None, "a run that is given steps has a plan"
         return Plan(plan, task)
@@ -410,30 +336,13 @@ class Agent:
         said["notify"] = channels(said["notify"]) if "notify" in said else self._defaults.notify
         for names in ("approvers", "escalate_to"):
             said[names] = tuple(said.get(names, ()))
-        return answer_to(self.world, self.world.call(self.world.desk.ask(message, **said)).id)
+        return answer_to(self.world, self.world.call(self.world.desk.ask(Question(message=message, **said))).id)
 
     def _start(self, new: NewRun) -> Task:
         return self.started(self.world.call(self.world.desk.create(new)).id)
 
     def _get(self, run_id: str) -> Run | RunView:
         return self.world.call(self.world.desk.get(run_id))
-
-    def _new(self, input: str, mode: str | None, options: RunOptions) -> NewRun:
-        given = cast("dict[str, Any]", dict(options))
-        if unknown := set(given) - set(RunOptions.__annotations__):
-            raise Invalid("option", min(unknown), f"is not known; {', '.join(RunOptions.__annotations__)} are")
-        defaults = self._defaults
-        given.setdefault("include_thoughts", defaults.include_thoughts)
-        given.setdefault("auto_retry", defaults.auto_retry)
-        given.setdefault("max_duration", defaults.max_duration)
-        given.setdefault("at_budget", defaults.at_budget)
-        given["people"] = _people(given["people"]) if "people" in given else defaults.people
-        given["notify"] = channels(given["notify"]) if "notify" in given else defaults.notify
-        given["steps"] = drafts(given.get("steps", ()))
-        given["files"] = _files(given.get("files", {}))
-        given["budget"] = _budget(given.get("budget", Budget()))
-        given["deliverables"] = tuple(map(_deliverable, given.get("deliverables", ())))
-        return NewRun(input=input, mode=cast("ModeWord", mode or defaults.mode), **given)
 
     def _id(self, of: Plan | Task | str | None) -> str:
         """The run meant: by itself, by its plan, by id, or the newest of this agent, else of this home."""
@@ -457,39 +366,3 @@ def _webhook(one: Endpoint | Webhook) -> Webhook:
     from auteryn.api.views import webhook
 
     return webhook(one) if isinstance(one, Endpoint) else one
-
-
-def _files(given: Mapping[str, bytes | str | Path] | Sequence[str | Path]) -> dict[str, bytes | Path]:
-    if isinstance(given, Mapping):
-        return {name: body if isinstance(body, bytes) else Path(body) for name, body in given.items()}
-    paths = [Path(path) for path in given]
-    for path in paths:
-        if sum(other.name == path.name for other in paths) > 1:
-            raise Invalid("files", path.name, "is the name of two files: give them as {name: path}")
-    return {path.name: path for path in paths}
-
-
-def _people(given: People | Mapping[str, Any]) -> People:
-    if isinstance(given, People):
-        return given
-    spans = {
-        name: parse(given[name], f"people.{name}") for name in ("timeout", "remind_every") if isinstance(given.get(name), str)
-    }
-    return _converted({**given, **spans}, People, "people")
-
-
-def _budget(given: Budget | Mapping[str, float]) -> Budget:
-    return given if isinstance(given, Budget) else _converted(given, Budget, "budget")
-
-
-def _deliverable(given: str | FileCheck | Mapping[str, Any]) -> FileCheck:
-    if isinstance(given, str):
-        return FileCheck(path=given)
-    return given if isinstance(given, FileCheck) else _converted(given, FileCheck, "deliverables")
-
-
-def _converted(given: Any, shape: type[T], field: str) -> T:
-    try:
-        return msgspec.convert(given, shape)
-    except msgspec.ValidationError as error:
-        raise Invalid(field, given, f"cannot be read: {error}") from error

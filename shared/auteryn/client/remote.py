@@ -19,6 +19,7 @@ from auteryn.schema.human import Answer, Ask
 from auteryn.schema.inbox import When
 from auteryn.schema.record import new_id
 from auteryn.schema.run import TERMINAL, Artifact
+from auteryn.service.asks import Question
 from auteryn.service.context import Ledger, RunContext
 from auteryn.service.delivery import StreamEvent
 from auteryn.service.erase import Erased
@@ -170,8 +171,8 @@ class Remote:
         where = f"/v1/asks/{_name(ask_id)}/links"
         return list((await self._wire.read(v.Links, "POST", where, body={"by": by}, repeat=True)).links)
 
-    async def ask(self, message: str, *, key: str | None = None, **said: Any) -> v.RunView:
-        body = {"message": message, **{name: msgspec.to_builtins(one) for name, one in said.items() if one is not None}}
+    async def ask(self, question: Question, *, key: str | None = None) -> v.RunView:
+        body = msgspec.to_builtins(question)
         return await self._wire.read(v.RunView, "POST", "/v1/asks", body=body, key=key or new_id("key"))
 
     async def answered(self, run: str) -> Answer | None:

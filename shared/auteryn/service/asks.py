@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from msgspec import Meta
 from msgspec.structs import replace
 
 from auteryn.errors import Invalid, NotAllowed, NotFound, ToolFailed, WrongState
@@ -58,6 +59,31 @@ async def askers(access: Access, *, open_only: bool = True) -> AsyncGenerator[tu
                 yield doc, run
 
 
+class Question(Record):
+    """A question that is a run of its own; its result is the answer."""
+
+    message: str
+    kind: Literal["approval", "input"] = "approval"
+    options: tuple[str, ...] = ()
+    input_type: InputType = "text"
+    validation: str | None = None
+    json_schema: dict[str, Any] | None = None
+    context: str = ""
+    timeout: str | None = None
+    """Such as `24h`; left out: as long as the question lives."""
+    on_timeout: OnTimeout = "deny"
+    default: str | None = None
+    approvers: tuple[str, ...] = ()
+    """Who may answer: names or addresses; empty: whoever may steer the owner's runs."""
+    escalate_to: tuple[str, ...] = ()
+    """Whose turn comes next, one after the other, each time that `timeout` has passed."""
+    quorum: Annotated[int, Meta(ge=1, le=20)] = 1
+    """How many different people must say the same."""
+    notify: tuple[Channel, ...] = ()
+    """Who hears that it is open."""
+    max_duration: str = "1w"
+
+
 class Said(Record):
     """What a person says to a question."""
 
@@ -103,53 +129,34 @@ async def open_ask(access: Access, ask_id: str) -> tuple[Run, Ask]:
     return run, ask
 
 
-async def ask(
-    access: Access,
-    message: str,
-    *,
-    kind: Literal["approval", "input"] = "approval",
-    options: tuple[str, ...] = (),
-    input_type: InputType = "text",
-    validation: str | None = None,
-    json_schema: dict[str, Any] | None = None,
-    context: str = "",
-    timeout: str | None = None,
-    on_timeout: OnTimeout = "deny",
-    default: str | None = None,
-    approvers: tuple[str, ...] = (),
-    escalate_to: tuple[str, ...] = (),
-    quorum: int = 1,
-    notify: tuple[Channel, ...] = (),
-    max_duration: str = "1w",
-    key: str | None = None,
-) -> Run:
+async def ask(access: Access, wanted: Question, *, key: str | None = None) -> Run:
     """A run that is only this question: no model, no slice until the answer comes. Its result is the answer."""
     run_id, now = new_id("run"), access.now()
-    span = lifetime(max_duration)
+    span = lifetime(wanted.max_duration)
     asked = Ask(
         id=derived_id("ask", run_id),
         run=run_id,
-        message=message,
+        message=wanted.message,
         opened_at=now,
-        kind=kind,
-        options=options,
-        input_type="choice" if kind == "approval" else input_type,
-        validation=validation,
-        json_schema=json_schema,
-        context=context,
-        timeout=span if timeout is None else lifetime(timeout, "timeout"),
-        on_timeout=on_timeout,
-        default=default,
-        approvers=approvers,
-        escalate_to=escalate_to,
-        quorum=quorum,
+        kind=wanted.kind,
+        options=wanted.options,
+        input_type="choice" if wanted.kind == "approval" else wanted.input_type,
+        validation=wanted.validation,
+        json_schema=wanted.json_schema,
+        context=wanted.context,
+        timeout=span if wanted.timeout is None else lifetime(wanted.timeout, "timeout"),
+        on_timeout=wanted.on_timeout,
+        default=wanted.default,
+        approvers=wanted.approvers,
+        escalate_to=wanted.escalate_to,
+        quorum=wanted.quorum,
     )
     asked = timed(asked, now + span)
     check_question(asked)
-    run = _question_run(access, asked, span, notify)
+    run = _question_run(access, asked, span, wanted.notify)
     line = Doc(kind="ask", id=asked.id, scope=access.owner, body={"run": run.id, "open": True}, at=now)
     await access.services.store.put(line)  # before the run: a line too many is passed over, one too few would hide a question
-    task = Input(text=message, extra={"request": _fingerprint(asked)} if key is not None else {})
+    task = Input(text=wanted.message, extra={"request": _fingerprint(asked)} if key is not None else {})
     newborn = born(run, task, now, e.AskOpened(ask=asked))
     told = await posts(access.engine, None, newborn.run, newborn.entry.events, now)
     for post in told:

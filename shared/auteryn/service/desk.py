@@ -17,10 +17,10 @@ from auteryn.runtime.engine import Engine
 from auteryn.runtime.spending import Spent
 from auteryn.schema import inbox as m
 from auteryn.schema.fold import add_usage
-from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
+from auteryn.schema.human import Answer, Ask
 from auteryn.schema.post import Endpoint
 from auteryn.schema.record import new_id
-from auteryn.schema.run import Artifact, Channel, Run, Usage
+from auteryn.schema.run import Artifact, Run, Usage
 from auteryn.service import (
     asks,
     bundle,
@@ -39,6 +39,7 @@ from auteryn.service import (
     why,
 )
 from auteryn.service.access import Access
+from auteryn.service.asks import Question
 from auteryn.service.context import Ledger, RunContext, context, ledger
 from auteryn.service.delivery import Batch, StreamEvent
 from auteryn.service.erase import Erased
@@ -207,46 +208,9 @@ class Desk:
         said = asks.Said(value=value, remember=remember, until=until, args=args)
         return await asks.answer(self._access, ask_id, said, by, again=again)
 
-    async def ask(
-        self,
-        message: str,
-        *,
-        kind: Literal["approval", "input"] = "approval",
-        options: tuple[str, ...] = (),
-        input_type: InputType = "text",
-        validation: str | None = None,
-        json_schema: dict[str, Any] | None = None,
-        context: str = "",
-        timeout: str | None = None,
-        on_timeout: OnTimeout = "deny",
-        default: str | None = None,
-        approvers: tuple[str, ...] = (),
-        escalate_to: tuple[str, ...] = (),
-        quorum: int = 1,
-        notify: tuple[Channel, ...] = (),
-        max_duration: str = "1w",
-        key: str | None = None,
-    ) -> Run:
+    async def ask(self, question: Question, *, key: str | None = None) -> Run:
         """A run that is only this question; it ends with the answer, and waiting costs nothing."""
-        return await asks.ask(
-            self._access,
-            message,
-            kind=kind,
-            options=options,
-            input_type=input_type,
-            validation=validation,
-            json_schema=json_schema,
-            context=context,
-            timeout=timeout,
-            on_timeout=on_timeout,
-            default=default,
-            approvers=approvers,
-            escalate_to=escalate_to,
-            quorum=quorum,
-            notify=notify,
-            max_duration=max_duration,
-            key=key,
-        )
+        return await asks.ask(self._access, question, key=key)
 
     async def question(self, ask_id: str) -> Ask:
         """A question, open or not."""

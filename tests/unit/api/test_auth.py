@@ -11,6 +11,7 @@ from auteryn.api.auth import login_token, members_of
 from auteryn.api.keys import issue, revoke
 from auteryn.api.routes import ROUTES, WINDOW
 from auteryn.errors import Invalid
+from auteryn.service.asks import Question
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
@@ -48,7 +49,7 @@ def test_every_route_as_nobody_as_a_stranger_and_as_a_viewer(opened):
     async def main():
         async with opened(RESTING, tools=[rest]) as office:
             run = await office.desk.create(NewRun(input="Rest", mode="deep"))
-            question = await office.desk.ask("Go?", options=("Yes", "No"))
+            question = await office.desk.ask(Question(message="Go?", options=("Yes", "No")))
             names = {"run": run.id, "ask": question.asks[0].id, "plan": "plan_none", "path": "a.txt", "schedule": "sched_none"}
             names |= {"message": "m_none", "step": "1"}
             names |= {"token": "forged.word", "webhook": (await office.desk.add_webhook("https://example.com/"))[0].id}

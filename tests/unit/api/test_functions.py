@@ -29,6 +29,7 @@ from auteryn.api.keys import issue
 from auteryn.api.once import Once
 from auteryn.errors import Invalid, Unavailable
 from auteryn.schema.record import to_json
+from auteryn.service.asks import Question
 from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import skipping
@@ -139,7 +140,7 @@ def test_the_job_slice_works_on_its_run_and_ends(tmp_path):
     async def asked() -> str:
         world = await World(tmp_path, real_time=True).open(hosting=False)
         desk = Desk(world.host.engine)
-        run = await desk.ask("Go?", options=("Yes", "No"))
+        run = await desk.ask(Question(message="Go?", options=("Yes", "No")))
         await desk.answer(run.asks[0].id, "Yes")
         assert (await desk.get(run.id)).status == "waiting"
         await world.close()

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from auteryn.policy.gates import ALLOW, DENY
+from auteryn.service.asks import Question
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
 from auteryn.tools.tool import tool
@@ -24,7 +25,7 @@ async def delete(table: str) -> str:
 async def tapped(office, **more):
     """An open question and the links to its options, by option."""
     office.world.host.engine.public_url = URL
-    run = await office.desk.ask("Pay <script>alert(1)</script>?", options=("Yes & go", "No"), **more)
+    run = await office.desk.ask(Question(message="Pay <script>alert(1)</script>?", options=("Yes & go", "No"), **more))
     [ask] = run.asks
     by = more.get("approvers", ("ann@example.com",))[0]
     return run, ask, {link.option: link.url for link in await office.desk.links(ask.id, by)}
@@ -130,7 +131,7 @@ def test_a_link_to_a_question_without_options_has_a_field_and_says_what_is_wrong
     async def main():
         async with opened() as office, office.browser() as phone:
             office.world.host.engine.public_url = URL
-            run = await office.desk.ask("Where to?", kind="input", validation="email")
+            run = await office.desk.ask(Question(message="Where to?", kind="input", validation="email"))
             [link] = await office.desk.links(run.asks[0].id, "ann")
             page = (await phone.get(link.url)).text
             assert "<input name=value required type=email>" in page
@@ -169,7 +170,7 @@ def test_a_gates_page_shows_the_exact_arguments_and_what_would_happen(opened):
 def test_without_a_public_address_there_are_no_links(opened):
     async def main():
         async with opened() as office, await office.client() as http:
-            run = await office.desk.ask("Go?", options=("Yes", "No"))
+            run = await office.desk.ask(Question(message="Go?", options=("Yes", "No")))
             refused = await http.post(f"/v1/asks/{run.asks[0].id}/links", json={})
             assert refused.status_code == 409 and "AUTERYN_PUBLIC_URL" in refused.json()["detail"]
 

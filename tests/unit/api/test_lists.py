@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from auteryn.service import listing
+from auteryn.service.asks import Question
 from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
@@ -34,7 +35,7 @@ def test_runs_are_found_by_status_mode_words_labels_and_open_questions(opened):
                 labels = {"team": "a" if number % 2 else "b", "n": str(number)}
                 run = await office.desk.create(NewRun(input=f"Task {number}", mode=mode, labels=labels))
                 await office.world.ended(run.id)
-            await office.desk.ask("Shall I go on?", options=("Yes", "No"))
+            await office.desk.ask(Question(message="Shall I go on?", options=("Yes", "No")))
             assert await listed(http, "limit=2") == ["Shall I go on?", *(f"Task {n}" for n in (5, 4, 3, 2, 1))]
             assert await listed(http, "limit=2&mode=deep") == ["Task 5", "Task 4", "Task 2"]
             assert await listed(http, "limit=1&text=TASK 2") == ["Task 2"]
@@ -103,8 +104,8 @@ def test_runs_are_found_by_when_they_began_and_what_they_cost_however_many_there
 def test_an_admin_finds_everybody_s_runs_and_acts_for_whose_run_it_follows_a_link_to(opened):
     async def main():
         async with opened() as office, await office.client("admin", "boss") as admin, await office.client() as local:
-            mine = await office.desk.ask("Shall I go on?", options=("Yes", "No"))
-            await Desk(office.world.host.engine, "bea").ask("May I?", options=("Yes", "No"))
+            mine = await office.desk.ask(Question(message="Shall I go on?", options=("Yes", "No")))
+            await Desk(office.world.host.engine, "bea").ask(Question(message="May I?", options=("Yes", "No")))
             assert await listed(admin, "limit=1") == []
             assert await listed(admin, "limit=1&owner=*") == ["May I?", "Shall I go on?"]
             assert await listed(admin, "limit=1&owner=bea") == ["May I?"]
@@ -134,7 +135,7 @@ def test_a_filter_that_fits_nothing_gets_a_short_page_and_a_cursor_instead_of_a_
     async def main():
         async with opened() as office, await office.client() as http:
             for number in range(5):
-                await office.desk.ask(f"Question {number}?", options=("Yes",))
+                await office.desk.ask(Question(message=f"Question {number}?", options=("Yes",)))
             monkeypatch.setattr(listing, "SCANNED", 2)
             pages, cursor = 0, ""
             while cursor is not None:

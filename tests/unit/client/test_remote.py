@@ -16,6 +16,7 @@ from auteryn.api.door import Door
 from auteryn.api.keys import issue
 from auteryn.api.limits import Quota
 from auteryn.client import wire
+from auteryn.service.asks import Question
 from auteryn.testing.emulators.servers import held_port
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
@@ -126,7 +127,9 @@ def test_a_request_whose_answer_was_lost_is_sent_again_and_is_the_same_run(tmp_p
             task = agent.run_async("Do it", labels={"a": "b"}, files={"a.bin": bytes(range(256))})
             assert task.result() == "done"
             assert "POST /v1/runs " in lost[0]
-            agent.answer(agent.world.call(agent.world.desk.ask("Go?", options=("Yes", "No"))).asks[0].id, "Yes")
+            agent.answer(
+                agent.world.call(agent.world.desk.ask(Question(message="Go?", options=("Yes", "No")))).asks[0].id, "Yes"
+            )
             assert len(direct.tasks()) == 2 and len(lost) >= 2
 
 
@@ -245,7 +248,7 @@ def test_keys_quotas_and_strangers_are_said_plainly(tmp_path):
         with Agent(endpoint=url, api_key=viewer) as agent, pytest.raises(NotAllowed, match="operator"):
             agent.run("Do it")
         with Agent(endpoint=url, api_key=operator) as agent:
-            agent.world.call(agent.world.desk.ask("Go?", options=("Yes", "No")))
+            agent.world.call(agent.world.desk.ask(Question(message="Go?", options=("Yes", "No"))))
             with pytest.raises(RateLimited, match="as many as one owner may have") as met:
                 agent.run("Do it")
             assert met.value.retry_after == timedelta(minutes=1)

@@ -12,6 +12,7 @@ import pytest
 from auteryn.errors import NotFound
 from auteryn.runtime.outbox import stored_endpoints
 from auteryn.schema.post import ENDPOINT, OVERLAP, ROTATED
+from auteryn.service.asks import Question
 from auteryn.service.desk import Desk
 from auteryn.service.fork import Fork
 from auteryn.service.new import NewRun
@@ -82,7 +83,7 @@ def test_secrets_that_were_rotated_at_the_same_time_both_sign_and_older_ones_for
 def test_a_list_of_questions_that_was_read_before_an_answer_changes_nothing(opened, monkeypatch):
     async def main():
         async with opened() as desk:
-            run = await desk.ask("Go?", options=("Yes", "No"))
+            run = await desk.ask(Question(message="Go?", options=("Yes", "No")))
 
             async def answered() -> None:
                 await desk.answer(run.asks[0].id, "Yes", "ann")

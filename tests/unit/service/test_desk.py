@@ -9,6 +9,7 @@ import pytest
 
 from auteryn.errors import Invalid, NotFound, RateLimited, WrongState
 from auteryn.policy.gates import ALLOW_FOR_RUN, DENY
+from auteryn.service.asks import Question
 from auteryn.service.listing import Wanted
 from auteryn.service.new import NewRun, drafts
 from auteryn.testing.clock import SkippingClock, skipping
@@ -233,7 +234,7 @@ def test_a_question_waits_for_days_without_a_slice_and_ends_with_its_answer(open
         clock = SkippingClock()
         async with opened("never asked", clock=clock) as desk:
             options = ("Yes, proceed", "No, cancel", "Show me the records first")
-            run = await desk.ask("About to delete 1,000 records. Proceed?", options=options)
+            run = await desk.ask(Question(message="About to delete 1,000 records. Proceed?", options=options))
             await clock.sleep(timedelta(days=3))
             [ask] = await desk.asks()
             assert (ask.run, ask.options) == (run.id, options)
@@ -255,7 +256,7 @@ def test_a_question_waits_for_days_without_a_slice_and_ends_with_its_answer(open
 def test_of_many_answers_exactly_one_wins_and_the_others_are_told_who(opened):
     async def main():
         async with opened() as desk:
-            run = await desk.ask("Which?", options=("A", "B"))
+            run = await desk.ask(Question(message="Which?", options=("A", "B")))
             [ask] = await desk.asks(run.id)
             said = await asyncio.gather(
                 *(desk.answer(ask.id, "AB"[n % 2], by=f"person {n}") for n in range(20)), return_exceptions=True
@@ -277,12 +278,12 @@ def test_of_many_answers_exactly_one_wins_and_the_others_are_told_who(opened):
 def test_a_question_asked_twice_with_one_key_is_one_question(opened):
     async def main():
         async with opened() as desk:
-            first = await desk.ask("Which?", options=("A", "B"), key="k")
-            assert (await desk.ask("Which?", options=("A", "B"), key="k")).id == first.id
+            first = await desk.ask(Question(message="Which?", options=("A", "B")), key="k")
+            assert (await desk.ask(Question(message="Which?", options=("A", "B")), key="k")).id == first.id
             with pytest.raises(WrongState, match="'k' belongs"):
-                await desk.ask("Which one?", options=("A", "B"), key="k")
+                await desk.ask(Question(message="Which one?", options=("A", "B")), key="k")
             with pytest.raises(Invalid, match="options"):
-                await desk.ask("Which?")
+                await desk.ask(Question(message="Which?"))
             assert [ask.run for ask in await desk.asks()] == [first.id]
 
     skipping(main())
@@ -291,7 +292,7 @@ def test_a_question_asked_twice_with_one_key_is_one_question(opened):
 def test_a_question_nobody_answers_ends_with_its_time(opened):
     async def main():
         async with opened() as desk:
-            run = await desk.ask("Anybody?", options=("Yes",), max_duration="2d")
+            run = await desk.ask(Question(message="Anybody?", options=("Yes",), max_duration="2d"))
             end = await desk.result(run.id)
             assert (end.status, end.failure.reason) == ("failed", "timeout")
             with pytest.raises(WrongState, match="ask it anew"):

@@ -11,6 +11,7 @@ from auteryn.errors import Invalid, NotAllowed, RunFailed, WrongState
 from auteryn.policy.gates import ALLOW, ALLOW_FOR_RUN, DENY, DENY_FOR_RUN
 from auteryn.schema import event as e
 from auteryn.schema.human import People
+from auteryn.service.asks import Question
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import START, SkippingClock, skipping
 from auteryn.testing.scripted import call
@@ -157,7 +158,7 @@ def test_only_an_approver_may_answer_and_silence_passes_the_question_on(opened):
         async with opened(clock=clock) as desk:
             options = ("Yes", "No")
             more = {"approvers": ("ann@example.com",), "escalate_to": ("bob@*", "carol@example.com")}
-            run = await desk.ask("Pay?", options=options, timeout="2h", on_timeout="escalate", **more)
+            run = await desk.ask(Question(message="Pay?", options=options, timeout="2h", on_timeout="escalate", **more))
             [ask] = await desk.asks()
             with pytest.raises(NotAllowed, match=r"for ann@example\.com to answer, not for 'bob@example\.com'"):
                 await desk.answer(ask.id, "Yes", "bob@example.com")
@@ -170,7 +171,7 @@ def test_only_an_approver_may_answer_and_silence_passes_the_question_on(opened):
                 await desk.answer(ask.id, "Yes", "ann@example.com")
             await desk.answer(ask.id, "Yes", "BOB@example.com")
             assert (await desk.result(run.id)).result == "Yes"
-            late = await desk.ask("Pay more?", options=options, timeout="2h", on_timeout="escalate", **more)
+            late = await desk.ask(Question(message="Pay more?", options=options, timeout="2h", on_timeout="escalate", **more))
             end = await desk.result(late.id)
             assert (end.status, end.failure.reason) == ("failed", "timeout")
             assert end.ended_at - late.created_at == 6 * HOUR, "each of the three had two hours"
@@ -187,7 +188,9 @@ def test_silence_means_what_was_chosen(opened, on_timeout, outcome):
         clock = SkippingClock()
         async with opened(clock=clock) as desk:
             default = "No" if on_timeout == "default" else None
-            run = await desk.ask("Go?", options=("Yes", "No"), timeout="1h", on_timeout=on_timeout, default=default)
+            run = await desk.ask(
+                Question(message="Go?", options=("Yes", "No"), timeout="1h", on_timeout=on_timeout, default=default)
+            )
             await clock.sleep(2 * HOUR)
             if on_timeout == "wait":
                 await desk.answer((await desk.asks())[0].id, "Yes")
@@ -231,7 +234,7 @@ def test_answer_expiry_and_cancel_race_one_wins_and_whoever_loses_is_told(opened
     """Whoever was told that the answer counts, it counts; whoever was told that it is too late, it does not."""
 
     async def race(desk, clock, number: int):
-        run = await desk.ask("Go?", options=("Yes", "No"), timeout="1h", on_timeout="default", default="No")
+        run = await desk.ask(Question(message="Go?", options=("Yes", "No"), timeout="1h", on_timeout="default", default="No"))
         [ask] = run.asks
         moment = run.created_at + HOUR + timedelta(milliseconds=number % 3 - 1)
 
@@ -285,7 +288,7 @@ def test_a_question_whose_silence_means_nothing_possible_is_refused_before_it_is
     async def main():
         async with opened() as desk:
             with pytest.raises(Invalid) as refused:
-                await desk.ask("Go?", options=("Yes", "No"), **said)
+                await desk.ask(Question(message="Go?", options=("Yes", "No"), **said))
             assert refused.value.field == field
             assert await desk.asks() == [] and (await desk.runs()).runs == ()
 
