@@ -1,4 +1,4 @@
-"""One call of a tool: within its time, on a disk that may be full, again where it may be made again (L6)."""
+"""One call of a tool: bounded in time, carried through a full disk, and retried where a retry is safe (L6)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def attempted(mind: Mind, one: Work, context: ToolContext) -> tuple[Any, i
 
 
 async def _with_room(mind: Mind, one: Work, context: ToolContext) -> Any:
-    """Whichever way a tool writes: where the disk is full, what can go goes, and the call is made again if it may be (L6)."""
+    """Make the call. Where the disk is full, free what can be freed and make it again, unless its effect is `once` (L6)."""
     try:
         if one.tool.effect == "once":
             await all_back(mind.files, mind.services.blobs)
@@ -71,7 +71,7 @@ async def _with_room(mind: Mind, one: Work, context: ToolContext) -> Any:
 
 
 async def _with_files(mind: Mind, one: Work, context: ToolContext) -> Any:
-    """A file that was put away comes back when the call asks for it, and the call is made again."""
+    """Make the call. Where it asks for a file whose bytes lie in the blobs only, bring that back and make it again."""
     while True:
         try:
             return await _within_time(one, context)
@@ -86,7 +86,8 @@ async def _room_made(mind: Mind) -> bool:
 
 
 async def kept(mind: Mind, output: Any, call: str) -> tuple[Any, bool]:
-    """What was done is told, be the disk as full as it may."""
+    """The output as the conversation holds it, and whether it was cut. A full disk never loses the answer of a call that was
+    made."""
     try:
         return capped(output, call, mind.files)
     except DiskFull:
@@ -98,7 +99,7 @@ async def kept(mind: Mind, output: Any, call: str) -> tuple[Any, bool]:
 
 
 async def _probed(mind: Mind, one: Work, context: ToolContext) -> Any:
-    """An earlier slice may have done it: ask the target if it can be asked, never do it blindly again."""
+    """An earlier slice may have made this call: ask the target if it can be asked, never repeat it blindly."""
     if one.tool.probe is not None:
         found = await one.tool.probe(context, **one.args)
         if found is not None:

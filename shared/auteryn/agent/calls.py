@@ -37,15 +37,10 @@ async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
         yield tuple(facts)
     if any(call.state == "proposed" for call in mind.thread.open_calls):
         await learn_of_tree(mind)
-    work = list[Work]()
-    refused = list[e.AnyEvent]()
-    for call in mind.thread.open_calls:
-        if call.state != "suspended":
-            step = _prepared(mind, call)
-            refused += step if isinstance(step, list) else []
-            work += [step] if isinstance(step, Work) else []
-    if refused:
-        yield tuple(refused)
+    prepared = [_prepared(mind, call) for call in mind.thread.open_calls if call.state != "suspended"]
+    work = [one for one in prepared if isinstance(one, Work)]
+    if held_back := [fact for one in prepared if not isinstance(one, Work) for fact in one]:
+        yield tuple(held_back)
     if intents := tuple(e.CallStarted(call=one.call.id, tool=one.tool.name) for one in work if one.needs_intent):
         yield intents
     if len(work) == 1 and not work[0].tool.calls_tools:
@@ -126,13 +121,13 @@ async def _first(done: asyncio.Queue[_Ready], tasks: list[asyncio.Task[None]]) -
     """The next facts; an error of the engine itself in any lane is raised here instead of waiting for ever."""
     getter = asyncio.create_task(done.get())
     try:
-        await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
-        while not getter.done():
+        while True:
+            await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
+            if getter.done():
+                return getter.result()
             for task in tasks:
                 if task.done() and (error := task.exception()):
                     raise error
-            await asyncio.wait([getter, *(t for t in tasks if not t.done())], return_when=asyncio.FIRST_COMPLETED)
-        return getter.result()
     finally:
         getter.cancel()
 

@@ -40,13 +40,13 @@ async def compacted(mind: Mind) -> Facts:
 
 
 def raised(mind: Mind) -> Facts:
-    """A conversation goes on with another model: as text, since signatures belong to the model that made them."""
+    """Go on with another model: the conversation as text, since signatures belong to the model that made them."""
     summary = f"(with another model)\n{_transcript(mind.thread.contents[1:])[-20_000:]}"
     return (e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, **_known(mind)),)
 
 
 def _known(mind: Mind) -> dict[str, Any]:
-    """What else the conversation knows; whoever resumes from here reads nothing older."""
+    """What else the thread knows. Whoever resumes from the fact reads nothing older."""
     thread = mind.thread
     return {
         "found": tuple(thread.found),
@@ -86,9 +86,8 @@ def _summary_request(mind: Mind, contents: list[Content]) -> ModelRequest:
 
 def _transcript(contents: list[Content]) -> str:
     """The conversation as plain text, long results cut in the middle."""
-    return "\n".join(
-        _line(content["role"], part) for content in contents for part in content["parts"] if _line(content["role"], part)
-    )
+    lines = (_line(content["role"], part) for content in contents for part in content["parts"])
+    return "\n".join(filter(None, lines))
 
 
 def _line(role: str, part: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The model has spoken its last word, for now: is the run done?"""
+"""The model has given a final text: is the run done, or what comes first?"""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ async def conclude(mind: Mind) -> Facts:
 
 
 def waits_for_children(run: Run) -> bool:
-    """Nothing is to be said or looked at before one of its children has ended."""
+    """Whether the run can only wait for a child to end: nobody has a message for the model, and no result is to be reviewed."""
     review = run.plan is not None and bool(needs_review(run.plan)) and not running(run.plan)
     return not (run.queued or _children_over(run) or review)
 
 
 def nothing_left(mind: Mind) -> bool:
-    """A final text would end the run at once: nobody is waiting to speak, nothing is at work, nothing is to be verified."""
+    """Whether a final text would end the run at once: no message is queued, no child is at work, nothing is to be verified."""
     run = mind.run
     return not (
         run.queued or run.options.deliverables or run.schedules or (run.plan and (not over(run.plan) or _unreported(mind)))
@@ -57,7 +57,7 @@ def nothing_left(mind: Mind) -> bool:
 
 
 async def _verified(mind: Mind) -> tuple[Verdict, ...]:
-    """The verdict on every declared deliverable; opening workbooks is imported and done only where something was declared."""
+    """The verdict on every declared deliverable. What opens workbooks is imported only where something was declared."""
     declared = mind.run.options.deliverables
     if not declared:
         return ()
@@ -71,14 +71,14 @@ async def _verified(mind: Mind) -> tuple[Verdict, ...]:
 
 
 def _children_over(run: Run) -> bool:
-    """Nothing is at work, and nothing will be: past the deadline, or when told to conclude, nothing new starts."""
+    """Whether no child is at work and none will start. Past the deadline, or when told to conclude, nothing new starts."""
     closing = run.over_time or bool(run.concluding)
     plan_over = run.plan is None or over(run.plan) or (closing and not running(run.plan))
     return plan_over and all(schedule.over or (closing and not schedule.running) for schedule in run.schedules)
 
 
 def _unreported(mind: Mind) -> bool:
-    """Something has ended that the model has not been told of."""
+    """Whether something has ended that the model has not been told of."""
     told = mind.thread.reported
     if "*" in told:
         return False

@@ -56,5 +56,5 @@ def _preview(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:
 
 
 def fingerprint_now(mind: Mind, tool: Tool, args: dict[str, Any]) -> str:
-    """Of what the call would do now: checked where it is made, not where it was asked (L14)."""
+    """Fingerprint of what the call would do now: compared where the call is made, not where it was asked about (L14)."""
     return fingerprint(tool.name, args, _preview(mind, tool, args))

@@ -40,7 +40,7 @@ async def think(mind: Mind) -> AsyncGenerator[Facts, None]:
 
 
 def resting(mind: Mind) -> bool:
-    """All the run can do now is to go on waiting: no call of the model or of a tool is due."""
+    """Whether the run can only go on waiting: no call of the model or of a tool is due."""
     if mind.now() >= last_moment(mind.run):
         return False
     if mind.thread.calls:
@@ -49,7 +49,7 @@ def resting(mind: Mind) -> bool:
 
 
 def _carries_out_a_given_plan(mind: Mind) -> bool:
-    """The plan came with the task, and the model has nothing to say before it is over."""
+    """Whether the plan came with the task and is still at work: until it is over the model has nothing to say."""
     run = mind.run
     if mind.thread.started or run.plan is None:
         return False

@@ -45,8 +45,8 @@ class Mind:
     stop_at: datetime
     """When this slice has to be over."""
     room: Callable[[Callable[[], int]], Awaitable[ForBudget | None]]
-    """Whether the owner may spend so many thousandths of a credit now, asked for if there is a limit; else until when the run
-    waits."""
+    """Asks whether the owner may spend what the function foresees, in thousandths of a credit (it is called only if there is a
+    limit). None: go on; else the wait until there is room."""
     sitting: Sitting = field(default_factory=Sitting)
     """What tools keep open until the slice ends."""
     egress: Egress = field(default_factory=Egress)
@@ -56,28 +56,28 @@ class Mind:
     wait_for: list[Wait] = field(default_factory=list[Wait])
     """What the run itself will wait for when the loop returns."""
     tree_read: set[str] = field(default_factory=set[str])
-    """Labels of what other runs of the tree have read, as far as it was looked up."""
+    """Labels of what other runs of the tree have read, as far as this slice has looked."""
     tree_told: set[str] = field(default_factory=set[str])
-    """Labels the tree was told of by this slice."""
+    """Labels this slice has written down for the other runs of the tree."""
     shown: tuple[tuple[str, int], tuple[Declaration, ...]] | None = None
-    """The tools last declared, and for which mode and how many found ones."""
+    """The declarations last sent, and the mode and the number of found tools they were made for."""
     sent: int = 0
     """Model calls sent in this slice and not yet committed."""
     consulting: dict[str, int] = field(default_factory=dict[str, int])
-    """Of those, the ones tools sent, by call: they are committed with the call's answer."""
+    """How many of `sent` were sent by tools, by call: they are committed with the call's answer."""
 
     def now(self) -> datetime:
         return self.services.clock.now()
 
     def sent_by_tools(self, without: Sequence[AnyEvent] = ()) -> int:
-        """Requests of calls under way: their facts come with a later commit than one of these events."""
+        """Requests sent by calls that are still under way after these events: their facts come with a later commit."""
         if not self.consulting:
             return 0
         ended = {event.call for event in without if isinstance(event, CallAnswered | CallSuspended)}
         return sum(count for call, count in self.consulting.items() if call not in ended)
 
     def committed(self, events: Sequence[AnyEvent]) -> None:
-        """What was sent before this commit is in the journal, but for calls that are still under way."""
+        """These events are in the journal now, so `sent` keeps only what calls under way have sent."""
         for event in events if self.consulting else ():
             if isinstance(event, CallAnswered | CallSuspended):
                 self.consulting.pop(event.call, None)
@@ -85,5 +85,5 @@ class Mind:
 
     @property
     def calls_left(self) -> int:
-        """Model calls the run may still make: children's shares are gone until they end."""
+        """Model calls the run may still make. What is promised to children does not count until they end."""
         return self.run.limits.llm_calls - self.run.usage.llm_calls - self.run.promised_calls - self.sent

@@ -25,7 +25,7 @@ def capped(output: Any, call: str, files: Workspace) -> tuple[Any, bool]:
 
 
 def told_in_part(output: Any, why: str) -> dict[str, Any]:
-    """Head and tail alone, where the whole cannot be kept."""
+    """Only head and tail, where the whole cannot be stored."""
     return _ends(_whole(output, to_json(output))) | {"note": f"the rest could not be kept: {why}"}
 
 

@@ -1,4 +1,4 @@
-"""The one place where the model is called, and every request counted before it is sent (L11)."""
+"""The one place where the model is called. Every request is counted before it is sent (L11)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auteryn.schema.message import Reply
 
 
 async def ask_model(mind: Mind, wanted: ModelRequest, call: str = "") -> Reply:
-    """One answer; every request it takes is counted against the reservation before it is sent (L11). `call`: a tool asks."""
+    """One answer. Raises `Exhausted` before a request that the reservation does not cover. `call`: the tool call that asks."""
 
     def spend(count: int) -> None:
         if count > mind.calls_left or mind.run.usage.llm_calls + mind.sent + count > mind.run.reserved_calls:
@@ -28,7 +28,7 @@ async def ask_model(mind: Mind, wanted: ModelRequest, call: str = "") -> Reply:
 
 
 async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], wanted: ModelRequest) -> Reply:
-    """One answer for a tool: counted and paid like any other, and no turn of the conversation. Its fact goes to `facts`."""
+    """One answer for a tool: counted and paid like any other, but no turn of the conversation. Its fact is added to `facts`."""
     reply = await ask_model(mind, wanted, call)
     credits = mind.settings.price(reply.model, reply.tokens, mind.now())
     facts.append(e.ModelConsulted(call=call, model=reply.model, tokens=reply.tokens, attempts=reply.attempts, credits=credits))
@@ -36,7 +36,7 @@ async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], wanted: ModelR
 
 
 def unusable(mind: Mind, reply: Reply, why: str) -> e.ModelFailed:
-    """An answer that came and was paid for, and that nothing can be done with."""
+    """The fact of an answer that was paid for and cannot be used."""
     credits = mind.settings.price(reply.model, reply.tokens, mind.now())
     return e.ModelFailed(
         attempts=reply.attempts, reason=reply.finish, message=why, model=reply.model, tokens=reply.tokens, credits=credits

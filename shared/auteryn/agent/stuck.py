@@ -13,7 +13,7 @@ PING_PONG_ROUNDS = 4
 
 
 def circling(outcomes: Sequence[Outcome]) -> int:
-    """How many times the newest call, or pair of alternating calls, came back unchanged; 0 when that is not much."""
+    """How many times the newest call, or pair of alternating calls, came back unchanged; 0 while that is not often."""
     same = _tail_length(outcomes, period=1)
     if same >= SAME_IN_A_ROW:
         return same

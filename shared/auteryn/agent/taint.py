@@ -15,10 +15,10 @@ from auteryn.schema.change import Doc
 from auteryn.tools.tool import Judged, Tool
 
 LABEL = "label"
-"""Kind of the documents that say what a tree has read."""
+"""Kind of the documents that say what the runs of a tree have read."""
 _WEB = ("web", "browser")
 _ECHOED = frozenset({"query", "url", "redirected_from", "saved_as"})
-"""Parts of an answer that repeat what was asked."""
+"""Parts of an answer that only repeat what was asked for."""
 
 
 def verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
@@ -43,7 +43,7 @@ _OURS = ("code", "utility", "browser")
 
 
 def _harmless(tool: Tool, judged: Judged) -> bool:
-    """Changes nothing outside: what may be repeated, a program in its sandbox, a page that is only looked at."""
+    """Whether the call changes nothing outside: it may be repeated, runs in the sandbox, or only looks at a page."""
     if tool.effect in ("read", "idempotent"):
         return True
     return tool.group in _OURS and judged.permission == "auto" and (not judged.sends or bool(judged.url))
@@ -72,7 +72,7 @@ def read_by(mind: Mind) -> set[str]:
 
 
 def labels(mind: Mind, tool: Tool, more: Iterable[str] = ()) -> tuple[str, ...]:
-    """What is new to the run with this answer: it stays known when the tool itself is gone."""
+    """What the run has read for the first time with this answer. It stays known when the tool itself is gone."""
     found = {*more, *([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
     return tuple(sorted(found - set(mind.run.used_tools)))
 
@@ -84,7 +84,8 @@ async def learn_of_tree(mind: Mind) -> None:
 
 
 async def warn_tree(mind: Mind, tool: Tool) -> None:
-    """Before the call runs: from now on, what this run leaves in files and notes may come from there."""
+    """Write down, before the call runs, what it reads: from now on this run may leave some of it in the tree's files and
+    notes."""
     if not _in_company(mind):
         return
     found = read_by(mind) | {*([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
@@ -99,14 +100,14 @@ def _in_company(mind: Mind) -> bool:
 
 
 def _named(mind: Mind) -> tuple[str, ...]:
-    """Recipients the owner wrote into the task: a step's own text is a model's, so it counts for nothing."""
+    """Recipients the owner wrote into the task. A step's own text was written by a model, so it does not count."""
     own = () if mind.run.parent else named_recipients("\n".join(mind.thread.owner_said))
     return (*mind.run.recipients, *own)
 
 
 def _seen(mind: Mind, url: str) -> bool:
-    """The address stands word for word in the owner's task, or in a page before the model itself ever wrote it: nobody has put
-    data into it."""
+    """Whether the address stands word for word in the owner's task, or in a page from before the model first wrote it: then
+    nobody has put data into it."""
     if not mind.run.parent and any(url in said for said in mind.thread.owner_said):
         return True
     for content in mind.thread.contents:
@@ -120,7 +121,7 @@ def _seen(mind: Mind, url: str) -> bool:
 
 
 def _shown_by_page(mind: Mind, said: dict[str, Any] | None, url: str) -> bool:
-    """Said by an answer of the web, in what is not only an echo or a complaint."""
+    """Whether a tool of the web gave this address, and not only as an echo of the question or in an error."""
     return bool(said) and _of_web(mind, str(said["name"])) and _inside(said["response"].get("output"), url)
 
 

@@ -56,7 +56,7 @@ class OpenCall:
 
 @dataclass(slots=True)
 class Kept:
-    """Where a turn begins: for the cut of a compaction."""
+    """Where a turn begins, for the cut of a compaction: entry, index in `contents`, and characters before it."""
 
     seq: int
     content: int
@@ -87,7 +87,7 @@ class Thread:
     cut_offs: int = 0
     """Answers in a row that ended at the output limit."""
     unfinished: str = ""
-    """Their text: the next answer goes on from there."""
+    """The text of those answers: the next one goes on from there."""
     unreadable: int = 0
     """Answers in a row that could not be used."""
     outages: int = 0
@@ -110,14 +110,14 @@ class Thread:
     chars: int = 0
     """Of `contents`."""
     pictures: bool = False
-    """Some of `contents` may show a picture."""
+    """Whether `contents` may hold a picture."""
     owner_said: list[str] = field(default_factory=list[str])
     """The task and what people said since, in their own words."""
     compacted: bool = False
     late: list[str] = field(default_factory=list[str])
     """Texts told while calls were open; they follow the answers."""
     prompt_tokens: int = 0
-    """Of the last request, and `chars` then."""
+    """Of the last request and its answer; `prompt_chars` is what `chars` was then."""
     prompt_chars: int = 0
 
     # ---- reading
@@ -242,7 +242,7 @@ class Thread:
             self._close_turn()
 
     def _learned(self, tool: str, output: dict[str, Any]) -> None:
-        """What the engine itself reads out of some tools' answers."""
+        """What the engine itself takes from the answers of some tools."""
         if tool in _PLANNING:
             self.review_shown |= output.get("status") == "needs_you"
         if tool in _PLANNING and output.get("status") == "over":
@@ -280,7 +280,7 @@ class Thread:
             self._say([{"text": event.text}])
 
     def _forked(self) -> None:
-        """What another run had begun, or asked a person, is proposed anew; a plan's end and a time are still waited for."""
+        """Calls that another run had begun, or had asked a person about, are proposed anew. Waits for a plan or a time stay."""
         for call in self.open_calls:
             if not isinstance(call.wait, UntilTime | ForSteps):
                 call.state, call.begun, call.wait = "proposed", False, None

@@ -28,7 +28,7 @@ from auteryn.tools.profiles import for_files, for_words
 
 STOP, GO_ON = "Stop here", "Go on"
 NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep", "agent_spawn")
-"""A step does its step: it makes no plans and no schedules of its own."""
+"""A step does its own work: it makes no plans and no schedules."""
 
 
 async def next_turn(mind: Mind) -> Facts:
@@ -67,14 +67,14 @@ async def next_turn(mind: Mind) -> Facts:
 
 
 async def out_of_time(mind: Mind) -> Facts:
-    """The run ends here, whatever is open in it; with a last turn where one is still possible."""
+    """End the run, whatever is open in it; with a last turn of the model where one is still possible."""
     if mind.thread.calls or mind.run.labels.get("kind") == "question":
         return _ended(mind, "deadline", LIMIT_WORDS["deadline"])
     return await _wrapped_up(mind, "deadline")
 
 
 async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
-    """The model call, with what its failures mean for the run."""
+    """The model call; its failures become what they mean for the run."""
     try:
         return await compacted(mind) if what == "compaction" else await _spoken(mind)
     except RateLimited as error:
@@ -115,7 +115,7 @@ async def _spoken(mind: Mind) -> Facts:
 
 
 def request(mind: Mind, *, notice: str = "", tools: bool = True) -> ModelRequest:
-    """The next request: stable prefix, the conversation, and at its end what must be seen fresh."""
+    """The next request: the stable prefix, the conversation, and at the end what must be seen fresh."""
     mode = MODES[mind.run.mind]
     return ModelRequest(
         role=mode.name,
@@ -162,7 +162,7 @@ def _with_tail(mind: Mind, notice: str) -> list[Content]:
 
 
 def _limit(mind: Mind) -> FailReason | None:
-    """The limit that leaves this run one last turn, or none at all."""
+    """The limit that is reached, if one is: what follows is at most one last turn."""
     run = mind.run
     if run.mode == "fast" and not run.parent and mind.now() >= mind.stop_at:
         return "timeout"
@@ -176,7 +176,7 @@ def _limit(mind: Mind) -> FailReason | None:
 
 
 def _short(mind: Mind) -> int:
-    """Credits the next turn lacks, as far as it can be foreseen: by the prompt that will be sent."""
+    """Thousandths of a credit the next turn would lack, as far as its prompt tells; 0 or less: it lacks none."""
     if mind.run.limits.credits is None:
         return 0
     held = sum(share.credits or 0 for share in mind.run.shares.values())
@@ -184,7 +184,7 @@ def _short(mind: Mind) -> int:
 
 
 def _foreseen(mind: Mind) -> int:
-    """What the next turn will cost, in thousandths, as far as the prompt that will be sent says."""
+    """Thousandths of a credit the next turn will cost, as far as its prompt tells."""
     model = mind.services.model.model_id(mind.run.mind)
     return mind.settings.price(model, Tokens(prompt=mind.thread.tokens(), output=1_000), mind.now())
 
@@ -198,7 +198,7 @@ LIMIT_WORDS: dict[str, str] = {
 
 
 async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
-    """The last turn, without tools, where a call is left for it; then the end, with what there is."""
+    """One last turn without tools, if a model call is left for it; then the end, with what there is."""
     run = mind.run
     why = run.concluding or LIMIT_WORDS[limit].format(calls=run.limits.llm_calls, credits=(run.limits.credits or 0) // 1000)
     past = mind.now() >= run.deadline_at + CONCLUDE
@@ -240,13 +240,13 @@ def _outage(mind: Mind, reason: str, message: str, retry_after: timedelta | None
 
 
 def _failed(mind: Mind, reason: str, message: str) -> e.ModelFailed:
-    """What was sent since the last commit came to nothing."""
+    """The fact that everything sent since the last commit brought no usable answer."""
     sent, mind.sent = mind.sent, 0
     return e.ModelFailed(attempts=sent, reason=reason, message=message)
 
 
 def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
-    """First the same request once more, as it was; then the model is told; then the run ends."""
+    """Repeat the same request once; the next time tell the model what was wrong; in the end, end the run."""
     failed = unusable(mind, reply, why)
     before = mind.thread.unreadable
     if before + 1 >= UNREADABLE_ANSWERS:

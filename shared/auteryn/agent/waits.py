@@ -1,4 +1,4 @@
-"""When the wait of a call is over, and what the call is answered then."""
+"""When a call's wait is over, and how the call is answered then."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from auteryn.tools.signature import arguments
 def waits_over(mind: Mind, news: Sequence[e.AnyEvent]) -> list[e.AnyEvent]:
     """The facts that end waits for a time or a person, given `news` that is to be committed together with them.
 
-    Of waits for steps nothing is said here: `mind.run` does not know yet what has become of the plan. Nor of any, once the run
-    is out of time.
+    Waits for steps are left out: `mind.run` does not know yet how the plan stands. So is everything once the run is out of
+    time.
     """
     if mind.now() >= last_moment(mind.run):
         return []
@@ -67,7 +67,7 @@ def _person_said(mind: Mind, call: OpenCall, wait: ForPerson, answer: Answer | N
 
 
 def _gate_said(mind: Mind, call: OpenCall, answer: Answer) -> e.AnyEvent:
-    """Allowed are the very arguments that were shown, or those the person put in their place; nothing else."""
+    """The call is allowed with exactly the arguments that were shown, or with those the person put in their place."""
     if answer.value not in ALLOWING:
         return failed(call, ToolFailed("denied", f"{answer.by} did not allow this call; do not repeat it"))
     try:

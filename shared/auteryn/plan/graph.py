@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from auteryn.errors import Invalid
-from auteryn.schema.plan import DROPPED, Join, Plan, Step, StepChange, StepDraft
+from auteryn.schema.plan import DROPPED, Plan, Step, StepChange, StepDraft
 
 MOST_STEPS = 2_000
 
@@ -21,22 +23,13 @@ def checked(plan_id: str, drafts: Sequence[StepDraft], *, goal: str = "") -> Pla
     if len(drafts) > MOST_STEPS:
         raise Invalid("steps", len(drafts), f"are more than a plan can hold ({MOST_STEPS})")
     ids = _ids(drafts)
-    steps = tuple(
-        Step(
-            id=step_id,
-            description=_described(draft, step_id),
-            depends_on=_edges(draft, step_id, set(ids)),
-            join=_join(draft, step_id),
-            review=draft.review,
-        )
-        for step_id, draft in sorted(zip(ids, drafts, strict=True), key=lambda pair: pair[0])
-    )
-    _refuse_cycle(steps)
+    steps = tuple(_step(draft, step_id) for step_id, draft in sorted(zip(ids, drafts, strict=True), key=lambda pair: pair[0]))
+    _check_edges(steps)
     return Plan(id=plan_id, goal=goal, steps=steps)
 
 
 def waves(plan: Plan) -> tuple[tuple[int, ...], ...]:
-    """Which steps really run side by side if all take equally long: the plan as people should read it."""
+    """Groups of steps in the order they run, if every step took equally long; the steps of a group run side by side."""
     level: dict[int, int] = {}
     for step in _in_order(plan.steps):
         level[step.id] = 1 + max((level[d] for d in step.depends_on), default=-1)
@@ -50,54 +43,28 @@ def revised(
     steps = {step.id: step for step in plan.steps}
     for draft in updates:
         old = _pending(steps, draft.id, "updates")
-        steps[old.id] = Step(
-            id=old.id,
-            description=_described(draft, old.id),
-            depends_on=draft.depends_on,
-            join=_join(draft, old.id),
-            review=draft.review,
-        )
+        steps[old.id] = replace(_step(draft, old.id), attempt=old.attempt)  # the next attempt is a run of its own
     for step_id in drop:
         old = _pending(steps, step_id, "drop")
-        steps[old.id] = Step(
-            id=old.id,
-            description=old.description,
-            depends_on=old.depends_on,
-            join=old.join,
-            status="skipped",
-            error=DROPPED,
-        )
+        steps[old.id] = replace(old, status="skipped", error=DROPPED)
     for draft in add:
         new_id = draft.id or max(steps) + 1
         if new_id in steps or new_id != max(steps) + 1:
             raise Invalid("add", new_id, f"must be the next free id {max(steps) + 1}")
-        steps[new_id] = Step(
-            id=new_id,
-            description=_described(draft, new_id),
-            depends_on=draft.depends_on,
-            join=_join(draft, new_id),
-            review=draft.review,
-        )
-    for step in steps.values():
-        _edges(StepDraft(description=step.description, depends_on=step.depends_on), step.id, set(steps))
-    _refuse_cycle(tuple(steps.values()))
-    new = Plan(
-        id=plan.id,
-        goal=plan.goal,
-        steps=tuple(steps[i] for i in sorted(steps)),
-        revision=plan.revision + 1,
-        reviewed=plan.reviewed,
-    )
+        steps[new_id] = _step(draft, new_id)
+    ordered = tuple(steps[step_id] for step_id in sorted(steps))
+    _check_edges(ordered)
+    new = replace(plan, steps=ordered, revision=plan.revision + 1)
     return new, changes(plan, new)
 
 
 def reworded(plan: Plan, step_id: int, description: str) -> tuple[Plan, tuple[StepChange, ...]]:
-    """The plan with other words for a step that has not begun. Raises `Invalid` for any other step."""
+    """The plan with a new description for a step that has not begun. Raises `Invalid` for any other step."""
     return revised(plan, [_draft(_pending(_by_id(plan), step_id, "step"), description=description)], ())
 
 
 def left_out(plan: Plan, step_id: int) -> tuple[Plan, tuple[StepChange, ...]]:
-    """The plan without a step that has not begun: what waited for it waits for what it waited for."""
+    """The plan without a step that has not begun. Steps that depended on it now depend on what it depended on."""
     gone = _pending(_by_id(plan), step_id, "step")
     heirs = [step for step in plan.steps if step_id in step.depends_on and step.status == "pending"]
     return revised(plan, [_draft(step, without=gone) for step in heirs], (), [step_id])
@@ -108,7 +75,7 @@ def _by_id(plan: Plan) -> dict[int, Step]:
 
 
 def _draft(step: Step, *, description: str | None = None, without: Step | None = None) -> StepDraft:
-    """The step as a proposal, other words or a dependency less."""
+    """The step as a draft again, with a new description or without one of its dependencies."""
     edges, join = step.depends_on, step.join
     if without:
         edges = tuple(dict.fromkeys((*(one for one in edges if one != without.id), *without.depends_on)))
@@ -142,28 +109,27 @@ def _ids(drafts: Sequence[StepDraft]) -> list[int]:
     return given
 
 
-def _described(draft: StepDraft, step_id: int) -> str:
+def _step(draft: StepDraft, step_id: int) -> Step:
+    """A pending step. Its edges are checked with the whole plan, by `_check_edges`."""
     if not draft.description.strip():
         raise Invalid(f"step {step_id}.description", draft.description, "must say what to do")
-    return draft.description
+    join, edges = draft.join, len(draft.depends_on)
+    if isinstance(join, int) and not 1 <= join <= max(1, edges):
+        raise Invalid(f"step {step_id}.join", join, f"must be between 1 and the number of steps it depends on ({edges})")
+    depends_on = tuple(dict.fromkeys(draft.depends_on))
+    return Step(id=step_id, description=draft.description, depends_on=depends_on, join=join, review=draft.review)
 
 
-def _edges(draft: StepDraft, step_id: int, known: set[int]) -> tuple[int, ...]:
-    for other in draft.depends_on:
-        if other == step_id:
-            raise Invalid(f"step {step_id}.depends_on", other, "is the step itself")
-        if other not in known:
-            raise Invalid(f"step {step_id}.depends_on", other, f"is no step of this plan (1 to {max(known)})")
-    return tuple(dict.fromkeys(draft.depends_on))
-
-
-def _join(draft: StepDraft, step_id: int) -> Join:
-    join = draft.join
-    if isinstance(join, int) and not 1 <= join <= max(1, len(draft.depends_on)):
-        raise Invalid(
-            f"step {step_id}.join", join, f"must be between 1 and the number of steps it depends on ({len(draft.depends_on)})"
-        )
-    return join
+def _check_edges(steps: Sequence[Step]) -> None:
+    """Raises `Invalid` for an edge to the step itself or to no step, and for a cycle."""
+    known = {step.id for step in steps}
+    for step in steps:
+        for other in step.depends_on:
+            if other == step.id:
+                raise Invalid(f"step {step.id}.depends_on", other, "is the step itself")
+            if other not in known:
+                raise Invalid(f"step {step.id}.depends_on", other, f"is no step of this plan (1 to {max(known)})")
+    _refuse_cycle(steps)
 
 
 def _pending(steps: dict[int, Step], step_id: int | None, field: str) -> Step:
@@ -175,7 +141,7 @@ def _pending(steps: dict[int, Step], step_id: int | None, field: str) -> Step:
 
 
 def _in_order(steps: Sequence[Step]) -> list[Step]:
-    """Topological, by id among equals; as many as can be ordered."""
+    """In topological order, by id among equals. Steps that are part of a cycle, or behind one, are left out."""
     left, done, out = {step.id: step for step in steps}, set[int](), list[Step]()
     while ready := [step for step in left.values() if done.issuperset(step.depends_on)]:
         for step in ready:

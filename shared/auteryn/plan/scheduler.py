@@ -1,4 +1,4 @@
-"""What may start, what can no longer, how far the plan is. Pure functions of the plan."""
+"""Which steps may start, which no longer can, and how far the plan is. Pure functions of the plan."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def blocked(plan: Plan) -> tuple[Step, ...]:
 
 
 def skip_blocked(plan: Plan) -> Plan:
-    """The plan with its blocked steps `skipped`, each saying because of what."""
+    """The plan with its blocked steps `skipped`; each names the steps that did not complete."""
     stuck = {step.id for step in blocked(plan)}
     if not stuck:
         return plan

@@ -73,7 +73,7 @@ def remembers(ask: Ask, value: Any) -> bool:
 
 
 def check_people(people: People) -> None:
-    """Raises `Invalid` for approvers who are none, and for a silence that cannot mean what it should."""
+    """Raises `Invalid` for approvers nobody could be, and for an `on_timeout` that cannot be carried out."""
     _check_approvers(people.approvers, people.escalate_to, people.quorum, "people.")
     if people.on_timeout == "default":
         raise Invalid(
@@ -121,7 +121,7 @@ def _date(value: Any) -> str:
 
 
 def _json(ask: Ask, value: Any) -> Any:
-    """A JSON value; a text that is one, is read, unless the schema takes the text itself."""
+    """A JSON value. Text that spells one is parsed, unless the schema asks for text."""
     if isinstance(value, str) and not (ask.json_schema and _why_not(ask, value) is None):
         try:
             value = json.loads(value)

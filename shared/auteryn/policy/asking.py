@@ -1,4 +1,4 @@
-"""How a question is put on behalf of a run, and what silence makes of it. Pure."""
+"""How a question is put on behalf of a run, and what follows when nobody answers. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DAY = timedelta(days=1)
 
 
 def asked_of(run: Run, now: datetime, **fields: Any) -> Ask:
-    """A question of this run, put to whom and for how long its owner chose; `fields` say the rest, and what differs."""
+    """A question of this run, with the approvers and times its owner chose. `fields` add the rest, and override those."""
     people = run.options.people
     given: dict[str, Any] = {
         "approvers": people.approvers,
@@ -29,22 +29,22 @@ def asked_of(run: Run, now: datetime, **fields: Any) -> Ask:
 
 
 def timed(ask: Ask, deadline_at: datetime) -> Ask:
-    """The question with the moment its first time-out is over: never later than the run's own end."""
+    """The question with `expires_at` set from its `timeout`; never later than the run's own deadline."""
     return replace(ask, expires_at=None if ask.timeout is None else min(ask.opened_at + ask.timeout, deadline_at))
 
 
 def waited_for(ask: Ask) -> ForPerson:
-    """The wait for its answer: it ends by itself where silence means something."""
+    """The wait for its answer. It ends by itself at `expires_at`, unless `on_timeout` is `wait`."""
     return ForPerson(ask=ask.id, call=ask.call, until=None if ask.on_timeout == "wait" else ask.expires_at)
 
 
 def silent(ask: Ask, now: datetime) -> bool:
-    """Its time is over, and that means something."""
+    """Whether its time is over and `on_timeout` says what follows."""
     return ask.expires_at is not None and ask.expires_at <= now and ask.on_timeout != "wait"
 
 
 def silence(ask: Ask, now: datetime, deadline_at: datetime) -> Answer | e.AskEscalated:
-    """What comes of it: the next approver's turn, or the answer that silence is."""
+    """What follows when nobody has answered in time: the next approver's turn, or the answer that silence counts as."""
     if ask.on_timeout == "escalate" and ask.escalate_to:
         expires_at = min(now + (ask.timeout or DAY), deadline_at)
         return e.AskEscalated(ask=ask.id, approvers=ask.escalate_to[:1], expires_at=expires_at)
@@ -56,7 +56,8 @@ def silence(ask: Ask, now: datetime, deadline_at: datetime) -> Answer | e.AskEsc
 
 
 def next_reminder(run: Run, ask: Ask) -> datetime | None:
-    """When those who are notified hear again that it is open: on a grid from its opening, so that a late one shifts none."""
+    """When people are reminded of this open question next; None where nobody is notified. Reminders lie on a grid from its
+    opening, so a late one does not shift the next."""
     if not notifies(run, "waiting"):
         return None
     return ask.opened_at + run.options.people.remind_every * (ask.reminded + 1)
@@ -68,7 +69,7 @@ def next_digest(run: Run) -> datetime | None:
 
 
 def notices(run: Run, now: datetime) -> list[e.AnyEvent]:
-    """The reminders and the digest that are due: what was missed is told once, not once for each time."""
+    """The reminders and the digest that are due now. Of several missed ones, only the latest is sent."""
     due = list[e.AnyEvent]()
     for ask in run.asks:
         at = next_reminder(run, ask)
@@ -81,7 +82,7 @@ def notices(run: Run, now: datetime) -> list[e.AnyEvent]:
 
 
 def next_notice(run: Run) -> datetime | None:
-    """When the run wants to tell somebody something though nothing happens."""
+    """When the next reminder or digest is due; None if there will be none."""
     moments = [next_digest(run), *(next_reminder(run, ask) for ask in run.asks)]
     return min((at for at in moments if at is not None), default=None)
 

@@ -24,7 +24,7 @@ def spent(run: Run) -> int:
 
 
 def near(run: Run, now: datetime) -> list[e.AnyEvent]:
-    """The facts of the moment in which most of the budget is spent; none before, none a second time."""
+    """The facts to commit when most of the budget is spent, the first time it is; else empty."""
     limit, policy = run.limits.credits, run.options.at_budget
     if limit is None or run.budget_near or run.parent or spent(run) < BUDGET_NEAR * limit:
         return []
@@ -39,7 +39,8 @@ def near(run: Run, now: datetime) -> list[e.AnyEvent]:
 
 
 def raise_question(run: Run, now: datetime) -> Ask | None:
-    """At the end of the budget: asked once for each height of it, of owners who chose to be asked."""
+    """The question whether to raise a budget that is used up, for owners who chose to be asked; None for others. Its id names
+    the limit, so each budget is asked about once."""
     limit = run.limits.credits
     if limit is None or run.options.at_budget != "ask" or run.concluding or run.parent:
         return None
@@ -55,12 +56,12 @@ def raise_question(run: Run, now: datetime) -> Ask | None:
 
 
 def raised(limit: int) -> int:
-    """The next height of a budget."""
+    """The limit after one raise: half as much again. In thousandths of a credit."""
     return limit + limit // 2
 
 
 def held(run: Run) -> str | None:
-    """The question about the budget, while it is open: nothing new is begun until it is answered."""
+    """Id of the open question about the budget, if there is one. Nothing new begins until it is answered."""
     return next((ask.id for ask in run.asks if ask.kind == "budget"), None)
 
 

@@ -15,7 +15,7 @@ from auteryn.schema.run import Run
 Gate = Literal["open", "ask", "refuse", "dry"]
 
 FOREIGN, PRIVATE = "@foreign", "@private"
-"""Among a run's `used_tools`: it has read text of others; it holds what is the owner's own."""
+"""Labels among a run's `used_tools`: it has read text written by others; it holds private data of the owner's."""
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s|\n")
 _SENDING = re.compile(
@@ -36,7 +36,7 @@ DENY = "Deny"
 DENY_FOR_RUN = "Deny for the rest of this run"
 GATE_OPTIONS = (ALLOW, ALLOW_FOR_RUN, DENY, DENY_FOR_RUN)
 TAINTED_OPTIONS = (ALLOW, DENY, DENY_FOR_RUN)
-"""Where a permission would not be remembered, none is offered."""
+"""A tainted call is asked about every time, so no lasting permission is offered."""
 ALLOWING = (ALLOW, ALLOW_FOR_RUN)
 
 
@@ -61,8 +61,8 @@ def gate(
 
     `ask` and `ask1` ask, until a person has allowed or refused this tool and target for the rest of the run; `auto` asks only
     where a run that has read untrusted text could carry something out. An owner who chose `approve="auto"` opens gates
-    beforehand, except the tainted ones. Where a run's effects are asked for (a fork), every call that changes something
-    outside (`outward`) is. `named`: the owner wrote every recipient into the task, which allows the call beforehand.
+    beforehand, except the tainted ones. In a run with `effects="ask"` (a fork), every `outward` call is asked about: one that
+    changes something outside. `named`: the owner wrote every recipient into the task, which allows the call beforehand.
     """
     pair = f"{tool} {target}"
     if pair in run.refusals:
@@ -81,9 +81,10 @@ def gate(
 
 
 def named_recipients(text: str) -> tuple[str, ...]:
-    """Addresses and channels that somebody is told to send something to, in lower case.
+    """Addresses and channels a text tells somebody to send something to, in lower case.
 
-    One that is only mentioned ("summarise the mail of …") is none: the sentence must say what to do before it names whom.
+    An address that is only mentioned ("summarise the mail of …") does not count: the sentence must say what to do before it
+    names whom.
     """
     found = list[str]()
     for sentence in _SENTENCE.split(text.lower()):

@@ -39,8 +39,8 @@ LAST_CALLS = timedelta(seconds=6)
 """For the calls under way when the process is told to stop: Cloud Run kills 10 s after SIGTERM, and a commit must fit in."""
 
 MOST_STARTS_WITHOUT_PROGRESS = 10
-"""Slices that began and committed nothing, one after the other, before a run counts as poison. Three in a row is what somebody
-with `kill -9`, a host that restarts in a loop or a machine out of memory does to runs that are in order."""
+"""Slices in a row that began and committed nothing, before a run counts as poison. Three in a row happen to healthy runs, too:
+somebody uses `kill -9`, a host restarts in a loop, a machine is out of memory."""
 
 CONCLUDE = timedelta(minutes=15)
 """After the deadline a run may still conclude this long; then it is ended with what it has."""
@@ -57,7 +57,7 @@ OUTAGE_WAITS = (timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2
 DELIVERABLE_REMINDERS = 2
 CHILDREN_PER_COMMIT = 250
 NOTIFICATIONS_PER_HOUR = 120
-"""To the owner, a run: two a minute is news, more is a loop."""
+"""Of one run to its owner: two a minute is news, more is a loop."""
 KEPT_FOR_CONCLUSION = 2
 """Model calls a run never gives away to its steps."""
 
@@ -68,5 +68,5 @@ def conclude_window(lifetime: timedelta) -> timedelta:
 
 
 def last_moment(run: Run) -> datetime:
-    """From then on a run does nothing but end, whatever it waits for."""
+    """From this moment on the run only ends, whatever it waits for."""
     return run.deadline_at + conclude_window(run.deadline_at - run.created_at)

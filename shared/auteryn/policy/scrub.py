@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 SHORTEST = 8
-"""Of a known secret: shorter ones would be found in every second word."""
+"""Characters of a known secret: shorter ones would be found in every second word."""
 
 _LOOKS = rb"""
     AIza[0-9A-Za-z_-]{35}                                    # Google API keys

@@ -135,7 +135,7 @@ async def every_run(
     parent: str | None = None,
     roots_only: bool = True,
 ) -> AsyncGenerator[Run]:
-    """All that `Store.runs` finds, newest first, however many pages it takes."""
+    """All runs that `Store.runs` finds, newest first, however many pages that takes."""
     cursor: str | None = None
     while True:
         page = await store.runs(

@@ -23,7 +23,7 @@ Births = tuple[tuple[e.AnyEvent, ...], tuple[Newborn, ...]]
 
 
 def title_of(text: str) -> str:
-    """The first line, short enough for a list."""
+    """The first line of a task, short enough for a list."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     return line if len(line) <= 80 else line[:79] + "…"
 
@@ -59,8 +59,8 @@ def advance(run: Run, task: Input, now: datetime) -> Births:
 
 
 def fair_share(run: Run, waiting: int, *, at_least: int = 0) -> Share:
-    """Calls and credits for one of `waiting` children: what is left, divided evenly, something kept for the conclusion.
-    `at_least` so many credits, where so many are left.
+    """Calls and credits for one of `waiting` children: what is left, divided evenly, after something is kept for the
+    conclusion. At least `at_least` credits, if that many are left.
 
     A share is promised to the child alone until it ends, so parallel children can never overspend together (L11).
     """
@@ -92,12 +92,12 @@ def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime)
 
 
 def _recipients(run: Run, whole: Input) -> tuple[str, ...]:
-    """Whom the owner named: only a root's own text is the owner's."""
+    """Recipients the owner named. Only a root run's task was written by the owner."""
     return run.recipients if run.parent else (*run.recipients, *named_recipients(whole.text))
 
 
 def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent], list[Newborn]]:
-    """The tick that is due, if one is; missed grid points by the schedule's policy, each accounted for."""
+    """The tick that is due, if one is. Missed grid points are handled by the schedule's policy, and each is accounted for."""
     index = schedule.next_index
     if index >= schedule.ticks or now < schedule.at(index) or run.over_time:
         return [], []

@@ -1,4 +1,4 @@
-"""What a commit adds to the facts it was given: times, and the model calls that were sent, reserved, or came to nothing."""
+"""What a commit adds to the facts it was given: active time, and model calls that were sent, reserved, or brought nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _PAID = (e.CallAnswered, e.ModelAnswered, e.Compacted, e.ModelConsulted)
 
 
 def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms: Callable[[], int]) -> tuple[e.AnyEvent, ...]:
-    """The events, with requests that were sent and not answered put in at place `first`, and an end's time."""
+    """The events as they are committed: requests that were sent and not answered become a `ModelFailed` at index `first`, and
+    the run's end gets its active time."""
     out = list(events)
     counted = sum(event.attempts for event in out[first:] if isinstance(event, _COUNTED))
     sent = mind.sent - mind.sent_by_tools(out)
@@ -42,18 +43,18 @@ def spent(events: tuple[e.AnyEvent, ...]) -> int:
 
 
 def log_slice(run: Run, credits: int) -> None:
-    """The line that the alert on spending and the dashboard count."""
+    """The log line that the spending alert and the dashboard read."""
     _log.info(SLICE_LINE, extra={"run": run.id, "status": run.status, "credits": credits})
 
 
 def may_call(run: Run) -> bool:
-    """The model may be called before anything is committed: a newborn step has its first calls reserved from birth."""
+    """Whether the model may be called before anything is committed: a new step's first calls are reserved at its creation."""
     used = run.usage.llm_calls
     return run.reserved_calls - used >= min(RESERVE_LOW, run.limits.llm_calls - used)
 
 
 def reservation(run: Run) -> e.CallsReserved | None:
-    """The next chunk of model calls, if few are left of the last; children's shares are not ours to reserve (L11)."""
+    """The next chunk of model calls, if few of the last are left. Children's shares are not reserved here (L11)."""
     ceiling = run.limits.llm_calls - run.promised_calls
     left = run.reserved_calls - run.usage.llm_calls
     if run.status != "running" or left >= RESERVE_LOW or run.reserved_calls >= ceiling:
@@ -62,9 +63,10 @@ def reservation(run: Run) -> e.CallsReserved | None:
 
 
 def cut_off(run: Run, lease: Lease, thread: Thread, registry: Registry) -> tuple[e.ModelFailed, ...]:
-    """The requests of a slice that was cut off, as far as nobody knows of them: they count as sent, so no crash exceeds a cap.
+    """Model requests a lost slice may have sent without anybody knowing. They count as sent, so crashes cannot exceed a cap
+    (L11).
 
-    Between two commits one answer is asked for; or calls are at work, whose tools may ask within the reservation (L11).
+    Between two commits either one answer is asked for, or calls are at work whose tools may ask within the reservation.
     """
     if run.status != "running" and (run.slice or lease.number == 1):
         return ()  # it left in order, or there was none
@@ -78,7 +80,7 @@ def cut_off(run: Run, lease: Lease, thread: Thread, registry: Registry) -> tuple
 
 
 def poison(run: Run, lease: Lease) -> str:
-    """Why this run kills every slice that touches it, or nothing (F29)."""
+    """Why this run counts as killing every slice that touches it; None if it does not (F29)."""
     starts = lease.number - run.slice - 1 + run.stalls
     if starts < MOST_STARTS_WITHOUT_PROGRESS:
         return ""

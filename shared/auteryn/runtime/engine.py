@@ -30,15 +30,15 @@ class Live(Protocol):
     """A slice at work in this process."""
 
     async def look(self) -> None:
-        """Look into the inbox; what is urgent there breaks off what is under way, the rest is read before the next turn."""
+        """Look into the inbox. Urgent messages break off what is under way; the rest is read before the next turn."""
         ...
 
     async def beat(self) -> None:
-        """Renew the lease; lost, the slice ends."""
+        """Renew the lease; if it is lost, end the slice."""
         ...
 
     def stop(self) -> None:
-        """Hand the run over as soon as it can be: this process is about to end."""
+        """Hand the run over soon: this process is about to end."""
         ...
 
 
@@ -86,7 +86,7 @@ class Engine:
     crowds: dict[str, Following] = field(default_factory=dict[str, "Following"])
     """By run."""
     sits_on: frozenset[ModeName] = frozenset()
-    """Runs of these modes are begun in the process that made them, with no queue between."""
+    """Runs of these modes begin in the process that creates them, without the queue."""
     live: dict[str, Live] = field(default_factory=dict[str, Live])
     _keeper: asyncio.Task[None] | None = None
     _looks: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
@@ -108,29 +108,29 @@ class Engine:
             self._keeper = asyncio.create_task(self._keep())
 
     def leave(self, run: str, live: Live | None) -> None:
-        """That slice is over; one that has taken the run over meanwhile stays."""
+        """That slice is over. A newer slice of the same run stays registered."""
         if self.live.get(run) is live:
             self.live.pop(run, None)
 
     async def hint(self, given: Awaitable[None]) -> None:
-        """A wake or a publish that cannot be given ends nothing: what it would have told is found in the store (L3)."""
+        """Await a wake or a publish and pass over its failure: what it would have told is found in the store (L3)."""
         try:
             await given
         except AuterynError as error:
             _log.warning("left to the sweep (auteryn doctor says what is wrong): %s", error)
 
     async def ring(self, run: str) -> None:
-        """Something was put into this run's inbox by this very process: its slice, if it is here, looks at once."""
+        """This process has put something into the run's inbox: its slice, if it is here, looks at once."""
         if live := self.live.get(run):
             await live.look()
 
     async def wake(self, run: str) -> None:
-        """Something was put into this run's inbox: whoever is or shall be at work on it is told."""
+        """Something was put into this run's inbox: tell whoever works on it, or start a slice."""
         await self.hint(self.services.queue.enqueue(run, self.now()))
         await self._look(run)
 
     def heard(self, run: str) -> None:
-        """Another process told of this run, or with "" of any: its slice, if it is here, looks at once."""
+        """Another process told of this run ("": of any run): its slice, if it is here, looks at once."""
         for name in [run] if run else list(self.live):
             if name in self.live:
                 look = asyncio.create_task(self._look(name))
@@ -156,8 +156,8 @@ class Engine:
                 next_beat = self.now() + HEARTBEAT
 
     async def delivered(self, patience: timedelta) -> None:
-        """Back when the posts that are on their way have arrived, or patience is over; what is left is broken off, and sent
-        again later."""
+        """Wait for the posts that are on their way, but no longer than `patience`. The rest is broken off and sent again
+        later."""
         if self.delivering:
             _, late = await asyncio.wait(set(self.delivering), timeout=patience.total_seconds())
             for task in late:

@@ -33,7 +33,7 @@ from auteryn.tools.workspace import Workspace
 AT_ONCE = 16
 """Files on their way to or from the blobs."""
 MERGE_AT = 50
-"""So many documents become one, when nobody else of the tree is at work."""
+"""This many documents are merged into one, when nobody else in the tree is at work."""
 CHUNK_BYTES = 1 << 20
 
 
@@ -59,12 +59,12 @@ class Files:
         return ()
 
     async def end(self, files: Workspace) -> None:
-        """The slice is over: what broken-off calls left half-made goes."""
+        """The slice is over: remove what broken-off calls left half-made."""
         if files.half_made():
             await asyncio.to_thread(files.sweep)
 
     async def given(self, root: str, write: Callable[[Workspace], None], now: datetime) -> None:
-        """What `write` puts into the workspace belongs to the tree from its beginning."""
+        """Let `write` put files into a tree's workspace before its first slice."""
         await asyncio.to_thread(write, self.of(root))
 
     async def copied(self, old: str, new: str, now: datetime) -> None:
@@ -72,12 +72,12 @@ class Files:
         await asyncio.to_thread(_copy, self.of(old), self.of(new))
 
     async def drop(self, root: str) -> None:
-        """The tree was not made after all."""
+        """Remove a tree's files, because its creation failed or it is erased."""
         await asyncio.to_thread(self.of(root).remove)
 
 
 class StoredFiles(Files):
-    """Every slice has a folder of its own under `folder`; what is true is in `store` and `blobs`."""
+    """Every slice has its own folder under `folder`; the truth is in `store` and `blobs`."""
 
     def __init__(self, folder: Path, store: Store, blobs: Blobs, *, tree_bytes: int) -> None:
         super().__init__(folder)
@@ -138,7 +138,7 @@ class StoredFiles(Files):
         return documents
 
     async def _bring(self, files: Workspace, folder: _Folder, state: FileState) -> None:
-        """The file is here as it was, or it is gone; a file that was changed here since stays as it is here."""
+        """Bring the file here in this state, or remove it. A file that was changed here since then stays as it is."""
         place = files.place_of(state.path)
         known = folder.known.get(state.path)
         if place.is_symlink() or (place.exists() and (known is None or known.sign != _sign(place.lstat()))):
@@ -156,7 +156,7 @@ class StoredFiles(Files):
         folder.known[state.path] = _Known(_sign(place.lstat()), state.sha256)
 
     async def _merge(self, root: str, documents: Sequence[Doc]) -> None:
-        """One document instead of many. It sorts behind them, so nothing changes if they do not go now."""
+        """Replace many documents by one. It sorts after them, so a crash before they are deleted changes nothing."""
         states, _ = _folded(documents)
         there = tuple(state for state in states.values() if state.sha256)
         merged = FileChanges(files=there)
@@ -192,7 +192,7 @@ class StoredFiles(Files):
         return (document,)
 
     async def _upload(self, files: Workspace, folder: _Folder, path: str, sign: _Sign) -> FileState | None:
-        """None: only its date has changed, or it went while we looked, and the next look sees that."""
+        """The stored state, or None: only the date has changed, or the file vanished meanwhile and the next look sees that."""
         try:
             with files.path_for_library(path, engine=True) as real:
                 sha256 = await self._blobs.put(real)
@@ -216,7 +216,7 @@ def _folder_of(folder: Path, root: str) -> Path:
 
 
 def open_keys(thread: Thread, events: Iterable[AnyEvent]) -> list[str]:
-    """Of the calls that have no answer even after these events: a repeat of one finds out by its key that it was done."""
+    """Keys of the calls that have no answer even after these events: by its key a repeat finds that it was done."""
     answered = {event.call for event in events if isinstance(event, CallAnswered)}
     return [derived_id("key", thread.run, call.id) for call in thread.open_calls if call.id not in answered]
 
@@ -229,7 +229,7 @@ _TOUCHING = frozenset[type]({CallAnswered, CallSuspended})
 
 
 class _Sign(NamedTuple):
-    """While it is the same, so are the bytes."""
+    """A file's metadata: while it is the same, so are the bytes."""
 
     size_bytes: int
     modified_ns: int
@@ -243,7 +243,7 @@ class _Known(NamedTuple):
 
 
 class _Folder:
-    """What one slice's folder has of what is stored."""
+    """What one slice's folder holds of what is stored."""
 
     def __init__(self) -> None:
         self.known: dict[str, _Known] = {}
@@ -259,7 +259,7 @@ class _Folder:
 
 
 async def _side_by_side(act: Callable[..., Awaitable[None]], files: Workspace, folder: _Folder, each: Iterable[Any]) -> None:
-    """Raises the first failure, once nothing is under way any more."""
+    """Run these together; raises the first failure, after all of them have ended."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(what: Any) -> None:
@@ -272,7 +272,7 @@ async def _side_by_side(act: Callable[..., Awaitable[None]], files: Workspace, f
 
 
 def _folded(documents: Sequence[Doc] | Iterator[Doc]) -> tuple[dict[str, FileState], list[Receipt]]:
-    """The files by path, those that are gone included, and all receipts."""
+    """The newest state of each file by path, deleted ones included, and all receipts."""
     states, receipts = dict[str, FileState](), list[Receipt]()
     for document in documents:
         changes = _changes(document)
@@ -293,7 +293,7 @@ def _document(root: str, changes: FileChanges, at: datetime) -> Doc:
 
 
 def _looked(files: Workspace, keys: Collection[str]) -> tuple[dict[str, _Sign], list[Receipt]]:
-    """The files and the receipts of one moment: a receipt without its file, or the other way round, is looked at again."""
+    """Files and receipts of the same moment. If a receipt came without its file, or the reverse, look again."""
     while True:
         before = _receipts(files, keys)
         there = {path: _sign(at) for path, at in _below(files)}
@@ -310,7 +310,7 @@ def _receipts(files: Workspace, keys: Collection[str]) -> list[Receipt]:
 
 
 def _below(files: Workspace) -> Iterator[tuple[str, os.stat_result]]:
-    """Every plain file, links and what is half-made left out. A hidden folder made by code in a sandbox is none of ours."""
+    """Every plain file below, without links and half-made files. Hidden folders that sandboxed code made are skipped."""
     for top, prefix, skipped in ((files.root, "", (HIDDEN,)), (files.own, f"{HIDDEN}/", ("tmp", "done"))):
         for folder, folders, names in os.walk(top):
             here = os.path.relpath(folder, top)

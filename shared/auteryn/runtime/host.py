@@ -20,8 +20,8 @@ LAST_POSTS = timedelta(seconds=10)
 _log = logging.getLogger(__name__)
 
 GARBAGE = 30_000
-"""New objects between two looks for cycles; with Python's own 700, a thousand parallel steps spend a quarter of their time in
-looking."""
+"""Allocations between two runs of the garbage collector. With Python's own 700, a thousand parallel steps spend a quarter of
+their time collecting."""
 _PYTHONS_OWN = (700, 2_000)
 
 
@@ -32,7 +32,7 @@ class Host:
     """
 
     def __init__(self, engine: Engine, *, sweeps: bool = True, last: Callable[[], Awaitable[None]] | None = None) -> None:
-        """`sweeps`: nobody else does, as the scheduler of a cloud would. `last` is called when everything else is closed."""
+        """`sweeps`: whether this process sweeps, since no scheduler does. `last` is called when everything else is closed."""
         self.engine, self._sweeps, self._last = engine, sweeps, last
         self.sweep_every = SWEEP_EVERY
         self.swept = 0

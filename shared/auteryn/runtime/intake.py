@@ -36,11 +36,11 @@ class Intake:
     cancel: m.Cancel | None = None
     halted: e.RunFailed | None = None
     paused: bool = False
-    """The run is, once all this is true."""
+    """Whether the run is paused once all this is committed."""
     closed: set[str] = field(default_factory=set[str])
-    """Calls that got their answer, or their person's answer, in this very batch."""
+    """Calls that got their answer, or a person's answer, in this very batch."""
     answered: set[str] = field(default_factory=set[str])
-    """Questions that got theirs."""
+    """Questions that got their answer in this batch."""
 
 
 def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: datetime) -> Intake:
@@ -146,7 +146,7 @@ def _interrupted(thread: Thread, out: Intake, why: str, now: datetime, *, at_wor
 
 
 def _answer(run: Run, answer: Answer, out: Intake) -> None:
-    """The one answer. After a cancel nothing is answered any more: whoever came later is told so."""
+    """The one answer of a question. After a cancel nothing is answered any more; whoever comes later is told so."""
     ask = next((ask for ask in run.asks if ask.id == answer.ask), None)
     if ask is None or out.cancel or ask.id in out.answered or ask.call in out.closed:
         return
@@ -162,7 +162,8 @@ def _answer(run: Run, answer: Answer, out: Intake) -> None:
 
 
 def _vote(run: Run, vote: Answer, out: Intake) -> None:
-    """One of several. Each counts once; the one that makes the quorum is the answer, in the name of all who said the same."""
+    """One vote of several. Each person counts once; the vote that makes the quorum is the answer, in the name of all who
+    agreed."""
     ask = next((ask for ask in run.asks if ask.id == vote.ask), None)
     if ask is None or out.cancel or ask.id in out.answered:
         return
@@ -192,7 +193,7 @@ def _child_ended(run: Run, message: m.StepEnded, ends: list[e.StepEnd]) -> list[
 
 
 def _step_changed(run: Run, message: m.ChangeStep, out: Intake, now: datetime) -> e.AnyEvent:
-    """The plan with one step changed or left out, on top of what this very batch has said; a step that has begun stays."""
+    """The plan with one step changed or left out, on top of earlier changes in this batch. A step that has begun stays."""
     entry = e.Entry(seq=run.seq + 1, at=now, slice=run.slice, commit="", events=tuple(out.events))
     plan = after(run, entry).plan
     try:
@@ -207,7 +208,7 @@ def _step_changed(run: Run, message: m.ChangeStep, out: Intake, now: datetime) -
 
 
 def _share_asked(run: Run, message: m.ShareAsked, now: datetime, out: Intake) -> None:
-    """A child wants more: a fair part of what is free now, at least what it lacks; else its owner is asked, or a plain no."""
+    """A child asked for more: give a fair part of what is free, at least what it lacks; else ask the owner, or say no."""
     share = run.shares.get(message.run)
     if share is None:
         return
@@ -225,7 +226,7 @@ def _share_asked(run: Run, message: m.ShareAsked, now: datetime, out: Intake) ->
 
 
 def _budget_answered(run: Run, answer: Answer, out: Intake) -> None:
-    """The children hear of it: those that wait for more go on with a part of what is new, or give what they have."""
+    """Tell the waiting children: they go on with a part of the raised budget, or end with what they have."""
     stop, new = BUDGET_WORDS.get(str(answer.value), "stop") == "stop", Share(llm_calls=0)
     if answer.value == RAISE and run.limits.credits is not None:
         limits = replace(run.limits, credits=raised(run.limits.credits))

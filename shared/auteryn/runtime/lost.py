@@ -15,7 +15,8 @@ from auteryn.schema.run import Credits, Run, Share, Usage
 
 
 async def tell_parent(engine: Engine, run_id: str, why: str) -> None:
-    """Its step or tick has failed `corrupt`; the parent goes on by its join. Said twice, it is said once."""
+    """Tell the parent that its step or tick has failed `corrupt`, so that it goes on by its join. Repeating it changes
+    nothing."""
     store = engine.services.store
     parent_id = await store.parent_of(run_id)
     if parent_id is None:
@@ -30,7 +31,7 @@ async def tell_parent(engine: Engine, run_id: str, why: str) -> None:
 
 
 def end_of_lost(parent: Run, child: str, why: str, now: datetime) -> m.StepEnded | None:
-    """The end of a child nobody can ask; None if the parent does not wait for it. All it held counts as used (L11)."""
+    """The end of a child that cannot be read; None if the parent does not wait for it. Its whole share counts as used (L11)."""
     share = parent.shares.get(child, Share(llm_calls=0))
     used = Usage(llm_calls=share.llm_calls, credits=Credits(llm=share.credits or 0))
     lost = e.StepEnd(step=0, run=child, attempt=1, status="failed", error=f"corrupt: {why}", usage=used)

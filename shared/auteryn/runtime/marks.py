@@ -1,5 +1,5 @@
-"""Milestones of long journals: the whole run as it was after every so many entries. Whoever wants to stand anywhere in a
-journal reads a few hundred entries, and not all before them."""
+"""Milestones of long journals: the whole run as it was after every so many entries. So any point of a journal can be reached by
+reading a few hundred entries instead of everything before it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ EVERY = 500
 
 
 def mark(run: Run, at: datetime) -> tuple[Doc, ...]:
-    """The milestone this commit sets, if it sets one. A fork has none: its past is another run's."""
+    """The milestone this commit sets, if it sets one. A fork sets none in the part of its journal that is another run's
+    past."""
     if run.seq % EVERY or run.terminal or "fork_of" in run.labels:
         return ()
     return (Doc(kind=MARK, id=f"{run.id}.{run.seq}", scope=run.id, body=msgspec.to_builtins(run), at=at),)

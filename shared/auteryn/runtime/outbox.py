@@ -18,7 +18,7 @@ from auteryn.schema.record import derived_id
 from auteryn.schema.run import Channel, Run
 
 KNOWN = timedelta(seconds=30)
-"""How long an owner's endpoints are taken from memory."""
+"""How long an owner's endpoints are served from memory."""
 
 
 async def posts(engine: Engine, before: Run | None, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Doc, ...]:
@@ -35,7 +35,8 @@ async def posts(engine: Engine, before: Run | None, run: Run, events: Sequence[e
 
 
 def letters(before: Run | None, run: Run, events: Sequence[e.AnyEvent]) -> list[Letter]:
-    """What is worth telling of these facts. Steps tell of their questions and notices; all else is told of by the whole run."""
+    """What of these facts is worth telling. Steps tell only of their questions and notices; the root run tells of everything
+    else."""
     out = list[Letter]()
     for event in events:
         match event:

@@ -14,9 +14,10 @@ from auteryn.schema.run import Run
 
 
 def sends_of(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Send, ...]:
-    """A child's end goes to its parent, in the very commit that ends it: a join cannot be lost (L5).
+    """Messages to parent and children. A child's end goes to its parent in the very commit that ends it, so a join cannot be
+    lost (L5).
 
-    A run that ends takes what is still at work below it along: nobody would use its result (L10).
+    A run that ends cancels what is still at work below it: nobody would use its result (L10).
     """
     out = list[Send]()
     if run.terminal:
@@ -60,7 +61,7 @@ def documents(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime
 
 
 def touches_children(events: Sequence[e.AnyEvent]) -> bool:
-    """Facts after which something may start."""
+    """Whether these facts may let something start."""
     return not _STARTERS.isdisjoint(map(type, events))
 
 
@@ -69,7 +70,7 @@ def children_ended(events: Sequence[e.AnyEvent]) -> bool:
 
 
 def all_wait_after(thread: Thread, facts: Sequence[e.AnyEvent]) -> bool:
-    """Every open call of the turn is suspended by these facts, or was, and nothing starts: the sitting is over with them."""
+    """Whether every open call of the turn is suspended after these facts and nothing starts: then the slice is over."""
     suspended = {fact.call for fact in facts if isinstance(fact, e.CallSuspended)}
     if not suspended:
         return False

@@ -9,7 +9,7 @@ from auteryn.tools.registry import Registry
 
 
 def cancelled(run: Run, thread: Thread, registry: Registry, by: str, active_ms: int) -> e.RunCancelled:
-    """The last fact of a cancelled run: every call of the open turn is aborted, finished or unknown, none is forgotten."""
+    """The last fact of a cancelled run: every call of the open turn is listed as aborted, finished or unknown."""
     aborted, finished, unknown = list[str](), list[str](), list[str]()
     for call in thread.calls.values():
         if call.state == "answered":

@@ -27,7 +27,7 @@ from auteryn.schema.run import ForBudget, Run
 from auteryn.schema.spend import LIMIT, LINE, SpendLimit, SpendLine, Window
 
 KNOWN = timedelta(seconds=30)
-"""How long an owner's limit is taken from memory; before anybody is refused it is read again."""
+"""How long an owner's limit is served from memory. Before somebody is refused it is read again."""
 AGAIN = timedelta(minutes=1)
 """When to ask again for what others hold."""
 CHUNKS = 50
@@ -72,9 +72,10 @@ class Spending:
         self._purses = defaultdict[str, _Purse](_Purse)
 
     async def room(self, owner: str, run: str, foreseen: Callable[[], int]) -> ForBudget | None:
-        """None: the run may spend about so many thousandths now. Else until when it waits, and why.
+        """None: the run may spend about this many thousandths now. Else the wait until it may, with the reason.
 
-        `foreseen` is called only for an owner who has a limit."""
+        `foreseen` is called only for an owner who has a limit.
+        """
         purse, now = self._purses[owner], self._clock.now()
         if purse.known and purse.known[1] is None and now - purse.known[0] < KNOWN:
             return None  # nearly everybody, at every turn
@@ -106,7 +107,7 @@ class Spending:
         return credits
 
     async def left(self, owner: str, run: str) -> None:
-        """The slice is over. With the last one of this owner what is left goes back."""
+        """The slice is over. After the last one of this owner, what is left is given back."""
         purse = self._purses.get(owner)
         if purse is None:
             return
@@ -135,12 +136,12 @@ class Spending:
         return purse.known[1]
 
     def _turn(self, purse: _Purse, window: Window) -> None:
-        """The window that is now: in a new one nothing is held and nothing spent."""
+        """The current window. In a new one nothing is held and nothing spent."""
         if purse.window != window:
             purse.window, purse.held, purse.used, purse.promised, purse.seen = window, 0, 0, {}, (0, SpendLine())
 
     async def _taken(self, owner: str, purse: _Purse, limit: SpendLimit) -> bool:
-        """What was promised is held by this process; False if that would be more than the limit."""
+        """Hold what was promised in this process; False if that would exceed the limit."""
         assert limit.credits is not None
         wanted, most = sum(purse.promised.values()), limit.credits
         if purse.used + wanted <= purse.held:
@@ -151,7 +152,7 @@ class Spending:
         return False
 
     async def _write(self, owner: str, purse: _Purse, change: Callable[[SpendLine], SpendLine | None]) -> bool:
-        """The next line of the ledger is written, and the purse is as it says; False if `change` gives none."""
+        """Write the next line of the ledger and bring the purse up to it; False if `change` refuses."""
         assert purse.window is not None
         while True:
             number, line = await self._head(owner, purse)
@@ -170,7 +171,7 @@ class Spending:
                 return True
 
     async def _head(self, owner: str, purse: _Purse) -> tuple[int, SpendLine]:
-        """The last line: by strides that double from the last one seen, then by halves."""
+        """The last line, found by strides that double from the last one seen, then by halving."""
         (number, line), stride = purse.seen, 1
         while found := await self._line(owner, purse, number + stride):
             number, line, stride = number + stride, found, stride * 2
@@ -195,7 +196,7 @@ class Spending:
 
 
 def _settled(line: SpendLine, purse: _Purse, *, held: int) -> SpendLine:
-    """The totals once this process has said what it spent, and holds so much."""
+    """The totals after this process has reported what it spent, and holds this much."""
     return SpendLine(spent=line.spent + purse.used, held=line.held - purse.held + held)
 
 

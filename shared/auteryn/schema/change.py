@@ -57,7 +57,7 @@ class Change(Record):
     leave: bool = False
     """Give the lease back: the slice ends with this commit."""
     wake_at: datetime | None = None
-    """With `leave`: when the run wants a slice again though nobody writes to it; None = only when told."""
+    """With `leave`: when the run wants a slice though nobody writes to it; None = only when it is written to."""
 
 
 SUMMARY_EVERY = 16

@@ -32,8 +32,8 @@ class RunCreated(Event, tag="run_created"):
 
 
 class Forked(Event, tag="forked"):
-    """Everything before this happened to another run, and is this one's past: it has cost nothing here. What was under way
-    begins anew, and nothing a person allowed or was asked there holds here."""
+    """Everything before this fact happened to another run: it is this one's past, and cost it nothing. What was under way
+    begins anew; permissions and questions of the other run do not count here."""
 
     run: str
     """The other run."""
@@ -42,12 +42,12 @@ class Forked(Event, tag="forked"):
 
 
 class SliceStarted(Event, tag="slice_started"):
-    """A sitting began; committed with the slice's first own fact."""
+    """A slice began; committed with its first fact of its own."""
 
     slice: int
     host: str = ""
     code: str = ""
-    """Version of the code that sits."""
+    """The release that works."""
 
 
 class CallsReserved(Event, tag="calls_reserved"):
@@ -61,7 +61,7 @@ class Left(Event, tag="left"):
 
     why: Literal["waiting", "handed_over", "paused"]
     waits: tuple[Wait, ...] = ()
-    """Of the run itself, beside those of its calls."""
+    """Of the run itself, in addition to those of its calls."""
     active_ms: int = 0
 
 
@@ -145,7 +145,7 @@ class ModelFailed(Event, tag="model_failed"):
     reason: str
     message: str
     model: str = ""
-    """Who gave an answer that was of no use; empty where none came."""
+    """Which model gave an answer that could not be used; empty where none came."""
     tokens: Tokens = Tokens()
     credits: int = 0
 
@@ -171,13 +171,13 @@ class Told(Event, tag="told"):
 
 
 class MessageQueued(Event, tag="message_queued"):
-    """Said for later: the model hears of it when the run would otherwise end."""
+    """A message for later: the model hears it when the run would otherwise end."""
 
     message: Queued
 
 
 class MessageChanged(Event, tag="message_changed"):
-    """What was said for later says something else now; `text` None: it was taken back."""
+    """A queued message was given other words; `text` None: it was taken back."""
 
     message: str
     """Id of the queued message."""
@@ -194,7 +194,7 @@ class Compacted(Event, tag="compacted"):
     found: tuple[str, ...] = ()
     """Tools that `tool_search` had found; they stay declared."""
     reported: tuple[str, ...] | None = None
-    """What had ended and the model had been told of (as `Thread.reported`); None = not said, by an older release."""
+    """What had ended and the model had been told of (as `Thread.reported`); None: written by an older release."""
     reminders: int | None = None
     """How often missing deliverables had been pointed out."""
     share_refused: bool = False
@@ -235,11 +235,11 @@ class CallAnswered(Event, tag="call_answered"):
     images: tuple[Image, ...] = ()
     """Pictures the model sees with the answer."""
     labels: tuple[str, ...] = ()
-    """What the run has read by it for the first time: `@foreign`, `@private`."""
+    """What the run read for the first time with this answer: `@foreign`, `@private`."""
     within: str | None = None
     """The call that made it, if it was not the model; the output is whole then."""
     reached: tuple[str, ...] = ()
-    """Of a call within a call, whose arguments stand nowhere else: who got what it sent."""
+    """Only for a call within a call, whose arguments stand nowhere else: who received what it sent."""
 
 
 class CallSuspended(Event, tag="call_suspended"):
@@ -251,7 +251,7 @@ class CallSuspended(Event, tag="call_suspended"):
 
 
 class CallWoken(Event, tag="call_woken"):
-    """What a call waited for has come, and it is made once more: nobody had to think meanwhile."""
+    """What the call waited for has come: the same call is made once more, without a turn of the model."""
 
     call: str
 
@@ -278,13 +278,13 @@ class AskAnswered(Event, tag="ask_answered"):
 
 
 class AskVoted(Event, tag="ask_voted"):
-    """One of several who must agree has said so."""
+    """One of several people who must agree has answered."""
 
     answer: Answer
 
 
 class AskEscalated(Event, tag="ask_escalated"):
-    """Nobody answered in time: it is the turn of others."""
+    """Nobody answered in time: it is the next approvers' turn."""
 
     ask: str
     approvers: tuple[str, ...]
@@ -314,7 +314,7 @@ class BudgetReached(Event, tag="budget_reached"):
 
 
 class BudgetDecided(Event, tag="budget_decided"):
-    """What a person, or the policy, made of a budget that is nearly spent."""
+    """How it goes on after most of the budget is spent, decided by a person or by the owner's choice at the start."""
 
     how: Literal["go_on", "fast", "stop"]
     by: str
@@ -351,7 +351,7 @@ class StepStart(Record):
 
 
 class StepsStarted(Event, tag="steps_started"):
-    """These steps have runs now, created in this very commit."""
+    """These steps have runs of their own now, created in this very commit."""
 
     steps: tuple[StepStart, ...]
 
@@ -427,7 +427,7 @@ class BudgetAsked(Event, tag="budget_asked"):
 
     llm_calls: int
     short_credits: int = 0
-    """Thousandths it lacks for its next turn; 0 = it is calls that it lacks."""
+    """Thousandths of a credit its next turn lacks; 0: it lacks calls."""
 
 
 # ---- files, log ----------------------------------------------------------------------------------------------
@@ -439,7 +439,7 @@ class ArtifactPublished(Event, tag="artifact_published"):
 
 
 class Logged(Event, tag="logged"):
-    """A line for `get_logs`. Facts above appear there by themselves; this is for what is none of them."""
+    """A line for `get_logs` that no other fact says: facts appear there by themselves."""
 
     level: Literal["debug", "info", "warning", "error"]
     message: str

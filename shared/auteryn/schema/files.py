@@ -1,4 +1,4 @@
-"""What became of a tree's files, where they outlive the folder they were made in. Read in order, it is the files."""
+"""Changes of a tree's files, where files must outlive the folder they were made in. Read in order they give the files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Receipt(Record):
 
 
 class FileChanges(Record):
-    """Made between two commits of one slice, and committed with the second."""
+    """What changed between two commits of one slice; committed with the second."""
 
     files: tuple[FileState, ...] = ()
     receipts: tuple[Receipt, ...] = ()

@@ -46,7 +46,7 @@ def after(run: Run, entry: e.Entry) -> Run:
 
 
 def and_then(run: Run, entry: e.Entry, event: e.AnyEvent) -> Run:
-    """The run of `after(…, entry)` once one more event of the same entry is true."""
+    """The result of `after(…, entry)`, with one more event of the same entry."""
     draft = _Draft(run, entry)
     draft.take(event)
     return replace(run, **draft.fields)
@@ -93,7 +93,7 @@ OUR_FAULT = frozenset({"poison", "corrupt"})
 """Reasons of failing that are the platform's, not the task's: what such a run has cost is not charged."""
 
 REFUSED = "Deny"
-"""How every answer to a gate begins that refuses the call."""
+"""How every answer to a gate that refuses the call begins."""
 
 
 def waived(usage: Usage) -> Usage:
@@ -240,13 +240,13 @@ class _Draft:
     # ---- pieces
 
     def reworded(self, event: e.MessageChanged) -> None:
-        """What was taken back is gone from the queue, what was changed keeps its place."""
+        """A message that was taken back leaves the queue; one that was changed keeps its place."""
         now: tuple[Queued, ...] = self.now("queued")
         put = (replace(said, text=event.text) if said.id == event.message and event.text is not None else said for said in now)
         self.fields["queued"] = tuple(said for said in put if said.id != event.message or event.text is not None)
 
     def forked(self) -> None:
-        """The figures, permissions and children of the run whose past this was are not this one's."""
+        """Figures, permissions and children belong to the run this was forked from: here they begin empty."""
         plan: Plan | None = self.now("plan")
         begun = {s.id: dict(_ANEW) for s in plan.steps if s.status == "in_progress"} if plan else {}
         if begun:
@@ -257,7 +257,8 @@ class _Draft:
         self.fields.update(usage=Usage(), reserved_calls=0, asks=(), grants=(), refusals=(), grant_ends={})
 
     def anchor(self) -> datetime:
-        """The timer that has just rung; after a crash what the cut-off slice had; else now, or the run's own start."""
+        """Where the run's rhythm stands: the timer that has just rung; after a crash, what the lost slice had; else now, or the
+        run's creation."""
         rang = [wait.at for wait in self.now("waits") if isinstance(wait, UntilTime) and wait.at <= self.entry.at]
         return max(rang, default=self.now("anchor_at") or (self.entry.at if self.now("slice") else self.run.created_at))
 
@@ -303,7 +304,7 @@ class _Draft:
             self.remembered(f"{ask.subject.tool} {ask.subject.target}", event.answer)
 
     def remembered(self, pair: str, answer: Answer) -> None:
-        """The same answer for this tool and target from now on; the newest word counts."""
+        """From now on the same answer holds for this tool and target; the newest counts."""
         refused = str(answer.value).startswith(REFUSED)
         self.fields["grants"] = tuple(p for p in self.now("grants") if p != pair) + (() if refused else (pair,))
         self.fields["refusals"] = tuple(p for p in self.now("refusals") if p != pair) + ((pair,) if refused else ())
@@ -404,7 +405,7 @@ class _Draft:
 
 
 def _only_begins(event: e.AnyEvent) -> bool:
-    """A slice that has come no further than this may be killed by what it meets next."""
+    """Whether the slice has done nothing yet: if slices keep ending here, what they meet next kills them."""
     return isinstance(event, e.SliceStarted | e.CallsReserved) or (
         isinstance(event, e.ModelFailed) and event.reason == "cut_off"
     )
@@ -423,7 +424,7 @@ def _ended(end: e.StepEnd) -> dict[str, Any]:
 
 
 def time_of(wait: Wait) -> datetime | None:
-    """When the wait ends by itself, if it does."""
+    """When the wait ends by itself; None if it does not."""
     match wait:
         case ForPerson():
             return wait.until

@@ -18,9 +18,9 @@ class Message(Record, tag_field="kind"):
 
 
 When = Literal["steer", "queue", "interrupt"]
-"""When a message is heard. `steer`: before the next model call, and waits are over. `interrupt`: at once; the answer or calls
-under way are broken off, too, but for those that may have taken effect: what became of them is found out first. `queue`: when
-the run would otherwise end or wait for good."""
+"""When a message is heard. `steer`: before the next model call; waits end. `interrupt`: at once; the answer and the calls under
+way are broken off, except calls that may have taken effect, whose outcome is found out first. `queue`: when the run would
+otherwise end or wait for good."""
 
 
 class UserMessage(Message, tag="user_message"):
@@ -90,16 +90,16 @@ class Rename(Message, tag="rename"):
 
 
 class Reword(Message, tag="reword"):
-    """What a message says that has not been heard; `text` None takes it back."""
+    """New words for a message the agent has not heard; `text` None takes it back."""
 
     message: str
-    """Its id."""
+    """Id of that message."""
     text: str | None = None
     by: str = "owner"
 
 
 class ChangeStep(Message, tag="change_step"):
-    """A step that has not begun says something else; `description` None leaves it out."""
+    """A new description for a step that has not begun; None leaves the step out."""
 
     step: int
     description: str | None = None
@@ -107,7 +107,7 @@ class ChangeStep(Message, tag="change_step"):
 
 
 class EndSchedule(Message, tag="end_schedule"):
-    """No tick of it starts any more."""
+    """Start no further tick of it."""
 
     schedule: str
     by: str = "owner"
@@ -137,7 +137,7 @@ AnyMessage = (
 
 
 def is_urgent(message: AnyMessage) -> bool:
-    """It waits for nothing: whatever the slice awaits is broken off."""
+    """Whether what the slice awaits is broken off for this message."""
     return isinstance(message, Cancel | Pause) or (isinstance(message, UserMessage) and message.mode == "interrupt")
 
 

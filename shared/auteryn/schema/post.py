@@ -1,4 +1,4 @@
-"""What a run tells the world outside: a post per receiver, stored in the commit that made it true, dropped when taken."""
+"""What a run tells the world outside: one post per receiver, stored with the facts it tells of, dropped when delivered."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ POST, POSTS = "post", "posts"
 """Kind and scope of the documents; their `at` is the moment of the next try."""
 
 UNDELIVERED = "undelivered"
-"""Kind of the documents of posts that nobody took; their scope is the run's root."""
+"""Kind of the documents of posts that could not be delivered; their scope is the run's root."""
 
 ENDPOINT = "endpoint"
 """Kind of the documents of webhook endpoints; their scope is the owner."""
 
 ROTATED = "secret"
-"""Kind of the documents of secrets that came after an endpoint's first; their scope is its id, their `at` when they came.
-Each is one of its own: who rotates at the same time, or removes, overwrites nothing of the other's."""
+"""Kind of the documents of secrets that came after an endpoint's first; their scope is its id, their `at` when they came. Each
+is a document of its own, so two people who rotate or remove at the same time overwrite nothing of each other's."""
 
 OVERLAP = timedelta(days=1)
 """How long a secret goes on signing beside the one that came after it."""

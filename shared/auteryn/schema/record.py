@@ -61,12 +61,12 @@ def no_text(error: UnicodeEncodeError) -> Invalid:
 
 
 def as_text(text: str) -> str:
-    """With a question mark for each half of a surrogate pair: what a file name in another encoding is read as."""
+    """The text with a question mark for each half of a surrogate pair: what file names in other encodings are read as."""
     return text.encode(errors="replace").decode()
 
 
 def plain(value: Any) -> Any:
-    """`value` as it comes back from the journal: JSON values only. Other objects are told by their `str()`."""
+    """`value` as it will come back from the journal: JSON values only. Other objects become their `str()`."""
     try:
         return msgspec.json.decode(_plain_encoder.encode(value))
     except UnicodeEncodeError:

@@ -50,8 +50,8 @@ async def asks(access: Access, run_id: str | None = None, *, open_only: bool = T
 
 
 async def askers(access: Access, *, open_only: bool = True) -> AsyncGenerator[tuple[Doc, Run]]:
-    """Each line of a question of the owner's, and its run as it is now. A line may say "open" of a question that the run does
-    not know yet, or no more."""
+    """Each index line of the owner's questions, with its run as it is now. A line may say "open" of a question the run does not
+    know yet, or no longer has."""
     for doc in await access.services.store.docs("ask", access.owner):
         if doc.body["open"] or not open_only:
             run = await _run_of(access, doc)
@@ -97,9 +97,9 @@ class Said(Record):
 
 
 async def answer(access: Access, ask_id: str, said: Said, by: str, *, again: bool = False) -> Answer:
-    """The answer, in the run's inbox: the first one wins. Raises `Invalid` naming what may be answered, `NotAllowed` for who is
-    none of the approvers, `WrongState` for a question that is closed, naming who closed it. `again`: if the same person has
-    said exactly this before, it is that answer, not another one that comes too late."""
+    """Put the answer into the run's inbox; the first one wins. Raises `Invalid` naming what may be answered, `NotAllowed` for
+    somebody who is no approver, `WrongState` for a question that is closed, naming who closed it. `again`: if the same person
+    has given exactly this answer before, return that one instead of refusing it as too late."""
     try:
         run, ask = await open_ask(access, ask_id)
         given = _given(access, ask, said, by)
@@ -181,7 +181,7 @@ async def answer_of(access: Access, run: Run) -> Answer | None:
 
 
 async def _asking(access: Access, ask_id: str) -> Run:
-    """The run that asks, or asked."""
+    """The run that asks, or once asked."""
     doc = await access.services.store.doc("ask", ask_id)
     run = await _run_of(access, doc) if doc else None
     if run is None:
@@ -212,7 +212,7 @@ def _given(access: Access, ask: Ask, said: Said, by: str) -> Answer:
 
 
 def _changed(access: Access, ask: Ask, value: Any, args: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Other arguments for the call, as the tool takes them; raises `Invalid` where no call could run with them."""
+    """The changed arguments, as the tool takes them; raises `Invalid` where they do not fit, or no call could run with them."""
     if args is None:
         return None
     if ask.kind != "gate" or ask.subject is None or value not in ALLOWING:
@@ -231,7 +231,7 @@ def _message(ask: Ask, given: Answer) -> Answered | Voted:
 
 
 async def _told(access: Access, run_id: str, ask: Ask, given: Answer, *, first: bool) -> Answer:
-    """Whether this answer counts: of answer, expiry and cancel exactly one wins, and the others are told which."""
+    """The answer, if it is the one that counts. Of answer, expiry and cancel exactly one wins; the others are told which."""
     run = await access.run(run_id)
     if not first:
         raise await _closed(access, run, ask.id)

@@ -54,7 +54,7 @@ class Manifest(Record):
     runs: tuple[str, ...]
     """The root, then everything below it."""
     secrets: int
-    """Struck out."""
+    """How many were struck out."""
 
 
 # ---- out -----------------------------------------------------------------------------------------------------
@@ -109,10 +109,10 @@ def _zipped(files: Mapping[str, bytes]) -> bytes:
 
 
 async def take_in(access: Access, raw: bytes) -> Run:
-    """The bundle's run, the importer's now, as it was when it was exported.
+    """The run of the bundle as it was when exported, owned by the importer.
 
-    One that had not ended is cancelled here: it goes on where it came from. Taken in twice it is the same run. Raises `Invalid`
-    for what is no bundle, before anything is kept.
+    A run that had not ended is cancelled here, because it goes on where it came from. Importing twice gives the same run.
+    Raises `Invalid` for anything that is no bundle, before something is stored.
     """
     files = await asyncio.to_thread(_unzipped, raw)
     manifest = _read(files, "manifest.json", Manifest)
@@ -141,7 +141,7 @@ async def take_in(access: Access, raw: bytes) -> Run:
 
 
 def _newborn(files: Mapping[str, bytes], run_id: str, owner: str, now: datetime) -> Newborn:
-    """Folded entry by entry: a journal that does not make a run is refused."""
+    """The run, folded entry by entry. Raises `Invalid` for a journal that does not make a run."""
     where = f"runs/{run_id}.jsonl"
     try:
         entries = [read_entry(line, where=where) for line in files.get(where, b"").split(b"\n")]
@@ -163,7 +163,7 @@ def _newborn(files: Mapping[str, bytes], run_id: str, owner: str, now: datetime)
 
 
 def _questions(newborn: Newborn, owner: str) -> list[Doc]:
-    """The index lines of what was asked: all of it is closed."""
+    """The index lines of the run's questions, all of them closed."""
     run, facts = newborn.run.id, list(e.facts((newborn.entry, *newborn.past)))
     answers = {event.answer.ask: event.answer for event in facts if isinstance(event, e.AskAnswered)}
     found = list[Doc]()
@@ -175,7 +175,7 @@ def _questions(newborn: Newborn, owner: str) -> list[Doc]:
 
 
 async def _refuse_others(access: Access, newborn: Sequence[Newborn]) -> None:
-    """Raises `WrongState` for a run that is here already and is another one."""
+    """Raises `WrongState` if a different run with one of these ids is here."""
     for one in newborn:
         first = await access.services.store.journal(one.run.id, limit=1)
         if first and (
@@ -185,7 +185,7 @@ async def _refuse_others(access: Access, newborn: Sequence[Newborn]) -> None:
 
 
 def _unzipped(raw: bytes) -> dict[str, bytes]:
-    """Names we know, sizes we take, blobs that are what they are called."""
+    """The members with known names. Raises `Invalid` for more bytes than allowed, or a blob that is not what its name says."""
     try:
         with zipfile.ZipFile(BytesIO(raw)) as bundle:
             members = bundle.infolist()
@@ -218,5 +218,5 @@ def _read(files: Mapping[str, bytes], name: str, shape: Any) -> Any:
 
 
 def name_of(run: Run) -> str:
-    """What the file is called."""
+    """The file name of a run's bundle."""
     return f"{run.id}.auteryn.zip"

@@ -17,7 +17,7 @@ from auteryn.schema.run import ForRateLimit, Run
 from auteryn.service.access import Access
 
 Cause = Literal["useful", "retry", "loop", "platform fault"]
-"""Useful; of an attempt that was made again; going in circles; made useless by the platform, and not charged."""
+"""`useful` work; an attempt that was repeated (`retry`); a `loop`; made useless by the platform, so not charged."""
 
 PAGE = 500
 
@@ -33,7 +33,7 @@ class CreditLine(Record):
 
 
 class CreditDetail(Record):
-    """Every list adds up to `credits`; of the causes, the platform's faults are apart."""
+    """Each list adds up to `credits`; what the platform's faults cost is apart, among the causes."""
 
     credits: float
     steps: tuple[CreditLine, ...]
@@ -43,9 +43,9 @@ class CreditDetail(Record):
     rate_limit_waits: int
     """How often the run or a step waited, without a process, for the model's provider to take requests again."""
     rate_limit_seconds: float
-    """How long altogether, side by side counted each."""
+    """How long altogether; waits side by side are each counted."""
     waived: float
-    """Not charged: the platform's own fault made it useless. In no list but the causes'."""
+    """Not charged, because the platform's own fault made it useless. Of the lists, only the causes show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _lines(items: Iterable[Item], name_of: Callable[[Item], str]) -> tuple[Credi
 async def _tree(
     access: Access, run: Run, name: str = "the run itself", superseded: bool = False
 ) -> list[tuple[Run, str, bool]]:
-    """The run and everything below it, each with the step it belongs to, and whether it was done again after it."""
+    """The run and everything below it, each with its step's name and whether a later attempt replaced it."""
     found = [(run, name, superseded)]
     for child in reversed([child async for child in children_of(access.services.store, run.id)]):
         below = _name(child) if name == "the run itself" else f"{name}, {_name(child)}"
@@ -216,7 +216,7 @@ class _Reading:
         self.items.append(Item(step=self.step, **fields))
 
     def _circled(self) -> None:
-        """All but the first round of the circle was a loop."""
+        """Mark all rounds of the circle but the first as a loop."""
         count = circling(self.outcomes)
         if count:
             same = len(self.outcomes) > 1 and self.outcomes[-1] == self.outcomes[-2]

@@ -1,4 +1,4 @@
-"""Bring a run into the world: a new one, and one that tries a failed one again; and what a new one takes over."""
+"""Create a run: a new one, or one that tries a failed run again; and what it takes over."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def create(access: Access, new: NewRun) -> Run:
 
 
 async def store_new(access: Access, newborn: Newborn, *, key: str | None = None) -> Run:
-    """Store the run and wake it at the time it wants its first slice. It is made then, whether or not it can be woken (L3)."""
+    """Store the run and wake it when it wants its first slice. It exists even if the wake is lost (L3)."""
     made = await access.services.store.create(newborn, key=key)
     access.services.bus.tell(made.root, made.id, made.seq)
     if made.mode in access.engine.sits_on and newborn.wake_at is not None:
@@ -89,7 +89,7 @@ async def again(access: Access, old: Run) -> Run:
 
 
 async def _decided(access: Access, request: Request) -> Decision:
-    """The caller's word, else: a plan is DEEP, else the router."""
+    """The mode: the caller's word; else DEEP for a plan; else the router's decision."""
     new = request.new
     if request.plan and new.mode == "auto":
         return Decision(mode="deep", stage="pattern", confidence=1.0, sure=True, reason="the task comes with a plan")
@@ -97,7 +97,7 @@ async def _decided(access: Access, request: Request) -> Decision:
 
 
 async def refuse_another(access: Access, made: Run, key: str | None, task: Input) -> None:
-    """Raises `WrongState` if the key's run was asked for with something else than this."""
+    """Raises `WrongState` if the run of this key was created by a different request."""
     if await access.asked_for(made) != task.extra.get("request"):
         raise WrongState(
             f"idempotency key {key!r} belongs to run {made.id!r}, which was asked for with something else: "
@@ -109,7 +109,7 @@ async def refuse_another(access: Access, made: Run, key: str | None, task: Input
 
 
 def _place(files: Workspace, given: Mapping[str, bytes | Path]) -> None:
-    """The files are in the run's workspace, or none of them is."""
+    """Put the files into the run's workspace: all or none."""
     try:
         for name, body in given.items():
             files.write(name, body if isinstance(body, bytes) else _chunks(body))
@@ -125,7 +125,7 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 async def copy_notes(access: Access, old: str, new: str, *, until: datetime | None = None) -> None:
-    """The notes of a tree, those written by `until` if that is said."""
+    """Copy the notes of a tree; with `until`, only those written by then."""
     store = access.services.store
     for note in await store.docs("note", old):
         if until is not None and note.at > until:
@@ -134,7 +134,7 @@ async def copy_notes(access: Access, old: str, new: str, *, until: datetime | No
 
 
 async def drop_copies(access: Access, run: str) -> None:
-    """Nothing stays of what was copied for a run that another request had made already: nobody would find and erase it."""
+    """Remove what was copied for a run that another request had created already: nobody else would find and erase it."""
     await access.engine.files.drop(run)
     for note in await access.services.store.docs("note", run):
         await access.services.store.drop("note", note.id)
@@ -144,7 +144,7 @@ async def drop_copies(access: Access, run: str) -> None:
 
 
 def _kept(plan: Plan | None, *, given: bool) -> Plan | None:
-    """The plan with every step that did not complete pending again; none, if nothing of the model's own plan was done."""
+    """The plan with every step that did not complete pending again; None if no step of the model's own plan completed."""
     if plan is None or not (given or plan.done):
         return None
     steps = tuple(step if step.status == "completed" else _pending(step) for step in plan.steps)

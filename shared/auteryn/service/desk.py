@@ -58,7 +58,7 @@ from auteryn.service.why import RunHealth
 
 
 class Desk:
-    """The use cases of one owner. Every method checks first, and what is not theirs is not there."""
+    """The use cases of one owner. Every method checks first; runs of other owners do not exist here."""
 
     def __init__(self, engine: Engine, owner: str = "local") -> None:
         self._access = Access(engine, owner)
@@ -93,7 +93,7 @@ class Desk:
     # ---- steering
 
     async def cancel(self, run: str, by: str = "owner") -> Run:
-        """The whole tree is told to stop. A no-op for a cancelled run; raises `WrongState` for one that ended otherwise."""
+        """Tell the whole tree to stop. A no-op for a cancelled run; raises `WrongState` for one that ended otherwise."""
         found = await self.get(run)
         if found.status == "cancelled":
             return found
@@ -129,23 +129,23 @@ class Desk:
         return await steer.send(self._access, run, said)
 
     async def unheard(self, run: str) -> list[Unheard]:
-        """What was said to the agent and it has not heard, oldest first."""
+        """Messages the agent has not heard yet, oldest first."""
         return await steer.unheard(self._access, (await self.get(run)).id)
 
     async def reword(self, run: str, message: str, text: str | None, by: str = "owner") -> Run:
-        """An unheard message says `text` instead, or is taken back (None); raises `WrongState` if it was heard."""
+        """Give an unheard message other words, or take it back (None); raises `WrongState` if it was heard."""
         return await steer.reword(self._access, run, message, text, by)
 
     async def rename(self, run: str, title: str, by: str = "owner") -> Run:
         return await steer.rename(self._access, run, title, by)
 
     async def change_step(self, run: str, step: int, description: str | None, by: str = "owner") -> Run:
-        """Other words for a step that has not begun, or (None) the plan goes on without it."""
+        """A new description for a step that has not begun; None leaves the step out."""
         return await steer.change_step(self._access, run, step, description, by)
 
     async def retry(self, run: str, step: int | None = None, by: str = "owner") -> Run:
-        """A live run does its failed step (or all of them) again. A failed or cancelled run stays that: the run returned is a
-        new one, which keeps the results of the steps that completed."""
+        """A live run does its failed step (or all of them) again. A failed or cancelled run stays as it is: a new run is
+        returned, which keeps the results of the steps that completed."""
         found = await self.get(run)
         if not found.terminal:
             for number in steer.failed_steps(found, step):
@@ -166,11 +166,12 @@ class Desk:
         return await listing.schedules(self._access, run)
 
     async def end_schedule(self, run: str, schedule: str, by: str = "owner") -> Run:
-        """No tick of the schedule (its id or name) starts any more; the run goes on."""
+        """Start no further tick of the schedule (its id or name); the run goes on."""
         return await listing.end_schedule(self._access, run, schedule, by)
 
     async def fork(self, run: str, wanted: Fork) -> Run:
-        """A new run with this one's past up to an event, and another future. Nothing it repeats reaches anybody unasked."""
+        """A new run with this one's past up to an event, and a future of its own. Nothing it repeats reaches anybody
+        unasked."""
         return await fork.fork(self._access, run, wanted)
 
     async def export(self, run: str) -> bytes:
@@ -178,11 +179,11 @@ class Desk:
         return await bundle.export(self._access, run)
 
     async def take_in(self, file: bytes) -> Run:
-        """The run of such a file, ended as it was, or cancelled if it had not."""
+        """Import such a file: the run as it ended, or cancelled if it had not."""
         return await bundle.take_in(self._access, file)
 
     async def erase(self, run: str) -> Erased:
-        """An ended run, its steps, questions, notes, files and published files are gone from every store."""
+        """Erase an ended run, its steps, questions, notes and files from every store."""
         return await erase.erase(self._access, run)
 
     # ---- people
@@ -202,9 +203,9 @@ class Desk:
         args: dict[str, Any] | None = None,
         again: bool = False,
     ) -> Answer:
-        """The one answer of a question; raises `Invalid` naming what may be answered, `NotAllowed` for who is no approver,
-        `WrongState` if it is closed. For a gate: `remember` holds it for the rest of the run (or `until`), `args` changes the
-        call that is allowed. `again`: this may be the repeat of an answer whose reply was lost."""
+        """Answer a question. Raises `Invalid` naming what may be answered, `NotAllowed` for somebody who is no approver,
+        `WrongState` if it is closed. For a gate: `remember` keeps the answer for the rest of the run (or `until`), `args`
+        changes the call that is allowed. `again`: this may repeat an answer whose reply was lost."""
         said = asks.Said(value=value, remember=remember, until=until, args=args)
         return await asks.answer(self._access, ask_id, said, by, again=again)
 
@@ -235,7 +236,7 @@ class Desk:
         return await webhooks.endpoints(self._access)
 
     async def add_webhook(self, url: str, types: tuple[str, ...] = (), description: str = "") -> tuple[Endpoint, str]:
-        """The endpoint, and its secret: nobody can learn that again."""
+        """The endpoint and its secret, which is never shown again."""
         return await webhooks.add(self._access, url, types, description)
 
     async def rotate_webhook(self, endpoint: str) -> tuple[Endpoint, str]:
@@ -245,7 +246,7 @@ class Desk:
         await webhooks.remove(self._access, endpoint)
 
     async def test_webhook(self, endpoint: str) -> Tested:
-        """What becomes of a signed message that says nothing, sent there now."""
+        """Send a signed message without content now, and say what became of it."""
         return await webhooks.test(self._access, endpoint)
 
     # ---- how far it is
@@ -255,7 +256,7 @@ class Desk:
         return progress(await self.get(run))
 
     async def standing(self, run: str) -> Standing:
-        """Status, day, step and why, of one and the same moment."""
+        """Status, day, step and reason, all of the same moment."""
         found = await self.get(run)
         return replace(standing(found, self._access.now()), why=await why.why(self._access, found))
 
@@ -264,7 +265,7 @@ class Desk:
         return status_line(await self.get(run), self._access.now())
 
     async def why_waiting(self, run: str) -> str:
-        """One sentence: why nothing happens now, or that something does; and what the steps it waits for wait for."""
+        """One sentence: why nothing happens now, or that something does; including why the steps it waits for wait."""
         return await why.why(self._access, await self.get(run))
 
     async def health(self, run: str) -> RunHealth:
@@ -276,11 +277,11 @@ class Desk:
         return await context(self._access, await self.get(run))
 
     async def ledger(self, run: str) -> Ledger:
-        """What stays word for word in mind, and how often the conversation was summarised."""
+        """What every turn of the model is shown word for word, and how often the conversation was summarised."""
         return await ledger(self._access, await self.get(run))
 
     async def usage(self, run: Run) -> Usage:
-        """The run's own, and that of its children under way, as their summaries have it: one listing, however many they are."""
+        """The run's own usage and that of its children under way, as far as their summaries say."""
         usage, left = run.usage, set(run.shares)
         async with aclosing(children_of(self._access.services.store, run.id)) as children:
             while left and (child := await anext(children, None)):
@@ -310,7 +311,7 @@ class Desk:
         return await estimate.forecast(self._access, found, await self.usage(found))
 
     async def spend(self) -> Spent | None:
-        """What the owner has spent of what he may spend now; None without a limit."""
+        """What the owner may spend now, and has spent; None without a limit."""
         return await spend.standing(self._access)
 
     # ---- what there is to read
@@ -324,7 +325,7 @@ class Desk:
         return follow.log_tail(self._access, run, level, after)
 
     def log_pages(self, run: str, level: str = "info", after: int = 0) -> AsyncGenerator[list[LogLine]]:
-        """The same, by what is there at once."""
+        """The same in pages: each holds what was there at once."""
         return follow.log_pages(self._access, run, level, after)
 
     def events(self, run: str, after: str | None = None, tail: int | None = None) -> AsyncIterator[StreamEvent]:
@@ -335,7 +336,7 @@ class Desk:
         return stream.events(self._access, run, after, tail)
 
     def event_batches(self, run: str, after: str | None = None, tail: int | None = None) -> AsyncGenerator[Batch]:
-        """The same, by what is there at once."""
+        """The same in batches: each holds what was there at once."""
         return stream.batches(self._access, run, after, tail)
 
     async def artifacts(self, run: str) -> tuple[Artifact, ...]:
@@ -350,7 +351,7 @@ class Desk:
         return await published(self._access, await self.get(run), await self.artifacts(run), path_or_id)
 
     async def artifact(self, run: str, path_or_id: str) -> bytes:
-        """Such a file as it was when it was published."""
+        """The bytes of such a file, as it was published."""
         return await self._access.services.blobs.get((await self.published(run, path_or_id)).sha256)
 
     async def versions(self, run: str, path_or_id: str) -> list[Version]:

@@ -1,4 +1,4 @@
-"""Forget a run: every copy of what it was told, thought and made."""
+"""Erase a run: every copy of what it was told, thought and made."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from auteryn.service.tree import published_in, tree_of
 
 
 class Erased(Record):
-    """What was erased, and what was looked for afterwards and found all the same: nothing, if all is well."""
+    """What was erased. `leftovers` names what a second look still found; empty if all is well."""
 
     runs: tuple[str, ...]
     """The run and its steps and ticks."""
     asks: int
     blobs: int
-    """Published files, and in the cloud the others, too."""
+    """Blobs deleted: of published files, and in the cloud of the run's other files, too."""
     shared_blobs: int
-    """Those another run has byte for byte: they stay."""
+    """Blobs that stay, because another run has the same bytes."""
     leftovers: tuple[str, ...]
 
 
 async def erase(access: Access, run_id: str) -> Erased:
-    """Raises `WrongState` for a run that has not ended, or is part of another. A repeat after a crash takes what is left."""
+    """Erase a run that has ended, and everything below it. Raises `WrongState` for one that has not, or belongs to another run.
+    After a crash, a repeat erases the rest."""
     run = await access.run(run_id)
     if run.parent:
         raise WrongState(f"run {run_id!r} belongs to {run.parent.root!r}: erase that run, and it goes with it")
@@ -68,7 +69,7 @@ async def erase(access: Access, run_id: str) -> Erased:
 
 
 async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
-    """Which of these blobs another run still has, whoever it belongs to. Its journal knows older versions of its files, too."""
+    """Which of these blobs other runs still use, of whatever owner; older versions of their files included."""
     if not blobs:
         return set()
     found = set[str]()
@@ -81,14 +82,14 @@ async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
 
 
 async def _has_published(store: Store, run: Run) -> bool:
-    """A list shows a run at work as of its last summary: what it has published since is seen by looking at itself."""
+    """Whether the run has published anything. The list shows a run at work as of its last summary, so it is read itself."""
     with suppress(NotFound, Corrupt):  # erased meanwhile; or its journal says it
         run = run if run.terminal or run.artifacts else await store.get(run.id)
     return bool(run.artifacts)
 
 
 def _blobs(entries: Sequence[e.Entry]) -> set[str]:
-    """Of all that these entries published."""
+    """Blobs of everything these entries published."""
     return {one.artifact.sha256 for one in published_in(entries)}
 
 

@@ -37,7 +37,7 @@ USUAL_CALL_CREDITS = 1_000
 
 
 class Estimate(Record):
-    """What half (p50) and nine of ten (p90) of such runs stay below."""
+    """Half of such runs stay below p50, nine of ten below p90."""
 
     mode: ModeName
     reason: str
@@ -51,7 +51,7 @@ class Estimate(Record):
     seconds_p90: int
     label: CostLabel
     own_runs: int
-    """How many runs of this home it rests on; 0: on what is usual alone."""
+    """How many runs of this home it is based on; 0: only on what is usual."""
     prices_of: str
     """Date of the price table."""
 
@@ -106,7 +106,7 @@ async def estimate(access: Access, text: str, mode: str, steps: int) -> Estimate
 
 
 async def forecast(access: Access, run: Run, usage: Usage) -> Forecast:
-    """For a run as it stands; `usage` includes its steps under way. Of one that has ended it is what it came to."""
+    """For a run as it stands; `usage` includes its steps under way. For a run that has ended, what it cost."""
     spent, left = usage.credits.total, 0
     history = [] if run.terminal else await _history(access, run.mode)
     if run.terminal:

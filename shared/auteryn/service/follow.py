@@ -65,7 +65,7 @@ async def log_tail(access: Access, run_id: str, level: str, after_seq: int = 0) 
 
 
 async def log_pages(access: Access, run_id: str, level: str, after_seq: int = 0) -> AsyncGenerator[list[LogLine]]:
-    """The same, by what is there at once; no page is empty."""
+    """The same in pages: each holds what was there at once, and none is empty."""
     levels, run = at_least(level), await access.run(run_id)
     with closing(access.services.bus.watch(run.root)) as watch:
         patience, seq = Patience(), after_seq

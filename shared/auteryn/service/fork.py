@@ -1,4 +1,4 @@
-"""Begin again in the middle: a new run with the past of an old one, up to any event, and from there on its own."""
+"""Fork a run: a new run with the past of an old one, up to any event, and a future of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDS = (e.RunCompleted, e.RunFailed, e.RunCancelled)
 
 
 class Fork(Record):
-    """Where, and what is different from there."""
+    """Where to fork, and what is different from there on."""
 
     after: str | int | None = None
     """Id of an event of the run, or number of a journal entry: everything up to it is kept. None: all but its last answer."""
@@ -39,7 +39,7 @@ class Fork(Record):
 
 
 async def fork(access: Access, run_id: str, wanted: Fork) -> Run:
-    """The new run. What was recorded costs it nothing; files are taken over as they are now, notes as they were."""
+    """The new run. What was recorded costs it nothing; files are copied as they are now, notes as they were then."""
     old = await access.run(run_id)
     if old.parent:
         raise WrongState(f"run {run_id!r} belongs to {old.parent.root!r}: fork that run")
@@ -83,7 +83,7 @@ def _cut(run: Run, entries: Sequence[e.Entry], wanted: str | int | None) -> int:
 
 
 def _before_the_last_answer(entries: Sequence[e.Entry]) -> int:
-    """What led to the end, without the words it ended with: they are said anew."""
+    """What led to the end, without the final text: that is written anew."""
     last = max((one.seq for one in entries if any(isinstance(event, e.ModelAnswered) for event in one.events)), default=2)
     return max(1, last - 1)
 
@@ -138,7 +138,7 @@ def _task(first: e.Entry) -> Input:
 
 
 def _names(old: str, new: str, entries: Sequence[e.Entry]) -> dict[str, str]:
-    """Old id → new id, of the run, its calls and its questions: a call is named after its run, and so is its key outside.
+    """Old id → new id, of the run, its calls and its questions. A call's id derives from its run, and so does its key outside.
 
     Steps and ticks that have ended keep their own runs; what the model itself said is not touched (L9).
     """

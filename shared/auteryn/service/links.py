@@ -22,7 +22,7 @@ PATH = "/a/"
 
 
 class OneTap(Record):
-    """What a link says."""
+    """What a signed link says."""
 
     ask: str
     owner: str
@@ -30,7 +30,7 @@ class OneTap(Record):
     """In whose name it answers."""
     until: datetime
     option: str | None = None
-    """None: what is answered is written into the form."""
+    """The option it answers with; None: the answer is written into a form."""
 
 
 class Link(Record):
@@ -40,7 +40,7 @@ class Link(Record):
 
 
 async def links(engine: Engine, run: Run, ask: Ask, by: str) -> list[Link]:
-    """A link for each option, or the one to a form; none for who may not answer, or where no address of ours is known."""
+    """A link for each option, or one link to a form. Empty for somebody who may not answer, or without a public address."""
     if not engine.public_url or not may_answer(ask, by):
         return []
     seal, until = Seal(engine.services.store), ask.expires_at or run.deadline_at

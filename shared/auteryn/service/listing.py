@@ -1,4 +1,4 @@
-"""Which runs, which schedules: what a person looks through."""
+"""Lists of runs and schedules for people to look through."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UNDER_WAY: tuple[Status, ...] = ("pending", "running", "waiting", "paused")
 
 
 class Wanted(Record):
-    """What a run must be to be listed; what is not said, is any."""
+    """Which runs to list; a field that is left out filters nothing."""
 
     status: tuple[Status, ...] = ()
     mode: ModeName | None = None
@@ -37,7 +37,7 @@ class Wanted(Record):
     """Has cost at least so much."""
 
     def fits(self, run: Run) -> bool:
-        """Whether the run is one of them; its status was looked at by the store, its questions are looked at by `runs`."""
+        """Whether the run fits. Its status was checked by the store; open questions are checked by `runs`."""
         text = self.text.casefold()
         return (
             self.mode in (None, run.mode)
@@ -85,7 +85,7 @@ class Planned(Record):
 
     run: str
     title: str
-    """Of the run."""
+    """Title of the run."""
     schedule: Schedule
     over: bool
     next: tuple[datetime, ...]
@@ -102,7 +102,7 @@ async def schedules(access: Access, run_id: str | None = None) -> list[Planned]:
 
 
 async def end_schedule(access: Access, run_id: str, schedule_id: str, by: str) -> Run:
-    """No tick starts any more; one that is at work goes on. A repeat changes nothing. Raises `NotFound`, `WrongState`."""
+    """Start no further tick; one at work goes on. A repeat changes nothing. Raises `NotFound`, `WrongState`."""
     run = await access.run(run_id)
     schedule = next((one for one in run.schedules if schedule_id in (one.id, one.name)), None)
     if schedule is None:

@@ -43,7 +43,8 @@ _log = logging.getLogger(__name__)
 
 
 async def deliver(engine: Engine, post_id: str) -> None:
-    """Try once, if it is time and nobody else is at it; what fails is tried again later, and at last laid aside."""
+    """Try once to send the post, if it is due and nobody else is trying. After a failure it is tried again later, and in the
+    end set aside."""
     store, now = engine.services.store, engine.now()
     doc = await store.doc(POST, post_id)
     if doc is None:
@@ -275,7 +276,7 @@ def _one_line(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Text of the model or of others, as Markdown that shows it and does nothing: no link, no picture, no HTML."""
+    """Text of the model or of others, as Markdown that is shown literally: no link, picture or HTML works."""
     return "".join(f"\\{sign}" if sign in "\\[]()*_`<>!#&|~" else sign for sign in text)
 
 

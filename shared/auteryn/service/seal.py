@@ -1,4 +1,5 @@
-"""Signed words: what this door gave out and takes back unchanged. Its secret lies in the store and outlives every process."""
+"""Signed texts: what this server gives out and takes back unchanged. The secret lies in the store and outlives every
+process."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ KIND, NAME = "door", "secret"
 
 
 class Seal:
-    """Whoever knows the secret can sign; it is made once for a store and never leaves it."""
+    """Signs with one secret, made once for a store and never leaving it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

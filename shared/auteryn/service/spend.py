@@ -1,4 +1,4 @@
-"""What owners may spend: say it, look at it, and refuse new work to who has spent it."""
+"""What owners may spend: set it, look at it, and refuse new work to owners who have spent it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class OwnLimit(Record):
 
 
 async def check_spend(access: Access, wanted: str = "") -> None:
-    """Raises `SpendLimited` with the time when it frees, if the owner has spent what he may; not for the repeat of a request
-    (`wanted`: its fingerprint) that made a run."""
+    """Raises `SpendLimited`, with the time when there is room again, if the owner has spent the limit. The repeat of a request
+    that made a run passes (`wanted`: its fingerprint)."""
     standing = await access.engine.spending.standing(access.owner)
     if standing is None or not standing.used_up:
         return
@@ -72,7 +72,7 @@ async def limits(store: Store) -> list[OwnLimit]:
 
 
 async def _waiting(store: Store, owner: str) -> list[Run]:
-    """The owner's runs that wait for money."""
+    """The owner's runs that wait until the owner may spend again."""
     waiting = every_run(store, owner=owner, status=("waiting",), roots_only=False)
     return [run async for run in waiting if any(isinstance(wait, ForBudget) and wait.at for wait in run.waits)]
 

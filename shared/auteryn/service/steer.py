@@ -1,6 +1,6 @@
-"""Words to a run under way: what its agent hears, what is still unheard, what its plan and its name are to be.
+"""Messages to a run under way: what its agent hears or has not heard yet, changes of its plan and its title.
 
-Each is a message to the run's inbox (L5): the run's own next slice acts on it, and what has happened before it does, stands.
+Each is a message to the run's inbox (L5): the run's own next slice acts on it, and what has happened before then stands.
 """
 
 from __future__ import annotations
@@ -78,7 +78,8 @@ async def rename(access: Access, run_id: str, title: str, by: str) -> Run:
 
 
 async def change_step(access: Access, run_id: str, step: int, description: str | None, by: str) -> Run:
-    """Other words for a step that has not begun, or (None) the plan without it: what waited for it goes on without it.
+    """A new description for a step that has not begun. None leaves it out; steps that depended on it then depend on what it
+    depended on.
 
     Raises `Invalid` for a step that has begun, `NotFound` where there is no such step.
     """

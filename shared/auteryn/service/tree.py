@@ -1,4 +1,4 @@
-"""A run and everything below it: whom it consists of, and what they published."""
+"""A run and everything below it: its runs, and what they published."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
 
 
 def published_in(entries: Iterable[e.Entry]) -> Iterator[Version]:
-    """What these entries of a journal published, in order."""
+    """Every version these journal entries published, in order."""
     for entry in entries:
         for event in entry.events:
             if isinstance(event, e.ArtifactPublished):

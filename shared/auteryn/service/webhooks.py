@@ -73,7 +73,7 @@ async def rotate(access: Access, endpoint_id: str) -> tuple[Endpoint, str]:
 
 
 async def remove(access: Access, endpoint_id: str) -> None:
-    """Nothing is sent there any more, what is on its way included."""
+    """Send nothing there any more, not even what is on its way."""
     await _endpoint(access, endpoint_id)
     await access.services.store.drop(ENDPOINT, endpoint_id)
     await _drop_secrets(access, endpoint_id)

@@ -44,7 +44,7 @@ class RunHealth(Record):
     slice: int
     lease_until: datetime | None
     leased: bool
-    """Somebody is at work on it now."""
+    """Whether somebody is at work on it now."""
     seq: int
     """Of the last commit."""
     last_commit_at: datetime
@@ -56,9 +56,9 @@ class RunHealth(Record):
     """How often only the sweeper found it: its wake was lost, or its slice died."""
     swept_at: datetime | None
     stalls: int
-    """Slices in a row that began and came to nothing."""
+    """Slices in a row that began and committed nothing."""
     undelivered: tuple[str, ...]
-    """Notifications of its tree that nobody took: what, and why."""
+    """Notifications of its tree that could not be delivered: what, and why."""
 
 
 async def why(access: Access, run: Run, depth: int = 0) -> str:
@@ -178,7 +178,7 @@ def _person(run: Run, ask: Ask, now: datetime) -> str:
 
 
 async def _below(access: Access, run: Run, depth: int) -> list[str]:
-    """Why the steps under way do nothing, where they do nothing: "Step 4 waits until …"."""
+    """Why the steps under way do not go on, if they do not: "Step 4 waits until …"."""
     if depth or not any(isinstance(wait, ForSteps) for wait in run.waits):
         return []
     told = list[str]()

@@ -225,6 +225,29 @@ def test_a_failed_step_of_a_live_run_is_done_again_when_asked_for(opened):
     skipping(main())
 
 
+def test_a_step_that_is_tried_again_with_another_description_is_a_new_attempt(opened):
+    def script(ask):
+        if ask.task.startswith("hopeless"):
+            return safety()
+        return ask.call("rest", hours=1) if ask.task.startswith("slow") and not ask.results else "done"
+
+    async def main():
+        clock = SkippingClock()
+        async with opened(script, tools=[rest], clock=clock) as desk:
+            steps = drafts([{"description": "hopeless"}, {"description": "slow"}])
+            run = await desk.create(NewRun(input="Both", steps=steps))
+            await clock.sleep(timedelta(minutes=1))
+            await desk.pause(run.id)
+            await desk.retry(run.id, step=1)
+            await clock.sleep(timedelta(minutes=1))
+            await desk.change_step(run.id, 1, "easy")
+            await desk.resume(run.id)
+            end = await desk.result(run.id)
+            assert [(step.result, step.attempt) for step in end.plan.steps] == [("done", 2), ("done", 1)]
+
+    skipping(main())
+
+
 # ---- people --------------------------------------------------------------------------------------------------
 
 
