@@ -18,7 +18,8 @@ from auteryn.tools import foreseen
 from auteryn.tools.browser_elements import Snapshot
 from auteryn.tools.browser_forms import ACT_MS, fill, problems, send
 from auteryn.tools.browser_process import no_browser
-from auteryn.tools.browser_session import Answering, Session, browser_of
+from auteryn.tools.browser_session import Session, browser_of
+from auteryn.tools.browser_tabs import Answering
 from auteryn.tools.browser_trail import DEFAULT, Field, read_trail
 from auteryn.tools.tool import Judged, ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, cleaned, framed
@@ -93,9 +94,9 @@ async def browser_open(
     """Go to a page in a real browser, for sites that need JavaScript: what stands on it, with refs for browser_click and
     browser_fill."""
     session = await browser_of(ctx)
-    session.answering = "dismiss"
+    session.tabs.answering = "dismiss"
     status = await session.open(ctx, url, profile)
-    if session.downloads and not any(one.startswith("http") for one in session.tabs()):
+    if session.tabs.downloads and not any(one.startswith("http") for one in session.tabs.addresses()):
         downloads = await _downloaded(ctx, session)
         return all_cleaned({"url": url, "downloads": downloads, "note": "this address is a file, not a page"})
     return {"status": status, **await _seen(ctx, session, await session.page(ctx))}
@@ -112,7 +113,7 @@ async def browser_read(
     session = await browser_of(ctx)
     page = await session.page(ctx)
     if tab is not None:
-        session.to_front(tab)
+        session.tabs.to_front(tab)
         page = await session.page(ctx)
     if selector is None:
         return await _seen(ctx, session, page, most=max_chars)
@@ -139,7 +140,7 @@ async def browser_click(
     session = await browser_of(ctx)
     page = await session.page(ctx)
     place = await _place(ctx, session, page, ref)
-    session.answering = dialog
+    session.tabs.answering = dialog
     file = bool(await place.evaluate(_IS_FILE, timeout=ACT_MS))
     act = lambda: _acted(place.click(timeout=ACT_MS), f"{ref} cannot be clicked")  # noqa: E731
     return await _seen(ctx, session, await session.settled(ctx, page, act, file=file))
@@ -161,7 +162,7 @@ async def browser_fill(
 ) -> dict[str, Any]:
     """Fill fields of the open page: text, choices, boxes, dates, files. Secrets only by the name of a credential."""
     session = await browser_of(ctx)
-    session.answering = "dismiss"
+    session.tabs.answering = "dismiss"
     page = await session.page(ctx)
     done = {one.ref: one for one in session.trail.filled}
     for field in fields:
@@ -264,10 +265,10 @@ async def _seen(ctx: ToolContext, session: Session, page: Page, most: int = SHOW
     page, title, seen = await _looked(ctx, session, page)
     text = cleaned(session.hidden(seen.text))
     if seen.media_type.startswith(_NO_PAGES):
-        session.happened.notes.append(f"this is {seen.media_type}, not a page: web_fetch downloads it with save_as")
+        session.tabs.happened.notes.append(f"this is {seen.media_type}, not a page: web_fetch downloads it with save_as")
     downloads, happened = await _downloaded(ctx, session), session.what_happened()
     told: dict[str, Any] = {"url": page.url, "title": title[:200]}
-    told |= {"tabs": session.tabs()} if len(session.tabs()) > 1 else {}
+    told |= {"tabs": session.tabs.addresses()} if len(session.tabs.addresses()) > 1 else {}
     told |= {name: value for name, value in all_cleaned(asdict(happened)).items() if value}
     told |= {"downloads": all_cleaned(downloads)} if downloads else {}
     told |= {"complete": len(text) <= most}
@@ -288,7 +289,7 @@ async def _looked(ctx: ToolContext, session: Session, page: Page) -> tuple[Page,
         url = page.url
         try:
             seen, title = await session.look(page), await page.title()
-            if page.url == url and session.front in (page, None):
+            if page.url == url and session.tabs.front in (page, None):
                 return page, cleaned(session.hidden(title)), seen
         except TookTooLong:
             await session.give_up(page)
@@ -303,8 +304,8 @@ async def _downloaded(ctx: ToolContext, session: Session) -> list[dict[str, Any]
     from playwright.async_api import Error
 
     told = list[dict[str, Any]]()
-    while session.downloads:
-        download = session.downloads.pop(0)
+    while session.tabs.downloads:
+        download = session.tabs.downloads.pop(0)
         path = f"downloads/{_plain_name(download.suggested_filename)}"
         try:
             with ctx.files.path_to_write(path) as to:

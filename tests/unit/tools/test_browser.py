@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from auteryn.testing.scripted import ScriptedModel
-from auteryn.tools import browser_process, browser_session
+from auteryn.tools import browser_process, browser_session, browser_tabs
 from auteryn.tools.browser import (
     browser_click,
     browser_extract,
@@ -317,7 +317,7 @@ def test_a_crash_is_survived_and_old_browsers_are_replaced(
     monkeypatch.setattr(browser_session, "LOADS", 1)
     surfer.call(browser_open, url=shop.url("/next"))
     assert session(surfer).chromium.pid != second and group(second) == []
-    monkeypatch.setattr(browser_session, "MOST_TABS", 1)
+    monkeypatch.setattr(browser_tabs, "MOST_TABS", 1)
     surfer.call(browser_open, url=shop.url("/"))
     full = surfer.call(browser_click, ref=refs(surfer)["Other tab"])
     assert full["url"] == shop.url("/") and "most there may be" in full["notes"][0]
