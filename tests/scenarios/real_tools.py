@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from dataclasses import replace
 from functools import wraps
 from typing import Any
+
+from msgspec.structs import replace
 
 from auteryn.tools.builtin import builtin_tools
 from auteryn.tools.tool import Tool

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from auteryn.agent.thread import Thread
 from auteryn.ports import Services
@@ -21,8 +22,7 @@ Facts = tuple[AnyEvent, ...]
 """What one commit will hold."""
 
 
-@dataclass(slots=True)
-class Settings:
+class Settings(Struct):
     """How the engine is set up; the same for all runs of a process."""
 
     compact_at_tokens: int
@@ -31,8 +31,7 @@ class Settings:
     """Of one answer of a model, in thousandths of a credit."""
 
 
-@dataclass(slots=True)
-class Mind:
+class Mind(Struct):
     """`run` and `thread` are brought up to date after every commit, so what the loop reads is always what is stored."""
 
     run: Run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache, lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
@@ -14,13 +14,15 @@ from auteryn.policy.durations import shown
 from auteryn.schema.plan import Plan, Step
 from auteryn.schema.run import Run, Schedule
 
+_PROMPTS = Path(__file__).with_name("prompts")
+
 LEDGER_CHARS = 6_000
 """The ledger is shown in every request: it must stay small beside the work."""
 
 
 @cache
 def text(name: str) -> str:
-    return files("auteryn.agent").joinpath("prompts", f"{name}.md").read_text(encoding="utf-8").strip()
+    return (_PROMPTS / f"{name}.md").read_text(encoding="utf-8").strip()
 
 
 def system_prompt(run: Run) -> str:

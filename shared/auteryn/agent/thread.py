@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Literal, cast
+
+from msgspec import Struct, field
 
 from auteryn.agent.pictures import shown_image
 from auteryn.agent.stuck import Outcome
@@ -22,8 +23,7 @@ _PLANNING = ("plan_create", "plan_update", "agent_spawn")
 CallState = Literal["proposed", "allowed", "started", "suspended", "answered"]
 
 
-@dataclass(slots=True)
-class InnerCall:
+class InnerCall(Struct):
     """A call that a call made."""
 
     tool: str
@@ -31,8 +31,7 @@ class InnerCall:
     """None: its intent was committed, and no answer."""
 
 
-@dataclass(slots=True)
-class OpenCall:
+class OpenCall(Struct):
     """A call of the current turn."""
 
     id: str
@@ -54,8 +53,7 @@ class OpenCall:
     images: tuple[Image, ...] = ()
 
 
-@dataclass(slots=True)
-class Kept:
+class Kept(Struct):
     """Where a turn begins, for the cut of a compaction: entry, index in `contents`, and characters before it."""
 
     seq: int
@@ -63,8 +61,7 @@ class Kept:
     chars: int
 
 
-@dataclass(slots=True)
-class Thread:
+class Thread(Struct):
     """What the model is shown, and what is open in it. `add` takes entries in the journal's order."""
 
     run: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct, field
 from starlette.requests import Request
 
 from auteryn.api.auth import Auth, Caller
@@ -21,8 +21,7 @@ Q = TypeVar("Q")
 B = TypeVar("B")
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[Q, B]):
+class Call(Struct, Generic[Q, B], frozen=True):
     """Checked: the caller may do this, query and body have their shapes."""
 
     request: Request
@@ -63,8 +62,7 @@ class Call(Generic[Q, B]):
         return "text/event-stream" in self.request.headers.get("accept", "")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """A value with another status than the route's first, or with headers."""
 
     value: Any

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from starlette.routing import compile_path
 
 from auteryn.api import bodies as b
@@ -33,8 +33,7 @@ FILE = "*/*"
 BOTH = (JSON, STREAM)
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     method: str
     path: str
     handler: Callable[[Call[Any, Any]], Awaitable[Any]]

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import shutil
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from auteryn.cli import exits, output
 from auteryn.cli.artifacts import FOLDER, copied
@@ -33,8 +33,7 @@ NOW = "now"
 """A cursor no run has: the stream begins with a snapshot of how things stand."""
 
 
-@dataclass(slots=True)
-class Follow:
+class Follow(Struct):
     """How a run is followed."""
 
     after: str = ""

@@ -9,9 +9,10 @@ import shlex
 import signal
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from auteryn.cli.root import Common
 from auteryn.compose import Settings, embedded
@@ -29,8 +30,7 @@ OWNER = "local"
 """Whose runs they are in a home without accounts."""
 
 
-@dataclass(slots=True)
-class Home:
+class Home(Struct):
     """An open home."""
 
     settings: Settings

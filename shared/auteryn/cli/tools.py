@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from auteryn.cli import exits, output
 from auteryn.cli.home import going, settings_of

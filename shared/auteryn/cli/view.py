@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from auteryn.cli.labels import label
 from auteryn.cli.screen import Screen, columns, fitted
@@ -36,8 +37,7 @@ TOLD = frozenset(
 """Facts that are worth a line as the log has them."""
 
 
-@dataclass(slots=True)
-class Doing:
+class Doing(Struct):
     """What one run of the tree is at, for the status line."""
 
     step: int | None = None

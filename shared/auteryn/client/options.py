@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
 import msgspec
+from msgspec import Struct, field
 
 from auteryn.errors import Invalid
 from auteryn.policy.durations import parse
@@ -94,8 +94,7 @@ class RunOptions(TaskOptions, total=False):
     steps: Sequence[StepDraft | Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Struct, frozen=True):
     """What `Agent.configure` sets for later runs."""
 
     mode: ModeWord = "auto"

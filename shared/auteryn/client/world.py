@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 from auteryn.compose import Settings, embedded
 from auteryn.errors import Invalid, Unavailable, WrongState
@@ -62,8 +63,7 @@ def server_of(endpoint: str, api_key: str | None) -> World:
     return World(endpoint, opened, on_close=lambda: None)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     desk: Desk | Remote
     close: Callable[[], Awaitable[None]]
     engine: Engine | None = None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+from msgspec import Struct, field
 
 from auteryn.errors import Invalid
 from auteryn.policy.limits import COMPACT_AT_TOKENS, KEEP_TOKENS
@@ -18,8 +19,7 @@ from auteryn.tools.egress import Egress
 from auteryn.tools.egress_addresses import listed_host
 
 
-@dataclass(slots=True)
-class Settings:
+class Settings(Struct):
     """How a process is set up. `from_environment` reads what the documentation lists."""
 
     home: Path

@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 FOLDER = Path(__file__).parent / "static"
 MEDIA = {
@@ -34,16 +35,14 @@ POLICY = "; ".join(
 """Of the page: nothing inline, nothing from elsewhere, nothing asked for elsewhere. `blob:` shows a published file."""
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Struct, frozen=True):
     media: str
     body: bytes
     packed: bytes
     """The same, gzipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     version: str
     """Of all files together."""
     by_name: dict[str, File]

@@ -12,17 +12,17 @@ import io
 import math
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 FILE = Path(__file__).with_name("bicycle_counts.csv")
 FIRST_DAY, DAYS = date(2026, 1, 1), 181
 COLUMNS = ("date", "counter", "riders", "rain_mm", "mean_temp_c")
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(Struct, frozen=True):
     """One place, as the town's page describes it."""
 
     name: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
 
 from auteryn.schema import event as e
 
 WORK, WAIT, KILL, NOTHING = "━", "·", "✕", " "
 
 
-@dataclass(slots=True)
-class Sitting:
+class Sitting(Struct):
     """One slice: from its first commit to its last. `killed` if it never came to leave."""
 
     number: int
@@ -21,8 +21,7 @@ class Sitting:
     killed: bool = False
 
 
-@dataclass(slots=True)
-class Lane:
+class Lane(Struct):
     """One run."""
 
     label: str

@@ -7,13 +7,13 @@ signs, so that a row may be weak but never turns against what it says.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auteryn.routing.reading import Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     weight: float
     says: str
     """Reads after "because"."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from auteryn.routing.lexicon import OPENERS, WORD, kinds_of
 
@@ -18,8 +19,7 @@ HEAD, TAIL = 1_200, 400
 CLAUSES_FIRST, CLAUSES_LAST = 30, 10
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A prompt as the evidence sees it."""
 
     kinds: dict[str, frozenset[str]]

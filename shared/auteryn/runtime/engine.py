@@ -6,9 +6,10 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from auteryn.agent.mind import Settings
 from auteryn.errors import AuterynError
@@ -53,8 +54,7 @@ class Following(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Engine:
+class Engine(Struct):
     """What `run_slice` and `dispatch` work with. Made once by `compose`."""
 
     services: Services

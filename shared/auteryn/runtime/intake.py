@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auteryn.agent.prompt import DEADLINE
@@ -26,8 +26,7 @@ from auteryn.schema.record import derived_id
 from auteryn.schema.run import ForPerson, Queued, Run, Share
 
 
-@dataclass(slots=True)
-class Intake:
+class Intake(Struct):
     """What was read: facts to commit, ids that are done with, messages to others, and what the slice must do itself."""
 
     events: list[e.AnyEvent] = field(default_factory=list[e.AnyEvent])

@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auteryn.policy.spend import used_up
@@ -48,8 +48,7 @@ class Spent(Record):
         return self.limit.credits is not None and self.spent >= self.limit.credits
 
 
-@dataclass(slots=True)
-class _Purse:
+class _Purse(Struct):
     """What this process has taken for one owner and not settled yet."""
 
     window: Window | None = None

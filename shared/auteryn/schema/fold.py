@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from typing import Any, assert_never
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from auteryn.errors import Corrupt, WrongState
@@ -100,16 +100,12 @@ def waived(usage: Usage) -> Usage:
     return replace(usage, credits=Credits(), waived=usage.waived + usage.credits.total)
 
 
-@dataclass(slots=True)
-class _Draft:
+class _Draft(Struct):
     """The changed fields of one run while one entry is taken in."""
 
     run: Run
     entry: e.Entry
-    fields: dict[str, Any]
-
-    def __init__(self, run: Run, entry: e.Entry) -> None:
-        self.run, self.entry, self.fields = run, entry, {}
+    fields: dict[str, Any] = {}
 
     def now(self, name: str) -> Any:
         return self.fields[name] if name in self.fields else getattr(self.run, name)

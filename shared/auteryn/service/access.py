@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from auteryn.errors import NotFound, WrongState
 from auteryn.ports import Services
@@ -17,8 +18,7 @@ PAGE = 200
 """Journal entries that are read at a time, from the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     engine: Engine
     owner: str
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from auteryn.agent.stuck import circling
 from auteryn.ports.store import children_of
@@ -48,8 +50,7 @@ class CreditDetail(Record):
     """Not charged, because the platform's own fault made it useless. Of the lists, only the causes show it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One fact that cost something."""
 
     step: str
@@ -137,8 +138,7 @@ async def _read(access: Access, run: Run, step: str, superseded: bool) -> _Readi
     return reading
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     run: Run
     step: str
     items: list[Item] = field(default_factory=list[Item])

@@ -8,7 +8,6 @@ the kernel frees what it held. Then the folder is opened again.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import inspect
 import threading
@@ -135,7 +134,7 @@ def mortal(fate: Fate) -> Callable[[Services], Services]:
 
 def mortal_tool(tool: Tool) -> Tool:
     """The tool, with a point before and after its work in whichever process it works."""
-    return dataclasses.replace(tool, fn=_mortal(tool.name, tool.fn))
+    return replace(tool, fn=_mortal(tool.name, tool.fn))
 
 
 @functools.cache

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -42,7 +41,12 @@ def _put_away(files: Workspace, published: Iterable[Artifact], wanted: int | Non
 
 
 def _enough(files: Workspace, wanted: int | None) -> bool:
-    return wanted is not None and shutil.disk_usage(files.root).free >= wanted
+    return wanted is not None and _free_bytes(files) >= wanted
+
+
+def _free_bytes(files: Workspace) -> int:
+    disk = os.statvfs(files.root)
+    return disk.f_bavail * disk.f_frsize
 
 
 async def bring_back(files: Workspace, blobs: Blobs, path: str) -> None:
@@ -61,7 +65,7 @@ async def all_back(files: Workspace, blobs: Blobs, *, leaving: int = 0) -> list[
     left = list[str]()
     for one in files.all_away():
         try:
-            if shutil.disk_usage(files.root).free < one.size_bytes + leaving:
+            if _free_bytes(files) < one.size_bytes + leaving:
                 raise PutAway(one.path)
             await bring_back(files, blobs, one.path)
         except (DiskFull, ToolFailed):

@@ -14,10 +14,11 @@ import signal
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec.structs import replace
 
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import FILE_BYTES

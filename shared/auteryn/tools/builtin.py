@@ -5,7 +5,7 @@ Showing all costs thousands of tokens in every call, and models choose worse amo
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from auteryn.tools import (
     archive,

@@ -8,8 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, cast
+
+from msgspec import Struct
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.tools.tables.casts import cast_hint
@@ -22,8 +23,7 @@ _FORBIDDEN = ("url", "href")
 """Keys that make the renderer, or who opens the image, fetch something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """A table of JSON values."""
 
     columns: list[str]
@@ -33,8 +33,7 @@ class Rows:
         return [row[at] for row in self.rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Struct, frozen=True):
     spec: dict[str, Any]
     notes: list[str]
 

@@ -12,10 +12,12 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from auteryn.errors import ToolFailed
 from auteryn.tools.egress_addresses import carried, literal, metadata, not_public, plain_host, this_machine
@@ -62,8 +64,7 @@ class AnswerLost(ToolFailed):
         super().__init__(kind, message, retryable=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What came back; the body is read from `chunks` or `body` while the request is open."""
 
     url: URL
@@ -86,8 +87,7 @@ async def system_addresses(host: str, port: int) -> Sequence[str]:
     return [str(address[0]) for *_, address in found]
 
 
-@dataclass(frozen=True, slots=True)
-class Egress:
+class Egress(Struct, frozen=True):
     """Where a run may connect to: by default the public internet on the web's ports, and nothing else."""
 
     allow: tuple[str, ...] = ()

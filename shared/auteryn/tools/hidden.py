@@ -7,7 +7,6 @@ It lies beside the run's folder and not in it: code in the sandbox is given the 
 from __future__ import annotations
 
 import os
-import shutil
 import stat as modes
 import time
 from collections.abc import Generator, Iterable
@@ -278,8 +277,15 @@ class Hidden:
 def dropped(things: Iterable[Path]) -> int:
     gone = list(things)
     for one in gone:
-        shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+        remove(one) if one.is_dir() else one.unlink(missing_ok=True)
     return len(gone)
+
+
+def remove(folder: Path) -> None:
+    """With all there is in it, as far as that goes."""
+    import shutil  # here: it loads every compression there is, and most slices remove nothing
+
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _taken(folder: Path) -> int:

@@ -6,13 +6,13 @@ Never "resolve, then open": between the two, somebody else can swap a folder for
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import stat
+import struct
 import sys
 import weakref
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -159,24 +159,28 @@ def _meaning(error: OSError, path: str) -> AuterynError:
 # ---- the kernel's way ----------------------------------------------------------------------------------------
 
 
-class _How(ctypes.Structure):
-    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
-
-
 @cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+def _syscall() -> Callable[[int, bytes, bytes], int]:
+    """`openat2` of a folder, a path and how: a file descriptor, or the error's number with a minus."""
+    import ctypes  # here: a run that touches no file need not load it
+
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def openat2(root: int, path: bytes, how: bytes) -> int:
+        fd: int = libc.syscall(_OPENAT2, root, path, how, len(how))
+        return fd if fd >= 0 else -ctypes.get_errno()
+
+    return openat2
 
 
 def _openat2(root: int, path: str, flags: int) -> int:
-    how = _How(flags, 0o644 if flags & os.O_CREAT else 0, _BENEATH | _NO_MAGICLINKS | _NO_SYMLINKS)
+    how = struct.pack("QQQ", flags, 0o644 if flags & os.O_CREAT else 0, _BENEATH | _NO_MAGICLINKS | _NO_SYMLINKS)
     for _ in range(64):
-        fd: int = _libc().syscall(_OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
+        fd = _syscall()(root, os.fsencode(path), how)
         if fd >= 0:
             return fd
-        code = ctypes.get_errno()
-        if code not in (errno.EAGAIN, errno.EINTR):  # EAGAIN: a folder on the way was renamed meanwhile
-            raise OSError(code, os.strerror(code), path)
+        if -fd not in (errno.EAGAIN, errno.EINTR):  # EAGAIN: a folder on the way was renamed meanwhile
+            raise OSError(-fd, os.strerror(-fd), path)
     raise OSError(errno.EAGAIN, "folders on the way are being renamed", path)
 
 

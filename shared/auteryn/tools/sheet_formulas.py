@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from auteryn.tools.sheet_functions import FUNCTIONS, LEVELS, UNARY, Area, Fault, NotComputed, joined, negated, single, whole
 
@@ -24,8 +25,7 @@ class Cell(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """A sheet's plain cells, from A1 on, and its formulas."""
 
     rows: list[list[Any]]

@@ -6,10 +6,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct, field
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.tools.leash import Leash
@@ -48,8 +49,7 @@ _REACHES_OUT = re.compile(
 )
 
 
-@dataclass(slots=True)
-class PlannedChart:
+class PlannedChart(Struct):
     kind: str
     title: str
     x: int
@@ -57,8 +57,7 @@ class PlannedChart:
     at: str | None
 
 
-@dataclass(slots=True)
-class Planned:
+class Planned(Struct):
     """A sheet: headers in row 1, data below, formulas by (row, column) from 0."""
 
     name: str

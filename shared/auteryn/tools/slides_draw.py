@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+from msgspec import Struct
 
 from auteryn.errors import ToolFailed
 from auteryn.tools.slides_fit import GAP, INDENT, LINE, Point, fitted, point
@@ -35,8 +36,7 @@ class Box(NamedTuple):
         return self._replace(height=self.height - height)
 
 
-@dataclass(slots=True)
-class Deck:
+class Deck(Struct):
     """A presentation under construction, with the two layouts it is made of."""
 
     file: Any
@@ -53,8 +53,7 @@ class Deck:
         return page
 
 
-@dataclass(slots=True)
-class Page:
+class Page(Struct):
     slide: Any
     number: int
     area: Box

@@ -14,10 +14,11 @@ import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, overload
+
+from msgspec import Struct, field
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.ports import Blobs, Clock, Store
@@ -87,8 +88,7 @@ async def _nobody(request: ModelRequest) -> Reply:
     raise ToolFailed("not_configured", "there is no model to ask here")
 
 
-@dataclass(slots=True)
-class ToolContext:
+class ToolContext(Struct):
     """What a tool may touch. Everything else it needs are arguments."""
 
     run: Run
@@ -128,8 +128,7 @@ class ToolContext:
         self.logged.append((level, as_text(message)))
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(Struct, frozen=True):
     """One tool. Made by `@tool`."""
 
     name: str

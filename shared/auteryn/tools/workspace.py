@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import stat as modes
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ from typing import Any, BinaryIO
 from auteryn.errors import ToolFailed
 from auteryn.policy import quotas
 from auteryn.schema.record import Record
-from auteryn.tools.hidden import HIDDEN, RECOUNT, Away, Hidden, dropped
+from auteryn.tools.hidden import HIDDEN, RECOUNT, Away, Hidden, dropped, remove
 from auteryn.tools.jail import cleaned, told
 
 TRASH = ".trash"
@@ -50,7 +49,7 @@ class Workspace(Hidden):
     def remove(self) -> None:
         """All files are gone, the engine's own too."""
         for folder in (self.root, self.own):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
 
     # ---- looking
 
@@ -128,7 +127,7 @@ class Workspace(Hidden):
                 _second_name(file, real)
                 yield real
             finally:
-                shutil.rmtree(aside, ignore_errors=True)
+                remove(aside)
 
     # ---- writing
 
@@ -164,7 +163,7 @@ class Workspace(Hidden):
                     os.close(fd)
                 self._appear(staged, name)
         finally:
-            shutil.rmtree(aside, ignore_errors=True)
+            remove(aside)
 
     def move(self, src: str, dst: str, *, key: str | None = None, output: Any = None) -> None:
         """Rename a file or folder; raises `ToolFailed("conflict")` where something is at `dst`."""
@@ -189,17 +188,17 @@ class Workspace(Hidden):
         """
         stage = self._staged(key)
         if not self._has_receipt(key, stage):
-            shutil.rmtree(self._real(stage), ignore_errors=True)
+            remove(self._real(stage))
             try:
                 self._fill_stage(stage, files)
                 self._leave_receipt(key, stage, output())
             except BaseException:
-                shutil.rmtree(self._real(stage), ignore_errors=True)
+                remove(self._real(stage))
                 raise
         with told(stage):
             for name in self._below(stage):
                 self._appear(f"{stage}/{name}", name)
-        shutil.rmtree(self._real(stage), ignore_errors=True)
+        remove(self._real(stage))
 
     def _fill_stage(self, stage: str, files: Iterable[tuple[str, Iterable[bytes]]]) -> None:
         with told(stage):
@@ -316,6 +315,7 @@ def _second_name(file: BinaryIO, real: Path) -> None:
         os.link(f"/proc/self/fd/{file.fileno()}", real.name, dst_dir_fd=aside, follow_symlinks=True)
     except OSError:
         with real.open("xb") as copy:
-            shutil.copyfileobj(file, copy, _CHUNK)
+            while chunk := file.read(_CHUNK):
+                copy.write(chunk)
     finally:
         os.close(aside)

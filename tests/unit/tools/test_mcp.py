@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 import uvicorn
 from click.testing import CliRunner
+from msgspec.structs import replace
 from msgspec.structs import replace as replace_config
 
 from auteryn.cli.mcp import mcp as command

@@ -83,7 +83,7 @@ PHRASES = {
 @pytest.fixture(scope="module")
 def registry(request: pytest.FixtureRequest) -> Registry:
     """Every tool there is, also those whose extra or credential is missing here."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return Registry(replace(one, missing=None) for one in builtin_tools())
 

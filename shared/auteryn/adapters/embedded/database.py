@@ -11,10 +11,11 @@ import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
 
 from auteryn.adapters.embedded.alive import Alive
 from auteryn.adapters.embedded.elsewhere import Elsewhere
@@ -49,8 +50,7 @@ RETRY_SECONDS = 0.002
 """Between two looks at a lock that another process holds: a few commits' time."""
 
 
-@dataclass(slots=True, eq=False)
-class _Pending:
+class _Pending(Struct, eq=False):
     apply: Apply[Any]
     lasting: bool
     then: Callable[[], None] | None = None

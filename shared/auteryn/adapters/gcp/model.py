@@ -14,9 +14,10 @@ import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
+
+from msgspec import Struct
 
 from auteryn.adapters.gcp.gemini_answer import Answer
 from auteryn.adapters.gcp.gemini_client import Access, Clients
@@ -136,8 +137,7 @@ class GeminiModel:
         return timedelta()
 
 
-@dataclass
-class _Tries:
+class _Tries(Struct):
     """The requests sent for one answer, and what the listener heard of the current one."""
 
     request: ModelRequest

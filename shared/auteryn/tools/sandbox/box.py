@@ -13,10 +13,11 @@ import time
 from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 from zlib import crc32
+
+from msgspec import Struct, field
 
 from auteryn.errors import Unavailable
 from auteryn.schema.record import Record
@@ -60,8 +61,7 @@ class Ran(Record):
     """Why it was ended from outside: `timeout`, `disk`; empty if it ended by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One command in one workspace."""
 
     argv: Sequence[str]

@@ -14,9 +14,10 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from msgspec import Struct
 
 from auteryn.errors import AuterynError, Invalid, ToolFailed
 from auteryn.schema.record import Record
@@ -41,8 +42,7 @@ class Seen(Record):
     """Why it does not stand; empty if it does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(Struct, frozen=True):
     """The outcome of a climb."""
 
     sandbox: Sandbox | None

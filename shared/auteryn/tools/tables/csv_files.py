@@ -6,9 +6,10 @@ import codecs
 import csv
 import gzip
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import MB
@@ -23,8 +24,7 @@ _MARKS = ",;\t|"
 Run = Callable[[str], Any]
 
 
-@dataclass(slots=True)
-class _Dialect:
+class _Dialect(Struct):
     delimiter: str
     quote: str
     escape: str

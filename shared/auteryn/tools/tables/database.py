@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from auteryn.errors import AuterynError, ToolFailed
 from auteryn.tools.leash import Leash, Stopped
@@ -43,8 +44,7 @@ _SETTINGS = (
 )
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(Struct):
     """What a query gave: values as DuckDB returns them, at most as many rows as were asked for."""
 
     columns: list[str]
@@ -53,8 +53,7 @@ class Answer:
     truncated: bool
 
 
-@dataclass(slots=True)
-class Source:
+class Source(Struct):
     """A file under the name the SQL has for it."""
 
     alias: str
