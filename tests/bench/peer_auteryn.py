@@ -38,6 +38,9 @@ class Fake:
 
     searches = False
 
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
     def model_id(self, role: str) -> str:
         return "fake"
 
@@ -51,6 +54,7 @@ class Fake:
             return said(calls=[("ask_approval", {"message": "Go on?", "options": ["yes", "no"]})])
         if MODE == "wake":
             C.mark("model", 0)
+            self.asked.set()
         return said("done")
 
     def turn(self, i: int) -> Reply:
@@ -102,7 +106,8 @@ async def begin(host, name: str, text: str, *more, **fields) -> None:
 
 async def main() -> None:
     settings = compose.Settings(home=Path(A["dir"]) / "home", synchronous=A["variant"] or "full", max_slices=1000)
-    host = compose.embedded(settings, model=Fake(), tools=[work], builtin=MODE in ("wait", "wake"))
+    model = Fake()
+    host = compose.embedded(settings, model=model, tools=[work], builtin=MODE in ("wait", "wake"))
     await host.start()
     if MODE == "turns":
         if not A["resume"]:
@@ -120,7 +125,9 @@ async def main() -> None:
             await asyncio.gather(*(begin(host, name, C.result(int(name[1:]))) for name in names))
             for name in names:
                 await ended(host, name, lambda run: run.status == "waiting")
-    elif MODE == "wake":
+    elif MODE == "wake":  # like the peers' five: one as soon as the one before has ended
+        from auteryn.service.desk import Desk
+
         services = host.engine.services
         for k in range(5):
             name = f"w{N // 2 + k}"
@@ -131,7 +138,9 @@ async def main() -> None:
                 name, Answered(id=answer_message_id(run.asks[0].id), sent_at=host.engine.now(), answer=answer)
             )
             await services.queue.enqueue(name, host.engine.now())
-            await ended(host, name)
+            await model.asked.wait()  # only then somebody watches: a watcher would be measured, too
+            model.asked.clear()
+            await Desk(host.engine).result(name)
     await host.close()
 
 
