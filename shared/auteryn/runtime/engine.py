@@ -44,14 +44,11 @@ class Live(Protocol):
 
 
 class Following(Protocol):
-    """What the followers of a run's stream in this process share. It reads on for all of them."""
+    """What the followers of a run's stream in this process share: one of them reads on for all."""
 
     followers: int
-
-    @property
-    def reading(self) -> bool:
-        """False: whoever comes now reads for himself."""
-        ...
+    reading: bool
+    """False: whoever comes now reads for himself."""
 
 
 class Engine(Struct):

@@ -91,20 +91,22 @@ class Branch:
 
     async def take(self, entry: e.Entry, run: Run) -> None:
         """The entry is delivered: its children begin here, and those it ended are done with."""
-        self._move(entry, run)
+        begun = self._move(entry, run)
         if not self._drained:
             await self.refill()
-        for child in _births(entry):
-            await self.children[child].refill()
+        for child in begun:
+            await child.refill()
 
-    def _move(self, entry: e.Entry, run: Run) -> None:
+    def _move(self, entry: e.Entry, run: Run) -> list[Branch]:
+        """Its children that begin here."""
         self.run, self.index = run, 0
         if self.ahead and self.ahead[0].seq == entry.seq:
             self.ahead.popleft()
-        for child in _births(entry):
-            self.children[child] = Branch(self.store, child, self.newest)
+        begun = {child: Branch(self.store, child, self.newest) for child in _births(entry)}
+        self.children |= begun
         for child in _ends(entry):
             self.children.pop(child, None)
+        return list(begun.values())
 
     async def move_to(self, position: Position | None) -> bool:
         """Stand where the cursor says; False if there is no such place in this tree."""

@@ -18,24 +18,21 @@ RECENT = 64
 
 
 class Crowd:
-    """Reads on while anybody follows. It begins as the reading of its first follower."""
+    """It begins as the reading of its first follower, and has no task of its own: one of those who wait reads for all of them,
+    and is the first to go on."""
 
     def __init__(self, branch: Branch, watch: Watch, crowds: dict[str, Following]) -> None:
         """It takes over branch and watch."""
-        self._branch, self._watch, self._crowds = branch, watch, crowds
+        self._branch, self._watch, self._crowds, self._patience = branch, watch, crowds, Patience()
         self._recent = deque[Batch](maxlen=RECENT)
-        self._waiting = list[asyncio.Future[None]]()
+        self._has_reader, self._waiting = False, list[asyncio.Future[None]]()
         self.count = self.followers = 0
         """Batches so far; those who follow."""
+        self.reading = True
         self.over = False
         """The run has ended, and everything was passed on."""
         self._began_at = branch.cursor
         crowds[branch.id] = self
-        self._task = asyncio.create_task(self._read(), name=f"followers of {branch.id}")
-
-    @property
-    def reading(self) -> bool:
-        return not self._task.done()
 
     def place_of(self, cursor: str) -> tuple[int, Batch] | None:
         """How many batches lie behind this durable event, and what follows it in the last of them; None if it is not here."""
@@ -52,34 +49,40 @@ class Crowd:
 
     async def more(self, count: int) -> None:
         """Back when there are more batches than `count`, or no more will come."""
-        if self.count == count and self.reading:
-            news = asyncio.get_running_loop().create_future()
-            self._waiting.append(news)
-            await news
+        while self.count == count and self.reading:
+            if self._has_reader:
+                self._waiting.append(news := asyncio.get_running_loop().create_future())
+                await news
+                continue
+            self._has_reader = True
+            try:
+                while self.count == count and self.reading:
+                    await self._patience.wait(self._watch)
+                    await self._read()
+            finally:  # whoever waits next takes over
+                self._has_reader = False
+                self._wake()
 
     def leave(self) -> None:
         """One follower less; without any nothing is read."""
         self.followers -= 1
         if not self.followers:
-            self._task.cancel()
-            self._forget()
+            self._end()
 
     async def _read(self) -> None:
-        patience = Patience()
+        """Pass on all there is now. Broken off it is the crowd's end: what was read and not passed on is lost with it."""
+        whole = False
         try:
-            while not self._branch.over:
-                await patience.wait(self._watch)
-                self._pass_on(deltas(self._branch, self._watch))
-                await self._branch.read()
-                while found := await next_batch(self._branch):
-                    self._pass_on(found)
-            self.over = True
+            self._pass_on(deltas(self._branch, self._watch))
+            await self._branch.read()
+            while found := await next_batch(self._branch):
+                self._pass_on(found)
+            whole, self.over = True, self._branch.over
         except AuterynError:
             pass  # each follower reads on for himself, and meets the trouble if it is still there
         finally:
-            self._forget()
-            self._watch.close()
-            asyncio.get_running_loop().call_soon(self._wake)
+            if self.over or not whole:
+                self._end()
 
     def _pass_on(self, batch: Batch) -> None:
         if batch:
@@ -93,7 +96,9 @@ class Crowd:
             if not news.done():
                 news.set_result(None)
 
-    def _forget(self) -> None:
+    def _end(self) -> None:
+        self.reading = False
+        self._watch.close()
         if self._crowds.get(self._branch.id) is self:
             del self._crowds[self._branch.id]
 

@@ -375,5 +375,35 @@ def test_who_follows_too_slowly_reads_on_for_himself_and_misses_nothing(opened, 
     skipping(main())
 
 
+@pytest.mark.proves("L12")
+def test_whoever_reads_for_all_may_go_in_the_middle_of_it_and_nobody_misses_anything(opened):
+    async def main():
+        async with opened(working, tools=[rest]) as desk:
+            run = await desk.create(NewRun(input="Do it", steps=DIAMOND))
+            store, readings = store_of(desk), dict[str, int]()
+            journal = store.journal
+
+            async def watched(run_id, *, after=0, limit=None):
+                """Whoever reads the fifth time, and is one of those who go, goes before he is answered."""
+                me = asyncio.current_task()
+                readings[me.get_name()] = readings.get(me.get_name(), 0) + 1
+                if me.get_name().startswith("goes") and readings[me.get_name()] == 5:
+                    me.cancel()
+                await asyncio.sleep(0)
+                return await journal(run_id, after=after, limit=limit)
+
+            store.journal = watched
+            names = [f"{'goes' if number % 2 == 0 else 'stays'} {number}" for number in range(12)]
+            followers = [asyncio.create_task(durable(desk, run.id), name=name) for name in names]
+            await asyncio.gather(*followers, return_exceptions=True)
+            replay = await durable(desk, run.id)
+            assert [one.get_name() for one in followers if one.cancelled()] == names[::2]
+            for one in followers[1::2]:
+                assert by_run(one.result()) == by_run(replay) and len(one.result()) == len(replay)
+            assert not desk._access.engine.crowds
+
+    skipping(main())
+
+
 def store_of(desk):
     return desk._access.services.store

@@ -48,8 +48,12 @@ class Elsewhere:
     """This process's ear, `home/ears/<token>`, and its voice."""
 
     def __init__(self, home: Path, token: str, version: Callable[[], int]) -> None:
-        self._folder, self._token, self._version = make_folder(home / "ears"), token, version
-        self._handle = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        folder, self._token, self._version = make_folder(home / "ears"), token, version
+        self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._way = str(folder)
+        """To the ears, as sockets take it."""
+        if len(os.fsencode(folder / token)) > LONGEST_SOCKET_NAME and sys.platform == "linux":
+            self._way = f"/proc/self/fd/{self._handle}"
         self._voice = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._voice.setblocking(False)
         self._listed_ns, self._others = -1, tuple[str, ...]()
@@ -139,10 +143,7 @@ class Elsewhere:
             stop()
 
     def _address(self, token: str) -> str:
-        path = str(self._folder / token)
-        if len(path.encode()) > LONGEST_SOCKET_NAME and sys.platform == "linux":
-            return f"/proc/self/fd/{self._handle}/{token}"
-        return path
+        return f"{self._way}/{token}"
 
     def _open_ear(self) -> Callable[[], None]:
         loop, ear = asyncio.get_running_loop(), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -164,13 +165,15 @@ class Elsewhere:
         return stop
 
     def _hear(self, ear: socket.socket) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while True:
+        while True:
+            try:
                 said = bytes(self._heard[: ear.recv_into(self._heard)])
-                try:
-                    self._pass_on(from_json(said, News, where="news from another process"))
-                except Corrupt:  # of another release, perhaps
-                    self._pass_on(News())
+            except BlockingIOError:
+                return
+            try:
+                self._pass_on(from_json(said, News, where="news from another process"))
+            except Corrupt:  # of another release, perhaps
+                self._pass_on(News())
 
     def _poll(self) -> Callable[[], None]:
         async def look() -> None:
