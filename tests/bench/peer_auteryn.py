@@ -17,7 +17,7 @@ from pathlib import Path
 
 from auteryn import compose
 from auteryn.ports.model import ModelRequest
-from auteryn.runtime.children import born
+from auteryn.runtime.children import birth
 from auteryn.schema.event import PlanCreated
 from auteryn.schema.human import Answer
 from auteryn.schema.inbox import Answered, answer_message_id
@@ -100,7 +100,7 @@ async def ended(host, name: str, until=lambda run: run.terminal) -> Run:
 
 async def begin(host, name: str, text: str, *more, **fields) -> None:
     services, now = host.engine.services, host.engine.now()
-    await services.store.create(born(new_run(name, now, **fields), Input(text=text), now, *more))
+    await services.store.create(birth(new_run(name, now, **fields), Input(text=text), now, *more))
     await services.queue.enqueue(name, now)
 
 

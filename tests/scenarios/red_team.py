@@ -23,7 +23,7 @@ import pytest
 from mcp_types import CallToolResult, TextContent
 
 from auteryn.policy.modes import LONGEST_RUN, MODES
-from auteryn.runtime.children import born
+from auteryn.runtime.children import birth
 from auteryn.schema.message import Call
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Input, Limits, Options, Run
@@ -462,8 +462,8 @@ async def begun(world: World, carried: Carried, *, options: Options, recipients:
         recipients=recipients,
     )
     for path, body in carried.files.items():
-        world.host.engine.files_of(run.id).write(path, body)
-    await world.services.store.create(born(run, Input(text=TASK, files=tuple(carried.files)), now))
+        world.host.engine.files.of(run.id).write(path, body)
+    await world.services.store.create(birth(run, Input(text=TASK, files=tuple(carried.files)), now))
     await world.services.queue.enqueue(run.id, now)
     return run.id
 

@@ -17,7 +17,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from auteryn.policy.gates import named_recipients
-from auteryn.runtime.children import born
+from auteryn.runtime.children import birth
 from auteryn.schema import event as e
 from auteryn.schema.message import Call
 from auteryn.schema.plan import StepDraft
@@ -199,8 +199,8 @@ async def given(world: World, text: str, files: dict[str, str], sink: FaultServe
         options=Options(approve="auto"),
     )
     for path, body in files.items():
-        world.host.engine.files_of(run.id).write(path, body.encode())
-    await world.services.store.create(born(run, Input(text=text, files=tuple(files)), world.now()))
+        world.host.engine.files.of(run.id).write(path, body.encode())
+    await world.services.store.create(birth(run, Input(text=text, files=tuple(files)), world.now()))
     await world.services.queue.enqueue(run.id, world.now())
     return run.id
 

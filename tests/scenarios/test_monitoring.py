@@ -91,7 +91,7 @@ def test_a_week_of_looks_reports_each_change_once(tmp_path: Path, shop: FaultSer
             fetched = [one for one in shop.asked if "auteryn" in one.headers["user-agent"].lower()]
             assert len(fetched) == LOOKS and sum("if-none-match" in one.headers for one in fetched) == LOOKS - 1
             assert ended.usage.llm_calls == 1 + 2 * len(CHANGES) + 1  # nothing is thought while nothing changes
-            pictures = sorted(one.path for one in world.host.engine.files_of(run).walk() if one.path.endswith(".png"))
+            pictures = sorted(one.path for one in world.host.engine.files.of(run).walk() if one.path.endswith(".png"))
             assert len([one for one in pictures if "change" not in one]) == 3 and len(pictures) == 5
 
     skipping(story())

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from auteryn.runtime.children import born
+from auteryn.runtime.children import birth
 from auteryn.schema.change import Newborn
 from auteryn.schema.record import derived_id
 from auteryn.schema.routing import Decision
@@ -32,7 +32,7 @@ def parked(number: int) -> Newborn:
         deadline_at=START + WEEK,
         limits=Limits(llm_calls=10),
     )
-    return replace(born(run, Input(text="Wait"), START), wake_at=run.created_at)
+    return replace(birth(run, Input(text="Wait"), START), wake_at=run.created_at)
 
 
 @pytest.mark.proves("P65", "L4")

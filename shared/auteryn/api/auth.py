@@ -101,7 +101,7 @@ class Auth(Struct, frozen=True):
         return None
 
     async def signed(self, purpose: Purpose, text: str, now: datetime) -> Caller | None:
-        """Who holds what was signed here, while it holds, and while the key it was got with does."""
+        """The caller a signed text stands for; None if the text has expired, or the key it was made with no longer holds."""
         found = await self.seal.read(purpose, text, Caller)
         if found is None or found.until is None or now >= found.until:
             return None
@@ -111,7 +111,7 @@ class Auth(Struct, frozen=True):
         return found
 
     async def sign_in(self, response: Response, caller: Caller, now: datetime) -> Caller:
-        """The response sets the console's cookie."""
+        """Set the console's cookie on the response."""
         session = Caller(
             owner=caller.owner,
             role=caller.role,

@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 
 class Door:
-    """One engine's HTTP face. It keeps nothing but who asked how often: any other instance may answer the next request."""
+    """One engine's HTTP interface. It remembers only how often each owner asked, so any instance can answer any request."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class Door:
         return await body_of(request, route.body, route.largest, form=route.form)
 
     async def _admitted(self, request: Request, role: Role, streamed: str | None = None) -> Caller:
-        """Who it is, who may this, and not too often."""
+        """The caller; raises if nobody is known, they ask too often, or their role may not do this."""
         caller = await self.auth.caller(request, streamed, self.engine.now())
         self._rate.take(caller.owner, self.engine.now())
         if not may(caller, role):
@@ -139,7 +139,7 @@ class Door:
             return None
 
     async def _tools(self, request: Request) -> Response:
-        """Other agents; each tool says whether its caller may."""
+        """The tools for other agents; each checks itself what its caller may do."""
         if request.method != "POST":  # a stream from us to them would say nothing: no answer of ours comes later
             raise NoSuchMethod(f"{MCP_PATH!r} takes POST only", "POST")
         caller = await self._admitted(request, "viewer")
@@ -150,7 +150,7 @@ class Door:
 
 
 def _json(request: Request, body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:
-    """JSON with its hash: a reader who has it already is told so, in no bytes."""
+    """JSON with its hash as ETag; 304 without a body for a reader who has it already."""
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     common = {"ETag": etag, "Cache-Control": "private, no-cache", **(headers or {})}
     if status == 200 and request.method in ("GET", "HEAD") and etag in request.headers.get("if-none-match", ""):

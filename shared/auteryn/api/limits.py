@@ -16,11 +16,11 @@ from auteryn.service.listing import UNDER_WAY
 from auteryn.service.new import NewRun, fingerprint
 
 MOST_OWNERS = 10_000
-"""Remembered at a time; who was idle longest is forgotten first, and begins with a full burst."""
+"""Remembered at a time. Whoever was idle longest is forgotten first, and begins again with a full burst."""
 
 
 class Quota(Record):
-    """Of one owner."""
+    """How much one owner may ask for."""
 
     requests_per_minute: int = 1_200
     """In one instance of the function; a console page asks for about 10 when it opens."""
@@ -30,14 +30,14 @@ class Quota(Record):
 
 
 class Rate:
-    """One bucket an owner: full it holds the burst, and it fills at the rate."""
+    """One token bucket per owner: full, it holds the burst, and it fills at the rate."""
 
     def __init__(self, quota: Quota) -> None:
         self._quota = quota
         self._buckets: OrderedDict[str, tuple[float, datetime]] = OrderedDict()
 
     def take(self, owner: str, now: datetime) -> None:
-        """One request more; raises `RateLimited` with the time of the next that will be taken."""
+        """Count one request; raises `RateLimited` with the time until the next is accepted."""
         per_second = self._quota.requests_per_minute / 60
         left, at = self._buckets.pop(owner, (float(self._quota.burst), now))
         left = min(float(self._quota.burst), left + max(0.0, (now - at).total_seconds()) * per_second)
@@ -52,8 +52,8 @@ class Rate:
 
 
 class Room:
-    """Room for runs under way. What is being begun here counts, too: a task may be classified for seconds before it is stored.
-    Each instance knows of its own, so that several may pass the limit by what is begun in them at the same moment."""
+    """Room for runs under way. Runs being created here count, too: classifying a task may take seconds before it is stored.
+    Each instance knows only of its own, so several may exceed the limit by what they create at the same moment."""
 
     def __init__(self, engine: Engine, quota: Quota) -> None:
         self._engine, self._most = engine, quota.runs
@@ -61,8 +61,8 @@ class Room:
 
     @asynccontextmanager
     async def for_one(self, owner: str, new: NewRun | None = None) -> AsyncGenerator[None]:
-        """The block begins a run. Raises `RateLimited` if the owner has as many as may be; not for the repeat of a request
-        that made one."""
+        """Create a run inside this block. Raises `RateLimited` if the owner has as many as allowed, unless the request repeats
+        one that made a run."""
         store = self._engine.services.store
         known = await store.count(owner=owner, status=UNDER_WAY, most=self._most)
         if known + self._begun[owner] >= self._most and not await self._repeats(owner, new):

@@ -1,4 +1,4 @@
-"""What a function's process makes on its first request: never at import, for the process is forked after that."""
+"""What a function's process makes on its first request: never at import, because the process is forked after that."""
 
 from __future__ import annotations
 

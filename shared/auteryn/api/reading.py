@@ -19,7 +19,7 @@ from auteryn.schema.record import Record
 T = TypeVar("T", bound=Record)
 
 LEAST_BYTES = 10_000
-"""Of a body, in each second: 32 MB may take an hour, and nobody holds a line by sending nothing."""
+"""Of a body, per second: 32 MB may take an hour, but nobody keeps a connection by sending nothing."""
 
 JSON, ZIP = "application/json", "application/zip"
 

@@ -230,7 +230,7 @@ async def _ticking(stream: Any) -> AsyncGenerator[StreamEvent | None]:
 
 def _deliverables(home: Home, run: Run, out: Path | None) -> list[Path]:
     """Copies of declared deliverables that were made and not published."""
-    files, published = home.host.engine.files_of(run.root), {artifact.path for artifact in run.artifacts}
+    files, published = home.host.engine.files.of(run.root), {artifact.path for artifact in run.artifacts}
     placed = list[Path]()
     for found in files.walk() if run.options.deliverables else ():
         wanted = any(Path(found.path).match(check.path) for check in run.options.deliverables)

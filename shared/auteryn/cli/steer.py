@@ -144,7 +144,7 @@ async def _cancel(common: Common, run_id: str) -> int:
 
 
 async def told(common: Common, run_id: str, say: Callable[[Any, str], Awaitable[Any]], word: str, *, act: bool = False) -> None:
-    """Say it to the run. `act`: if nobody is at work on it, what it asks for is done here; it needs no model."""
+    """Send one word to the run. `act`: if nobody is at work on it, do here what it asks for; that needs no model."""
     async with opened(common) as home:
         name = await home.named(run_id)
         await say(home.desk, name)

@@ -162,7 +162,7 @@ def _context(host: Host) -> ToolContext:
     return ToolContext(
         run=run,
         call=call,
-        files=engine.files_of(run.id),
+        files=engine.files.of(run.id),
         store=engine.services.store,
         blobs=engine.services.blobs,
         clock=engine.services.clock,

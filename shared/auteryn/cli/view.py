@@ -191,7 +191,7 @@ class View:
             self.screen.parts(("  ◦ ", "dim"), (_tag(run), "cyan"), (message, LEVEL_STYLES[level]))
 
     def _say(self, run: Doing) -> None:
-        """The held message was not the last one: it is something the agent says on the way."""
+        """Print the held message: it was not the last one, so the agent said it on the way."""
         if run.held:
             self._paragraph(run, run.held)
             run.held = ""

@@ -90,7 +90,7 @@ class Agent:
         return self.run_async(input, mode, **options).result(timeout)
 
     def run_async(self, input: str, mode: ModeWord | None = None, **options: Unpack[RunOptions]) -> Task:
-        """Start a task and return at once; it is stored by then, and goes on whatever becomes of this program."""
+        """Start a task and return at once. By then it is stored, and it goes on whatever happens to this program."""
         return self._start(new_run(input, mode, options, self._defaults))
 
     def configure(
@@ -104,7 +104,7 @@ class Agent:
         notify: Notify | None = None,
         at_budget: AtBudget | None = None,
     ) -> None:
-        """How later runs of this agent are started; what is not named stays. Raises `Invalid` (a `ValueError`)."""
+        """How later runs of this agent are started; what is left out stays as it was. Raises `Invalid` (a `ValueError`)."""
         if mode is not None and mode not in ("auto", "fast", "deep"):
             raise Invalid("mode", mode, "is none of 'auto', 'fast', 'deep'")
         if max_duration is not None:
@@ -128,12 +128,12 @@ class Agent:
         return Task(run_id, self)
 
     def take_in(self, file: bytes | Path) -> Task:
-        """A run that was exported, with everything that happened in it. It had ended, or is cancelled here."""
+        """Import a run that was exported, with everything that happened in it. One that had not ended is cancelled here."""
         raw = file.read_bytes() if isinstance(file, Path) else file
         return Task(self.world.call(self.world.desk.take_in(raw)).id, self)
 
     def tasks(self, limit: int = 50, **wanted: Unpack[Filter]) -> list[Task]:
-        """Runs of this home, newest first: at most so many of those that fit."""
+        """Runs of this home that fit, newest first; at most `limit`."""
         asked, found, cursor = converted(dict(wanted), Wanted, "tasks"), list[Task](), None
         while True:
             page = self.world.call(self.world.desk.runs(asked, limit=min(MOST_RUNS, limit - len(found)), cursor=cursor))
@@ -228,26 +228,26 @@ class Agent:
     # ---- programs that hear of runs
 
     def webhooks(self) -> list[Webhook]:
-        """Where programs are told of the owner's runs."""
+        """Where other programs are told of the owner's runs."""
         return [_webhook(one) for one in self.world.call(self.world.desk.webhooks())]
 
     def add_webhook(self, url: str, types: Sequence[EventType] = (), description: str = "") -> tuple[Webhook, str]:
-        """Tell this address of the owner's runs: type and ids, signed, at least once. `types`: of what (empty: of all). The
-        secret that comes with it is shown this once."""
+        """Tell this address of the owner's runs: signed messages with type and ids only, each at least once. `types`: which
+        events (empty: all). Returns the webhook and its secret, which is not shown again."""
         made, secret = self.world.call(self.world.desk.add_webhook(url, tuple(types), description))
         return _webhook(made), secret
 
     def rotate_webhook(self, webhook_id: str) -> tuple[Webhook, str]:
-        """A new secret; the old one signs along for a day."""
+        """Make a new secret; for a day the old one signs, too."""
         made, secret = self.world.call(self.world.desk.rotate_webhook(webhook_id))
         return _webhook(made), secret
 
     def remove_webhook(self, webhook_id: str) -> None:
-        """Nothing is sent there any more."""
+        """Send nothing there any more."""
         self.world.call(self.world.desk.remove_webhook(webhook_id))
 
     def test_webhook(self, webhook_id: str) -> Tested:
-        """Whether a signed message that says nothing arrives there now; `detail` says why not."""
+        """Send a signed message without content there now. `detail` says why it did not arrive."""
         return self.world.call(self.world.desk.test_webhook(webhook_id))
 
     # ---- watching
@@ -286,7 +286,7 @@ class Agent:
         return self.world.call(self.world.desk.estimate(input, mode or self._defaults.mode, steps))
 
     def forecast(self, run_id: Task | str | None = None) -> Forecast:
-        """What a run will have cost when it ends, and whether its budget will do."""
+        """What a run will have cost when it ends, and whether its budget is enough."""
         return self.world.call(self.world.desk.forecast(self._id(run_id)))
 
     def health(self, run_id: Task | str | None = None) -> RunHealth:
@@ -294,18 +294,18 @@ class Agent:
         return self.world.call(self.world.desk.health(self._id(run_id)))
 
     def spend(self) -> Spend:
-        """What the owner may spend in the span that is now, and has spent."""
+        """What the owner may spend in the current window, and has spent."""
         from auteryn.api.views import Spend, spend
 
         found = self.world.call(self.world.desk.spend())
         return found if isinstance(found, Spend) else spend(found)
 
     def schedules(self) -> list[Planned]:
-        """What repeats in all runs under way, with the next ticks."""
+        """The schedules of all runs under way, with their next ticks."""
         return self.world.call(self.world.desk.schedules())
 
     def tools(self) -> list[dict[str, Any]]:
-        """Every tool, and for those that cannot work here, why."""
+        """Every tool; for those that cannot work here, why."""
         return self.world.call(self.world.desk.tools())
 
     # ---- the end
@@ -346,7 +346,7 @@ class Agent:
         return self.world.call(self.world.desk.get(run_id))
 
     def _id(self, of: Plan | Task | str | None) -> str:
-        """The run meant: by itself, by its plan, by id, or the newest of this agent, else of this home."""
+        """The id of the run meant: a task, a plan, an id, or None for the newest of this agent, else of this home."""
         match of:
             case Plan():
                 return of.task.id

@@ -77,7 +77,7 @@ class Listeners:
                 thread.start()
 
     def heard_out(self, run: str) -> None:
-        """Back when the callbacks have seen the end of the run; at once when called from one of them."""
+        """Wait until the callbacks have seen the end of the run. Returns at once when called from a callback."""
         thread = self._threads.get(run)
         if thread is not None and thread is not threading.current_thread():
             thread.join(HEARD_OUT_SECONDS)

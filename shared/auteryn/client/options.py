@@ -24,7 +24,7 @@ Notify = Written | Sequence[Written]
 
 
 class TaskOptions(TypedDict, total=False):
-    """What may be said about a run beside its task; what is not said is as `configure` left it."""
+    """What may be said about a run besides its task; what is left out is as `configure` left it."""
 
     goal: str
     files: Mapping[str, bytes | str | Path] | Sequence[str | Path]
@@ -53,7 +53,7 @@ class TaskOptions(TypedDict, total=False):
 
 
 class AskOptions(TypedDict, total=False):
-    """What may be said about a question beside its words."""
+    """What may be said about a question besides its text."""
 
     timeout: str | None
     """Such as `24h`; left out, the question is open for a week."""
@@ -70,10 +70,10 @@ class AskOptions(TypedDict, total=False):
 
 
 class Filter(TypedDict, total=False):
-    """What a run must be to be listed; what is not said, is any."""
+    """Which runs to list; a field that is left out filters nothing."""
 
     status: Sequence[Status]
-    """The engine's words, several of them: pending, running, waiting, paused, completed, failed, cancelled."""
+    """Any of the engine's words: pending, running, waiting, paused, completed, failed, cancelled."""
     mode: Literal["fast", "deep"]
     text: str
     """Somewhere in the title or the id, whatever its case."""

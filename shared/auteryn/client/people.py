@@ -1,4 +1,4 @@
-"""Questions put by the caller's own program: at the terminal if there is one, else answered from wherever a person is."""
+"""Questions the caller's own program asks: at the terminal if there is one, else answered from wherever a person is."""
 
 from __future__ import annotations
 

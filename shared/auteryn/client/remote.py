@@ -36,7 +36,11 @@ from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
 WAIT = timedelta(seconds=50)
-"""One question for a result waits so long; the next follows at once."""
+"""How long one request waits for a result; the next follows at once."""
+PAGE = 5_000
+"""Journal entries whose log lines are asked for at a time."""
+_SENT = tuple(name for name in NewRun.__struct_fields__ if name not in ("files", "key"))
+_DEFAULTS = {name: getattr(NewRun(), name) for name in _SENT}
 
 
 class Remote:
@@ -48,7 +52,7 @@ class Remote:
     # ---- runs
 
     async def create(self, new: NewRun) -> v.RunView:
-        """Repeated after a lost reply it is the same run: a request without a key gets one."""
+        """A request without an idempotency key gets one, so a repeat after a lost reply is the same run."""
         body = {name: msgspec.to_builtins(getattr(new, name)) for name in _SENT if getattr(new, name) != _DEFAULTS[name]}
         key = new.key if new.key is not None else new_id("key")
         files = await asyncio.to_thread(_parts, body, new) if new.files else None
@@ -298,20 +302,15 @@ class Remote:
         await self._wire.close()
 
     async def _tell(self, run: str, what: str, body: dict[str, Any] | None = None) -> v.RunView:
-        """Said twice, these are the same: what was lost on the way is said again."""
+        """POST what may be repeated without harm: it is sent again when the reply was lost."""
         return await self._wire.read(v.RunView, "POST", _of(run, what), body=body or {}, repeat=True)
 
     async def _put(self, path: str, body: dict[str, Any] | None) -> v.RunView:
-        """What is there says something else, or (None) goes."""
+        """PATCH what is there, or DELETE it (None)."""
         return await self._wire.read(v.RunView, "DELETE" if body is None else "PATCH", path, body=body, repeat=body is not None)
 
     async def _object(self, path: str) -> dict[str, Any]:
         return await self._wire.read(dict[str, Any], "GET", path)
-
-
-PAGE = 5_000
-_SENT = tuple(name for name in NewRun.__struct_fields__ if name not in ("files", "key"))
-_DEFAULTS = {name: getattr(NewRun(), name) for name in _SENT}
 
 
 def _iso(moment: datetime | None) -> str | None:
@@ -323,7 +322,7 @@ def _of(run: str, *more: str) -> str:
 
 
 def _name(one: str) -> str:
-    """A piece of a path, whatever it holds."""
+    """One segment of a path, whatever characters it has."""
     return quote(one, safe="") or "-"
 
 

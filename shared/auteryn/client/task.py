@@ -110,19 +110,19 @@ class Task:
         self._world.call(self._world.desk.send(self.id, text, mode))
 
     def unheard(self) -> list[Unheard]:
-        """What was said to the agent and it has not heard, oldest first."""
+        """Messages the agent has not heard yet, oldest first."""
         return self._world.call(self._world.desk.unheard(self.id))
 
     def reword(self, message: str, text: str | None) -> None:
-        """An unheard message (its id) says `text` instead, or is taken back (None). Raises `WrongState` if it was heard."""
+        """Give an unheard message (its id) other words, or take it back (None). Raises `WrongState` if it was heard."""
         self._world.call(self._world.desk.reword(self.id, message, text))
 
     def rename(self, title: str) -> None:
-        """A run under way gets another title."""
+        """Give a run under way another title."""
         self._world.call(self._world.desk.rename(self.id, title))
 
     def change_step(self, step: int, description: str | None) -> None:
-        """Other words for a step that has not begun, or (None) the plan goes on without it."""
+        """A new description for a step that has not begun; None leaves the step out."""
         self._world.call(self._world.desk.change_step(self.id, step, description))
 
     def retry(self, step: int | None = None) -> Task:
@@ -153,7 +153,7 @@ class Task:
         return self._world.call(self._world.desk.export(self.id))
 
     def erase(self) -> Erased:
-        """Every copy of this run, its steps, questions, notes and files is gone; it must have ended."""
+        """Erase every copy of this run, its steps, questions, notes and files. It must have ended."""
         return self._world.call(self._world.desk.erase(self.id))
 
     def events(self, after: str | None = None) -> Iterator[Event]:
@@ -170,7 +170,7 @@ class Task:
         return self._world.call(self._world.desk.artifact(self.id, path_or_id))
 
     def versions(self, path_or_id: str) -> list[Version]:
-        """What was published under a file's path and when, oldest first; `artifact` reads each by its id."""
+        """Every version published under a file's path, oldest first; `artifact` reads each by its id."""
         return self._world.call(self._world.desk.versions(self.id, path_or_id))
 
     def scratchpad(self) -> dict[str, list[str]]:
@@ -194,11 +194,11 @@ class Task:
         return self._world.call(self._world.desk.asks(self.id, open_only))
 
     def schedules(self) -> list[Planned]:
-        """What it repeats, with the next ticks."""
+        """The schedules of this run, with their next ticks."""
         return self._world.call(self._world.desk.schedules(self.id))
 
     def end_schedule(self, schedule: str) -> None:
-        """No tick of the schedule (its id or name) starts any more; the run goes on."""
+        """Start no further tick of the schedule (its id or name); the run goes on."""
         self._world.call(self._world.desk.end_schedule(self.id, schedule))
 
     def context(self) -> RunContext:
@@ -206,5 +206,5 @@ class Task:
         return self._world.call(self._world.desk.context(self.id))
 
     def ledger(self) -> Ledger:
-        """What the model is shown in every turn, word for word, whatever was summarised."""
+        """What every turn of the model is shown word for word, whatever was summarised."""
         return self._world.call(self._world.desk.ledger(self.id))

@@ -1,4 +1,4 @@
-"""HTTP as a client of days needs it: what was cut off is asked again, and what was refused is a typed error."""
+"""HTTP for clients that run for days: requests that were cut off are repeated, refusals become typed errors."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PATIENCE = timedelta(minutes=1)
-"""How long one question is repeated while nobody answers."""
+"""How long a request is repeated while nobody answers."""
 LONG_PATIENCE = timedelta(minutes=15)
-"""The same for whoever waits for days anyway: a server that is replaced is back by then."""
+"""The same for callers who wait for days anyway: a server that is replaced is back by then."""
 MOST_EVENT_BYTES = 10_000_000
 SILENCE_SECONDS = 45
-"""Three beats of a stream: then the line is dead, whatever TCP believes."""
+"""Three heartbeats of a stream: after that the line is dead, whatever TCP believes."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(milliseconds=100), timedelta(seconds=15)
-"""Before the same question again. A server that ends lets go of everybody at once: the next one is not there yet."""
+"""Before a request is repeated. A server that stops disconnects everybody at once, before the next one is there."""
 PASSING = frozenset({429, 502, 503, 504})
-"""Statuses after which the same question may be answered: ours say so, and proxies in between do."""
+"""Statuses after which the same request may succeed: from our servers, and from proxies in between."""
 
 _TYPES: dict[str, type[AuterynError]] = {
     one.code: one
@@ -45,7 +45,7 @@ _TYPES: dict[str, type[AuterynError]] = {
 
 @dataclass(slots=True)
 class Trouble:
-    """How often in a row it went wrong, and since when."""
+    """How often in a row requests have failed, and since when."""
 
     patience: timedelta
     since: float | None = None
@@ -55,7 +55,7 @@ class Trouble:
         self.since, self.tries = None, 0
 
     async def again(self, why: AuterynError, after: timedelta | None = None) -> None:
-        """Back when it is time to try again; raises `why` once patience is at an end."""
+        """Wait until it is time to try again; raises `why` once patience is used up."""
         now = asyncio.get_running_loop().time()
         self.since, self.tries = self.since or now, self.tries + 1
         pause = after or backoff(self.tries, first=FIRST_PAUSE, most=LONGEST_PAUSE)
@@ -86,10 +86,11 @@ class Wire:
         wait: timedelta = timedelta(),
         patience: timedelta = PATIENCE,
     ) -> Response:
-        """The answer, if it is a good one; else the typed error it stands for.
+        """The answer if it is a good one; else raises the typed error it stands for.
 
-        What never arrived is sent again. What may have arrived is too where a repeat does no harm: it only reads, it carries
-        an idempotency key, or the caller says so (`repeat`). `wait`: how long the server itself may take on purpose.
+        A request that never arrived is sent again. One that may have arrived is sent again where a repeat does no harm: it only
+        reads, it carries an idempotency key, or the caller says so (`repeat`). `wait`: how long the server itself may take on
+        purpose.
         """
         from httpx2 import ConnectError, ConnectTimeout, TransportError
 
@@ -122,8 +123,9 @@ class Wire:
         return from_json((await self.ask(method, path, **how)).content, shape, where=f"the answer of {self.endpoint}{path}")
 
     async def frames(self, path: str, query: Mapping[str, Any]) -> AsyncGenerator[ServerSentEvent | None]:
-        """Every frame, over as many connections as it takes. None: a stream has ended in order, and the next one
-        follows where it was; whoever has seen the end stops there. Ends by itself where the server has nothing more to say."""
+        """Every frame, over as many connections as it takes. Yields None where a stream has ended in order, before the next one
+        goes on from there: a reader who has seen the end stops then. Ends by itself when the server has nothing more to
+        send."""
         from httpx2 import TransportError
 
         trouble, last = Trouble(LONG_PATIENCE), None
@@ -164,7 +166,7 @@ class Wire:
 
     @property
     def client(self) -> AsyncClient:
-        """Made on the first question: its connections belong to the loop that asks."""
+        """Made on the first request: its connections belong to the loop that asks."""
         if self._client is None:
             from httpx2 import AsyncClient
 
@@ -182,7 +184,7 @@ class Wire:
 
 
 def refusal(response: Response) -> AuterynError:
-    """What a problem document says, as the error it was made from."""
+    """The error a problem document was made from."""
     try:
         found = from_json(response.content, Problem)
     except Corrupt:
@@ -195,7 +197,7 @@ def refusal(response: Response) -> AuterynError:
 
 
 def _of_a_stranger(response: Response) -> AuterynError:
-    """Something between us and the server answered, or it is no server of ours."""
+    """The error for an answer that is not from a server of ours, or from something in between."""
     said = f"{response.request.url} answers {response.status_code}, and not in Auteryn's words"
     if response.status_code in PASSING:
         return Unavailable(said)

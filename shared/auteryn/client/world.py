@@ -30,7 +30,7 @@ _opening = threading.Lock()
 def world_of(
     home: str | Path | None, *, model: Model | None = None, tools: Iterable[Tool] = (), clock: Clock | None = None
 ) -> Home:
-    """The open home, opened if it is not. Opening it resumes whatever was interrupted, so its tools are there first."""
+    """The home, opened if it is not open yet. Opening it resumes whatever was interrupted, so its tools must be there first."""
     settings = Settings.from_environment(home=home)
     where = settings.home.resolve()
     with _opening:
@@ -110,7 +110,7 @@ class World:
         return Unavailable(f"{self.name!r} was closed: open it again with a new Agent")
 
     def iterate(self, found: AsyncIterator[T]) -> Iterator[T]:
-        """The same for what comes one by one."""
+        """The same for an async iterator, item by item."""
         done: Any = object()
 
         async def following() -> Any:
@@ -178,7 +178,7 @@ class Home(World):
         super().__init__(str(settings.home), opened, on_close=on_close)
 
     def join(self, model: Model | None, tools: Iterable[Tool]) -> None:
-        """One more user of this home in this process; what they bring must fit what is there."""
+        """Count one more user of this home in this process, with tools of their own. Raises `WrongState` for another model."""
         if model is not None and model is not self._model:
             raise WrongState(f"home {self.name!r} is open in this process with another model: close that agent first")
         engine = self._opened.engine

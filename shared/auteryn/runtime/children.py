@@ -14,7 +14,7 @@ from auteryn.policy.gates import named_recipients
 from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
-from auteryn.schema.fold import born as folded
+from auteryn.schema.fold import born
 from auteryn.schema.plan import Step
 from auteryn.schema.record import derived_id, new_id
 from auteryn.schema.run import Input, Limits, Options, Parent, Run, Schedule, Share
@@ -28,10 +28,10 @@ def title_of(text: str) -> str:
     return line if len(line) <= 80 else line[:79] + "…"
 
 
-def born(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:
-    """A new run and its first entry."""
+def birth(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:
+    """A new run and its first entry, ready for `Store.create`."""
     entry = e.Entry(seq=1, at=at, slice=0, commit=new_id("c"), events=(e.RunCreated(run=run, input=task), *more))
-    return Newborn(run=folded(entry), entry=entry, wake_at=at)
+    return Newborn(run=born(entry), entry=entry, wake_at=at)
 
 
 def advance(run: Run, task: Input, now: datetime) -> Births:
@@ -87,7 +87,7 @@ def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime)
         parent = Parent(run=run.id, root=run.root, kind="step", key=step.id, of=plan.id, attempt=attempt)
         context = step_context(whole.text or plan.goal, step, plan)
         task = Input(text=step.description, context=context, files=whole.files)
-        children.append(born(_child(run, child, parent, share, step.description, now, named), task, now))
+        children.append(birth(_child(run, child, parent, share, step.description, now, named), task, now))
     return e.StepsStarted(steps=tuple(starts)), children
 
 
@@ -131,7 +131,7 @@ def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[li
         context += f"\nResult of the tick before: {schedule.last_result}"
     task = Input(text=schedule.instruction, context=context, files=whole.files)
     born_as = _child(run, child, parent, share, schedule.instruction, now, _recipients(run, whole))
-    return [started], [born(born_as, task, now)]
+    return [started], [birth(born_as, task, now)]
 
 
 def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: datetime, recipients: tuple[str, ...]) -> Run:

@@ -22,7 +22,6 @@ from auteryn.schema.post import Endpoint
 from auteryn.schema.run import ModeName
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
-from auteryn.tools.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
@@ -91,10 +90,6 @@ class Engine(Struct):
 
     def now(self) -> datetime:
         return self.services.clock.now()
-
-    def files_of(self, root: str) -> Workspace:
-        """The folder of a tree on this machine."""
-        return self.files.of(root)
 
     def enter(self, run: str, live: Live) -> None:
         """A slice has begun here. One keeper looks after all of them: no task and no timer per run."""

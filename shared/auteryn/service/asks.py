@@ -14,7 +14,7 @@ from auteryn.errors import Invalid, NotAllowed, NotFound, ToolFailed, WrongState
 from auteryn.policy.answers import check_question, checked, remembers
 from auteryn.policy.asking import timed, waited_for
 from auteryn.policy.gates import ALLOWING, may_answer
-from auteryn.runtime.children import born, title_of
+from auteryn.runtime.children import birth, title_of
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.outbox import posts
 from auteryn.schema import event as e
@@ -157,7 +157,7 @@ async def ask(access: Access, wanted: Question, *, key: str | None = None) -> Ru
     line = Doc(kind="ask", id=asked.id, scope=access.owner, body={"run": run.id, "open": True}, at=now)
     await access.services.store.put(line)  # before the run: a line too many is passed over, one too few would hide a question
     task = Input(text=wanted.message, extra={"request": _fingerprint(asked)} if key is not None else {})
-    newborn = born(run, task, now, e.AskOpened(ask=asked))
+    newborn = birth(run, task, now, e.AskOpened(ask=asked))
     told = await posts(access.engine, None, newborn.run, newborn.entry.events, now)
     for post in told:
         await access.services.store.put(post)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from auteryn.errors import WrongState
 from auteryn.routing.router import route
-from auteryn.runtime.children import born
+from auteryn.runtime.children import birth
 from auteryn.runtime.dispatch import begin
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
@@ -41,7 +41,7 @@ async def create(access: Access, new: NewRun) -> Run:
     files = access.engine.files
     if new.files:
         await files.given(run.id, partial(_place, given=new.files), access.now())
-    made = await store_new(access, born(run, request.task, run.created_at, *facts), key=new.key)
+    made = await store_new(access, birth(run, request.task, run.created_at, *facts), key=new.key)
     if made.id != run.id:
         if new.files:
             await files.drop(run.id)
@@ -82,7 +82,7 @@ async def again(access: Access, old: Run) -> Run:
     await access.engine.files.copied(old.root, run.id, now)
     await copy_notes(access, old.root, run.id)
     facts = (e.PlanCreated(plan=plan),) if plan else ()
-    made = await store_new(access, born(run, created.input, now, *facts), key=f"retry of {old.id}")
+    made = await store_new(access, birth(run, created.input, now, *facts), key=f"retry of {old.id}")
     if made.id != run.id:
         await drop_copies(access, run.id)
     return made

@@ -46,7 +46,7 @@ async def erase(access: Access, run_id: str) -> Erased:
     asks = {fact.ask.id for fact in e.facts(entries) if isinstance(fact, e.AskOpened)}
     published = _blobs(entries) | await _kept_aside(store, run.id)
     shared = await _elsewhere(store, {one.id for one in tree}, published)
-    files = access.engine.files_of(run.id).root
+    files = access.engine.files.of(run.id).root
     await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
     await access.engine.files.drop(run.id)
     for sha256 in published - shared:

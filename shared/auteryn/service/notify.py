@@ -133,7 +133,7 @@ async def _by(tool: Tool, engine: Engine, run: Run, post: Post, **args: Any) -> 
     context = ToolContext(
         run=run,
         call=post.id,
-        files=engine.files_of(run.root),
+        files=engine.files.of(run.root),
         store=engine.services.store,
         blobs=engine.services.blobs,
         clock=engine.services.clock,

@@ -24,7 +24,7 @@ from auteryn.policy.modes import LONGEST_RUN, MODES
 from auteryn.ports import Clock, Services
 from auteryn.ports.model import Model
 from auteryn.ports.store import children_of
-from auteryn.runtime.children import born, title_of
+from auteryn.runtime.children import birth, title_of
 from auteryn.runtime.host import SWEEP_EVERY, Host
 from auteryn.schema import inbox as m
 from auteryn.schema.event import AnyEvent, Entry, PlanCreated, facts
@@ -150,7 +150,7 @@ class World:
         )
         drafts = [StepDraft(description=step) if isinstance(step, str) else step for step in plan]
         facts = (PlanCreated(plan=checked(derived_id("plan", run_id), drafts)),) if drafts else ()
-        made = await self.services.store.create(born(run, Input(text=text), now, *facts), key=key)
+        made = await self.services.store.create(birth(run, Input(text=text), now, *facts), key=key)
         await self.services.queue.enqueue(made.id, now)
         return made.id
 

@@ -17,7 +17,8 @@ from auteryn.tools.workspace import Workspace
 
 
 async def make_room(files: Workspace, blobs: Blobs, published: Iterable[Artifact], *, wanted: int | None = None) -> bool:
-    """Free what can go without loss, until `wanted` bytes are free or all of it; whether anything was there."""
+    """Free space without losing anything, until `wanted` bytes are free or nothing is left to free. Whether there was
+    anything."""
     safe = [one for one in published if await blobs.has(one.sha256)]
     gone = await asyncio.to_thread(_put_away, files, safe, wanted)
     if _enough(files, wanted):
@@ -50,7 +51,7 @@ def _free_bytes(files: Workspace) -> int:
 
 
 async def bring_back(files: Workspace, blobs: Blobs, path: str) -> None:
-    """The file is where it was, with the time it had; a no-op if it is there. Raises `DiskFull`."""
+    """Put the file back in its place, with its old time; a no-op if it is there. Raises `DiskFull`."""
     if (there := files.away(path)) is None:
         return
     with files.path_to_write(path) as real:
@@ -61,7 +62,7 @@ async def bring_back(files: Workspace, blobs: Blobs, path: str) -> None:
 
 
 async def all_back(files: Workspace, blobs: Blobs, *, leaving: int = 0) -> list[str]:
-    """Every file that was put away is where it was, as long as `leaving` bytes stay free; the others by path."""
+    """Bring back every file that was put away, as long as `leaving` bytes stay free. The paths of those that stay away."""
     left = list[str]()
     for one in files.all_away():
         try:

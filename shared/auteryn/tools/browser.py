@@ -166,7 +166,7 @@ async def browser_fill(
     page = await session.page(ctx)
     done = {one.ref: one for one in session.trail.filled}
     for field in fields:
-        element, now = session.element(field.ref), session.now(field.ref)
+        element, now = session.trail.element(field.ref), session.now(field.ref)
         if element is None or now is None:
             raise await _stale(ctx, session, page, field.ref)
         await fill(ctx, session, page, Field(ref=now, value=field.value, credential=field.credential), element)

@@ -109,7 +109,7 @@ class Chromium:
         return self.browser.is_connected()
 
     async def count_tabs(self) -> int:
-        """Tabs that exist, also those the driver does not tell of yet: it waits until their page begins to come."""
+        """Tabs that exist, including those the driver does not tell of before their page begins to come."""
         told = cast("dict[str, Any]", await self._wire.send("Target.getTargets", {"filter": [{"type": "page"}]}))
         return len(told["targetInfos"])
 
@@ -118,7 +118,7 @@ class Chromium:
 
 
 def _swept() -> None:
-    """Remove what processes left that were killed."""
+    """Remove the folders of processes that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
         owner = folder.name.removeprefix(_FOLDER).partition("-")[0]
         if owner.isdigit() and not Path(f"/proc/{owner}").exists():
@@ -203,7 +203,7 @@ def _kill(pid: int, driver: int) -> None:
 
 
 async def _gone(leader: int) -> None:
-    """Who is killed lives on for a moment, and writes into the profile."""
+    """Wait until the killed processes are gone: for a moment they still write into the profile."""
     with suppress(TimeoutError):
         async with asyncio.timeout(GONE_TIME.total_seconds()):
             while leader and _lives(leader):  # noqa: ASYNC110 - of a whole group nobody tells
@@ -211,7 +211,7 @@ async def _gone(leader: int) -> None:
 
 
 def _lives(leader: int) -> bool:
-    """Whether somebody of this group does; who is dead and not yet buried does not."""
+    """Whether a process of this group lives; zombies do not count."""
     for one in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             state, _, group = one.read_text().rpartition(")")[2].split()[:3]

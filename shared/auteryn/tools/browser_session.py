@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from auteryn.errors import ToolFailed
-from auteryn.tools.browser_elements import Element, Snapshot, same_places, snapshot
+from auteryn.tools.browser_elements import Snapshot, same_places, snapshot
 from auteryn.tools.browser_forms import fill
 from auteryn.tools.browser_process import Chromium, chatter
 from auteryn.tools.browser_tabs import SETTLE_SECONDS, Happened, Tabs
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from playwright.async_api import Page, Response
 
 NAME = "browser"
-"""Under which the sitting keeps it."""
+"""The name the sitting keeps it under."""
 LOADS = 50
 """Pages after which Chromium is started afresh: it never gives back all its memory."""
 LOAD_SECONDS = 30
 HANG_SECONDS = 15
-"""After which a page that loads nothing and does not answer is hopeless."""
+"""After this time a page that loads nothing and does not answer is given up."""
 _TWO_FRAMES = """() => new Promise(done => {
     requestAnimationFrame(() => requestAnimationFrame(done))
     setTimeout(done, 1000)  // a tab behind another one may paint no frames
@@ -49,7 +49,7 @@ async def browser_of(ctx: ToolContext) -> Session:
 
 
 class Session:
-    """Pages and what is known of them. Calls use it one after the other."""
+    """The browser of a slice and what is known of its pages. Calls use it one after the other."""
 
     def __init__(self, ctx: ToolContext, chromium: Chromium, trail: Trail) -> None:
         self.chromium, self.trail = chromium, trail
@@ -75,7 +75,7 @@ class Session:
     # ---- going somewhere
 
     async def open(self, ctx: ToolContext, url: str, profile: str) -> int:
-        """Load the address in the tab in front; its status. Raises `ToolFailed` for what is no page."""
+        """Load the address in the tab in front and return its status. Raises `ToolFailed` for what is no page."""
         goal = self._guard.checked(url)
         await self._guard.addresses(*host_and_port(goal))
         if self._loads >= LOADS:
@@ -87,7 +87,7 @@ class Session:
 
     @asynccontextmanager
     async def aside(self, ctx: ToolContext, url: str) -> AsyncGenerator[tuple[Page, int]]:
-        """A page and its status in a tab of its own, which is closed afterwards."""
+        """A page and its status, in a tab that the model does not see and that is closed afterwards."""
         goal = self._guard.checked(url)
         await self._guard.addresses(*host_and_port(goal))
         page, before = await self.tabs.made(), len(self.tabs.downloads)
@@ -133,7 +133,7 @@ class Session:
         return status
 
     def _no_page(self, url: str, said: str) -> ToolFailed:
-        """Why there is no page: what the guard said, else what the browser says."""
+        """The error for a page that did not come: the guard's reason, else the browser's."""
         host = url.split("/")[2] if url.count("/") > 1 else url
         refused = [one for one in self.chromium.proxy.passages if one.refused and one.target.split("/")[-1].startswith(host)]
         if refused and "ERR_TUNNEL" in said:
@@ -144,7 +144,7 @@ class Session:
     # ---- the page in front
 
     async def page(self, ctx: ToolContext) -> Page:
-        """The tab in front, brought back first if this browser is new. Raises `ToolFailed` if nothing was opened yet."""
+        """The tab in front; in a new browser, brought back first. Raises `ToolFailed` if nothing was opened yet."""
         if front := self.tabs.front:
             return front
         if not self.trail.url:
@@ -152,7 +152,7 @@ class Session:
         return await self._back(ctx)
 
     async def _back(self, ctx: ToolContext) -> Page:
-        """The page as it was: loaded again, and what was typed typed again."""
+        """Load the page of before again, and fill in again what had been typed."""
         before = self.trail
         page = await self.tabs.new()
         await self._load(ctx, page, before.url)
@@ -168,13 +168,10 @@ class Session:
         return page
 
     def now(self, ref: str) -> str | None:
-        """The ref as the page knows it; None for one that was never shown, or is gone."""
+        """The page's own ref for a ref the model was shown; None if it was never shown, or is gone."""
         if self.trail.element(ref) is None:
             return None
         return self._refs.get(ref) if self._refs else ref
-
-    def element(self, ref: str) -> Element | None:
-        return self.trail.element(ref)
 
     async def look(self, page: Page) -> Snapshot:
         """The page now; from here on its refs are the valid ones."""
@@ -185,7 +182,7 @@ class Session:
         return seen
 
     async def remember(self, page: Page, **changes: Any) -> None:
-        """Write down where we are: the next slice goes on from there."""
+        """Write down where the browser is: the next slice goes on from there."""
         from playwright.async_api import Error
 
         url = "" if page.url.startswith(("about:", _FAILED_PAGE)) else page.url
@@ -197,9 +194,9 @@ class Session:
         await asyncio.to_thread(write_trail, self._files, self._run, self.trail)
 
     async def settled(self, ctx: ToolContext, page: Page, act: Callable[[], Awaitable[Any]], *, file: bool = False) -> Page:
-        """Do something on the page and wait until what it set off has come; the tab that is in front then.
+        """Act on the page, wait until what that set off has come, and return the tab then in front.
 
-        `file` says that a file is going to come.
+        `file` says that a file is expected.
         """
         tabs = self.tabs
         files, untold = len(tabs.downloads), await tabs.untold()
@@ -212,7 +209,7 @@ class Session:
         return await self.come(ctx)
 
     async def come(self, ctx: ToolContext) -> Page:
-        """The tab in front, when what it is loading has come, as far as it comes in time."""
+        """The tab in front, once what it is loading has come, or its time is over."""
         from playwright.async_api import Error
 
         front: Page | None = None
@@ -237,13 +234,13 @@ class Session:
             pass  # the page has gone, and another one come
 
     async def give_up(self, page: Page) -> None:
-        """Let the page be that it is, whatever it is waiting for. Raises `ToolFailed("unavailable")` for one that hangs."""
+        """Stop waiting for the page. Raises `ToolFailed("unavailable")` if it hangs."""
         self.tabs.happened.notes.append("the page that was on its way did not answer in time and was given up")
         if not await self._stopped(page):
             raise ToolFailed("unavailable", f"{page.url!r} hangs: the next call starts the browser afresh")
 
     async def _stopped(self, page: Page) -> bool:
-        """Whether the page answers again, now that it loads nothing; a browser with one that does not is done with."""
+        """Stop the page's loading; whether it answers then. If it does not, the browser counts as crashed."""
         from playwright.async_api import Error
 
         try:
@@ -257,7 +254,7 @@ class Session:
         return not self.tabs.crashed
 
     async def comes_true(self, ctx: ToolContext, script: str, told: object, seconds: float) -> bool:
-        """Whether a condition on the page in front, whichever that is by then, holds in time."""
+        """Whether a condition holds in time on the page in front, whichever page that is by then."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
@@ -276,7 +273,7 @@ class Session:
         return False
 
     def what_happened(self) -> Happened:
-        """What pages did since this was last asked."""
+        """What pages did by themselves since this was last asked."""
         fresh, self._passages = self.chromium.proxy.since(self._passages), self.chromium.proxy.count
         targets = dict.fromkeys(one.target for one in fresh if one.kind == "blocked" and not chatter(one.target))
         told, self.tabs.happened = replace(self.tabs.happened, blocked=list(targets)[:5]), Happened()

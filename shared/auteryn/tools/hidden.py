@@ -210,7 +210,7 @@ class Hidden:
     # ---- once
 
     def receipt(self, key: str) -> Any | None:
-        """The output of the effect that `key` stands for, if it has happened; else None."""
+        """The output of the effect `key` stands for, if it has happened; else None."""
         try:
             with self._raw(_receipt_path(key)) as file:
                 left = from_json(file.read(), _Receipt, where=f"the receipt of {key}")

@@ -34,7 +34,8 @@ class Sitting:
         self._closed = False
 
     async def keep(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
-        """The thing of that name, made on first use; calls side by side get the same. What could not be made is forgotten."""
+        """The thing of that name, made on first use; concurrent calls get the same one. A failure to make it is not
+        remembered."""
         if self._closed:
             raise asyncio.CancelledError("the slice is over")
         if name not in self._open:
@@ -83,7 +84,7 @@ def _is_made(task: asyncio.Task[Closing]) -> bool:
 
 
 async def _close(name: str, task: asyncio.Task[Closing]) -> None:
-    """What takes too long to be made, to be closed then, is broken off in the middle of it: that ends it, too."""
+    """Close one thing. One that takes too long to be made is cancelled while it is made; that ends it, too."""
     try:
         async with asyncio.timeout(CLOSE_TIME.total_seconds()):
             await (await asyncio.shield(task)).close()

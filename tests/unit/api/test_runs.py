@@ -391,7 +391,7 @@ def test_files_come_in_a_form_as_well_and_a_form_that_is_wrong_is_refused(opened
             )
             made = await http.post("/v1/runs", files=form(run, a, b))
             assert made.status_code == 201, made.text
-            files = office.world.host.engine.files_of(made.json()["id"])
+            files = office.world.host.engine.files.of(made.json()["id"])
             assert [files.read(name) for name in ("a.txt", "c", "d/b")] == [b"A", b"hi", b""]
             for wrong, field in (
                 (form(a), "input"),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from auteryn.agent.thread import Thread
 from auteryn.plan.graph import checked
-from auteryn.runtime.children import advance, born
+from auteryn.runtime.children import advance, birth
 from auteryn.runtime.intake import take_in
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
@@ -40,7 +40,7 @@ def started() -> Run:
     )
     drafts = [StepDraft(description=f"s{n}") for n in range(STEPS)] + [StepDraft(description="join", depends_on=(1, 2, 3))]
     ask = Ask(id="ask_1", run="run_1", message="?", opened_at=NOW)
-    new = born(run, Input(text="t"), NOW, e.PlanCreated(plan=checked("plan_1", drafts)), e.AskOpened(ask=ask)).run
+    new = birth(run, Input(text="t"), NOW, e.PlanCreated(plan=checked("plan_1", drafts)), e.AskOpened(ask=ask)).run
     events, _ = advance(new, Input(text="t"), NOW)
     return committed(new, (e.SliceStarted(slice=1), *events))
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from auteryn.errors import Corrupt, WrongState
 from auteryn.plan.graph import checked, revised
 from auteryn.plan.scheduler import skip_blocked
-from auteryn.runtime.children import born as newborn
+from auteryn.runtime.children import birth
 from auteryn.schema import event as e
 from auteryn.schema.fold import after, born
 from auteryn.schema.human import Answer, Ask
@@ -34,7 +34,7 @@ def new_run() -> e.Entry:
         deadline_at=NOW + timedelta(days=7),
         limits=Limits(llm_calls=100),
     )
-    return newborn(run, Input(text="t"), NOW).entry
+    return birth(run, Input(text="t"), NOW).entry
 
 
 waits: st.SearchStrategy[Wait] = st.one_of(

@@ -194,7 +194,7 @@ def test_a_failed_run_stays_failed_and_its_second_try_keeps_what_was_done(opened
             end = await desk.result(again.id)
             assert (end.status, end.result) == ("completed", "all of it")
             assert [step.result for step in end.plan.steps] == ["first", "second"]
-            assert desk._access.engine.files_of(again.id).read("in.txt") == b"kept"
+            assert desk._access.engine.files.of(again.id).read("in.txt") == b"kept"
             assert (await desk.get(run.id)) == failed
         assert sum(task.startswith("one") for task in asked) == 1
 

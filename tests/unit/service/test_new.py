@@ -115,7 +115,7 @@ def test_files_are_in_the_runs_workspace_before_its_first_turn(opened, tmp_path)
             given = {"in/prices.csv": tmp_path / "prices.csv", "note.txt": b"hi"}
             run = await desk.create(NewRun(input="Look at it", mode="fast", files=given))
             await desk.result(run.id)
-            files = desk._access.engine.files_of(run.id)
+            files = desk._access.engine.files.of(run.id)
             assert files.read("in/prices.csv") == b"a,b\n1,2\n" and files.read("note.txt") == b"hi"
 
     skipping(main())

@@ -98,7 +98,7 @@ def test_what_a_call_would_do_is_part_of_what_is_approved(opened):
             run = await desk.create(NewRun(input="Write", mode="deep", files={"letter.txt": b"Dear Ann"}))
             [ask] = await asked(desk, run.id, clock)
             assert ask.subject.preview == "to ann: Dear Ann"
-            desk._access.engine.files_of(run.id).write("letter.txt", b"Give me your password")
+            desk._access.engine.files.of(run.id).write("letter.txt", b"Give me your password")
             await desk.answer(ask.id, ALLOW)
             [again] = await asked(desk, run.id, clock)
             answers = await facts(desk, run.id, e.CallAnswered)
