@@ -23,6 +23,7 @@ from auteryn.tools.deliver import artifact_publish
 from auteryn.tools.files import file_write
 from auteryn.tools.human import ask_approval
 from auteryn.tools.notes import note_write
+from auteryn.tools.script import script_run
 from auteryn.tools.tool import tool
 
 SECRET = "marzipan-7f3a"
@@ -124,6 +125,30 @@ def test_a_fork_at_every_entry_comes_to_its_end_and_every_event_is_a_place_to_be
                 assert (await desk.scratchpad(fork))["findings"]
                 events = [event async for event in desk.events(fork)]
                 assert events[-1].data["result"] == "all done" and len({event.id for event in events if not event.delta}) > 5
+
+    skipping(story())
+
+
+@pytest.mark.proves("L6", "L7")
+def test_a_fork_in_the_middle_of_a_script_takes_over_the_answers_its_calls_had(tmp_path):
+    def script(ask):
+        code = 'sky = look(what="sky")\nsea = look(what="sea")\nsky + " " + sea'
+        return call("script_run", code=code) if ask.turn == 0 else ask.new_results[0][1]["output"]["result"]
+
+    async def story() -> None:
+        mail = Mail()
+        async with World(tmp_path, model=script, tools=[*mail.tools, script_run]) as world:
+            desk = Desk(world.host.engine)
+            old = (await desk.create(NewRun(input="Look twice", mode="deep"))).id
+            await world.ended(old)
+            answered = 0
+            for entry in await world.journal(old):
+                answered += sum(isinstance(event, e.CallAnswered) and event.tool == "look" for event in entry.events)
+                mail.sent.clear()
+                fork = (await desk.fork(old, Fork(after=entry.seq))).id
+                assert (await world.ended(fork)).result == "sky is blue sea is blue"
+                assert len(mail.sent) == 2 - answered, f"after entry {entry.seq}"
+                assert await broken_laws(world, fork) == []
 
     skipping(story())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -142,7 +143,7 @@ def _names(old: str, new: str, entries: Sequence[e.Entry]) -> dict[str, str]:
 
     Steps and ticks that have ended keep their own runs; what the model itself said is not touched (L9).
     """
-    names = {old: new}
+    names, made = {old: new}, Counter[str]()
     for event in e.facts(entries):
         if isinstance(event, e.ModelAnswered):
             calls = sum("functionCall" in part for part in event.content["parts"])
@@ -152,6 +153,9 @@ def _names(old: str, new: str, entries: Sequence[e.Entry]) -> dict[str, str]:
                 names[derived_id("ask", call)] = derived_id("ask", names[call])
         elif isinstance(event, e.AskOpened):
             names.setdefault(event.ask.id, derived_id("ask", new, event.ask.id))
+        elif isinstance(event, e.CallStarted | e.CallAnswered) and event.within and event.call not in names:
+            made[event.within] += 1  # a script makes its calls one after the other
+            names[event.call] = derived_id("call", names[event.within], made[event.within])
     return names
 
 
@@ -169,14 +173,18 @@ def _renamed(event: e.AnyEvent, names: dict[str, str]) -> e.AnyEvent:
             return replace(event, run=replace(event.run, id=of(event.run.id)))
         case e.CallSuspended():
             return replace(event, call=of(event.call), wait=waits(event.wait))
-        case e.CallStarted() | e.CallAnswered() | e.CallAllowed() | e.CallWoken() | e.PlanCreated() | e.ScheduleCreated():
+        case e.CallStarted() | e.CallAnswered():
+            return replace(event, call=of(event.call), within=of(event.within))
+        case e.CallAllowed() | e.CallWoken() | e.ModelConsulted() | e.PlanCreated() | e.ScheduleCreated():
             return replace(event, call=of(event.call))
         case e.Left():
             return replace(event, waits=tuple(map(waits, event.waits)))
         case e.AskOpened():
             return replace(event, ask=replace(event.ask, id=of(event.ask.id), run=of(event.ask.run), call=of(event.ask.call)))
-        case e.AskAnswered():
+        case e.AskAnswered() | e.AskVoted():
             return replace(event, answer=replace(event.answer, ask=of(event.answer.ask)))
+        case e.AskEscalated() | e.AskReminded():
+            return replace(event, ask=of(event.ask))
         case e.ArtifactPublished():
             return replace(event, artifact=replace(event.artifact, run=of(event.artifact.run)))
         case _:
