@@ -94,6 +94,8 @@ def test_a_fork_keeps_what_was_recorded_for_nothing_and_sends_nothing_until_some
             assert len(mail.sent) == 4
             for run in (fork, free, retold):
                 assert await broken_laws(world, run.id) == []
+                detail = (await desk.credits(run.id, detail=True))["detail"]
+                assert detail["credits"] == (await desk.get(run.id)).usage.credits.total / 1000, "no line tells of the past"
 
     skipping(story())
 

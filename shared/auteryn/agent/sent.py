@@ -8,7 +8,6 @@ from typing import Any
 from auteryn.agent.mind import Mind
 from auteryn.ports.store import children_of
 from auteryn.schema import event as e
-from auteryn.schema.record import derived_id
 from auteryn.schema.run import FileCheck, Verdict
 
 KINDS = ("mailto:", "slack:")
@@ -46,8 +45,7 @@ def _done(mind: Mind, run: str, journal: Sequence[e.Entry]) -> list[tuple[str, S
     for event in e.facts(journal):
         match event:
             case e.ModelAnswered():
-                calls = [part["functionCall"] for part in event.content["parts"] if "functionCall" in part]
-                asked |= {derived_id("call", run, event.turn, at): call.get("args") or {} for at, call in enumerate(calls)}
+                asked |= {call_id: call.args for call_id, call in e.calls_of(run, event).items()}
             case e.CallAllowed(args=dict() as args):
                 asked[event.call] = args
             case e.CallAnswered(error=None, within=None) if event.call in asked:

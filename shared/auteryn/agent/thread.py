@@ -13,8 +13,8 @@ from auteryn.agent.stuck import Outcome
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer
-from auteryn.schema.message import Content, Image
-from auteryn.schema.record import derived_id, to_json
+from auteryn.schema.message import Content, Image, text_of
+from auteryn.schema.record import to_json
 from auteryn.schema.run import ForSteps, Input, UntilTime, Wait
 
 _PLANNING = ("plan_create", "plan_update", "agent_spawn")
@@ -210,17 +210,12 @@ class Thread(Struct):
         self.prompt_tokens, self.prompt_chars = event.tokens.prompt + event.tokens.output, self.chars
         self.unreadable = self.outages = 0
         self.cut_offs = self.cut_offs + 1 if event.finish in ("max_tokens", "continuation") else 0
-        parts: list[dict[str, Any]] = event.content["parts"]
-        text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
-        whole = self.unfinished + text
+        whole = self.unfinished + text_of(event.content)
         self.last_text = whole.strip() or self.last_text
-        asked = [part["functionCall"] for part in parts if "functionCall" in part]
-        self.calls = {
-            (call := derived_id("call", self.run, event.turn, i)): OpenCall(call, q["name"], q.get("args") or {}, q.get("id"))
-            for i, q in enumerate(asked)
-        }
-        self.final = None if asked else whole
-        self.unfinished = whole if self.cut_offs and not asked else ""
+        calls = e.calls_of(self.run, event)
+        self.calls = {call_id: OpenCall(call_id, one.name, one.args, one.wire_id) for call_id, one in calls.items()}
+        self.final = None if calls else whole
+        self.unfinished = whole if self.cut_offs and not calls else ""
 
     def _allowed(self, event: e.CallAllowed) -> None:
         call = self.calls[event.call]

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, Literal
 
 from auteryn.schema.human import Answer, Ask
-from auteryn.schema.message import Content, Image, Tokens
+from auteryn.schema.message import Call, Content, Image, Tokens, calls_in
 from auteryn.schema.plan import Plan, StepChange
-from auteryn.schema.record import Record
+from auteryn.schema.record import Record, derived_id
 from auteryn.schema.run import Artifact, AtBudget, FailReason, Input, Queued, Run, Schedule, Share, Usage, Verdict, Wait
 
 
@@ -510,3 +510,8 @@ class Entry(Record):
 def facts(entries: Iterable[Entry]) -> Iterator[AnyEvent]:
     """The events of these entries, in order."""
     return (event for entry in entries for event in entry.events)
+
+
+def calls_of(run: str, answer: ModelAnswered) -> dict[str, Call]:
+    """The calls a turn proposes, by id, in the model's order. An id follows from run, turn and place."""
+    return {derived_id("call", run, answer.turn, at): call for at, call in enumerate(calls_in(answer.content))}

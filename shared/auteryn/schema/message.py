@@ -93,3 +93,16 @@ class Delta(Record):
 
     kind: Literal["thought", "text"]
     text: str
+
+
+def text_of(content: Content) -> str:
+    """What an answer says, without its thoughts."""
+    parts: list[dict[str, Any]] = content["parts"]
+    return "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+
+
+def calls_in(content: Content) -> list[Call]:
+    """The calls of an answer, in the model's order."""
+    parts: list[dict[str, Any]] = content["parts"]
+    asked = [part["functionCall"] for part in parts if "functionCall" in part]
+    return [Call(name=one["name"], args=one.get("args") or {}, wire_id=one.get("id")) for one in asked]

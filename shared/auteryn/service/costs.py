@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -14,7 +14,7 @@ from auteryn.agent.stuck import circling
 from auteryn.ports.store import children_of
 from auteryn.schema import event as e
 from auteryn.schema.fold import OUR_FAULT
-from auteryn.schema.record import Record, canonical_json, derived_id
+from auteryn.schema.record import Record, canonical_json
 from auteryn.schema.run import ForRateLimit, Run
 from auteryn.service.access import Access
 
@@ -171,6 +171,8 @@ class _Reading(Struct):
 
     def take(self, event: e.AnyEvent) -> None:
         match event:
+            case e.Forked():  # what is before it was paid by another run
+                self.items, self.turns, self.outcomes, self.waits, self.waiting_since = [], [], [], [], None
             case e.ModelAnswered():
                 self._turn(event)
             case e.ModelConsulted():
@@ -205,9 +207,7 @@ class _Reading(Struct):
     def _turn(self, event: e.ModelAnswered) -> None:
         self.model = event.model
         self.turns.append(len(self.items))
-        parts = cast("list[dict[str, Any]]", event.content["parts"])
-        asked = [part["functionCall"] for part in parts if "functionCall" in part]
-        self.args = {derived_id("call", self.run.id, event.turn, i): one.get("args") or {} for i, one in enumerate(asked)}
+        self.args = {call_id: call.args for call_id, call in e.calls_of(self.run.id, event).items()}
         if event.attempts > 1:
             self._add(llm_calls=event.attempts - 1, model=event.model, cause="platform fault")
         self._add(credits=event.credits, llm_calls=1, tokens=event.tokens.total, model=event.model)

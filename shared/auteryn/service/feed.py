@@ -9,7 +9,7 @@ import msgspec
 
 from auteryn.schema import event as e
 from auteryn.schema.human import Ask
-from auteryn.schema.record import derived_id
+from auteryn.schema.message import text_of
 from auteryn.schema.run import Run
 from auteryn.service.logs import kind_of, line
 from auteryn.service.progress import progress_event, status_line
@@ -102,15 +102,12 @@ def _end(run: Run, event: e.RunCompleted | e.RunFailed | e.RunCancelled, at: dat
 
 
 def _turn(run: Run, event: e.ModelAnswered) -> list[Item]:
-    parts: list[dict[str, Any]] = event.content["parts"]
     out: list[Item] = [("thought", {"text": event.thoughts, "turn": event.turn})] if event.thoughts else []
-    text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+    text = text_of(event.content)
     if text.strip():
         out.append(("message", {"text": text, "turn": event.turn}))
-    calls = [part["functionCall"] for part in parts if "functionCall" in part]
-    for number, call in enumerate(calls):
-        call_id = derived_id("call", run.id, event.turn, number)
-        out.append(("tool_call", {"call": call_id, "tool": call["name"], "args": call.get("args") or {}, "turn": event.turn}))
+    for call_id, call in e.calls_of(run.id, event).items():
+        out.append(("tool_call", {"call": call_id, "tool": call.name, "args": call.args, "turn": event.turn}))
     return out
 
 

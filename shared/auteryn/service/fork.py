@@ -146,11 +146,9 @@ def _names(old: str, new: str, entries: Sequence[e.Entry]) -> dict[str, str]:
     names, made = {old: new}, Counter[str]()
     for event in e.facts(entries):
         if isinstance(event, e.ModelAnswered):
-            calls = sum("functionCall" in part for part in event.content["parts"])
-            for number in range(calls):
-                call = derived_id("call", old, event.turn, number)
-                names[call] = derived_id("call", new, event.turn, number)
-                names[derived_id("ask", call)] = derived_id("ask", names[call])
+            for call, renamed in zip(e.calls_of(old, event), e.calls_of(new, event), strict=True):
+                names[call] = renamed
+                names[derived_id("ask", call)] = derived_id("ask", renamed)
         elif isinstance(event, e.AskOpened):
             names.setdefault(event.ask.id, derived_id("ask", new, event.ask.id))
         elif isinstance(event, e.CallStarted | e.CallAnswered) and event.within and event.call not in names:

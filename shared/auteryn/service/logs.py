@@ -9,6 +9,7 @@ from typing import Any, Literal, assert_never, get_args
 from auteryn.errors import Invalid
 from auteryn.policy.durations import moment, shown
 from auteryn.schema import event as e
+from auteryn.schema.message import calls_in, text_of
 from auteryn.schema.plan import StepChange
 from auteryn.schema.record import Record, to_json
 
@@ -165,9 +166,7 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
 
 
 def _answer(event: e.ModelAnswered) -> str:
-    parts: list[dict[str, Any]] = event.content["parts"]
-    names = [part["functionCall"]["name"] for part in parts if "functionCall" in part]
-    text = "".join(part["text"] for part in parts if "text" in part and not part.get("thought"))
+    names, text = [call.name for call in calls_in(event.content)], text_of(event.content)
     said = "; ".join([*([_short(text)] if text.strip() else []), *([f"calls {', '.join(names)}"] if names else [])])
     tries = f", {event.attempts} requests" if event.attempts > 1 else ""
     return f"turn {event.turn} ({event.tokens.total:,} tokens, {_ms(event.ms)}{tries}): {said}"
