@@ -9,9 +9,13 @@ import pytest
 
 from auteryn.policy.gates import ALLOW_FOR_RUN
 from auteryn.schema.run import Options
+from auteryn.service.desk import Desk
+from auteryn.service.fork import Fork
+from auteryn.service.new import NewRun
 from auteryn.testing.clock import skipping
-from auteryn.testing.scripted import call
+from auteryn.testing.scripted import call, safety
 from auteryn.testing.world import World
+from auteryn.tools.files import file_read, file_write
 from auteryn.tools.tool import ToolContext, tool
 
 
@@ -52,5 +56,23 @@ def test_with_private_data_and_foreign_text_every_way_out_is_asked_for(tmp_path:
                 await world.answer(run, ALLOW_FOR_RUN, remember=True)
                 await world.until(run, lambda now, ask=asked.asks[0].id: all(one.id != ask for one in now.asks))
             assert (await world.ended(run)).status == "completed"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize("how", ["retry", "fork"])
+def test_what_another_run_left_in_the_files_a_run_begins_with_is_as_foreign_as_it_was(tmp_path: Path, how: str) -> None:
+    saved, read = call("file_write", path="page.txt", content="text of one"), call("file_read", path="page.txt")
+    lines = iter([FIRST, saved, safety(), read, DIARY, SECOND, "done"])
+
+    async def story() -> None:
+        async with World(tmp_path, model=lambda _: next(lines), tools=[page, diary, file_read, file_write]) as world:
+            desk = Desk(world.host.engine)
+            old = await desk.create(NewRun(input="Read", mode="deep"))
+            assert (await world.ended(old.id)).status == "failed"
+            new = await (desk.retry(old.id) if how == "retry" else desk.fork(old.id, Fork(after=1, effects="free")))
+            asked = await world.asked(new.id)
+            assert [ask.subject and ask.subject.tool for ask in asked.asks] == ["page"]
 
     skipping(story())

@@ -1,21 +1,26 @@
 """What a run has read, and whether a call could carry it out: taint follows data, whatever way it takes (L14).
 
 A run that holds private data and has read text of others asks before anything leaves. It has read what its tools read, what
-its steps and its parent read before it, what any run of its tree left in files and notes, and what a memory was made of.
+its steps and its parent read before it, what any run of its tree left in files and notes (and the run it was forked from, or
+tries again), and what a memory was made of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any, cast
 
 from auteryn.agent.mind import Mind
 from auteryn.policy.gates import FOREIGN, PRIVATE, Gate, gate, named_recipients
 from auteryn.schema.change import Doc
+from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Judged, Tool
 
 LABEL = "label"
 """Kind of the documents that say what the runs of a tree have read."""
+HEIRS = frozenset({"fork_of", "retry_of"})
+"""Labels of runs that begin with the files and notes of another."""
 _WEB = ("web", "browser")
 _ECHOED = frozenset({"query", "url", "redirected_from", "saved_as"})
 """Parts of an answer that only repeat what was asked for."""
@@ -60,15 +65,28 @@ def tainted(mind: Mind) -> bool:
 
 def read_by(mind: Mind) -> set[str]:
     """The labels of what this run knows."""
-    used = mind.run.used_tools
-    tools = [mind.registry.get(name) for name in used if name in mind.registry]
-    found = {label for label in (FOREIGN, PRIVATE) if label in used}
-    found |= {PRIVATE} if any(tool.private for tool in tools) else set()
-    found |= {FOREIGN} if any(tool.untrusted for tool in tools) else set()
+    found = read_with(mind.run.used_tools, mind.registry)
     found |= {FOREIGN, PRIVATE} if mind.thread.task.files else set()
-    if mind.notes or any(tool.reads_files or tool.reads_notes for tool in tools):
+    if mind.notes or any(tool.reads_files or tool.reads_notes for tool in _known(mind.run.used_tools, mind.registry)):
         found |= mind.tree_read
     return found
+
+
+def read_with(used: Collection[str], registry: Registry) -> set[str]:
+    """The labels of what a run has read with these tools; `used` may hold labels, too."""
+    tools = _known(used, registry)
+    found = {label for label in (FOREIGN, PRIVATE) if label in used}
+    found |= {PRIVATE} if any(tool.private for tool in tools) else set()
+    return found | ({FOREIGN} if any(tool.untrusted for tool in tools) else set())
+
+
+def _known(used: Collection[str], registry: Registry) -> list[Tool]:
+    return [registry.get(name) for name in used if name in registry]
+
+
+def label_of(root: str, label: str, at: datetime) -> Doc:
+    """The document that says: in the files and notes of this tree may stand what has this label."""
+    return Doc(kind=LABEL, id=f"{root}/{label}", scope=root, body=label, at=at)
 
 
 def labels(mind: Mind, tool: Tool, more: Iterable[str] = ()) -> tuple[str, ...]:
@@ -90,13 +108,14 @@ async def warn_tree(mind: Mind, tool: Tool) -> None:
         return
     found = read_by(mind) | {*([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
     for label in sorted(found - mind.tree_told):
-        doc = Doc(kind=LABEL, id=f"{mind.run.root}/{label}", scope=mind.run.root, body=label, at=mind.now())
-        await mind.services.store.put(doc, if_absent=True)
+        await mind.services.store.put(label_of(mind.run.root, label, mind.now()), if_absent=True)
         mind.tree_told.add(label)
 
 
 def _in_company(mind: Mind) -> bool:
-    return bool(mind.run.parent or mind.run.plan or mind.run.schedules or mind.run.shares)
+    """Whether other runs may have left something in the files and notes, or will find there what this one leaves."""
+    run = mind.run
+    return bool(run.parent or run.plan or run.schedules or run.shares or not HEIRS.isdisjoint(run.labels))
 
 
 def _named(mind: Mind) -> tuple[str, ...]:

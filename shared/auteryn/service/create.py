@@ -11,6 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from auteryn.agent.taint import LABEL, label_of, read_with
 from auteryn.errors import WrongState
 from auteryn.routing.router import route
 from auteryn.runtime.children import birth
@@ -80,7 +81,7 @@ async def again(access: Access, old: Run) -> Run:
     )
     plan = _kept(old.plan, given=any(isinstance(event, e.PlanCreated) for event in first.events))
     await access.engine.files.copied(old.root, run.id, now)
-    await copy_notes(access, old.root, run.id)
+    await copy_notes(access, old, run.id)
     facts = (e.PlanCreated(plan=plan),) if plan else ()
     made = await store_new(access, birth(run, created.input, now, *facts), key=f"retry of {old.id}")
     if made.id != run.id:
@@ -124,10 +125,13 @@ def _chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-async def copy_notes(access: Access, old: str, new: str, *, until: datetime | None = None) -> None:
-    """Copy the notes of a tree; with `until`, only those written by then."""
+async def copy_notes(access: Access, old: Run, new: str, *, until: datetime | None = None) -> None:
+    """Copy the notes of a tree, with `until` only those written by then; and what may stand in them and in its files (L14)."""
     store = access.services.store
-    for note in await store.docs("note", old):
+    read = {str(doc.body) for doc in await store.docs(LABEL, old.root)}
+    for label in read | read_with(old.used_tools, access.engine.registry):
+        await store.put(label_of(new, label, access.now()), if_absent=True)
+    for note in await store.docs("note", old.root):
         if until is not None and note.at > until:
             break
         await store.put(replace(note, id=derived_id("note", new, note.id), scope=new), if_absent=True)
@@ -136,8 +140,9 @@ async def copy_notes(access: Access, old: str, new: str, *, until: datetime | No
 async def drop_copies(access: Access, run: str) -> None:
     """Remove what was copied for a run that another request had created already: nobody else would find and erase it."""
     await access.engine.files.drop(run)
-    for note in await access.services.store.docs("note", run):
-        await access.services.store.drop("note", note.id)
+    for kind in ("note", LABEL):
+        for doc in await access.services.store.docs(kind, run):
+            await access.services.store.drop(kind, doc.id)
 
 
 # ---- the plan of a second try --------------------------------------------------------------------------------

@@ -55,7 +55,7 @@ async def fork(access: Access, run_id: str, wanted: Fork) -> Run:
     new = newborn.run
     await check_spend(access, _task(newborn.entry).extra.get("request", ""))
     await access.engine.files.copied(old.id, new.id, access.now())
-    await copy_notes(access, old.id, new.id, until=kept[-1].at)
+    await copy_notes(access, old, new.id, until=kept[-1].at)
     made = await store_new(access, newborn, key=wanted.key)
     if made.id != new.id:
         await drop_copies(access, new.id)
