@@ -26,7 +26,7 @@ from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import Run
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import lookup
-from auteryn.testing.scripted import call
+from auteryn.testing.scripted import Say, call
 from auteryn.testing.world import World
 from auteryn.tools.time import wait
 from auteryn.tools.tool import tool
@@ -142,7 +142,8 @@ def test_metrics_count_tokens_time_credits_and_runs(tmp_path: Path) -> None:
 
     async def story() -> Run:
         watched = OtelObserver(processor=SimpleSpanProcessor(InMemorySpanExporter()), reader=reader)
-        async with World(tmp_path, model=[call("lookup", what="x"), "done"], tools=[lookup], observer=watched) as world:
+        lines = iter([call("lookup", what="x"), Say(finish="malformed_call"), "done"])  # the second is paid for, and of no use
+        async with World(tmp_path, model=lambda _: next(lines), tools=[lookup], observer=watched) as world:
             ended = await world.ended(await world.start("Count"))
             data = reader.get_metrics_data()
             assert data
@@ -152,7 +153,9 @@ def test_metrics_count_tokens_time_credits_and_runs(tmp_path: Path) -> None:
     found: dict[str, Any] = {}
     run = skipping(story())
     metrics = {one["name"]: one["data"]["data_points"] for one in found["resource_metrics"][0]["scope_metrics"][0]["metrics"]}
-    tokens = {point["attributes"]["gen_ai.token.type"]: point["sum"] for point in metrics["gen_ai.client.token.usage"]}
+    tokens = Counter[str]()
+    for point in metrics["gen_ai.client.token.usage"]:
+        tokens[point["attributes"]["gen_ai.token.type"]] += point["sum"]
     assert tokens == {"input": run.usage.tokens.prompt, "output": run.usage.tokens.output}
     credits = {point["attributes"]["auteryn.kind"]: round(point["value"] * 1000) for point in metrics["auteryn.credits"]}
     assert credits == {"llm_calls": run.usage.credits.llm, "tool_calls": run.usage.credits.tools}

@@ -38,6 +38,8 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 SHOWN = 8_000
 """Characters of content in one attribute."""
+UNKNOWN = "unknown"
+"""The model of requests whose fact does not name it."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class OtelObserver:
             pen = self._pen or self._opened()
             if pen.draws(run.root):
                 self._draw(pen, before, run, entry)
-            self._count(pen, before, run, entry)
+            self._count(pen, run, entry)
         except Exception:  # noqa: BLE001 - V2: watching must not harm what is watched
             _log.warning("a commit of run %s was not traced", run.id, exc_info=True)
 
@@ -101,13 +103,12 @@ class OtelObserver:
                 case e.ModelAnswered():
                     self._chat(pen, run, entry, event)
                 case e.ModelConsulted():
-                    tokens = _tokens(event.tokens.prompt, event.tokens.cached, event.tokens.output + event.tokens.thoughts)
-                    self._model(
-                        pen, run, entry, event.call, event.model, 0, {**tokens, "auteryn.credits": event.credits / 1000}
-                    )
+                    self._model(pen, run, entry, event.call, event.model, 0, _paid(event))
+                case e.Compacted() if event.attempts:
+                    self._model(pen, run, entry, f"summary {entry.seq}", UNKNOWN, 0, _paid(event))
                 case e.ModelFailed():
-                    key = f"failed {entry.seq}"
-                    self._model(pen, run, entry, key, "unknown", 0, {"error.type": event.reason}, error=event.message)
+                    key, more = f"failed {entry.seq}", {**_paid(event), "error.type": event.reason}
+                    self._model(pen, run, entry, key, event.model or UNKNOWN, 0, more, error=event.message)
                 case e.CallAnswered():
                     self._tool(pen, run, entry, event)
                 case e.PlanCreated():
@@ -179,14 +180,12 @@ class OtelObserver:
         )
 
     def _chat(self, pen: Pen, run: Run, entry: e.Entry, event: e.ModelAnswered) -> None:
-        tokens = event.tokens
         attributes: dict[str, Any] = {
-            **_tokens(tokens.prompt, tokens.cached, tokens.output + tokens.thoughts),
-            "gen_ai.usage.reasoning.output_tokens": tokens.thoughts,
+            **_paid(event),
+            "gen_ai.usage.reasoning.output_tokens": event.tokens.thoughts,
             "gen_ai.response.finish_reasons": (event.finish,),
             "auteryn.turn": event.turn,
             "auteryn.attempts": event.attempts,
-            "auteryn.credits": event.credits / 1000,
         }
         if self._content:
             attributes["gen_ai.output.messages"] = _short(event.content)
@@ -244,16 +243,19 @@ class OtelObserver:
 
     # ---- metrics
 
-    def _count(self, pen: Pen, before: Run, run: Run, entry: e.Entry) -> None:
+    def _count(self, pen: Pen, run: Run, entry: e.Entry) -> None:
         for event in entry.events:
             match event:
-                case e.ModelAnswered():
+                case e.ModelAnswered() | e.ModelConsulted() | e.ModelFailed() | e.Compacted():
+                    model = UNKNOWN if isinstance(event, e.Compacted) else event.model or UNKNOWN
                     common = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": self._provider}
-                    common |= {"gen_ai.request.model": event.model, "gen_ai.response.model": event.model}
-                    pen.tokens.record(event.tokens.prompt, common | {"gen_ai.token.type": "input"})
-                    output = event.tokens.output + event.tokens.thoughts
-                    pen.tokens.record(output, common | {"gen_ai.token.type": "output"})
-                    pen.duration.record(event.ms / 1000, common)
+                    common |= {"gen_ai.request.model": model, "gen_ai.response.model": model}
+                    if event.tokens.total:
+                        pen.tokens.record(event.tokens.prompt, common | {"gen_ai.token.type": "input"})
+                        output = event.tokens.output + event.tokens.thoughts
+                        pen.tokens.record(output, common | {"gen_ai.token.type": "output"})
+                    if isinstance(event, e.ModelAnswered):
+                        pen.duration.record(event.ms / 1000, common)
                     pen.credits.add(event.credits / 1000, {"auteryn.kind": "llm_calls"})
                 case e.CallAnswered():
                     common = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": event.tool}
@@ -280,11 +282,13 @@ def _slice(run: Run, number: int) -> str:
     return f"{run.id} slice {number}"
 
 
-def _tokens(prompt: int, cached: int, output: int) -> dict[str, int]:
+def _paid(event: e.ModelAnswered | e.ModelConsulted | e.ModelFailed | e.Compacted) -> dict[str, Any]:
+    """What the requests behind a fact used and cost."""
     return {
-        "gen_ai.usage.input_tokens": prompt,
-        "gen_ai.usage.cache_read.input_tokens": cached,
-        "gen_ai.usage.output_tokens": output,
+        "gen_ai.usage.input_tokens": event.tokens.prompt,
+        "gen_ai.usage.cache_read.input_tokens": event.tokens.cached,
+        "gen_ai.usage.output_tokens": event.tokens.output + event.tokens.thoughts,
+        "auteryn.credits": event.credits / 1000,
     }
 
 
