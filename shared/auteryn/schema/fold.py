@@ -354,6 +354,8 @@ class _Draft(Struct):
             if step.status == "skipped" and step.error != DROPPED:
                 changes[step.id] = {"status": "pending", "error": None}
         self.steps(changes)
+        anew = tuple(seen for seen in plan.reviewed if seen != step_id)  # its next result has not been looked at
+        self.fields["plan"] = replace(self.now("plan"), reviewed=anew)
 
     def schedule(self, schedule_id: str, change: Callable[[Schedule], Schedule]) -> None:
         self.fields["schedules"] = tuple(change(s) if s.id == schedule_id else s for s in self.now("schedules"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from auteryn.errors import Corrupt, WrongState
 from auteryn.plan.graph import checked, revised
-from auteryn.plan.scheduler import skip_blocked
+from auteryn.plan.scheduler import needs_review, skip_blocked
 from auteryn.runtime.children import birth
 from auteryn.schema import event as e
 from auteryn.schema.fold import after, born
@@ -116,6 +116,24 @@ def test_a_retry_brings_back_what_was_blocked_and_not_what_was_dropped() -> None
     blocked = e.PlanRevised(plan=skip_blocked(run.plan), diff=())
     run = after(run, e.Entry(seq=4, at=NOW, slice=1, commit="c", events=(blocked, e.StepRetried(step=1))))
     assert run.plan and [step.status for step in run.plan.steps] == ["pending", "pending", "skipped"]
+
+
+@pytest.mark.proves("P6")
+def test_the_planner_looks_again_at_a_step_that_was_tried_again() -> None:
+    plan = checked("plan_1", [StepDraft(description="a", review=True), StepDraft(description="b", depends_on=(1,))])
+    failed = e.StepEnd(step=1, run="run_2", attempt=1, status="failed")
+    done = e.StepEnd(step=1, run="run_3", attempt=2, status="completed", result="a")
+    facts = (
+        e.PlanCreated(plan=plan),
+        e.StepsEnded(steps=(failed,)),
+        e.PlanReviewed(steps=(1,)),
+        e.StepRetried(step=1),
+        e.StepsEnded(steps=(done,)),
+    )
+    run = born(new_run())
+    for seq, fact in enumerate(facts, 2):
+        run = after(run, e.Entry(seq=seq, at=NOW, slice=1, commit="c", events=(fact,)))
+    assert run.plan and needs_review(run.plan) == (1,)
 
 
 @pytest.mark.proves("L1")
