@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack, get_args
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast, get_args
 
 from msgspec.structs import replace
 
@@ -21,7 +21,9 @@ from auteryn.client.options import (
     TaskOptions,
     converted,
     new_run,
+    own_tools,
     people_of,
+    several,
 )
 from auteryn.client.people import answer_to
 from auteryn.client.plan import Plan
@@ -67,7 +69,9 @@ class Agent:
         if endpoint is None:
             if api_key is not None:
                 raise Invalid("api_key", "…", "belongs to an endpoint; the model's own key is read from GEMINI_API_KEY")
-            self.world: World = world_of(home, model=model, tools=tools)
+            if not hasattr(model or Model, "generate"):
+                raise Invalid("model", model, "is no `Model`; AUTERYN_MODEL_FAST and AUTERYN_MODEL_DEEP say which Gemini works")
+            self.world: World = world_of(home, model=model, tools=own_tools(tools))
         else:
             if own := [name for name, given in (("home", home), ("model", model), ("tools", list(tools))) if given]:
                 raise Invalid(own[0], "…", "belongs to a home: the server at the endpoint has its own")
@@ -109,6 +113,9 @@ class Agent:
             raise Invalid("mode", mode, "is none of 'auto', 'fast', 'deep'")
         if max_duration is not None:
             lifetime(max_duration)
+        for name, value in (("include_thoughts", include_thoughts), ("auto_retry", auto_retry)):
+            if not isinstance(cast("Any", value), bool | None):
+                raise Invalid(name, value, "must be True or False")
         if at_budget is not None and at_budget not in get_args(AtBudget):
             raise Invalid("at_budget", at_budget, f"is none of {', '.join(get_args(AtBudget))}")
         said = {
@@ -173,7 +180,7 @@ class Agent:
         With `timeout="24h"`, `on_timeout` says what silence means: `deny` and `halt` raise `RunFailed`, `default` returns
         `default`, `escalate` asks the next of `escalate_to`, `wait` goes on waiting. `approvers` names who may answer.
         """
-        return self._answer_to(message, options=tuple(options), context=context, **how)
+        return self._answer_to(message, options=several("options", options), context=context, **how)
 
     def request_input(
         self,
@@ -191,7 +198,7 @@ class Agent:
         return self._answer_to(
             message,
             kind="input",
-            options=tuple(options),
+            options=several("options", options),
             input_type=input_type,
             validation=validation,
             json_schema=json_schema,
@@ -234,7 +241,7 @@ class Agent:
     def add_webhook(self, url: str, types: Sequence[EventType] = (), description: str = "") -> tuple[Webhook, str]:
         """Tell this address of the owner's runs: signed messages with type and ids only, each at least once. `types`: which
         events (empty: all). Returns the webhook and its secret, which is not shown again."""
-        made, secret = self.world.call(self.world.desk.add_webhook(url, tuple(types), description))
+        made, secret = self.world.call(self.world.desk.add_webhook(url, several("types", types), description))
         return _webhook(made), secret
 
     def rotate_webhook(self, webhook_id: str) -> tuple[Webhook, str]:
@@ -336,7 +343,7 @@ class Agent:
     def _answer_to(self, message: str, **said: Any) -> Any:
         said["notify"] = channels(said["notify"]) if "notify" in said else self._defaults.notify
         for names in ("approvers", "escalate_to"):
-            said[names] = tuple(said.get(names, ()))
+            said[names] = several(names, said.get(names, ()))
         return answer_to(self.world, self.world.call(self.world.desk.ask(Question(message=message, **said))).id)
 
     def _start(self, new: NewRun) -> Task:
@@ -361,6 +368,8 @@ class Agent:
                 if not newest:
                     raise NotFound(f"there is no run in {self.world.name!r} yet")
                 return newest[0].id
+            case _:  # pyright: ignore[reportUnnecessaryComparison]
+                raise Invalid("run_id", of, "must be a run's id, its Task or its Plan")
 
 
 def _webhook(one: Endpoint | Webhook) -> Webhook:

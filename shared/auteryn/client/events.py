@@ -59,6 +59,8 @@ class Listeners:
         wanted = "task_progress" if kind == "progress" else kind
         if wanted not in get_args(Kind):
             raise Invalid("event", kind, f"is none of progress, {', '.join(get_args(Kind))}")
+        if not callable(callback):
+            raise Invalid("callback", callback, "must be a function of one event")
         pair = (wanted, callback)
         self._callbacks.append(pair)
 

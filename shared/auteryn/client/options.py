@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, cast
@@ -17,6 +17,7 @@ from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Status
 from auteryn.service.channels import Written, channels
 from auteryn.service.new import Budget, NewRun, drafts
+from auteryn.tools.tool import Tool
 
 T = TypeVar("T")
 ModeWord = Literal["auto", "fast", "deep"]
@@ -117,17 +118,35 @@ def new_run(input: str, mode: ModeWord | None, options: RunOptions, defaults: De
     given.setdefault("at_budget", defaults.at_budget)
     given["people"] = people_of(given["people"]) if "people" in given else defaults.people
     given["notify"] = channels(given["notify"]) if "notify" in given else defaults.notify
-    given["steps"] = drafts(given.get("steps", ()))
+    given["steps"] = drafts(several("steps", given.get("steps", ())))
     given["files"] = _files(given.get("files", {}))
     given["budget"] = _budget(given.get("budget", Budget()))
-    given["deliverables"] = tuple(map(_deliverable, given.get("deliverables", ())))
+    given["deliverables"] = tuple(map(_deliverable, several("deliverables", given.get("deliverables", ()))))
     return NewRun(input=input, mode=mode or defaults.mode, **given)
+
+
+def several(field: str, given: Iterable[T]) -> tuple[T, ...]:
+    """All of them. Raises `Invalid` for one text, which Python would take for its letters."""
+    if isinstance(given, str | bytes) or not isinstance(cast("Any", given), Iterable):
+        raise Invalid(field, given, "must be a list, be it of one")
+    return tuple(given)
+
+
+def own_tools(given: Iterable[Tool]) -> tuple[Tool, ...]:
+    """Raises `Invalid` for a function that is no tool yet."""
+    found = several("tools", given)
+    for number, one in enumerate(found):
+        if not isinstance(cast("Any", one), Tool):
+            raise Invalid(f"tools[{number}]", one, "is no tool: put @auteryn.tool above the function")
+    return found
 
 
 def people_of(given: People | Mapping[str, Any]) -> People:
     """Spans may be words: `{"timeout": "24h"}`. Raises `Invalid`."""
     if isinstance(given, People):
         return given
+    if not isinstance(cast("Any", given), Mapping):
+        raise Invalid("people", given, f"must say some of {', '.join(People.__struct_fields__)}")
     spans = {
         name: parse(given[name], f"people.{name}") for name in ("timeout", "remind_every") if isinstance(given.get(name), str)
     }
@@ -144,12 +163,19 @@ def converted(given: Any, shape: type[T], field: str) -> T:
 
 def _files(given: Mapping[str, bytes | str | Path] | Sequence[str | Path]) -> dict[str, bytes | Path]:
     if isinstance(given, Mapping):
-        return {name: body if isinstance(body, bytes) else Path(body) for name, body in given.items()}
-    paths = [Path(path) for path in given]
+        return {name: body if isinstance(body, bytes) else _path(name, body) for name, body in given.items()}
+    paths = [_path(number, path) for number, path in enumerate(several("files", given))]
     for path in paths:
         if sum(other.name == path.name for other in paths) > 1:
             raise Invalid("files", path.name, "is the name of two files: give them as {name: path}")
     return {path.name: path for path in paths}
+
+
+def _path(place: str | int, given: str | Path) -> Path:
+    try:
+        return Path(given)
+    except TypeError:
+        raise Invalid(f"files[{place!r}]", given, "must be a path, or in {name: …} the content as bytes") from None
 
 
 def _budget(given: Budget | Mapping[str, float]) -> Budget:

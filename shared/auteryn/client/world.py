@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import CancelledError, Future
@@ -23,8 +25,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_log = logging.getLogger(__name__)
 _open: dict[Path, Home] = {}
 _opening = threading.Lock()
+
+
+def _forked() -> None:
+    """In the child: whoever held the lock is not there."""
+    global _opening
+    _opening = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def world_of(
@@ -38,6 +51,7 @@ def world_of(
         if world is None:
             world = _open[where] = Home(settings, model, tools, clock, on_close=lambda: _open.pop(where, None))
         else:
+            world.must_be_here()  # SQLite's locks are this process's: in a child they would be taken for its own
             world.join(model, tools)
         return world
 
@@ -74,7 +88,7 @@ class World:
     """A place this process works in. Its thread is a daemon: a script may end at any time; its runs go on without it."""
 
     def __init__(self, name: str, opening: Callable[[], Coroutine[Any, Any, Opened]], *, on_close: Callable[[], Any]) -> None:
-        self.name, self._on_close = name, on_close
+        self.name, self._on_close, self._process = name, on_close, os.getpid()
         self._calls, self._closed, self._beginning = set[Future[Any]](), False, threading.Lock()
         self._loop = asyncio.new_event_loop()
         opened = Future[Opened]()
@@ -85,6 +99,9 @@ class World:
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run it on the home's loop and wait for what it returns. Ctrl-C leaves the wait, and the run goes on."""
+        if os.getpid() != self._process:
+            work.close()
+            self.must_be_here()
         if threading.current_thread() is self._thread:
             work.close()
             raise WrongState(
@@ -106,6 +123,14 @@ class World:
         finally:
             self._calls.discard(future)
 
+    def must_be_here(self) -> None:
+        """A process that was forked has no thread that works here: nothing it asked for would ever come."""
+        if os.getpid() != self._process:
+            raise WrongState(
+                f"{self.name!r} was opened before this process was forked: open it in the child only, or start children "
+                "with multiprocessing.get_context('spawn')"
+            )
+
     def _gone(self) -> Unavailable:
         return Unavailable(f"{self.name!r} was closed: open it again with a new Agent")
 
@@ -120,11 +145,13 @@ class World:
             while (one := self.call(following())) is not done:
                 yield one
         finally:
-            if not self._closed:
+            if not self._closed and os.getpid() == self._process:
                 self.call(_ended(found))
 
     def close(self) -> None:
         """Stop working here. What a home has under way is interrupted, and resumed when it is opened again."""
+        if os.getpid() != self._process:
+            return
         with _opening:
             with self._beginning:
                 if self._closed:
@@ -146,7 +173,16 @@ class World:
             self._on_close()
             opened.set_exception(error)
         else:
-            self._loop.run_forever()
+            try:
+                self._loop.run_forever()
+            except BaseException:  # noqa: BLE001 - whoever waits must hear of it
+                _log.exception("what works in %s was ended from within: nothing goes on until it is opened anew", self.name)
+                with self._beginning:
+                    self._closed = True
+                self._loop.run_until_complete(_done(self._opened.close()))
+                self._on_close()
+                for call in list(self._calls):
+                    call.cancel()
             left = asyncio.all_tasks(self._loop)
             for task in left:
                 task.cancel()

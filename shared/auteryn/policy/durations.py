@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from auteryn.errors import Invalid
 
@@ -17,6 +18,8 @@ _PART = re.compile(r"\s*([0-9]{1,9})\s*([wdhms])", re.IGNORECASE)
 
 def parse(text: str, field: str = "duration") -> timedelta:
     """The span; raises `Invalid` naming `field`. Each unit stands once, larger before smaller; a span is never zero."""
+    if not isinstance(cast("Any", text), str):
+        raise Invalid(field, text, RULE)
     seconds, at, before = 0, 0, ""
     for part in _PART.finditer(text):
         unit = part[2].lower()

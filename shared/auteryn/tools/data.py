@@ -25,6 +25,8 @@ LONGEST_TEXT = 10_000
 """Characters of one value in an answer."""
 EXACT_ROWS = 2_000_000
 """Beyond it distinct counts and quantiles are estimates, in constant memory."""
+COLUMNS_A_PASS, CELLS_A_PASS = 50, 4_000_000
+"""What is counted exactly at once: 200 columns of 50 rows, or 8 of 2M, are more than the database's memory."""
 TOP = 5
 TOP_DISTINCT = 10_000
 """Columns with more different values have no top list: it would name ids."""
@@ -175,19 +177,22 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
 
 
 def _described(tables: Tables, columns: Sequence[tuple[str, str]], row_count: int) -> list[dict[str, Any]]:
-    """Every column's figures, in two passes over the file."""
+    """Every column's figures, in two passes over the file for as many columns as memory holds at once."""
     exact = row_count <= EXACT_ROWS
     described = [{"name": name, "type": kind} for name, kind in columns]
-    measures = [_measures(name, kind, exact=exact) for name, kind in columns]
-    asked = [expression for one in measures for expression in one.values()]
-    figures = iter(tables.one(f"SELECT {', '.join(asked)} FROM t") if asked else ())
-    for column, one in zip(described, measures, strict=True):
-        found = {label: next(figures) for label in one}
-        filled = found.pop("filled")
-        column |= {"nulls": row_count - filled}
-        column |= {label: plain(value) for label, value in found.items() if value is not None}
-        column["repeats"] = found.get("distinct", 0) < filled
-    _add_tops(tables, described)
+    together = min(COLUMNS_A_PASS, max(1, CELLS_A_PASS // max(1, row_count))) if exact else COLUMNS_A_PASS
+    for at in range(0, len(described), together):
+        some = described[at : at + together]
+        measures = [_measures(column["name"], column["type"], exact=exact) for column in some]
+        asked = [expression for one in measures for expression in one.values()]
+        figures = iter(tables.one(f"SELECT {', '.join(asked)} FROM t"))
+        for column, one in zip(some, measures, strict=True):
+            found = {label: next(figures) for label in one}
+            filled = found.pop("filled")
+            column |= {"nulls": row_count - filled}
+            column |= {label: plain(value) for label, value in found.items() if value is not None}
+            column["repeats"] = found.get("distinct", 0) < filled
+        _add_tops(tables, some)
     return described
 
 

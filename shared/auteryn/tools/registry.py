@@ -35,7 +35,7 @@ class Registry:
     def add(self, tool: Tool) -> None:
         """Register a tool; a second one of the same name is refused."""
         if tool.name in self._all:
-            raise Invalid("tool", tool.name, "is registered already")
+            raise Invalid("tool", tool.name, "is the name of another tool here: give yours one of its own, @tool(name=…)")
         self._all[tool.name] = tool
         self._declared.clear()
 

@@ -87,7 +87,7 @@ class Shape(Record):
 def shape_of(fn: Callable[..., Any]) -> Shape:
     """The signature, read anew once per process."""
     parameters = list(inspect.signature(fn).parameters.values())
-    takes_context = bool(parameters) and _is_context(parameters[0])
+    takes_context = bool(parameters) and _is_context(parameters[0]) and parameters[0].kind is not inspect.Parameter.KEYWORD_ONLY
     parameters = parameters[takes_context:]
     fields, defaults = list[tuple[str, Any, Any]](), dict[str, Any]()
     for parameter in parameters:
@@ -117,7 +117,11 @@ def _read(fn: Callable[..., Any], parameter: inspect.Parameter) -> tuple[Any, An
     name, kind = parameter.name, parameter.kind
     if kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
         raise Invalid("parameter", str(parameter), f"of {fn.__name__} must be one that is passed by its name")
+    if _is_context(parameter):
+        raise Invalid("parameter", name, f"of {fn.__name__} is the context: it must come first, passed by place")
     if parameter.annotation is parameter.empty:
+        if name in ("self", "cls"):
+            raise Invalid("parameter", name, f"of {fn.__name__} is a method's own: make the tool of `thing.{fn.__name__}`")
         raise Invalid("parameter", name, f"of {fn.__name__} needs a type: it becomes the schema the model sees")
     home = getattr(inspect.unwrap(fn), "__globals__", {})
     holder = cast("Any", types.SimpleNamespace(__annotations__={name: parameter.annotation}))

@@ -16,7 +16,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from msgspec import Struct, field
 
@@ -195,12 +195,36 @@ class Tool(Struct, frozen=True):
         )
 
     async def outcome(self, context: ToolContext, args: dict[str, Any]) -> Any:
-        """What the function gives, or a `Result` or `Pause`; raises what it raises, and `TimeoutError` past `timeout`."""
-        given = {"ctx": context, **args} if self.takes_context else args
+        """What the function gives, or a `Result` or `Pause`; raises what it raises, and `TimeoutError` past `timeout`.
+
+        What would end more than the call (`sys.exit` of a program that is called, a cancellation nobody asked for) fails it.
+        """
+        first = (context,) if self.takes_context else ()
         async with asyncio.timeout(self.timeout.total_seconds()):
-            if is_async(self.fn):
-                return await self.fn(**given)
-            return await asyncio.to_thread(self.fn, **given)
+            if not is_async(self.fn):
+                return await asyncio.to_thread(self._in_thread, *first, **args)
+            try:
+                return await self.fn(*first, **args)
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                raise self._ended(error) from error
+            except SystemExit as error:
+                if type(error) is not SystemExit:  # `testing.crash`: the process itself is dead
+                    raise
+                raise self._ended(error) from error
+
+    def _in_thread(self, *first: ToolContext, **args: Any) -> Any:
+        try:
+            return self.fn(*first, **args)
+        except BaseException as error:
+            if isinstance(error, Exception) and not isinstance(error, StopIteration):  # which no future takes
+                raise
+            raise self._ended(error) from error
+
+    def _ended(self, error: BaseException) -> ToolFailed:
+        return ToolFailed("failed", f"{self.name} failed: {type(error).__name__}: {error}")
 
     def declaration(self) -> Declaration:
         return Declaration(name=self.name, description=self.description, parameters=self.parameters)
@@ -245,7 +269,7 @@ def tool(
     missing: Callable[[], str | None] | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Make a tool of a typed function; its docstring is what the model reads.
+    """Make a tool of a typed function; its docstring is what the model reads. Raises `Invalid` naming what does not fit.
 
     Without `effect` the engine assumes the worst (`once`): a call that was cut off by a crash is reported, never repeated.
     """
@@ -253,12 +277,32 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     def make(fn: Callable[..., Any]) -> Tool:
         from auteryn.tools.signature import parameters_of
 
+        settings: dict[str, Any] = {"effect": "once", "modes": ("fast", "deep"), **options}
+        name = _checked(fn, settings.pop("name", None) or getattr(fn, "__name__", None), settings)
         description = inspect.getdoc(fn)
         if not description:
-            raise Invalid("tool", fn.__name__, "needs a docstring: it is what the model reads")
-        settings: dict[str, Any] = {"effect": "once", "modes": ("fast", "deep"), **options}
+            raise Invalid("tool", name, "needs a docstring: it is what the model reads")
         parameters, takes_context = parameters_of(fn)
-        name = settings.pop("name", None) or fn.__name__
         return Tool(name, description, fn, parameters, takes_context=takes_context, **settings)
 
     return make(fn) if fn is not None else make
+
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
+
+
+def _checked(fn: Any, name: Any, settings: dict[str, Any]) -> str:
+    """The name. A typo is heard of here, and not at the first call, days into a run."""
+    if not callable(fn) or not hasattr(fn, "__name__"):
+        raise Invalid("tool", fn, "must be a function with a name: write one around it")
+    if inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
+        raise Invalid("tool", name, "gives its values one by one: return them as a list")
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise Invalid("name", name, "must be up to 64 of A-Z a-z 0-9 _ . - and begin with a letter: the model takes no other")
+    for setting, words in (("effect", get_args(Effect)), ("permission", get_args(Permission))):
+        if setting in settings and settings[setting] not in words:
+            raise Invalid(setting, settings[setting], f"of {name} is none of {', '.join(words)}")
+    span = settings.get("timeout", timedelta(seconds=1))
+    if not isinstance(span, timedelta) or span <= timedelta(0):
+        raise Invalid("timeout", span, f"of {name} must be a datetime.timedelta, longer than nothing")
+    return name

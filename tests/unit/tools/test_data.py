@@ -392,6 +392,15 @@ def test_a_query_without_end_is_interrupted_when_its_time_is_over(tmp_path: Path
 
 
 @pytest.mark.tool("data_query", "failure")
+def test_a_table_of_many_columns_is_profiled_in_the_memory_there_is(room: Room) -> None:
+    lines = [",".join(f"c{at}" for at in range(300)), *(",".join(str(row * at) for at in range(300)) for row in range(40))]
+    room.put("wide.csv", "\n".join(lines))
+    profile = room.call(data_profile, path="wide.csv")
+    assert (profile["column_count"], profile["row_count"]) == (300, 40)
+    assert [one["max"] for one in profile["columns"]] == [39 * at for at in range(300)]
+    assert all(one["distinct"] == (40 if at else 1) for at, one in enumerate(profile["columns"]))
+
+
 def test_a_query_that_needs_too_much_memory_is_stopped(room: Room) -> None:
     assert room.refusal(data_query, sql="SELECT list(range) FROM range(300_000_000)").kind == "too_large"
 

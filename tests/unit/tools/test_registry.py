@@ -152,7 +152,7 @@ def test_a_tool_that_cannot_work_is_hidden_with_its_reason() -> None:
         registry.get("paid")
     with pytest.raises(ToolFailed, match="tool_search"):
         registry.get("nothing")
-    with pytest.raises(Invalid, match="registered already"):
+    with pytest.raises(Invalid, match="is the name of another tool"):
         registry.add(paid)
 
 
