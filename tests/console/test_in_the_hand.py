@@ -205,3 +205,31 @@ def test_a_plan_is_one_stop_for_the_tab_key_and_its_steps_go_by_arrows(window_of
     page.goto(window.url)
     expect(page.locator("table.runs .state")).to_have_text("Needs you")
     assert window.complaints == []
+
+
+WORDS = "競合他社三社の価格ページを調査し、機能比較表と要約レポートを作成してください"
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_words_of_a_step_stay_in_its_box_in_every_script(window_of: Any, width: int) -> None:
+    written = (
+        WORDS,
+        f"Price of {WORDS}",
+        "Donaudampfschifffahrtsgesellschaftskapitän",
+        "قارن بين أسعار المنافسين الثلاثة واكتب تقريرًا",
+    )
+
+    async def planned(world: World) -> None:
+        await world.ended(await world.start("Compare", mode="deep", plan=written))
+
+    window = window_of(["found"], before=planned, width=width)
+    page = window.open(f"/runs/{window.run('Compare')}?tab=plan")
+    expect(page.locator(".node")).to_have_count(len(written))
+    over = page.evaluate(
+        """() => [...document.querySelectorAll(".node")].flatMap((node) => {
+            const right = (part) => part.getBoundingClientRect().right, edge = right(node.querySelector(".box"));
+            return [...node.querySelectorAll(".words")].filter((line) => right(line) > edge).map((line) => line.textContent);
+        })"""
+    )
+    assert over == []
+    assert page.locator(".node", has_text="Donau").locator(".words").count() == 1

@@ -318,6 +318,8 @@ def test_a_run_killed_in_the_middle_is_finished_by_watch(tmp_path: Path) -> None
         assert process.returncode == -signal.SIGKILL
         run = terminal.only_run()
         assert run["status"] == "running"
+        said, _ = terminal.auteryn("status", run["id"])
+        assert "died with its process" in said and f"auteryn watch {run['id']}\n" in said
 
         out, _ = terminal.auteryn("watch", run["id"])
 

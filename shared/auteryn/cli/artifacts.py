@@ -8,15 +8,16 @@ import click
 
 from auteryn.cli import output
 from auteryn.cli.home import Home, going, opened
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, Listing, common
 from auteryn.policy.durations import moment
 from auteryn.schema.run import Artifact
 
 FOLDER = Path("auteryn-out")
 """Under the working directory: one folder a run."""
+NOTHING = "This run has handed over no files."
 
 
-@click.group()
+@click.group(cls=Listing)
 def artifacts() -> None:
     """List the files of a run and their versions, or get them."""
 
@@ -40,7 +41,7 @@ async def _list(common: Common, run_id: str | None) -> None:
         rows = [(one.path, f"{one.size_bytes:,}", one.media_type, one.title) for one in found]
         output.table(("PATH", "BYTES", "TYPE", "TITLE"), rows, right=(1,))
     else:
-        click.echo("This run has handed over no files.", err=True)
+        click.echo(NOTHING, err=True)
 
 
 @artifacts.command()
@@ -81,6 +82,8 @@ async def _get(common: Common, run_id: str | None, paths: tuple[str, ...], out: 
     async with opened(common) as home:
         name = await home.named(run_id)
         wanted = [await home.desk.published(name, path) for path in paths] or list(await home.desk.artifacts(name))
+        if not wanted and not common.json:
+            click.echo(NOTHING, err=True)
         folder = out or FOLDER / name
         where = [folder / one.id if one.id in paths else folder for one in wanted]
         for path in [await copied(home, one, there) for one, there in zip(wanted, where, strict=True)]:

@@ -14,13 +14,13 @@ from auteryn.api.keys import ROLES, Key, Role, issue, revoke
 from auteryn.api.keys import keys as all_keys
 from auteryn.cli import output
 from auteryn.cli.home import OWNER, going, opened
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, Listing, common
 from auteryn.compose import cloud, deployment
 from auteryn.policy.durations import parse
 from auteryn.runtime.engine import Engine
 
 
-@click.group()
+@click.group(cls=Listing)
 def keys() -> None:
     """Make, list and revoke the API keys that open this home over HTTP.
 

@@ -8,14 +8,14 @@ import msgspec
 from auteryn.cli import output
 from auteryn.cli.home import going
 from auteryn.cli.keys import door
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, Listing, common
 from auteryn.policy.spend import spend_limit, written
 from auteryn.runtime.spending import Spent
 from auteryn.service import spend
 from auteryn.service.access import Access
 
 
-@click.group()
+@click.group(cls=Listing)
 def limits() -> None:
     """Say what owners may spend; over it nothing new is begun, and runs under way wait until the next span.
 

@@ -9,7 +9,7 @@ import click
 
 from auteryn.cli import exits, output
 from auteryn.cli.home import going, settings_of
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, Listing, common
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.tools.egress import Egress
 from auteryn.tools.mcp import add_server, allow, approve, changes, no_mcp, read_approved, read_servers, tool_name
@@ -18,7 +18,7 @@ from auteryn.tools.tool import Effect, Permission
 from auteryn.tools.untrusted import cleaned
 
 
-@click.group()
+@click.group(cls=Listing)
 def mcp() -> None:
     """Add, approve and list tool servers (MCP)."""
 

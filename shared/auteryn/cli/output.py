@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from auteryn.cli.screen import clean, columns
+from auteryn.cli.screen import clean, columns, fitted
 from auteryn.policy.durations import moment
 from auteryn.schema.record import Record, to_json
+
+LEAST_COLUMNS = 12
+"""Of a table's last column, though the line be longer than the terminal is wide."""
 
 
 def json_line(value: Any) -> None:
@@ -51,9 +54,15 @@ def fields(record: Record, *, json: bool) -> None:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
-    """Columns as wide as what is in them; the last one is never padded. `right` are columns of figures."""
+    """Columns as wide as what is in them; the last one is never padded, and on a terminal cut where the line ends. `right`
+    are columns of figures."""
     cells = [list(head), *([clean(cell) for cell in row] for row in rows)]
     widths = [max(columns(row[at]) for row in cells) for at in range(len(head))]
+    if sys.stdout.isatty():
+        left = max(LEAST_COLUMNS, shutil.get_terminal_size().columns - sum(widths[:-1]) - 2 * len(widths[:-1]))
+        for row in cells:
+            row[-1] = fitted(row[-1], left)
+        widths[-1] = min(widths[-1], left)
     for row in cells:
         padded = [_padded(cell, widths[at], at in right) for at, cell in enumerate(row)]
         sys.stdout.write("  ".join(padded).rstrip() + "\n")

@@ -81,6 +81,15 @@ MODULES = (
     | dict.fromkeys(("export", "import", "erase"), "bundle")
 )
 """Where a command is, if its module is not named like it."""
+OTHER_WORDS = {"list": "ls", "runs": "ls", "show": "status", "follow": "watch", "tail": "watch", "files": "artifacts"} | {
+    "stop": "cancel",
+    "kill": "cancel",
+    "approve": "answer",
+    "reply": "answer",
+    "steer": "send",
+    "delete": "erase",
+}
+"""What others call it: spelled too differently for a guess."""
 
 
 class Common:
@@ -108,8 +117,8 @@ class LazyGroup(click.Group):
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             import difflib
 
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), 1)
-            hint = f"did you mean `auteryn {near[0]}`?" if near else "`auteryn --help` lists the commands"
+            near = OTHER_WORDS.get(args[0]) or next(iter(difflib.get_close_matches(args[0], self.list_commands(ctx), 1)), None)
+            hint = f"did you mean `auteryn {near}`?" if near else "`auteryn --help` lists the commands"
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx)
         return super().resolve_command(ctx, args)
 
@@ -117,6 +126,16 @@ class LazyGroup(click.Group):
         for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl(list(commands.items()))
+
+
+class Listing(click.Group):
+    """Commands about things that can be listed: without one of them, it lists (`auteryn artifacts run_…`)."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        first = args[0] if args else "run_"
+        if first.startswith(("run_", "-")) and first not in ctx.help_option_names:
+            args = ["ls" if "ls" in self.commands else "list", *args]
+        return super().parse_args(ctx, args)
 
 
 def common(command: F) -> F:
@@ -170,6 +189,7 @@ def cli(ctx: click.Context) -> None:
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run one command line; gives its exit code. Errors are one line on stderr that says what to do next."""
+    _open_streams()
     try:
         code = cli.main(list(args) if args is not None else None, prog_name="auteryn", standalone_mode=False, obj=Common())
         return code if isinstance(code, int) else exits.DONE
@@ -189,6 +209,16 @@ def run(args: Sequence[str] | None = None) -> int:
         return exits.DONE
     except OSError as error:  # a file or folder the person named
         return _refused(f"{error.filename!r}: {error.strerror}" if error.filename else str(error), exits.FAILED)
+
+
+def _open_streams() -> None:
+    """A stream that was closed (`>&-`) leads nowhere. Else the next file to be opened would stand in its place."""
+    if not any(stream is None for stream in (sys.stdin, sys.stdout, sys.stderr)):
+        return
+    while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(spare, True)
+    os.close(spare)
+    sys.stdin, sys.stdout, sys.stderr = sys.stdin or open(0), sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
 
 
 def _refused(message: str, code: int) -> int:

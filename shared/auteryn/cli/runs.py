@@ -96,6 +96,9 @@ async def _status(common: Common, run_id: str | None) -> None:
             return
         output.text(f"{run.outer_status} - {await desk.status_line(name)}")
         output.text(clean(await desk.why_waiting(name)))
+        health = await desk.health(name)
+        if health.due == "now" and not health.leased:
+            output.text(f"{home.command} watch {name}")
         for ask in await desk.asks(name):
             options = "  ".join(f'"{option}"' for option in ask.options) or f"<{ask.input_type}>"
             output.text(clean(f"{home.command} answer {ask.id} {options}"))
@@ -136,4 +139,6 @@ async def _result(common: Common, run_id: str | None) -> int:
         output.result(run.result)
     if run.failure and not common.json:
         click.echo(f"auteryn: {run.id} failed ({run.failure.reason}): {run.failure.message}", err=True)
+    elif run.status == "cancelled" and not common.json:
+        click.echo(f"auteryn: {run.id} was cancelled", err=True)
     return exits.of_run(run.status, run.failure.reason if run.failure else None)

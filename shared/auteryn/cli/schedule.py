@@ -6,11 +6,11 @@ import click
 
 from auteryn.cli import output
 from auteryn.cli.home import going, opened
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, Listing, common
 from auteryn.policy.durations import moment, shown
 
 
-@click.group()
+@click.group(cls=Listing)
 def schedule() -> None:
     """List schedules with their next ticks, or end one."""
 

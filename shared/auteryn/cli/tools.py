@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from auteryn.cli import exits, output
 from auteryn.cli.home import going, settings_of
 from auteryn.cli.labels import label
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, Listing, common
 from auteryn.compose import Settings, embedded
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.runtime.host import Host
@@ -29,7 +29,7 @@ from auteryn.tools.signature import arguments
 from auteryn.tools.tool import Pause, Result, Tool, ToolContext
 
 
-@click.group()
+@click.group(cls=Listing)
 def tools() -> None:
     """List the tools, show one, try one."""
 

@@ -8,12 +8,12 @@ import click
 
 from auteryn.cli import exits, output
 from auteryn.cli.home import going, opened
-from auteryn.cli.root import Common, common
+from auteryn.cli.root import Common, Listing, common
 from auteryn.cli.screen import clean
 from auteryn.schema.post import Endpoint, EventType
 
 
-@click.group()
+@click.group(cls=Listing)
 def webhooks() -> None:
     """Make, list, rotate and remove webhook endpoints: signed, type and ids only, told at least once."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from auteryn.schema.change import Change, Doc, Newborn
@@ -14,6 +14,8 @@ from auteryn.schema.run import Run, Status
 
 PAGE_RUNS = 500
 """Summaries read at a time, where all of them are wanted."""
+ENDED = datetime.fromtimestamp(0, UTC)
+"""`Lease.until`, where the holder is known to be dead."""
 
 
 class Lease(Record):

@@ -12,7 +12,7 @@ from typing import Literal, assert_never
 from auteryn.plan.scheduler import running
 from auteryn.policy.asking import next_reminder
 from auteryn.policy.durations import moment, shown
-from auteryn.ports.store import Lease
+from auteryn.ports.store import ENDED, Lease
 from auteryn.runtime.dispatch import SWEPT
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.schema.human import Ask
@@ -71,6 +71,8 @@ async def why(access: Access, run: Run, depth: int = 0) -> str:
         return why_waiting(run, now)
     if lease.until <= now:
         slice_ = f"slice {lease.number} on {lease.holder}"
+        if lease.until == ENDED:
+            return f"Its {slice_} died with its process: the next program that works here takes it up."
         return f"Its {slice_} fell silent before {moment(lease.until)}: it is taken up again within a minute."
     if run.status == "running":
         return f"It is at work (slice {lease.number} on {lease.holder})."
@@ -91,7 +93,7 @@ async def health(access: Access, run: Run) -> RunHealth:
         why=await why(access, run),
         holder=lease.holder if lease else None,
         slice=run.slice,
-        lease_until=lease.until if lease else None,
+        lease_until=lease.until if lease and lease.until != ENDED else None,
         leased=_live(lease, now),
         seq=run.seq,
         last_commit_at=last[0].at if last else run.created_at,

@@ -140,10 +140,10 @@ def mortal_tool(tool: Tool) -> Tool:
 @functools.cache
 def _mortal(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(work)
-    async def fn(**given: Any) -> Any:
+    async def fn(*first: Any, **given: Any) -> Any:
         fate = _FATE.get()
         fate.point(f"before tool {name}")
-        done = await (work(**given) if inspect.iscoroutinefunction(work) else asyncio.to_thread(work, **given))
+        done = await (work(*first, **given) if inspect.iscoroutinefunction(work) else asyncio.to_thread(work, *first, **given))
         fate.point(f"after tool {name}")
         return done
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +140,54 @@ def test_a_tool_that_cannot_be_tried_says_why(auteryn, args: tuple[str, ...], wo
 
     assert done.code == 2
     assert words in done.err
+
+
+def test_what_others_call_a_command_leads_to_it(auteryn) -> None:
+    for said, meant in (("stop", "cancel"), ("approve", "answer"), ("show", "status"), ("list", "ls")):
+        assert f"did you mean `auteryn {meant}`?" in auteryn(said).err
+
+
+@pytest.mark.parametrize("group", ["artifacts", "tools", "keys", "limits", "webhooks", "mcp", "schedule"])
+def test_a_group_by_itself_lists_what_there_is(auteryn, created, group: str) -> None:
+    run = created("Compare the prices")
+    listed = "ls" if group in ("keys", "limits", "webhooks", "schedule") else "list"
+
+    assert auteryn(group) == auteryn(group, listed)
+    assert auteryn(group, "--json") == auteryn(group, listed, "--json")
+    assert auteryn(group).code == 0
+    assert "Commands:" in auteryn(group, "-h").out
+    assert "No such command 'nonsense'" in auteryn(group, "nonsense").err
+    if group == "artifacts":
+        assert auteryn(group, run, "--json") == auteryn(group, "list", run, "--json")
+        assert "handed over no files" in auteryn(group, "get", run).err
+
+
+def test_a_run_that_was_cancelled_says_so_when_it_is_asked_for_its_result(auteryn, created) -> None:
+    run = created("Compare the prices")
+    auteryn("cancel", run)
+
+    done = auteryn("result", run)
+
+    assert (done.code, done.out, done.err) == (4, "", f"auteryn: {run} was cancelled\n")
+
+
+CLOSED = """
+import os, sys
+from auteryn.cli.root import run
+code = run(["ls"])
+first = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+os.write(int(sys.argv[2]), f"{code} {first > 2}".encode())
+"""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_leads_nowhere_and_nothing_takes_its_place(tmp_path: Path, closed: str) -> None:
+    reading, writing = os.pipe()
+    command = f'exec "$0" -c "$1" "$2" {writing} {closed}'
+    environment = os.environ | {"AUTERYN_HOME": str(tmp_path / "home")}
+    subprocess.run(
+        ["sh", "-c", command, sys.executable, CLOSED, str(tmp_path / "file")], env=environment, pass_fds=[writing], check=True
+    )
+    os.close(writing)
+    with open(reading) as told:  # noqa: PTH123
+        assert told.read() == "0 True"

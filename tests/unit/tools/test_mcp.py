@@ -44,7 +44,8 @@ from unit.tools.room import Room
 SCRIPT = Path(__file__).with_name("mcp_stranger.py")
 
 
-def stdio(mode: str, timeout: float = 30.0) -> ServerConfig:
+def stdio(mode: str, timeout: float = 300.0) -> ServerConfig:
+    """A busy machine may take half a minute to start another Python."""
     return ServerConfig(command=sys.executable, args=[str(SCRIPT), mode], timeout=timeout)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
 from auteryn.adapters.embedded.packing import packed, packed_if_small, settled, unpacked
 from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
-from auteryn.ports.store import Lease, Page
+from auteryn.ports.store import ENDED, Lease, Page
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
@@ -254,12 +254,12 @@ class SqliteStore:
         await self.database.write(lambda c: c.execute(sql, row).rowcount, lasting=False)
 
     async def lease(self, run: str) -> Lease | None:
-        """A dead process's lease shows an `until` long past: it ended with its holder."""
+        """A dead process's lease is `ENDED` with its holder."""
         found = self.database.row("SELECT holder, number, token, until FROM runs WHERE id=? AND holder IS NOT NULL", (run,))
         if found is None:
             return None
         holder, number, token, until = found
-        return Lease(run=run, holder=holder, number=number, until=moment(until if self._lives(token) else 0))
+        return Lease(run=run, holder=holder, number=number, until=moment(until) if self._lives(token) else ENDED)
 
     async def due(self, now: datetime, *, limit: int = 100) -> Sequence[str]:
         at, due, live = micros(now), dict[str, None](), set[str]()

@@ -1,8 +1,8 @@
 // Where the steps of a plan stand: layers by what they wait for, drawn from top to bottom. Pure.
 
-export const NODE = { width: 168, height: 62, gapX: 18, gapY: 44, rowGap: 12, margin: 10, words: 23, shrink: 1.25 };
-export const NARROW = { ...NODE, width: 138, gapX: 12, words: 19, shrink: 1.1 };
-export const CHIP = { width: 48, height: 28, gapX: 8, gapY: 34, rowGap: 8, margin: 10, words: 0, shrink: 1 };   // of a plan too large for words
+export const NODE = { width: 168, height: 62, gapX: 18, gapY: 44, rowGap: 12, margin: 10, words: true, shrink: 1.25 };
+export const NARROW = { ...NODE, width: 138, gapX: 12, shrink: 1.1 };
+export const CHIP = { width: 48, height: 28, gapX: 8, gapY: 34, rowGap: 8, margin: 10, words: false, shrink: 1 };   // of a plan too large for words
 
 // The waves that really run side by side: a step's wave is one more than the latest it waits for.
 export function waves(steps) {
@@ -75,4 +75,21 @@ function ordered(layers) {
 function edge(from, to, node) {
   const x1 = from.x + node.width / 2, y1 = from.y + node.height, x2 = to.x + node.width / 2, y2 = to.y, bend = (y2 - y1) / 2;
   return { from: from.step.id, to: to.step.id, path: `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}` };
+}
+
+// Two lines that are no wider than the room, by `measure(text)`; a line may end after any letter of East Asia or emoji.
+export function folded(text, room, measure) {
+  const pieces = text.trim().match(PIECES) ?? [];
+  let first = "";
+  while (pieces.length && measure(first + pieces[0]) <= room) first += pieces.shift();
+  return [first.trim(), cut(pieces.join("").trim(), room, measure)].filter(Boolean);
+}
+
+const PIECES = /[\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]|\s+|[^\s\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]+/gu;
+
+function cut(text, room, measure) {
+  if (measure(text) <= room) return text;
+  const letters = [...text].slice(0, 80);
+  while (letters.length && measure(`${letters.join("").trimEnd()}…`) > room) letters.pop();
+  return `${letters.join("").trimEnd()}…`;
 }

@@ -3,7 +3,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "./vendor/preact.js";
 import { ask, get, post, session } from "./net.js";
 import { Act, Dialog, Icon, Link, Prose, STATES, State, Steps, now, stepState, useWidth } from "./parts.js";
-import { CHIP, NARROW, NODE, layout, longest, waves } from "./graph.js";
+import { CHIP, NARROW, NODE, folded, layout, longest, waves } from "./graph.js";
 import { Card } from "./schedules.js";
 import { over } from "./story.js";
 import { clock, credits, plain, plural, sentence, short, span } from "./words.js";
@@ -58,28 +58,22 @@ function Graph({ steps, picked, onPick, path }) {
       ${drawn.nodes.map(({ step, x, y }) => html`<${Node} key=${step.id} step=${byId.get(step.id)} x=${x} y=${y} node=${node} picked=${picked === step.id} stop=${stop === step.id} onPick=${onPick} onFocus=${() => setAt(step.id)} />`)}</svg></div>`;
 }
 
+// As wide as the words of a step are drawn (`.node text`).
+const pen = document.createElement("canvas").getContext("2d");
+function measured(text) {
+  pen.font = `11.5px ${getComputedStyle(document.body).fontFamily}`;
+  return pen.measureText(text).width;
+}
+
 function Node({ step, x, y, node, picked, stop, onPick, onFocus }) {
-  const lines = node.words ? folded(step.description, node.words) : [], press = () => onPick(picked ? null : step.id);
+  const lines = useMemo(() => node.words ? folded(step.description, node.width - 20, measured) : [], [step.description, node]), press = () => onPick(picked ? null : step.id);
   const key = (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); press(); } };
   const after = step.depends_on.length ? `, after ${step.depends_on.join(", ")}` : "", middle = node.words ? 17 : node.height / 2;
   return html`<g class="node is-${step.status} ${step.state === "asks" ? "is-asks" : ""}" transform="translate(${x} ${y})" role="button" data-step=${step.id} tabindex=${stop ? 0 : -1} aria-pressed=${picked} onFocus=${onFocus} aria-label="Step ${step.id}, ${STATES[step.state].toLowerCase()}${after}: ${step.description}" onClick=${press} onKeyDown=${key}>
     <title>${step.id}. ${short(step.description, 300)}</title>
     <rect class="box" width=${node.width} height=${node.height} rx=${node.words ? 9 : 7} />
-    <circle class="dot" cx=${node.words ? 15 : 11} cy=${middle} r="4" /><text class="number" x=${node.words ? 26 : 20} y=${middle + 4}>${step.id}</text>${node.words > 0 && html`<text class="took" x=${node.width - 10} y="21" text-anchor="end">${took(step)}</text>`}
+    <circle class="dot" cx=${node.words ? 15 : 11} cy=${middle} r="4" /><text class="number" x=${node.words ? 26 : 20} y=${middle + 4}>${step.id}</text>${node.words && html`<text class="took" x=${node.width - 10} y="21" text-anchor="end">${took(step)}</text>`}
     ${lines.map((line, index) => html`<text key=${index} class="words" x="11" y=${38 + index * 14}>${line}</text>`)}</g>`;
-}
-
-// Two lines of what fits.
-function folded(text, most) {
-  const words = text.split(/\s+/), lines = [""];
-  for (const word of words) {
-    const line = `${lines.at(-1)} ${word}`.trim();
-    if (line.length <= most) lines[lines.length - 1] = line;
-    else lines.push(word);
-  }
-  const shown = lines.filter(Boolean).map((line) => short(line, most + 1)).slice(0, 2);
-  if (lines.filter(Boolean).length > 2) shown[1] = short(`${shown[1]} ${lines[2]}…`, most);
-  return shown;
 }
 
 const ms = (step) => step.startedAt ? (step.endedAt ? Date.parse(step.endedAt) : now.value) - Date.parse(step.startedAt) : null;
