@@ -53,21 +53,25 @@ class Crowd:
             if self._has_reader:
                 self._waiting.append(news := asyncio.get_running_loop().create_future())
                 await news
-                continue
-            self._has_reader = True
-            try:
-                while self.count == count and self.reading:
-                    await self._patience.wait(self._watch)
-                    await self._read()
-            finally:  # whoever waits next takes over
-                self._has_reader = False
-                self._wake()
+            else:
+                await self._read_on(count)
 
     def leave(self) -> None:
         """One follower less; without any nothing is read."""
         self.followers -= 1
         if not self.followers:
             self._end()
+
+    async def _read_on(self, count: int) -> None:
+        """Read for all who wait, until there are more batches than `count`; then, or when he goes, the next of them takes over."""
+        self._has_reader = True
+        try:
+            while self.count == count and self.reading:
+                await self._patience.wait(self._watch)
+                await self._read()
+        finally:
+            self._has_reader = False
+            self._wake()
 
     async def _read(self) -> None:
         """Pass on all there is now. Broken off it is the crowd's end: what was read and not passed on is lost with it."""

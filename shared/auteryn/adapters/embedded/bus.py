@@ -90,13 +90,13 @@ class LocalBus:
 
     def tell(self, root: str, run: str, seq: int) -> None:
         news = News(topic=root, run=run)
-        self._hear(news)
         self._elsewhere.say(news)
+        self._hear(news)
 
     def delta(self, root: str, run: str, delta: Delta) -> None:
         news = News(topic=root, run=run, delta=delta)
-        self._hear(news)
         self._elsewhere.say(news)
+        self._hear(news)
 
     def on_news(self, handler: Callable[[str], None]) -> None:
         self._on_news = handler
