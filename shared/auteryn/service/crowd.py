@@ -63,7 +63,7 @@ class Crowd:
             self._end()
 
     async def _read_on(self, count: int) -> None:
-        """Read for all who wait, until there are more batches than `count`; then, or when he goes, the next of them takes over."""
+        """Read for all who wait, until there are more batches than `count`; then, or when he goes, the next takes over."""
         self._has_reader = True
         try:
             while self.count == count and self.reading:
