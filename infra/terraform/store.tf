@@ -50,6 +50,7 @@ locals {
     "journal/body",
     "journal/commit",
     "lease/by",
+    "lease/spoken",
     "lease/until",
     "lease/wake_at",
     "runs/body",

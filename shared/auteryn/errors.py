@@ -11,6 +11,7 @@
     │   ├── Invalid          a field, its value and the rule it breaks
     │   ├── NotFound
     │   ├── WrongState       right call, wrong time
+    │   │   └── Unread       a run cannot complete over a message it has not read
     │   └── NotAllowed
     ├── ToolFailed           told to the model; never ends a run
     ├── Exhausted            a limit of the run was reached: calls, credits, time
@@ -117,6 +118,12 @@ class WrongState(Refused):
 
     code = "wrong_state"
     http_status = 409
+
+
+class Unread(WrongState):
+    """A run may not complete while a message lies in its inbox: read it first. Nothing was written."""
+
+    code = "unread"
 
 
 class NotAllowed(Refused, PermissionError):

@@ -166,6 +166,7 @@ class _MeteredStore:
     async def commit(self, change: Change) -> None:
         run = change.run.id
         self._meter.of(run).writes += writes_of(change)
+        self._meter.of(run).reads += change.run.status == "completed"
         await self._store.commit(change)
         if change.leave or change.run.terminal:
             self._meter.ends(run)
@@ -185,9 +186,10 @@ class _MeteredStore:
         self._meter.between.reads += max(len(page.runs), 1)
         return page
 
-    async def send(self, run: str, message: AnyMessage) -> bool:
-        self._meter.of(run).writes += 1
-        return await self._store.send(run, message)
+    async def send(self, run: str, message: AnyMessage, *, heard: bool = False) -> bool:
+        self._meter.of(run).writes += 1 + heard
+        self._meter.of(run).reads += heard
+        return await self._store.send(run, message, heard=heard)
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
         messages = await self._store.inbox(run, limit=limit)

@@ -1,4 +1,4 @@
-"""The laws of `ports.store`, S1 to S13, for every store there is."""
+"""The laws of `ports.store`, S1 to S15, for every store there is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
-from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
+from auteryn.errors import Conflict, Corrupt, Invalid, NotFound, Unread, WrongState
 from auteryn.ports import Store
+from auteryn.schema import event as e
 from auteryn.schema.change import SUMMARY_EVERY, Doc, Send
 from auteryn.schema.fold import after, born
 from auteryn.schema.inbox import Poke
@@ -19,6 +20,8 @@ from conformance.samples import MINUTE, NOON, change, completed, message, newbor
 
 SOON = NOON + 10 * MINUTE
 EVEN_LATER = NOON + timedelta(days=6)
+FAILED = e.RunFailed(reason="error", message="the disk is full")
+CANCELLED = e.RunCancelled(by="ann", receipt=e.Receipt())
 
 
 async def leased(store: Store, run: Run, holder: str = "one", until=SOON):
@@ -368,7 +371,7 @@ async def test_a_run_that_has_ended_is_never_due(place: Place[Store]) -> None:
         run = await store.create(newborn(wake_at=NOON))
         await leased(store, run)
         await store.send(run.id, Poke(id="poke_1", sent_at=NOON))
-        await store.commit(change(run, completed(), leave=True, wake_at=NOON))
+        await store.commit(change(run, FAILED, leave=True, wake_at=NOON))
         await store.send(run.id, Poke(id="poke_2", sent_at=NOON))
 
         assert list(await store.due(EVEN_LATER)) == []
@@ -687,3 +690,112 @@ async def test_of_an_erased_run_nothing_is_left_and_others_are_as_they_were(plac
         assert await store.send(kept.id, message(message_id="m1")) is False
         anew = await store.create(newborn(run_id=gone.id), key="gone")
         assert anew.seq == 1 and await elsewhere.send(gone.id, message(message_id="m1"))
+
+
+# ---- S14 and S15: nobody is accepted and not heard
+
+
+@pytest.mark.proves("L5", "F10")
+@on_every(STORES)
+async def test_a_run_completes_over_no_unread_message(place: Place[Store]) -> None:
+    """S14: nothing of the commit is written; one that takes the message in completes it."""
+    async with place.open() as store:
+        run, other = await store.create(newborn()), await store.create(newborn())
+        for number in range(3):
+            await store.send(run.id, Poke(id=f"poke_{number}", sent_at=NOON))
+        await store.commit(first := change(run, consumed=("poke_0",)))
+        ends = change(
+            first.run,
+            completed(),
+            consumed=("poke_1",),
+            sends=(Send(run=other.id, message=message()),),
+            docs=(Doc(kind="note", id="late", scope=run.id, body="late", at=NOON),),
+            leave=True,
+        )
+
+        with pytest.raises(Unread, match="poke_2"):
+            await store.commit(ends)
+
+        assert await store.get(run.id) == first.run
+        assert list(await store.journal(run.id, after=1)) == [first.entry]
+        assert [one.id for one in await store.inbox(run.id)] == ["poke_1", "poke_2"]
+        assert list(await store.inbox(other.id)) == [] and await store.doc("note", "late") is None
+        await store.commit(replace(ends, consumed=("poke_1", "poke_2")))
+        assert await store.get(run.id) == ends.run and list(await store.inbox(run.id)) == []
+
+
+@on_every(STORES)
+async def test_an_end_without_a_result_ends_what_lies_in_the_inbox(place: Place[Store]) -> None:
+    """S14: who fails or is cancelled reads nothing any more."""
+    async with place.open() as store:
+        for end in (FAILED, CANCELLED):
+            run = await store.create(newborn())
+            await store.send(run.id, message())
+            await store.commit(change(run, end, leave=True))
+            assert (await store.get(run.id)).terminal
+
+
+@pytest.mark.proves("L1", "F10")
+@on_every(STORES)
+async def test_a_completion_that_is_said_again_is_made_once_whoever_has_written_since(place: Place[Store]) -> None:
+    """S14 does not undo S3, nor S1: what is there of the commit, or of another one, is found first."""
+    async with place.open() as store:
+        run = await store.create(newborn())
+        await store.commit(ends := change(run, completed(), leave=True))
+        await store.send(run.id, Poke(id="poke", sent_at=NOON))
+
+        await store.commit(ends)
+        with pytest.raises(Conflict):
+            await store.commit(change(run, completed(), leave=True))
+
+        assert list(await store.journal(run.id, after=1)) == [ends.entry]
+
+
+@pytest.mark.proves("L5", "L10")
+@on_every(STORES)
+async def test_what_is_said_to_an_ended_run_is_refused_unless_it_was_heard(place: Place[Store]) -> None:
+    """S15: it is nowhere afterwards. Whoever repeats what was consumed is told what he was told before."""
+    async with place.open() as store:
+        for end in (completed(), FAILED, CANCELLED):
+            run, heard, late = await store.create(newborn()), message(), message()
+            assert await store.send(run.id, heard, heard=True) is True
+            assert await store.send(run.id, heard, heard=True) is False
+            await store.commit(change(run, end, consumed=(heard.id,), leave=True))
+
+            assert await store.send(run.id, heard, heard=True) is False
+            for _ in range(2):
+                with pytest.raises(WrongState, match=run.id):
+                    await store.send(run.id, late, heard=True)
+            assert list(await store.inbox(run.id)) == [] and list(await store.due(EVEN_LATER)) == []
+            assert await store.send(run.id, Poke(id="poke", sent_at=NOON)) is True  # nobody counts on it
+        with pytest.raises(NotFound):
+            await store.send("run_unknown", message(), heard=True)
+
+
+@on_every(STORES)
+async def test_what_lay_unread_as_the_run_failed_is_refused_when_it_is_repeated(place: Place[Store]) -> None:
+    """S15: it was accepted once, and now it is known that nobody will hear it."""
+    async with place.open() as store:
+        run, said = await store.create(newborn()), message()
+        await store.send(run.id, said, heard=True)
+        await store.commit(change(run, FAILED, leave=True))
+
+        with pytest.raises(WrongState, match="failed"):
+            await store.send(run.id, said, heard=True)
+
+
+@pytest.mark.proves("L5", "F10")
+@on_every(STORES)
+async def test_of_a_last_word_and_a_completion_exactly_one_is_refused(place: Place[Store]) -> None:
+    """S14 and S15, raced: the run goes on and reads it, or whoever said it knows that it came too late."""
+    async with place.open() as one, place.open() as two:
+        for number in range(10):
+            run = await one.create(newborn())
+            ends, said = one.commit(change(run, completed(), leave=True)), two.send(run.id, message(), heard=True)
+            order = (ends, said) if number % 2 else (said, ends)
+
+            told = [type(one) for one in await asyncio.gather(*order, return_exceptions=True)]
+
+            completes = (await one.get(run.id)).status == "completed"
+            assert set(told) == ({type(None), WrongState} if completes else {Unread, bool})
+            assert len(await one.inbox(run.id)) == (not completes)

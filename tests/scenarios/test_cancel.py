@@ -10,6 +10,7 @@ from typing import Annotated
 
 import pytest
 
+from auteryn.errors import WrongState
 from auteryn.policy.limits import LEASE
 from auteryn.schema import event as e
 from auteryn.testing.clock import START, skipping
@@ -139,8 +140,9 @@ def test_a_cancelled_run_hears_nothing_more(tmp_path: Path) -> None:
             await world.waiting(run)
             await world.cancel(run)
             ended = await world.ended(run)
-            await world.say(run, "hello?")
-            await world.resume(run)
+            for late in (world.say(run, "hello?"), world.resume(run)):
+                with pytest.raises(WrongState, match="has been cancelled"):
+                    await late
             await world.after(12 * HOUR)
             assert await world.run(run) == ended
             assert (await world.outline(run))[-1] == "RunCancelled"
@@ -238,8 +240,11 @@ def test_answer_expiry_and_cancel_race_and_exactly_one_wins(tmp_path: Path) -> N
             ask = (await world.run(run)).asks[0]
             moment = START + HOUR + timedelta(seconds=number % 3 - 1)
             order = acts if number % 2 else acts[::-1]
-            await asyncio.gather(*(world.at(moment, act) for act in order))
+            told = await asyncio.gather(*(world.at(moment, act) for act in order), return_exceptions=True)
+            refused = {act for act, one in zip(order, told, strict=True) if isinstance(one, WrongState)}
+            assert len(refused) == sum(isinstance(one, BaseException) for one in told)
             ended = await world.ended(run)
+            assert ended.status == "cancelled" or acts[1] in refused, "a cancel that was accepted is heard"
             answered = [event.answer for event in await world.events(run) if isinstance(event, e.AskAnswered)]
             assert len(answered) <= 1 and ended.status in ("completed", "cancelled")
             assert sum(isinstance(event, e.RunCompleted | e.RunCancelled) for event in await world.events(run)) == 1

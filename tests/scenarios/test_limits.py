@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auteryn.errors import Unavailable
+from auteryn.errors import Unavailable, WrongState
 from auteryn.policy.modes import MODES
 from auteryn.schema import event as e
 from auteryn.testing.clock import START, skipping
@@ -149,7 +149,8 @@ def test_a_week_that_passes_while_a_person_is_waited_for_ends_the_run(tmp_path: 
             assert closed and not closed.body["open"]
             written = await world.journal(run)
             await world.services.queue.enqueue(run, world.now())
-            await world.answer(run, "too late", ask=ask.id)
+            with pytest.raises(WrongState, match="has completed"):
+                await world.answer(run, "too late", ask=ask.id)
             await world.after(HOUR)
             assert await world.journal(run) == written
 

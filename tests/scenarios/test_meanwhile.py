@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec.structs import replace
 
-from auteryn.errors import RateLimited, Unavailable
+from auteryn.errors import RateLimited, Unavailable, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.dispatch import dispatch
+from auteryn.runtime.files import StoredFiles
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Change
@@ -37,9 +38,11 @@ HANG = 60
 
 @dataclass
 class Meanwhile:
-    """A store; `after[method]` happens between what the method did and the moment its caller knows."""
+    """A store; `before[method]` happens before the method does anything, `after[method]` between that and the moment its caller
+    knows."""
 
     inner: Any = None
+    before: dict[str, Callable[..., Awaitable[None]]] = field(default_factory=dict[str, Callable[..., Awaitable[None]]])
     after: dict[str, Callable[..., Awaitable[None]]] = field(default_factory=dict[str, Callable[..., Awaitable[None]]])
 
     def around(self, services: Services) -> Services:
@@ -53,6 +56,8 @@ class Meanwhile:
             return found
 
         async def call(*args: Any, **given: Any) -> Any:
+            if act := self.before.get(name):
+                await act(*args)
             done = await found(*args, **given)
             if act := self.after.get(name):
                 await act(*args)
@@ -60,15 +65,23 @@ class Meanwhile:
 
         return call
 
-    def once(self, name: str, act: Callable[[], Awaitable[None]], when: Callable[..., bool] = lambda *_: True) -> None:
-        """The next time the method was called with what `when` holds for."""
+    def once(
+        self,
+        name: str,
+        act: Callable[[], Awaitable[None]],
+        when: Callable[..., bool] = lambda *_: True,
+        *,
+        first: bool = False,
+    ) -> None:
+        """The next time the method was (or, `first`, is about to be) called with what `when` holds for."""
+        acts = self.before if first else self.after
 
         async def acting(*args: Any) -> None:
             if when(*args):
-                del self.after[name]
+                del acts[name]
                 await act()
 
-        self.after[name] = acting
+        acts[name] = acting
 
 
 def leaves(change: Change) -> bool:
@@ -163,6 +176,125 @@ def test_a_heartbeat_that_comes_as_the_slice_leaves_hides_no_message(tmp_path: P
             run = await world.start("Paint")
             assert (await world.ended(run)).result == "in blue"
             assert world.now() == START
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5")
+def test_a_message_that_comes_after_the_last_look_and_before_the_end_is_answered(tmp_path: Path) -> None:
+    """In whatever mode it was said. The first answer is kept, and is the result no more."""
+
+    async def story(when: m.When) -> None:
+        store = Meanwhile()
+        async with World(tmp_path / when, model=["done", "done, and blue"], around=store.around) as world:
+
+            async def say() -> None:
+                await world.say(run, "and blue", when=when)
+
+            store.once("commit", say, when=holds(e.RunCompleted), first=True)
+            run = await world.start("Paint")
+            ended = await world.ended(run)
+            assert (ended.result, ended.usage.llm_calls) == ("done, and blue", 2)
+            outline = await world.outline(run)
+            assert outline.count("ModelAnswered") == 2 and outline.count("RunCompleted") == outline.count("SliceStarted") == 1
+
+    for when in get_args(m.When):
+        skipping(story(when))
+
+
+@pytest.mark.proves("P37")
+def test_what_a_refused_completion_would_have_said_of_the_files_is_said_by_the_next_commit(tmp_path: Path) -> None:
+    """Where every slice has a folder of its own: a file is brought to the blobs, and told of, once."""
+
+    async def story() -> None:
+        store = Meanwhile()
+
+        def script(ask: Ask) -> Line:
+            if ask.turn == 0:
+                live: Any = world.host.engine.live[run]
+                live.files.write("sketch.txt", b"blue")
+            return "done"
+
+        async with World(tmp_path, model=script, around=store.around) as world:
+            engine = world.host.engine
+            engine.files = StoredFiles(tmp_path / "machine", store.inner, engine.services.blobs, tree_bytes=1 << 20)
+
+            async def say() -> None:
+                await world.say(run, "and blue")
+
+            store.once("commit", say, when=holds(e.RunCompleted), first=True)
+            run = await world.start("Paint")
+            assert (await world.ended(run)).turns == 2
+            assert (await engine.files.begin(await world.run(run))).read("sketch.txt") == b"blue"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L1", "L5")
+def test_told_to_stop_as_it_completes_a_run_hears_what_was_said_meanwhile(tmp_path: Path) -> None:
+    """The completion that was broken off before it was made is said again, and refused: the next slice reads the message."""
+
+    def script(ask: Ask) -> Line:
+        return "done, and blue" if "and blue" in str(ask.request.contents) else "done"
+
+    async def story() -> None:
+        store, ending = Meanwhile(), asyncio.Event()
+
+        async def hang() -> None:
+            ending.set()
+            await asyncio.Event().wait()
+
+        store.once("commit", hang, when=holds(e.RunCompleted), first=True)
+        async with World(tmp_path, model=script, around=store.around) as world:
+            run = await world.start("Paint")
+            await ending.wait()
+            await store.send(run, m.UserMessage(id="said", sent_at=world.now(), text="and blue"))
+            await world.reopen()
+            ended = await world.ended(run)
+            assert (ended.result, ended.usage.llm_calls) == ("done, and blue", 2)
+            assert [event.why for event in await world.events(run) if isinstance(event, e.Left)] == ["handed_over"]
+
+    skipping(story())
+
+
+LAST_WORDS: dict[str, Callable[[Desk, str], Awaitable[Any]]] = {
+    "message": lambda desk, run: desk.send(run, "or red"),
+    "title": lambda desk, run: desk.rename(run, "Red"),
+    "pause": lambda desk, run: desk.pause(run),
+    "cancel": lambda desk, run: desk.cancel(run),
+}
+
+
+@pytest.mark.proves("L5", "L10")
+@pytest.mark.parametrize("word", LAST_WORDS)
+def test_whoever_speaks_to_a_run_that_has_just_ended_is_told_so(word: str, tmp_path: Path) -> None:
+    """It was under way when he looked. Repeating what it has heard is no error."""
+
+    async def story() -> None:
+        store, go = Meanwhile(), asyncio.Event()
+
+        @tool(effect="read")
+        async def mix(ctx: ToolContext) -> str:
+            """Mix the paint."""
+            await go.wait()
+            return "mixed"
+
+        async with World(tmp_path, model=[call("mix"), "done"], tools=[mix], around=store.around) as world:
+            desk = Desk(world.host.engine)
+
+            async def end() -> None:
+                go.set()
+                await world.ended(run)
+
+            run = await world.start("Paint")
+            await desk.send(run, "in blue", message_id="said")
+            store.once("send", end, first=True)
+            with pytest.raises(WrongState, match="has completed"):
+                await LAST_WORDS[word](desk, run)
+            seq = (await world.run(run)).seq
+            await desk.send(run, "in blue", message_id="said")
+            await world.after(MINUTE)
+            assert list(await store.inbox(run)) == [] and (await world.run(run)).seq == seq
 
     skipping(story())
 

@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
+from auteryn.errors import WrongState
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.record import Record
-from auteryn.schema.run import Run, Status
+from auteryn.schema.run import ENDINGS, Run, Status
 
 PAGE_RUNS = 500
 """Summaries read at a time, where all of them are wanted."""
@@ -36,6 +37,11 @@ class Page(Record):
     """By run: when it was written last. Of a run at work it may be a few commits ago."""
 
 
+def too_late(run: str, status: str) -> WrongState:
+    """What a message that comes too late is refused with (S15)."""
+    return WrongState(f"run {run!r} has {ENDINGS[status]}: nothing that is said to it is heard any more")
+
+
 class Store(Protocol):
     """S1  A commit whose `entry.seq` exists already raises `Conflict` and writes nothing: the journal is the lock.
     S2  A commit is atomic: entry, summary, consumed messages, sends, children, documents and the lease's end, or none.
@@ -53,6 +59,10 @@ class Store(Protocol):
     S12 After `erase` nothing of the run is left: journal, summary, inbox, lease, keys, documents listed under its id. Its id
         may be used again. Erasing what is not there is a no-op.
     S13 What cannot be read raises `Corrupt` naming the place; other runs are not affected.
+    S14 A commit that completes its run raises `Unread` and writes nothing, if a message is in the inbox that it does not
+        consume (but for one sent at this very moment without `heard`). An end of any other kind ends what lies there.
+    S15 `send` with `heard` raises `WrongState` for a run that has ended, and the message is in no inbox; unless the run has
+        consumed it. So, with S14, whoever is told that his message was accepted is heard, or the run fails or is cancelled.
     """
 
     async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
@@ -98,7 +108,13 @@ class Store(Protocol):
         """Newest first. With `parent`, that run's children."""
         ...
 
-    async def send(self, run: str, message: AnyMessage) -> bool: ...
+    async def send(self, run: str, message: AnyMessage, *, heard: bool = False) -> bool:
+        """Put it into the inbox; False if its id was there before (S4). Raises `NotFound`.
+
+        `heard`: somebody counts on the run to hear it (S15), as people do. What runs tell each other, and timers them, may come
+        too late: nobody is wrong then.
+        """
+        ...
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
         """What is not consumed, in order of arrival; with `limit`, any that many of it."""

@@ -19,7 +19,7 @@ from auteryn.agent.loop import resting, think
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.thread import Thread
 from auteryn.agent.waits import waits_over
-from auteryn.errors import Conflict, Corrupt, Unavailable
+from auteryn.errors import Conflict, Corrupt, Unavailable, Unread
 from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, last_moment
 from auteryn.policy.modes import MODES
 from auteryn.ports.store import Lease
@@ -101,6 +101,7 @@ class Slice:
         """The task that thinks, while it may be interrupted."""
         self.committing = False
         self.unsummarised = self.credits = 0
+        self.unsaved: tuple[Doc, ...] = ()  # of the files; a commit that was refused leaves it to the next one
         self.open = Sitting()
 
     async def work(self, journal: Sequence[e.Entry] | None = None) -> None:
@@ -163,13 +164,12 @@ class Slice:
     async def _loop(self) -> None:
         async with aclosing(think(self.mind)) as thoughts:
             async for facts in thoughts:
-                if isinstance(facts[-1], e.RunCompleted) and await self.services.store.inbox(self.run.id, limit=1):
-                    facts = facts[:-1]  # somebody spoke before the end: the run goes on and answers
+                try:
+                    await (self._leave("waiting", facts) if all_wait_after(self.mind.thread, facts) else self._commit(facts))
+                except Unread:  # somebody spoke before the end: the run goes on and answers
                     self.looked -= INBOX_LOOK
-                if facts and all_wait_after(self.mind.thread, facts):
-                    await self._leave("waiting", facts)
-                elif facts:
-                    await self._commit(facts)
+                    if facts[:-1]:
+                        await self._commit(facts[:-1])
                 between_turns = not self.mind.thread.calls
                 if self.left or self.interrupt or (between_turns and self._time_is_up()):
                     return
@@ -267,13 +267,12 @@ class Slice:
             run = and_then(run, entry, reserved)
         leave = leave or run.terminal
         sends = (*sends, *sends_of(self.run, run, events, now))
-        self.unsummarised += 1
         starts = touches_children(events)
-        summary = leave or bool(self.first) or self.unsummarised >= SUMMARY_EVERY or starts
+        summary = leave or bool(self.first) or self.unsummarised + 1 >= SUMMARY_EVERY or starts
         self.committing = True
         try:
             keys = open_keys(self.mind.thread, events) if leave or touches_files(events) else None
-            files = () if keys is None else await self.engine.files.changed(run, self.mind.files, keys, now)
+            self.unsaved += () if keys is None else await self.engine.files.changed(run, self.mind.files, keys, now)
             told = await posts(self.engine, self.run, run, events, now)
             change = Change(
                 run=run,
@@ -281,7 +280,7 @@ class Slice:
                 consumed=consumed,
                 sends=sends,
                 children=children,
-                docs=(*documents(self.run, run, events, now), *told, *files),
+                docs=(*documents(self.run, run, events, now), *told, *self.unsaved),
                 summary=summary,
                 leave=leave,
                 wake_at=wake_at(run) if leave else None,
@@ -291,7 +290,10 @@ class Slice:
                 await self.services.store.commit(change)
             except asyncio.CancelledError as error:  # said again it is made once: memory and store agree
                 stopped = error
-                await self.services.store.commit(change)
+                try:
+                    await self.services.store.commit(change)
+                except Unread:
+                    raise error from None
             self.services.bus.tell(run.root, run.id, run.seq)
             self._is_true(change)
             if stopped:
@@ -317,8 +319,8 @@ class Slice:
         self.mind.thread.add(entry)
         self.mind.committed(entry.events)
         self.credits += self.engine.spending.spent(run, entry.events)
-        self.first, self.left = (), change.leave
-        self.unsummarised = 0 if change.summary else self.unsummarised
+        self.first, self.unsaved, self.left = (), (), change.leave
+        self.unsummarised = 0 if change.summary else self.unsummarised + 1
         if self.engine.observer:
             self.engine.observer.committed(before, run, entry)
 

@@ -19,7 +19,9 @@ VERSION = 1
 
 ModeName = Literal["fast", "deep"]
 Status = Literal["pending", "running", "waiting", "paused", "completed", "failed", "cancelled"]
-TERMINAL: frozenset[str] = frozenset({"completed", "failed", "cancelled"})
+ENDINGS = {"completed": "completed", "failed": "failed", "cancelled": "been cancelled"}
+"""What a run has that is over, in words."""
+TERMINAL: frozenset[str] = frozenset(ENDINGS)
 
 FailReason = Literal[
     "timeout",

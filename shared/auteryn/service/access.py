@@ -12,7 +12,7 @@ from auteryn.ports import Services
 from auteryn.runtime.engine import Engine
 from auteryn.schema.event import AnyEvent, RunCreated
 from auteryn.schema.inbox import AnyMessage
-from auteryn.schema.run import Run
+from auteryn.schema.run import ENDINGS, Run
 
 PAGE = 200
 """Journal entries that are read at a time, from the end."""
@@ -50,7 +50,7 @@ class Access(Struct, frozen=True):
         """The run, if it has not ended; else `WrongState` saying that `what` cannot be done any more."""
         run = await self.run(run_id)
         if run.terminal:
-            raise WrongState(f"run {run_id!r} has {ENDED[run.status]}: it cannot be {what} any more")
+            raise WrongState(f"run {run_id!r} has {ENDINGS[run.status]}: it cannot be {what} any more")
         return run
 
     async def asked_for(self, run: Run) -> str | None:
@@ -59,11 +59,10 @@ class Access(Struct, frozen=True):
         return first.input.extra.get("request") if isinstance(first, RunCreated) else None
 
     async def tell(self, run: Run, message: AnyMessage) -> bool:
-        """Put a message into the run's inbox and wake it; False if this very message had arrived before."""
-        new = await self.services.store.send(run.id, message)
+        """Put a message into the run's inbox and wake it; False if this very message had arrived before.
+
+        Raises `WrongState` if the run has ended by now: a message that was accepted is heard (S15)."""
+        new = await self.services.store.send(run.id, message, heard=True)
         self.services.bus.tell(run.root, run.id, run.seq)
         await self.engine.wake(run.id)
         return new
-
-
-ENDED = {"completed": "completed", "failed": "failed", "cancelled": "been cancelled"}

@@ -23,8 +23,8 @@ from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
 from auteryn.schema.inbox import Answered, Cancel, Voted, answer_message_id
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import Channel, Input, Limits, Options, Run
-from auteryn.service.access import ENDED, Access
+from auteryn.schema.run import ENDINGS, Channel, Input, Limits, Options, Run
+from auteryn.service.access import Access
 from auteryn.service.create import refuse_another, store_new
 from auteryn.service.new import lifetime
 from auteryn.tools.signature import arguments
@@ -301,4 +301,4 @@ async def _closed(access: Access, run: Run, ask_id: str) -> WrongState:
             )
         if found.ask == ask_id:
             return WrongState(f"question {ask_id!r} is closed: it has {found.how}")
-    return WrongState(f"question {ask_id!r} is closed: run {run.id!r} has {ENDED.get(run.status, 'gone on without it')}")
+    return WrongState(f"question {ask_id!r} is closed: run {run.id!r} has {ENDINGS.get(run.status, 'gone on without it')}")

@@ -37,8 +37,8 @@ async def send(access: Access, run_id: str, said: m.UserMessage) -> Run:
     _check(said.text)
     if said.mode not in get_args(m.When):
         raise Invalid("mode", said.mode, f"is none of {', '.join(map(repr, get_args(m.When)))}")
-    found = await access.live(run_id, "sent a message")
-    await access.tell(found, said)
+    found = await access.run(run_id)
+    await access.tell(found, said)  # which refuses a run that has ended, but not the repeat of what it has heard
     return found
 
 

@@ -156,7 +156,7 @@ class World:
 
     async def tell(self, run: str, message: m.AnyMessage) -> bool:
         """Put a message into a run's inbox and wake the run; whether it was new."""
-        new = await self.services.store.send(run, message)
+        new = await self.services.store.send(run, message, heard=True)
         found = await self.run(run)
         self.services.bus.tell(found.root, run, found.seq)
         await self.services.queue.enqueue(run, self.now())

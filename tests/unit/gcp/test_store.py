@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
+from auteryn.adapters.gcp.database import Database
 from auteryn.adapters.gcp.store import FirestoreStore
-from auteryn.errors import Conflict, Invalid, NotFound, Unavailable
+from auteryn.errors import Conflict, Invalid, NotFound, Unavailable, Unread, WrongState
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc, Send
 from auteryn.schema.inbox import Poke
-from auteryn.testing.emulators.proxy import Passing
+from auteryn.testing.emulators.proxy import Dropped, Passing
 from auteryn.testing.emulators.servers import FIRESTORE, host_of
 from conformance.samples import MINUTE, NOON, change, completed, message, newborn
 from unit.gcp.rooms import HANG, Room, in_a_room, room
@@ -90,7 +92,97 @@ async def test_what_a_slice_does_most_is_one_request(room: Room) -> None:
     assert await cost(room.store.get(run.id)) == {"BatchGetDocuments": 1, "RunQuery": 1}
     assert await cost(room.store.commit(change(run, leave=True))) == {"Commit": 1}
     assert await cost(room.store.give_back(lease)) == {}
+    assert await cost(room.store.send(run.id, message(), heard=True)) == {"Commit": 1, "BatchGetDocuments": 1}
     assert await cost(taken(room, run.id, "two")) == {"BatchGetDocuments": 1, "Commit": 1}
+
+
+@pytest.mark.proves("L1", "L8")
+@in_a_room
+async def test_a_commit_that_completes_its_run_is_one_request_more(room: Room) -> None:
+    """Its look into the inbox, which the slice would make otherwise."""
+    run = await room.store.create(newborn())
+    await room.store.send(run.id, a_poke())
+    await taken(room, run.id)
+    ends = change(run, completed(), leave=True)
+    room.network.calls.clear()
+
+    with pytest.raises(Unread):
+        await room.store.commit(ends)
+    assert room.network.calls == {"RunQuery": 1, "BatchGetDocuments": 1}
+    room.network.calls.clear()
+    await room.store.commit(replace(ends, consumed=("poke_1",)))
+
+    assert room.network.calls == {"RunQuery": 1, "Commit": 1}
+
+
+# ---- between a look and its act
+
+
+@pytest.mark.proves("L5", "F10")
+@in_a_room
+async def test_what_is_said_between_the_look_into_the_inbox_and_the_completion_is_read_first(room: Room) -> None:
+    """The completion has looked, and is held until another process was told that he is heard."""
+    beside = Database(room.store.database.project, host=host_of(FIRESTORE))
+    run, rival = await room.store.create(newborn()), FirestoreStore(beside, room.blobs)
+    await taken(room, run.id)
+    said, looks = message(), room.network.calls
+
+    async def speak(passing: Passing) -> asyncio.Event | None:
+        if passing.when == "before" and looks["RunQuery"] == 1:
+            assert await rival.send(run.id, said, heard=True) is True
+        return None
+
+    looks.clear()
+    room.network.guards["Commit"] = speak
+    ends = change(run, completed(), leave=True)
+    try:
+        with pytest.raises(Unread, match=said.id):
+            await room.store.commit(ends)
+    finally:
+        await rival.close()
+
+    assert await room.store.get(run.id) == run and looks["RunQuery"] >= 2
+    await room.store.commit(replace(ends, consumed=(said.id,)))
+    assert await room.store.get(run.id) == ends.run
+
+
+@pytest.mark.proves("L4", "L5")
+@in_a_room
+async def test_neither_a_renewal_nor_a_word_takes_the_other_s_place_in_the_lease(room: Room) -> None:
+    """A lease is renewed though somebody spoke, and a run completes though its lease was renewed after its look."""
+    run = await room.store.create(newborn())
+    lease, said = await taken(room, run.id), message()
+    await room.store.send(run.id, said, heard=True)
+    lease = await room.store.renew(lease, until=LATER)
+
+    async def renew(passing: Passing) -> asyncio.Event | None:
+        room.network.guards.clear()
+        await room.store.renew(lease, until=LATER + MINUTE)
+        return None
+
+    room.network.guards["Commit"] = renew
+    await room.store.commit(ends := change(run, completed(), consumed=(said.id,), leave=True))
+
+    assert await room.store.get(run.id) == ends.run and await room.store.lease(run.id) is None
+
+
+@pytest.mark.proves("F13", "L1")
+@in_a_room
+async def test_a_completion_whose_reply_was_lost_is_not_undone_by_a_message_that_came_since(room: Room) -> None:
+    """Said again it finds the message, and looks whether it had been made."""
+    run = await room.store.create(newborn())
+
+    async def lose(passing: Passing) -> asyncio.Event | None:
+        if passing.when == "before":
+            return None
+        room.network.guards.clear()
+        await room.store.send(run.id, a_poke())
+        raise Dropped
+
+    room.network.guards["Commit"] = lose
+    await room.store.commit(ends := change(run, completed(), leave=True))
+
+    assert await room.store.get(run.id) == ends.run and len(await room.store.journal(run.id)) == 2
 
 
 # ---- lost replies
@@ -144,6 +236,18 @@ async def send(room: Room) -> Any:
     return new, [said.text for said in await room.store.inbox(run.id)]  # pyright: ignore[reportAttributeAccessIssue]
 
 
+async def complete(room: Room) -> Any:
+    run, told = await room.store.create(newborn()), list[Any]()
+    await room.store.send(run.id, message(message_id="in time"), heard=True)
+    await room.store.commit(change(run, completed(), consumed=("in time",), leave=True))
+    for said in ("in time", "late"):
+        try:
+            told.append(await room.store.send(run.id, message(message_id=said), heard=True))
+        except WrongState:
+            told.append("refused")
+    return told, (await room.store.get(run.id)).status, list(await room.store.inbox(run.id))
+
+
 async def leases(room: Room) -> Any:
     run = await room.store.create(newborn())
     first = await taken(room, run.id)
@@ -163,7 +267,7 @@ async def documents(room: Room) -> Any:
     return kept, read and read.body, third and third.body, await room.store.doc("note", "n")
 
 
-ACTS: list[Act] = [create, create_with_key, commit, commit_everything, send, leases, documents]
+ACTS: list[Act] = [create, create_with_key, commit, commit_everything, send, complete, leases, documents]
 
 
 @pytest.mark.proves("F13", "L1")
@@ -271,7 +375,10 @@ async def test_a_body_over_32_kb_is_kept_in_a_blob(room: Room) -> None:
         await room.store.send(run.id, said)
         await room.store.put(a_doc(huge))
         commit = change(
-            run, e.RunCompleted(result=huge), sends=(Send(run=run.id, message=message(huge, message_id="m2")),), leave=True
+            run,
+            e.RunFailed(reason="error", message=huge),
+            sends=(Send(run=run.id, message=message(huge, message_id="m2")),),
+            leave=True,
         )
         await room.store.commit(commit)
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
 from auteryn.adapters.embedded.packing import packed, packed_if_small, settled, unpacked
-from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
-from auteryn.ports.store import ENDED, Lease, Page
+from auteryn.errors import Conflict, Corrupt, Invalid, NotFound, Unread
+from auteryn.ports.store import ENDED, Lease, Page, too_late
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
 from auteryn.schema.fold import born
 from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.record import from_json, to_json
-from auteryn.schema.run import Run, Status
+from auteryn.schema.run import TERMINAL, Run, Status
 from auteryn.schema.versions import read_entry, read_run
 
 SEQ_BITS = 24
@@ -136,6 +136,8 @@ class SqliteStore:
                 c.execute(_STATUS, (run.status, run.terminal, n, run.status))
             if change.consumed:
                 c.executemany("UPDATE inbox SET body=NULL WHERE n=? AND id=?", [(n, message) for message in change.consumed])
+            if run.status == "completed" and (left := c.execute(_LEFT, (n,)).fetchone()):
+                raise Unread(f"run {run.id!r} cannot complete: it has not read message {left[0]!r}")
             first_child = _insert_runs(c, children) if children else 0
             for to, message, said in sends:
                 _deliver(c, to, message, said)
@@ -216,9 +218,9 @@ class SqliteStore:
 
     # ---- inbox
 
-    async def send(self, run: str, message: AnyMessage) -> bool:
+    async def send(self, run: str, message: AnyMessage, *, heard: bool = False) -> bool:
         said = to_json(message)
-        return await self.database.write(lambda c: _deliver(c, run, message.id, said))
+        return await self.database.write(lambda c: _deliver(c, run, message.id, said, heard=heard))
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
         found = self.database.rows(_INBOX, (run, -1 if limit is None else limit))
@@ -415,10 +417,12 @@ _TAKE_FREE = f"{_TAKE.replace(' RETURNING', ' AND (token IS NULL OR until<=?) RE
 
 _INBOX = """SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? AND i.body IS NOT NULL
     ORDER BY i.place LIMIT ?"""
+_LEFT = "SELECT id FROM inbox WHERE n=? AND body IS NOT NULL LIMIT 1"
 _NEWEST = "SELECT key, body FROM journal WHERE key>? AND key<? ORDER BY key DESC LIMIT 1"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE owner=? AND parent IS NULL AND status IN ({}) LIMIT ?)"
 _PLACE = "1 + ifnull((SELECT max(place) FROM inbox i WHERE i.n=runs.n AND body IS NOT NULL), 0)"
-_DELIVER = f"INSERT INTO inbox SELECT n, ?, {_PLACE}, ? FROM runs WHERE id=? ON CONFLICT DO NOTHING"
+_DELIVER = f"INSERT INTO inbox SELECT n, ?, {_PLACE}, ? FROM runs WHERE id=? AND NOT (? AND {_ENDED}) ON CONFLICT DO NOTHING"
+_CONSUMED = "SELECT 1 FROM inbox WHERE n=? AND id=? AND body IS NULL"
 
 _SINCE = f"""SELECT r.n, j.key, j.body FROM runs r
     LEFT JOIN journal j ON j.key > (r.n << {SEQ_BITS} | ?) AND j.key < (r.n + 1 << {SEQ_BITS}) WHERE r.id=? ORDER BY j.key"""
@@ -454,12 +458,16 @@ def _insert_runs(c: sqlite3.Connection, newborn: Sequence[_Born]) -> int:
     return first
 
 
-def _deliver(c: sqlite3.Connection, run: str, message: str, said: bytes) -> bool:
-    """The message is in the run's inbox; False if its id was there before, consumed or not."""
-    if c.execute(_DELIVER, (message, said, run)).rowcount > 0:
+def _deliver(c: sqlite3.Connection, run: str, message: str, said: bytes, *, heard: bool = False) -> bool:
+    """The message is in the run's inbox; False if its id was there before, consumed or not. `heard` as in `send`."""
+    if c.execute(_DELIVER, (message, said, run, heard)).rowcount > 0:
         return True
-    if c.execute("SELECT 1 FROM runs WHERE id=?", (run,)).fetchone() is None:
+    found = c.execute("SELECT n, status FROM runs WHERE id=?", (run,)).fetchone()
+    if found is None:
         raise NotFound(f"no run {run!r} to send message {message!r} to")
+    n, status = found
+    if heard and status in TERMINAL and not c.execute(_CONSUMED, (n, message)).fetchone():
+        raise too_late(run, status)
     return False
 
 

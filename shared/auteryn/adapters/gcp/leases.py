@@ -1,5 +1,8 @@
 """The right to write a run: `runs/{run}/lease/now`, changed only from the state that was seen.
 
+Whoever counts on a run to hear him writes into this document, too, so that no run completes over what he says: that commit
+holds only if the document is as it was before the look into the inbox.
+
 The document also says when the run is due, so that one index finds everything that time makes due: while a lease is
 held that is its end, otherwise the run's own wish.
 """
@@ -102,6 +105,17 @@ class Leases:
                 break
             held = await self._look(lease.run)
         self._mine.pop(lease.run, None)
+
+    async def seen(self, run: str) -> Any:
+        """When the document was written last, as far as is known here; the write that builds on it finds out if that is so."""
+        held = self._mine.get(run) or await self._look(run)
+        if held is None:
+            raise NotFound(f"no run {run!r}")
+        return held.seen
+
+    def forget(self, run: str) -> None:
+        """It was not so."""
+        self._mine.pop(run, None)
 
     def parted(self, run: str) -> None:
         """A commit of ours has ended whatever lease there was."""

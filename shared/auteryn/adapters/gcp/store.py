@@ -19,23 +19,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from google.api_core.exceptions import AlreadyExists
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as Missing
 
 from auteryn.adapters.gcp.database import Database, Fields, where
 from auteryn.adapters.gcp.leases import Leases, newborn_lease, parted_lease
 from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, plain, position_of
-from auteryn.adapters.gcp.unread import HEARD, UNREAD, due_runs
+from auteryn.adapters.gcp.unread import HEARD, LATE, UNREAD, due_runs
 from auteryn.adapters.gcp.writing import AtLeast, First, Writing, blobs_of, read_body
-from auteryn.errors import Conflict, Corrupt, NotFound
+from auteryn.errors import Conflict, Corrupt, NotFound, Unread
 from auteryn.ports.blobs import Blobs
-from auteryn.ports.store import Lease, Page
+from auteryn.ports.store import Lease, Page, too_late
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
 from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.record import from_json, new_id, to_json
-from auteryn.schema.run import Run, Status
+from auteryn.schema.run import TERMINAL, Run, Status
 from auteryn.schema.versions import read_entry, read_run
 
 RUNS_KNOWN = 50_000
@@ -91,9 +91,23 @@ class FirestoreStore:
         self._known.discard(run)
 
     async def commit(self, change: Change) -> None:
-        """One request, however much changes. What a message to another run says is kept from its first sender."""
+        """One request, however much changes; one that completes the run looks into its inbox before. What a message to another
+        run says is kept from its first sender."""
+        while True:
+            try:
+                return await self._commit(change)
+            except FailedPrecondition:  # between the look and the commit somebody spoke, or the lease was renewed
+                self._leases.forget(change.run.id)
+
+    async def _commit(self, change: Change) -> None:
         writing, run, entry = self._writing(), change.run, change.entry
-        leaving = change.leave or run.terminal
+        leaving, seen = change.leave or run.terminal, None
+        if run.status == "completed":
+            seen = await self._leases.seen(run.id)
+            if unread := await self._unread_but(run.id, change.consumed):
+                refusal = Unread(f"run {run.id!r} cannot complete: it has not read message {unread!r}")
+                await self._unless_made(run.id, entry, refusal)
+                return
         self._append(writing, run.id, entry)
         if change.summary or leaving:
             writing.update("runs", name_of(run.id), fields=_summary(writing, run))
@@ -107,7 +121,7 @@ class FirestoreStore:
         for doc in change.docs:
             writing.put("docs", _doc_name(doc.kind, doc.id), fields=_doc_fields(writing, doc))
         if leaving:
-            writing.merge(*Leases.path(run.id), fields=parted_lease(run, change.wake_at))
+            writing.update(*Leases.path(run.id), fields=parted_lease(run, change.wake_at), seen=seen)
         await self._send(writing, run.id, entry)
         if leaving:
             self._leases.parted(run.id)
@@ -177,17 +191,45 @@ class FirestoreStore:
 
     # ---- inbox
 
-    async def send(self, run: str, message: AnyMessage) -> bool:
-        await self._must_exist(run, message.id)
+    async def send(self, run: str, message: AnyMessage, *, heard: bool = False) -> bool:
+        """With `heard` two documents and a look back: a run that completes after it has found the message."""
         writing, path = self._writing(), _inbox(run, message.id)
         body = First(writing.body(to_json(message)))
-        return await self._create_once(writing, path, {"state": UNREAD, "place": 0, "bodies": body})
+        if heard:
+            writing.update(*Leases.path(run), fields={"spoken": new_id("by")})
+        else:
+            await self._must_exist(run, message.id)
+        try:
+            new = await self._create_once(writing, path, {"state": UNREAD, "place": 0, "bodies": body})
+        except Missing as error:
+            raise NotFound(f"no run {run!r} to send message {message.id!r} to") from error
+        if heard:
+            await self._refuse_late(run, path)
+        return new
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
-        messages = where(self.database.client.collection("runs", name_of(run), "inbox"), "state", "==", UNREAD)
+        messages = self._unread(run)
         found = await self.database.find(messages if limit is None else messages.limit(limit))
         found.sort(key=lambda document: (document.create_time, document.get("place")))
         return await asyncio.gather(*(self._message(document, run) for document in found))
+
+    def _unread(self, run: str) -> Any:
+        return where(self.database.client.collection("runs", name_of(run), "inbox"), "state", "==", UNREAD)
+
+    async def _unread_but(self, run: str, consumed: Sequence[str]) -> str | None:
+        """The name of a message that nobody has read and that is none of these."""
+        known = {name_of(message) for message in consumed}
+        found = await self.database.find(self._unread(run).select(["state"]).limit(len(known) + 1))
+        return next((document.id for document in found if document.id not in known), None)
+
+    async def _refuse_late(self, run: str, path: tuple[str, ...]) -> None:
+        """The message is put away if the run had ended before it was written."""
+        status = (await self.database.get("runs", name_of(run), fields=["status"])).get("status")
+        if status in TERMINAL and (await self.database.get(*path, fields=["state"])).get("state") != HEARD:
+            writing = self._writing()
+            writing.merge(*path, fields={"state": AtLeast(LATE)})
+            await writing.send()
+            raise too_late(run, status)
 
     # ---- leases
 
@@ -280,14 +322,21 @@ class FirestoreStore:
         try:
             await writing.send()
         except AlreadyExists as error:
-            stored = await self._commit_at(run, entry.seq)
-            if stored == entry.commit:
-                return
-            if stored is None:
-                raise Conflict(f"a run that entry {entry.seq} of run {run!r} creates exists already") from error
-            raise Conflict(f"run {run!r} has an entry {entry.seq} already: another slice was first") from error
+            refusal = Conflict(f"a run that entry {entry.seq} of run {run!r} creates exists already")
+            await self._unless_made(run, entry, refusal, error)
+        except FailedPrecondition as error:
+            await self._unless_made(run, entry, error)
         except Missing as error:
             raise NotFound(f"no run {run!r}") from error
+
+    async def _unless_made(self, run: str, entry: Entry, refusal: Exception, cause: Exception | None = None) -> None:
+        """Raises why the commit cannot be made, unless it was."""
+        stored = await self._commit_at(run, entry.seq)
+        if stored == entry.commit:
+            return
+        if stored is not None:
+            raise Conflict(f"run {run!r} has an entry {entry.seq} already: another slice was first") from cause
+        raise refusal from cause
 
     async def _is_repeat(self, run: str, entry: Entry) -> bool:
         return await self._commit_at(run, entry.seq) == entry.commit

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from auteryn.adapters.gcp.database import Database, Fields
@@ -71,9 +72,10 @@ class Writing:
         """The document must not exist."""
         self._writes.append((_create, path, fields))
 
-    def update(self, *path: str, fields: Fields) -> None:
-        """The document must exist; other fields stay."""
-        self._writes.append((_update, path, fields))
+    def update(self, *path: str, fields: Fields, seen: Any = None) -> None:
+        """The document must exist, and (`seen`) be as it was written at that moment; other fields stay."""
+        option = None if seen is None else self._database.client.write_option(last_update_time=seen)
+        self._writes.append((partial(_update, option=option), path, fields))
 
     def merge(self, *path: str, fields: Fields) -> None:
         """Whether or not the document exists; other fields stay."""
@@ -126,8 +128,8 @@ def _create(batch: Any, ref: Any, data: Fields) -> None:
     batch.create(ref, data)
 
 
-def _update(batch: Any, ref: Any, data: Fields) -> None:
-    batch.update(ref, data)
+def _update(batch: Any, ref: Any, data: Fields, *, option: Any) -> None:
+    batch.update(ref, data, option)
 
 
 def _merge(batch: Any, ref: Any, data: Fields) -> None:
