@@ -15,7 +15,8 @@ import pptx
 import pypdf
 import pytest
 
-from auteryn.agent.deliverables import OFFICE, verify
+from auteryn.agent.deliverables import verify
+from auteryn.agent.forms import OFFICE
 from auteryn.schema.run import FileCheck, Verdict
 from auteryn.tools.workspace import Workspace
 
