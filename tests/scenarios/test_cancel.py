@@ -17,6 +17,7 @@ from auteryn.testing.clock import START, skipping
 from auteryn.testing.scripted import Ask, Line, call, safety
 from auteryn.testing.world import World
 from auteryn.tools.plan import plan_create
+from auteryn.tools.script import script_run
 from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 
@@ -93,6 +94,21 @@ def test_a_receipt_names_what_was_finished_aborted_and_unknown(tmp_path: Path) -
             receipt = next(event.receipt for event in await world.events(run) if isinstance(event, e.RunCancelled))
             assert (receipt.finished, receipt.aborted, receipt.unknown) == (("quick",), ("slow",), ("work",))
             assert ended.status == "cancelled" and not ended.waits
+
+    skipping(story())
+
+
+@pytest.mark.proves("P92", "L10")
+def test_a_receipt_names_what_a_script_had_begun(tmp_path: Path) -> None:
+    async def story() -> None:
+        lines = [call("script_run", code="work(seconds=3600)"), "never"]
+        async with World(tmp_path, model=lines, tools=[script_run, Log().tool()]) as world:
+            run = await world.start("Do")
+            await world.after(timedelta(minutes=1))
+            await world.cancel(run)
+            await world.ended(run)
+            receipt = next(event.receipt for event in await world.events(run) if isinstance(event, e.RunCancelled))
+            assert (receipt.aborted, receipt.unknown) == (("script_run",), ("work",))
 
     skipping(story())
 

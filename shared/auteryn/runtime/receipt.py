@@ -18,5 +18,6 @@ def cancelled(run: Run, thread: Thread, registry: Registry, by: str, active_ms: 
             unknown.append(call.name)
         else:
             aborted.append(call.name)
+            unknown += [inner.tool for inner in call.inner.values() if inner.answer is None]  # of a script, begun with intent
     receipt = e.Receipt(aborted=tuple(aborted), finished=tuple(finished), unknown=tuple(unknown), children=tuple(run.shares))
     return e.RunCancelled(by=by, receipt=receipt, partial=thread.last_text or None, active_ms=active_ms)
