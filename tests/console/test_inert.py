@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
+from auteryn import tool
 from auteryn.testing.scripted import Ask, Line, Say, call
 from auteryn.testing.world import World
 
@@ -128,3 +130,39 @@ def test_without_scripts_the_same_is_there_as_plain_text(window_of: Any, chromiu
     page.goto(f"{window.url}/runs/{run}.txt")
     expect(page.locator("body")).to_contain_text("Options: Yes, No")
     plain.close()
+
+
+TURNED = "Pay to \u202emoc.live\u202c"
+"""Reads "Pay to evil.com" where the mark is obeyed."""
+
+
+def turning(ask: Ask) -> Line:
+    return (
+        "done"
+        if ask.turn
+        else [call("ask_approval", message=TURNED, options=["\u2066Yes\u2069", "No"]), call("pay", to=TURNED)]
+    )
+
+
+@tool(effect="once", permission="ask")
+def pay(to: str) -> str:
+    """Pay somebody."""
+    return to
+
+
+@pytest.mark.proves("L14")
+def test_where_somebody_decides_no_mark_turns_words_round(window_of: Any) -> None:
+    async def asked(world: World) -> None:
+        await world.until(await world.start("Pay"), lambda run: len(run.asks) == 2)
+
+    window = window_of(turning, before=asked, tools=[pay])
+    page = window.open(f"/runs/{window.run('Pay')}")
+    cards = page.locator(".asks .ask")
+    expect(cards).to_have_count(2)
+    expect(cards.filter(has_text="Wants your decision")).to_contain_text("Pay to \ufffdmoc.live\ufffd")
+    expect(cards.get_by_role("button", name="\ufffdYes\ufffd")).to_be_visible()
+    gate = cards.filter(has_text="Exactly this would be done")
+    expect(gate.locator("pre")).to_contain_text(r"Pay to \u202emoc.live\u202c")
+    assert not set(cards.all_inner_texts()[0] + cards.all_inner_texts()[1]) & set("\u202e\u202c\u2066\u2069")
+    gate.get_by_role("button", name="Change").click()
+    expect(gate.locator("textarea")).to_have_value(re.compile(r"\\u202emoc"))

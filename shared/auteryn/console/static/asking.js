@@ -3,7 +3,7 @@
 import { html, useState } from "./vendor/preact.js";
 import { post, session } from "./net.js";
 import { Act, Icon, Json, Link, Prose, now, say, useDraft } from "./parts.js";
-import { bare, moment, sentence, short, span } from "./words.js";
+import { bare, json, moment, sentence, short, span, unturned } from "./words.js";
 
 const TITLES = { approval: "Wants your decision", input: "Asks you", gate: "Asks for permission", stuck: "Is stuck and asks you", budget: "Asks about its budget" };
 const NO = /^(no|deny|reject|refuse|cancel|stop|keep|do not|don't)\b/i;
@@ -40,12 +40,12 @@ export function AskCard({ ask, title, onAnswered }) {
   return html`<article class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${bare(ask.message)}${hint}" onKeyDown=${keys}>
     <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${short(title, 60)}<//>`}
       <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
-    <${Prose} text=${ask.message} />
-    ${ask.context && html`<details><summary>Context</summary><${Prose} text=${ask.context} /></details>`}
+    <${Prose} text=${unturned(ask.message)} />
+    ${ask.context && html`<details><summary>Context</summary><${Prose} text=${unturned(ask.context)} /></details>`}
     ${ask.subject && html`<${Subject} subject=${ask.subject} edited=${edited} setEdited=${mayAnswer && ask.kind === "gate" ? setEdited : null} />`}
     ${!mayAnswer ? html`<p class="hint">You may look; answering takes the role operator.</p>` :
       ask.options?.length ? html`<div class="options">${ask.options.map((option) => html`
-        <${Act} key=${option} class=${decides && option === yes ? "primary" : ""} act=${() => answer(option)}>${option}<//>`)}</div>` :
+        <${Act} key=${option} class=${decides && option === yes ? "primary" : ""} act=${() => answer(option)}>${unturned(option)}<//>`)}</div>` :
       html`<${Typed} ask=${ask} answer=${answer} />`}
     ${problem && html`<p class="problem" role="alert">${sentence(problem)}</p>`}
     <p class="hint">${who(ask)}${silence(ask)}</p>
@@ -59,11 +59,11 @@ const who = (ask) => {
 
 function Subject({ subject, edited, setEdited }) {
   return html`<div class="subject">
-    <p><span class="label">Exactly this would be done</span> <code>${subject.tool}</code>${subject.target && html` → <strong>${subject.target}</strong>`}</p>
-    ${edited === null ? html`${subject.preview && html`<div class="foreseen" tabindex="0" role="region" aria-label="What would be sent">${subject.preview}</div>`}
+    <p><span class="label">Exactly this would be done</span> <code>${subject.tool}</code>${subject.target && html` → <strong>${unturned(subject.target)}</strong>`}</p>
+    ${edited === null ? html`${subject.preview && html`<div class="foreseen" tabindex="0" role="region" aria-label="What would be sent">${unturned(subject.preview)}</div>`}
       <details open=${!subject.preview}><summary>Exact arguments</summary><${Json} value=${subject.args} /></details>` : html`<label class="sr" for="args-${subject.sha256}">Arguments</label><textarea id="args-${subject.sha256}" class="args-edit" rows=${Math.min(14, edited.split("\n").length + 1)} value=${edited} onInput=${(event) => setEdited(event.currentTarget.value)}></textarea>`}
     <p class="hint">${edited === null ? html`Your answer holds for these arguments only. <abbr title=${subject.sha256}>sha256 ${subject.sha256.slice(0, 12)}…</abbr>` : "What you allow is run with these arguments, and only with these."}
-      ${setEdited && html` <button class="quiet small" onClick=${() => setEdited(edited === null ? JSON.stringify(subject.args, null, 2) : null)}>${edited === null ? "Change" : "As it was"}</button>`}</p>
+      ${setEdited && html` <button class="quiet small" onClick=${() => setEdited(edited === null ? json(subject.args) : null)}>${edited === null ? "Change" : "As it was"}</button>`}</p>
   </div>`;
 }
 

@@ -2,7 +2,7 @@
 
 import { html, signal, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { post, time } from "./net.js";
-import { sentence } from "./words.js";
+import { json, sentence, unturned } from "./words.js";
 
 // ---- the address --------------------------------------------------------------------------------------------
 
@@ -118,7 +118,7 @@ async function askForAll() {
 }
 
 export function Json({ value }) {
-  const text = typeof value === "string" ? value : JSON.stringify(value, null, 2);
+  const text = typeof value === "string" ? unturned(value) : json(value);
   return html`<pre class="code" tabindex="0">${text.length > 20000 ? `${text.slice(0, 20000)}\n… ${(text.length - 20000).toLocaleString("en-US")} more characters` : text}</pre>`;
 }
 
