@@ -11,6 +11,8 @@ from auteryn.errors import ModelRefused
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import Run
+from auteryn.service.desk import Desk
+from auteryn.service.new import NewRun
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import Ask, Line, call
@@ -167,6 +169,35 @@ def test_a_given_plan_with_a_reviewed_step_is_not_concluded_at_the_review(tmp_pa
             ended = await world.ended(run)
             assert outcomes(ended) == ["completed", "completed"]
             assert ended.result == "the end"
+
+    skipping(story())
+
+
+@pytest.mark.proves("P6")
+def test_the_model_looks_at_a_reviewed_step_of_a_given_plan_and_again_when_a_second_try_does_it_anew(tmp_path: Path) -> None:
+    tries, looks = list[str](), list[str]()
+
+    def script(ask: Ask) -> Line:
+        if given(ask) == "count":
+            tries.append("count")
+            return ModelRefused("safety", "no") if len(tries) == 1 else "two"
+        if given(ask) != "Plan":
+            return f"{given(ask)} done"
+        if "Look at the results" in str(ask.request.contents[-1]):
+            looks.append(str(ask.request.contents[-1]))
+            return "go on"
+        return ModelRefused("safety", "no") if len(tries) == 1 else "compared"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script) as world:
+            desk = Desk(world.host.engine)
+            plan = (step("count", review=True), step("report", 1), step("slow"), step("last", 3))
+            run = await desk.create(NewRun(input="Plan", steps=plan))
+            assert (await world.ended(run.id)).status == "failed"
+            assert len(looks) == 1 and '"failed"' in looks[0] and outcomes(await world.run(run.id))[3] == "completed"
+            ended = await world.ended((await desk.retry(run.id)).id)
+            assert ended.result == "compared" and outcomes(ended) == ["completed"] * 4
+            assert len(looks) == 2 and '"two"' in looks[1]
 
     skipping(story())
 

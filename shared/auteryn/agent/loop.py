@@ -49,9 +49,10 @@ def resting(mind: Mind) -> bool:
 
 
 def _carries_out_a_given_plan(mind: Mind) -> bool:
-    """Whether the plan came with the task and is still at work: until it is over the model has nothing to say."""
+    """Whether the plan came with the task and is still at work: until it is over, or a result is to be looked at, the model has
+    nothing to say."""
     run = mind.run
-    if mind.thread.started or run.plan is None:
+    if mind.thread.started or run.plan is None or mind.thread.review_shown:
         return False
     closing = run.over_time or bool(run.concluding)
     return not ((closing or over(run.plan)) and mind.thread.reported)

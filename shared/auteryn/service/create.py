@@ -153,7 +153,8 @@ def _kept(plan: Plan | None, *, given: bool) -> Plan | None:
     if plan is None or not (given or plan.done):
         return None
     steps = tuple(step if step.status == "completed" else _pending(step) for step in plan.steps)
-    return Plan(id=new_id("plan"), goal=plan.goal, steps=steps, reviewed=plan.reviewed)
+    reviewed = tuple(seen for seen in plan.reviewed if plan.step(seen).status == "completed")
+    return Plan(id=new_id("plan"), goal=plan.goal, steps=steps, reviewed=reviewed)
 
 
 def _pending(step: Step) -> Step:
