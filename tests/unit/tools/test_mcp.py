@@ -19,7 +19,6 @@ import pytest
 import uvicorn
 from click.testing import CliRunner
 from msgspec.structs import replace
-from msgspec.structs import replace as replace_config
 
 from auteryn.cli.mcp import mcp as command
 from auteryn.errors import Corrupt, Invalid, ToolFailed
@@ -229,7 +228,7 @@ def offers(mode: str) -> list[Definition]:
 
 def asking(tmp_path: Path, mode: str = "asks") -> None:
     """A home with a shop whose tools the owner trusts, and what it was made to order in `orders`."""
-    add_server(tmp_path, "shop", replace_config(stdio(mode), env={"ORDERS": str(tmp_path / "orders")}))
+    add_server(tmp_path, "shop", replace(stdio(mode), env={"ORDERS": str(tmp_path / "orders")}))
     approve(tmp_path, "shop", offers(mode))
     for name in ("order", "order_by"):
         allow(tmp_path, "shop", name, FREE)
