@@ -7,6 +7,7 @@ be asked (Slack, Confluence, a webhook) it is exactly once; a mail that may have
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import inspect
 import os
 import signal
@@ -74,6 +75,7 @@ def killed_at(bench: Bench, name: str, args: Args, line: int) -> bool:
     child = os.fork()
     if child == 0:
         try:
+            faulthandler.register(signal.SIGALRM, file=2, chain=True)  # one that hangs says where
             signal.alarm(30)
             bench.store = SqliteStore.open(bench.folder, synchronous="off")
             trace = Killer(TRACED[name], line)

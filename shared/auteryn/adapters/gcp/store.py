@@ -96,8 +96,10 @@ class FirestoreStore:
         while True:
             try:
                 return await self._commit(change)
-            except FailedPrecondition:  # between the look and the commit somebody spoke, or the lease was renewed
-                self._leases.forget(change.run.id)
+            except FailedPrecondition:
+                if change.run.status != "completed":
+                    raise
+                self._leases.forget(change.run.id)  # between the look and the commit somebody spoke, or it was renewed
 
     async def _commit(self, change: Change) -> None:
         writing, run, entry = self._writing(), change.run, change.entry
