@@ -47,8 +47,8 @@ class Files:
         """The folder of a tree on this machine. Raises `Invalid` for what names no folder of its own."""
         return Workspace(_folder_of(self.folder, root))
 
-    async def begin(self, run: Run) -> Workspace:
-        """The tree's files as they are, for one slice."""
+    async def begin(self, run: Run, keys: Collection[str] = ()) -> Workspace:
+        """The tree's files as they are, for one slice. `keys`: of the calls that are open."""
         return self.of(run.root)
 
     async def news(self, run: Run, files: Workspace) -> None:
@@ -84,11 +84,15 @@ class StoredFiles(Files):
         self._store, self._blobs, self._tree_bytes = store, blobs, tree_bytes
         self._open: dict[Path, _Folder] = {}
 
-    async def begin(self, run: Run) -> Workspace:
+    async def begin(self, run: Run, keys: Collection[str] = ()) -> Workspace:
         files = self._new(run.root)
-        documents = await self._take_over(run.root, files)
-        if len(documents) > MERGE_AT and run.parent is None and not run.shares:
-            await self._merge(run.root, documents)
+        try:
+            documents = await self._take_over(run.root, files)
+            if len(documents) > MERGE_AT and run.parent is None and not run.shares:
+                await self._merge(run.root, documents, keys)
+        except BaseException:
+            await self.end(files)
+            raise
         return files
 
     async def news(self, run: Run, files: Workspace) -> None:
@@ -128,7 +132,7 @@ class StoredFiles(Files):
     async def _take_over(self, root: str, files: Workspace) -> Sequence[Doc]:
         folder = self._open[files.root]
         documents = await self._store.docs(KIND, root)
-        states, receipts = _folded(document for document in documents if document.id not in folder.read)
+        states, receipts = _folded(documents, folder.read)
         changed = [state for state in states.values() if folder.sha256_of(state.path) != state.sha256]
         await _side_by_side(self._bring, files, folder, changed)
         for receipt in receipts:
@@ -155,11 +159,11 @@ class StoredFiles(Files):
                 os.utime(aside, (at, at))
         folder.known[state.path] = _Known(_sign(place.lstat()), state.sha256)
 
-    async def _merge(self, root: str, documents: Sequence[Doc]) -> None:
+    async def _merge(self, root: str, documents: Sequence[Doc], keys: Collection[str]) -> None:
         """Replace many documents by one. It sorts after them, so a crash before they are deleted changes nothing."""
-        states, _ = _folded(documents)
+        states, receipts = _folded(documents)
         there = tuple(state for state in states.values() if state.sha256)
-        merged = FileChanges(files=there)
+        merged = FileChanges(files=there, receipts=tuple(one for one in receipts if one.key in keys))
         await self._store.put(_document(root, merged, documents[-1].at))
         for document in documents:
             await self._store.drop(KIND, document.id)
@@ -266,16 +270,24 @@ async def _side_by_side(act: Callable[..., Awaitable[None]], files: Workspace, f
         async with gate:
             await act(files, folder, what)
 
-    async with asyncio.TaskGroup() as group:
-        for what in each:
-            group.create_task(one(what))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for what in each:
+                group.create_task(one(what))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from failed.exceptions[0].__cause__
 
 
-def _folded(documents: Sequence[Doc] | Iterator[Doc]) -> tuple[dict[str, FileState], list[Receipt]]:
-    """The newest state of each file by path, deleted ones included, and all receipts."""
+def _folded(documents: Iterable[Doc], read: Collection[str] = ()) -> tuple[dict[str, FileState], list[Receipt]]:
+    """The newest state of each file by path, deleted ones included, where it is in none of the documents that were `read`; and
+    the receipts of the others."""
     states, receipts = dict[str, FileState](), list[Receipt]()
     for document in documents:
         changes = _changes(document)
+        if document.id in read:
+            for state in changes.files:
+                states.pop(state.path, None)
+            continue
         states |= {state.path: state for state in changes.files}
         receipts += changes.receipts
     return states, receipts

@@ -341,7 +341,7 @@ class Slice:
     # ---- beginning
 
     async def _mind(self, thread: Thread) -> Mind:
-        self.files = await self.engine.files.begin(self.run)
+        self.files = await self.engine.files.begin(self.run, open_keys(thread, ()))
         return Mind(
             run=self.run,
             thread=thread,

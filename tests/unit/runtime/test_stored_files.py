@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
 from auteryn.adapters.embedded.store import SqliteStore
-from auteryn.errors import Corrupt, Invalid
+from auteryn.errors import Corrupt, Invalid, NotFound
 from auteryn.runtime.files import MERGE_AT, Files, StoredFiles
 from auteryn.schema.change import Doc
 from auteryn.schema.files import KIND
@@ -162,6 +163,54 @@ async def test_many_changes_become_one_document(there: Machine):
             "a.txt": b"%d" % (MERGE_AT - 1),
             "b.txt": b"%d" % MERGE_AT,
         }
+
+
+@story
+async def test_news_do_not_bring_back_what_this_slice_has_changed_since(there: Machine):
+    """Many changes became one document as it began, and a step has changed the same file before it did."""
+    first, step = there.another(), there.another()
+    here = await first.begin(there.run)
+    for number in range(MERGE_AT + 1):
+        here.write("a.txt", b"%d" % number)
+        await there.commit(first, here)
+    again, yonder = await first.begin(there.run), await step.begin(there.run)
+    yonder.write("b.txt", b"the step's")
+    await there.commit(step, yonder)
+    for name in ("a.txt", "b.txt"):
+        again.write(name, b"newer")
+    await there.commit(first, again, late=1)
+    await first.news(there.run, again)
+    assert {found.path: again.read(found.path) for found in again.walk()} == {"a.txt": b"newer", "b.txt": b"newer"}
+
+
+@story
+async def test_a_call_without_an_answer_is_not_forgotten_when_changes_become_one_document(there: Machine):
+    """The slice that made one of them dies before it says anything."""
+    first = there.another()
+    here = await first.begin(there.run)
+    for key in ("answered", "open"):
+        here.write(f"{key}.txt", b"x", key=key, output=key)
+    await there.commit(first, here, "answered", "open")
+    for number in range(MERGE_AT):
+        here.write("a.txt", b"%d" % number)
+        await there.commit(first, here)
+    await there.another().begin(there.run, ["open"])
+    assert len(await there.store.docs(KIND, there.run.root)) == 1
+    later = await there.another().begin(there.run, ["open"])
+    assert later.receipt("open") == "open" and later.receipt("answered") is None
+
+
+@story
+async def test_a_folder_whose_files_cannot_be_brought_is_not_left_behind(there: Machine):
+    first, second = there.another(), there.another()
+    here = await first.begin(there.run)
+    here.write("there.txt", b"x")
+    here.write("lost.txt", b"y")
+    await there.commit(first, here)
+    await there.blobs.delete(sha256(b"y").hexdigest())
+    with pytest.raises(NotFound):
+        await second.begin(there.run)
+    assert list(second.folder.iterdir()) == []
 
 
 @story
