@@ -9,6 +9,7 @@ import pytest
 
 from auteryn.ports import Store
 from auteryn.runtime.spending import Spending
+from auteryn.schema.change import Doc
 from auteryn.schema.event import CallAnswered
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Limits, Run
@@ -77,3 +78,27 @@ async def test_what_a_killed_process_held_is_wasted_and_not_spent_twice_and_the_
         clock.jump(timedelta(days=2))
         assert await other.room("ann", "run_4", lambda: 9_900) is None
         assert {doc.at.day for doc in await store.docs(LINE, "ann")} == {29}
+
+
+@on_every(STORES)
+async def test_what_was_spent_is_in_the_books_once_though_a_turn_was_broken_off_as_it_was_written(
+    place: Place[Store],
+) -> None:
+    async with place.open() as store:
+        spending, run = Spending(store, SkippingClock(NOON), SpendLimit(credits=10_000)), run_of("ann", "run_1")
+        assert await spending.room("ann", run.id, lambda: 130) is None
+        spending.spent(run, paid(150))
+        turn, plain = asyncio.create_task(spending.room("ann", run.id, lambda: 130)), store.put
+
+        async def put(doc: Doc, *, if_absent: bool = False) -> bool:
+            written = await plain(doc, if_absent=if_absent)
+            turn.cancel()
+            await asyncio.sleep(0)
+            return written
+
+        with pytest.MonkeyPatch.context() as patched, pytest.raises(asyncio.CancelledError):
+            patched.setattr(store, "put", put)
+            await turn
+        assert (standing := await spending.standing("ann")) and standing.spent == 150
+        await spending.left("ann", run.id)
+        assert (standing := await spending.standing("ann")) and (standing.spent, standing.held) == (150, 0)

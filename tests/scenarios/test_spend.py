@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from auteryn.schema.inbox import AnyMessage, Poke
 from auteryn.schema.run import ForBudget, Run
 from auteryn.schema.spend import SpendLimit
 from auteryn.service.desk import Desk
@@ -57,6 +59,36 @@ def test_a_raised_limit_wakes_who_waits_for_it_at_once(tmp_path: Path) -> None:
             assert waits(await world.until(run, lambda found: bool(waits(found))))
             await set_limit(world.host.engine, "local", None)
             assert (await world.ended(run)).status == "completed"
+            assert world.now() - START < timedelta(minutes=1)
+
+    skipping(story())
+
+
+@pytest.mark.parametrize("erased", [False, True])
+def test_a_raised_limit_wakes_the_others_though_one_has_ended_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, erased: bool
+) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=reads, tools=[lookup]) as world:  # type: ignore[arg-type]
+            desk, store = Desk(world.host.engine), world.host.engine.services.store
+            await set_limit(world.host.engine, "local", SpendLimit(credits=30_000))
+            waiting = await world.start("Read")
+            await world.until(waiting, lambda found: bool(waits(found)))
+            ending = await world.start("Read, too")
+            await world.until(ending, lambda found: bool(waits(found)))
+            send = store.send
+
+            async def late(run: str, message: AnyMessage, **more: Any) -> bool:
+                if run == ending and isinstance(message, Poke):
+                    await desk.cancel(ending)
+                    await world.ended(ending)
+                    if erased:
+                        await desk.erase(ending)
+                return await send(run, message, **more)
+
+            monkeypatch.setattr(store, "send", late)
+            await set_limit(world.host.engine, "local", None)
+            assert (await world.ended(waiting)).status == "completed"
             assert world.now() - START < timedelta(minutes=1)
 
     skipping(story())

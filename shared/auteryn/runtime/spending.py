@@ -25,6 +25,7 @@ from auteryn.schema.event import AnyEvent
 from auteryn.schema.record import Record, derived_id, new_id
 from auteryn.schema.run import ForBudget, Run
 from auteryn.schema.spend import LIMIT, LINE, SpendLimit, SpendLine, Window
+from auteryn.tools.sitting import seen_through
 
 KNOWN = timedelta(seconds=30)
 """How long an owner's limit is served from memory. Before somebody is refused it is read again."""
@@ -146,7 +147,8 @@ class Spending:
         if purse.used + wanted <= purse.held:
             return True
         for held in (max(wanted, most // CHUNKS), wanted):
-            if await self._write(owner, purse, lambda line, held=held: _within(_settled(line, purse, held=held), most)):
+            following = self._write(owner, purse, lambda line, held=held: _within(_settled(line, purse, held=held), most))
+            if await seen_through(following):  # a line that is written and not known here would be settled again
                 return True
         return False
 

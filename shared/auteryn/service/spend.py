@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 import msgspec
 
-from auteryn.errors import Invalid, SpendLimited
+from auteryn.errors import Invalid, NotFound, SpendLimited
 from auteryn.policy.durations import moment
 from auteryn.policy.spend import used_up
 from auteryn.ports import Store
@@ -60,7 +61,9 @@ async def set_limit(engine: Engine, owner: str, limit: SpendLimit | None) -> Non
         own = OwnLimit(owner=owner, limit=limit, set_at=now)
         await store.put(Doc(kind=LIMIT, id=name, scope=LIMIT, body=msgspec.to_builtins(own), at=now))
     for run in await _waiting(store, owner):
-        await Access(engine, owner).tell(run, Poke(id=new_id("poke"), sent_at=now))
+        with suppress(NotFound):  # erased meanwhile; one that has ended since takes no harm
+            await store.send(run.id, Poke(id=new_id("poke"), sent_at=now))
+            await engine.wake(run.id)
 
 
 async def limits(store: Store) -> list[OwnLimit]:

@@ -24,6 +24,7 @@ class Closing(Protocol):
 
 
 T = TypeVar("T", bound=Closing)
+U = TypeVar("U")
 
 
 class Sitting:
@@ -64,12 +65,12 @@ class Sitting:
             await _close(name, task)
 
 
-async def seen_through(closing: Coroutine[Any, Any, None]) -> None:
+async def seen_through(whole: Coroutine[Any, Any, U]) -> U:
     """Await what must not be left half done: a cancellation is raised when it is over. A loop that ends meanwhile would leave
     programs behind."""
-    task = asyncio.ensure_future(closing)
+    task = asyncio.ensure_future(whole)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await task
         raise

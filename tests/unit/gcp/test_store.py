@@ -451,6 +451,28 @@ async def test_messages_to_the_ended_do_not_keep_the_sweeper_busy(room: Room) ->
     assert room.network.calls == {"RunQuery": 2, "BatchGetDocuments": 1}
 
 
+@pytest.mark.proves("L5")
+@in_a_room
+async def test_a_sweep_does_not_take_for_late_what_a_run_hears_as_it_ends(room: Room) -> None:
+    """It has seen the message unread, and looks at the run when that has completed."""
+    beside = Database(room.store.database.project, host=host_of(FIRESTORE))
+    run, rival = await room.store.create(newborn(wake_at=None)), FirestoreStore(beside, room.blobs)
+    await room.store.send(run.id, said := message(), heard=True)
+
+    async def complete(passing: Passing) -> asyncio.Event | None:
+        room.network.guards.clear()
+        await rival.commit(change(run, completed(), consumed=(said.id,), leave=True))
+        return None
+
+    room.network.guards["BatchGetDocuments"] = complete
+    try:
+        assert list(await room.store.due(NOON)) == []
+    finally:
+        await rival.close()
+
+    assert await room.store.send(run.id, said, heard=True) is False
+
+
 # ---- the door
 
 

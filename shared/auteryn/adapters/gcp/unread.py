@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-from auteryn.adapters.gcp.database import Database, Fields, where
+from auteryn.adapters.gcp.database import PRECONDITIONS, Database, Fields, where
 
 UNREAD, HEARD, LATE = 1, 2, 3
 """States of a message. They are written as maxima, so that a message that is sent again stays what it is."""
@@ -22,20 +23,27 @@ async def due_runs(database: Database, now: datetime, limit: int) -> Sequence[st
     async for page in database.pages(unread):
         if len(due) >= limit:
             break
-        await _add_unread(database, now, due, [message.reference for message in page])
+        await _add_unread(database, now, due, page)
     return list(due)[:limit]
 
 
 async def _add_unread(database: Database, now: datetime, due: dict[str, None], messages: Sequence[Any]) -> None:
-    """Runs that nobody is at work on join those that are due; messages to the ended are put away, and not met again."""
-    names = dict.fromkeys(_run_of(message) for message in messages)
+    """Runs that nobody is at work on join those that are due; messages to the ended are put away, and not met again. One that
+    its run has heard since it was seen here stays heard: then none is put away, and the next look sees what is left."""
+    names = dict.fromkeys(_run_of(message.reference) for message in messages)
     leases = await database.get_all([_lease_of(database, run) for run in names if run not in due])
     states: dict[str, Fields] = {_run_of(lease.reference): lease.to_dict() or {"ended": True} for lease in leases}
     over = {run for run, state in states.items() if state["ended"]}
     due.update((run, None) for run, state in states.items() if run not in over and not _is_live(state, now))
-    late = [message for message in messages if _run_of(message) in over]
+    late = [message for message in messages if _run_of(message.reference) in over]
     if late:
-        await database.commit(lambda batch: [batch.set(message, {"state": LATE}, merge=True) for message in late])
+        with suppress(*PRECONDITIONS):
+            await database.commit(lambda batch: [_put_away(database, batch, message) for message in late])
+
+
+def _put_away(database: Database, batch: Any, message: Any) -> None:
+    seen = database.client.write_option(last_update_time=message.update_time)
+    batch.update(message.reference, {"state": LATE}, seen)
 
 
 def _is_live(lease: Fields, now: datetime) -> bool:
