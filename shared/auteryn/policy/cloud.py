@@ -157,6 +157,7 @@ UNINDEXED = (
     ("journal", "body"),
     ("journal", "commit"),
     ("lease", "by"),
+    ("lease", "spoken"),
     ("lease", "until"),
     ("lease", "wake_at"),
     ("runs", "body"),
