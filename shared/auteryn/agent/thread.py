@@ -276,6 +276,7 @@ class Thread(Struct):
         for call in self.open_calls:
             if not isinstance(call.wait, UntilTime | ForSteps):
                 call.state, call.begun, call.wait = "proposed", False, None
+                call.inner = {inner: one for inner, one in call.inner.items() if one.answer}
         self.answers.clear()
         self.gates.clear()
         self.stuck_ask = None

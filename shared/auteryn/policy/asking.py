@@ -52,6 +52,11 @@ def silence(ask: Ask, now: datetime, deadline_at: datetime) -> Answer | e.AskEsc
     return Answer(ask=ask.id, value=value, by="nobody", at=now, how="expired")
 
 
+def withdrawn(ask: str, now: datetime) -> Answer:
+    """The end of a question that nobody needs to answer any more."""
+    return Answer(ask=ask, value=None, by="auteryn", at=now, how="withdrawn")
+
+
 # ---- reminders and digests -----------------------------------------------------------------------------------
 
 

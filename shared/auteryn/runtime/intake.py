@@ -13,7 +13,7 @@ from auteryn.agent.prompt import DEADLINE
 from auteryn.agent.thread import Thread
 from auteryn.errors import Invalid
 from auteryn.plan.graph import left_out, reworded
-from auteryn.policy.asking import notices, silence, silent
+from auteryn.policy.asking import notices, silence, silent, withdrawn
 from auteryn.policy.budget import BUDGET_WORDS, RAISE, raise_question, raised
 from auteryn.policy.gates import decided
 from auteryn.runtime.children import fair_share
@@ -138,8 +138,7 @@ def _interrupted(thread: Thread, out: Intake, why: str, now: datetime, *, at_wor
             continue
         out.closed.add(call.id)
         if isinstance(call.wait, ForPerson):
-            withdrawn = Answer(ask=call.wait.ask, value=None, by="auteryn", at=now, how="withdrawn")
-            facts.append(e.AskAnswered(answer=withdrawn))
+            facts.append(e.AskAnswered(answer=withdrawn(call.wait.ask, now)))
         facts.append(e.CallAnswered(call=call.id, tool=call.name, output={"status": "interrupted", "why": why}))
     return facts
 

@@ -247,10 +247,13 @@ class _Draft(Struct):
         begun = {s.id: dict(_ANEW) for s in plan.steps if s.status == "in_progress"} if plan else {}
         if begun:
             self.steps(begun)
-        self.fields["schedules"] = tuple(replace(one, running=()) for one in self.now("schedules"))
+        self.fields["schedules"] = tuple(
+            replace(one, running=(), next_index=one.next_index - len(one.running)) for one in self.now("schedules")
+        )
         self.waits(lambda wait: isinstance(wait, UntilTime | ForSteps) and bool(wait.call))
         self.fields.update(status="pending", started_at=None, anchor_at=None, over_time=False, slice=0, shares={})
         self.fields.update(usage=Usage(), reserved_calls=0, asks=(), grants=(), refusals=(), grant_ends={})
+        self.fields.update(digests=0, budget_near=False, thrifty=False, concluding="")
 
     def anchor(self) -> datetime:
         """Where the run's rhythm stands: the timer that has just rung; after a crash, what the lost slice had; else now, or the
@@ -287,7 +290,7 @@ class _Draft(Struct):
 
     def end(self, status: str, active_ms: int) -> None:
         self.used(active_ms=active_ms)
-        self.fields.update(status=status, ended_at=self.entry.at, waits=(), asks=(), shares={})
+        self.fields.update(status=status, ended_at=self.entry.at, waits=(), asks=())
 
     def waits(self, keep: Callable[[Wait], bool]) -> None:
         self.fields["waits"] = tuple(wait for wait in self.now("waits") if keep(wait))

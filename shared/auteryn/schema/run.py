@@ -300,7 +300,8 @@ class Run(Record):
     plan: Plan | None = None
     schedules: tuple[Schedule, ...] = ()
     shares: dict[str, Share] = {}
-    """Held by children under way, by run id."""
+    """Held by children under way, by run id. Of a run that has ended: by those that were under way then and end with it. What
+    they have used and published counts with the run's, and its journal does not say it."""
     artifacts: tuple[Artifact, ...] = ()
     grants: tuple[str, ...] = ()
     """`tool target` pairs a person allowed for the rest of this run."""

@@ -64,6 +64,8 @@ class Branch:
     async def first(self) -> tuple[Branch, e.Entry] | None:
         """Whose entry comes next, by time; a child's end is told of only after all of the child."""
         own = self.ahead[0] if self.ahead else None
+        if own and _forks(own):
+            return self, own
         ended = [self.children[run] for run in _ends(own) if run in self.children] if own else []
         for child in ended:
             await child.refill()
@@ -104,6 +106,8 @@ class Branch:
             self.ahead.popleft()
         begun = {child: Branch(self.store, child, self.newest) for child in _births(entry)}
         self.children |= begun
+        if _forks(entry):
+            self.children.clear()
         for child in _ends(entry):
             self.children.pop(child, None)
         return list(begun.values())
@@ -152,6 +156,11 @@ class Branch:
                     self._move(entry, self.after(entry))
             if len(entries) < PAGE:
                 return
+
+
+def _forks(entry: e.Entry) -> bool:
+    """Whether another run's past ends here: what its children, then under way, have done since is no part of this one."""
+    return any(isinstance(event, e.Forked) for event in entry.events)
 
 
 def _births(entry: e.Entry) -> list[str]:

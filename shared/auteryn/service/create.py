@@ -73,6 +73,7 @@ async def again(access: Access, old: Run) -> Run:
     run = replace(
         created.run,
         id=new_id("run"),
+        title=old.title,
         mode=old.mode,
         limits=Limits(llm_calls=old.limits.llm_calls, credits=old.limits.credits),
         created_at=now,

@@ -281,7 +281,7 @@ class Desk:
         return await ledger(self._access, await self.get(run))
 
     async def usage(self, run: Run) -> Usage:
-        """The run's own usage and that of its children under way, as far as their summaries say."""
+        """The run's own usage and that of the children whose end it has not heard of, as far as their summaries say."""
         usage, left = run.usage, set(run.shares)
         async with aclosing(children_of(self._access.services.store, run.id)) as children:
             while left and (child := await anext(children, None)):

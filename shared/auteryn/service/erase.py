@@ -13,6 +13,7 @@ from auteryn.errors import Corrupt, NotFound, WrongState
 from auteryn.ports.store import Store, every_run
 from auteryn.schema import event as e
 from auteryn.schema.files import KIND, FileChanges
+from auteryn.schema.post import POST, POSTS
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
@@ -53,6 +54,9 @@ async def erase(access: Access, run_id: str) -> Erased:
         await access.services.blobs.delete(sha256)
     for ask in asks:
         await store.drop("ask", ask)
+    for post in await store.docs(POST, POSTS):  # on its way to somebody
+        if post.body["root"] == run.id:
+            await store.drop(POST, post.id)
     for one in reversed(tree):  # the run itself goes last: until then a repeat finds its steps
         await store.erase(one.id)
     left = [f"run {one.id}" for one in tree if await _there(store, one.id)]

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from msgspec.structs import replace
 
 from auteryn.errors import Invalid, WrongState
+from auteryn.policy.asking import withdrawn
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
 from auteryn.schema.fold import after, born
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
-from auteryn.schema.run import TERMINAL, Effects, ForPerson, Input, Run, Wait
+from auteryn.schema.run import Effects, ForPerson, Input, Run, Wait
 from auteryn.service.access import Access
 from auteryn.service.create import copy_notes, drop_copies, refuse_another, store_new
 from auteryn.service.cursor import read_cursor
@@ -113,16 +115,17 @@ def _forked(access: Access, old: Run, kept: list[e.Entry], wanted: Fork) -> Newb
         labels={**old.labels, "fork_of": old.id},
     )
     task = replace(created.input, text=wanted.input or created.input.text, extra=_asked(old, wanted))
-    first = replace(entries[0], events=(e.RunCreated(run=run, input=task), *entries[0].events[1:]))
-    facts: list[e.AnyEvent] = [e.Forked(run=old.id, seq=kept[-1].seq)]
+    entries[0] = replace(entries[0], events=(e.RunCreated(run=run, input=task), *entries[0].events[1:]))
+    first, *past = entries
+    found = reduce(after, past, born(first))
+    facts: list[e.AnyEvent] = [e.AskAnswered(answer=withdrawn(ask.id, now)) for ask in found.asks]
+    facts.append(e.Forked(run=old.id, seq=kept[-1].seq))
     if wanted.message is not None:
         facts.append(e.Told(text=f"Message from the owner: {wanted.message}", why="message", by=access.owner))
     last = e.Entry(seq=kept[-1].seq + 1, at=now, slice=0, commit=new_id("c"), events=tuple(facts))
-    past, found = (*entries[1:], last), born(first)
-    for entry in past:
-        found = after(found, entry)
-    assert found.status not in TERMINAL, "its end was left out"
-    return Newborn(run=found, entry=first, past=past, wake_at=now)
+    found = after(found, last)
+    assert not found.terminal, "its end was left out"
+    return Newborn(run=found, entry=first, past=(*past, last), wake_at=now)
 
 
 def _asked(old: Run, wanted: Fork) -> dict[str, Any]:
@@ -148,9 +151,8 @@ def _names(old: str, new: str, entries: Sequence[e.Entry]) -> dict[str, str]:
         if isinstance(event, e.ModelAnswered):
             for call, renamed in zip(e.calls_of(old, event), e.calls_of(new, event), strict=True):
                 names[call] = renamed
-                names[derived_id("ask", call)] = derived_id("ask", renamed)
-        elif isinstance(event, e.AskOpened):
-            names.setdefault(event.ask.id, derived_id("ask", new, event.ask.id))
+        elif isinstance(event, e.AskOpened):  # not after its call: what is asked anew is another question
+            names[event.ask.id] = derived_id("ask", new, event.ask.id)
         elif isinstance(event, e.CallStarted | e.CallAnswered) and event.within and event.call not in names:
             made[event.within] += 1  # a script makes its calls one after the other
             names[event.call] = derived_id("call", names[event.within], made[event.within])
@@ -183,6 +185,8 @@ def _renamed(event: e.AnyEvent, names: dict[str, str]) -> e.AnyEvent:
             return replace(event, answer=replace(event.answer, ask=of(event.answer.ask)))
         case e.AskEscalated() | e.AskReminded():
             return replace(event, ask=of(event.ask))
+        case e.ShareChanged():
+            return replace(event, run=of(event.run))
         case e.ArtifactPublished():
             return replace(event, artifact=replace(event.artifact, run=of(event.artifact.run)))
         case _:

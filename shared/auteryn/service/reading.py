@@ -42,7 +42,8 @@ async def _versions(access: Access, run: Run) -> list[Version]:
         while entries := await store.journal(one.id, after=seq, limit=PAGE):
             found += published_in(entries)
             seq = entries[-1].seq
-    return sorted(found, key=attrgetter("at"))
+    first = {one.artifact.id: one for one in sorted(found, key=attrgetter("at"), reverse=True)}
+    return sorted(first.values(), key=attrgetter("at"))
 
 
 async def scratchpad(access: Access, run: Run) -> dict[str, list[str]]:

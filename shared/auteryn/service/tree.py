@@ -27,8 +27,15 @@ async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
 
 
 def published_in(entries: Iterable[e.Entry]) -> Iterator[Version]:
-    """Every version these journal entries published, in order."""
+    """Every version these journal entries published or took over from a step that ended, in order."""
     for entry in entries:
         for event in entry.events:
-            if isinstance(event, e.ArtifactPublished):
-                yield Version(artifact=event.artifact, at=entry.at)
+            match event:
+                case e.ArtifactPublished():
+                    yield Version(artifact=event.artifact, at=entry.at)
+                case e.StepsEnded():
+                    yield from (Version(artifact=one, at=entry.at) for end in event.steps for one in end.artifacts)
+                case e.TickEnded():
+                    yield from (Version(artifact=one, at=entry.at) for one in event.end.artifacts)
+                case _:
+                    pass

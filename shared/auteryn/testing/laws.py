@@ -51,7 +51,8 @@ async def broken_laws(world: World, root: str) -> list[str]:
     for run in runs:
         entries = await world.journal(run.id)
         out += [f"{run.id}: {what}" for what in (*_journal(run, entries), *_usage(run, entries, runs), *_asks(entries))]
-    out += _effects([event for run in runs for event in await world.events(run.id)], world.home)
+    done = [line.split()[1] for line in mails(world.home) if line.split()[0] in {run.id for run in runs}]
+    out += _effects([event for run in runs for event in _its_own(await world.events(run.id))], Counter(done))
     out += await stranded(world.services)
     return out
 
@@ -119,11 +120,11 @@ def _asks(entries: Sequence[e.Entry]) -> list[str]:
     return [f"{what} was answered twice" for what in (*twice, *again)]
 
 
-def _effects(events: Sequence[e.AnyEvent], home: Path) -> list[str]:
-    """Each effect at most once; one that may or may not have happened was said to be unknown; none without its intent."""
+def _effects(events: Sequence[e.AnyEvent], done: Counter[str]) -> list[str]:
+    """`done`: how often each call took effect. At most once; one that may or may not have happened was said to be unknown; none
+    without its intent."""
     begun = {event.call: event.tool for event in events if isinstance(event, e.CallStarted)}
     answers = {event.call: event for event in events if isinstance(event, e.CallAnswered)}
-    done = Counter(line.split()[1] for line in mails(home))
     out = [f"call {call} took effect {count} times" for call, count in done.items() if count > 1]
     out += [f"call {call} took effect without its intent being written" for call in done if call not in begun]
     for call, tool in begun.items():
@@ -133,6 +134,12 @@ def _effects(events: Sequence[e.AnyEvent], home: Path) -> list[str]:
         if tool in ("mail", "delete") and answer and answer.error not in (None, "ambiguous"):
             out.append(f"call {call} ended with {answer.error!r}")
     return out
+
+
+def _its_own(events: list[e.AnyEvent]) -> list[e.AnyEvent]:
+    """Without what another run has done before it was forked."""
+    forked = [at for at, event in enumerate(events) if isinstance(event, e.Forked)]
+    return events[forked[-1] :] if forked else events
 
 
 def mails(home: Path) -> list[str]:
