@@ -10,17 +10,19 @@ from auteryn.errors import Unavailable
 from auteryn.policy.budget import GO_ON, GO_ON_FAST, RAISE
 from auteryn.policy.gates import ALLOW
 from auteryn.ports.model import ModelRequest
+from auteryn.schema.event import AskOpened
 from auteryn.schema.human import Ask as Question
 from auteryn.schema.human import People
 from auteryn.schema.run import Channel, FileCheck, Options, Run, UntilTime
 from auteryn.service.desk import Desk
+from auteryn.service.fork import Fork
 from auteryn.testing.clock import START
 from auteryn.testing.scenarios import KEY, SCENARIOS, Scenario, given
 from auteryn.testing.scripted import Ask, Line, call, malformed, safety
 from auteryn.testing.world import World
 from auteryn.tools.deliver import artifact_publish
 from auteryn.tools.files import file_write
-from auteryn.tools.human import notify
+from auteryn.tools.human import ask_approval, notify
 from auteryn.tools.mode import go_deep
 from auteryn.tools.plan import plan_create, plan_update
 from auteryn.tools.script import script_run
@@ -240,6 +242,15 @@ def _script(ask: Ask) -> Line:
 
 PLANNING = (plan_create, plan_update, file_write, artifact_publish)
 
+
+async def _play_forked(world: World) -> str:
+    """The other run was asked twice; this one begins with the second question open there."""
+    old = await SCENARIOS["approval"].play(world)
+    asked = [entry.seq for entry in await world.journal(old) if any(isinstance(event, AskOpened) for event in entry.events)]
+    fork = await Desk(world.host.engine).fork(old, Fork(after=asked[1]))
+    return (await finish(world, fork.id)).id
+
+
 STORIES: dict[str, Scenario] = SCENARIOS | {
     one.name: one
     for one in (
@@ -254,6 +265,7 @@ STORIES: dict[str, Scenario] = SCENARIOS | {
         ),
         Scenario("money", "a budget that is raised", _pages(30), _play_money),
         Scenario("thrift", "a FAST run, then DEEP, then thrifty", _thrift, _play_thrift, (go_deep,)),
+        Scenario("forked", "a fork", SCENARIOS["approval"].script, _play_forked, (ask_approval,)),
         Scenario("undone", "a deliverable that never comes", _undone, _play_undone),
         Scenario("outage", "a model that is away", _outage, partial(_play_simple, text="Say it")),
         Scenario("stopped", "a schedule that is ended", SCENARIOS["schedule"].script, _play_stopped, (schedule,)),

@@ -17,16 +17,22 @@ from auteryn.runtime.memory import remembered
 from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
 from auteryn.schema.fold import after, born
+from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import to_json
-from auteryn.schema.run import Run, Usage
+from auteryn.schema.run import FileCheck, Run, Usage
 from auteryn.service.desk import Desk
 from auteryn.service.fork import Fork
 from auteryn.service.logs import kind_of
+from auteryn.service.new import NewRun
 from auteryn.service.progress import metrics, progress, standing
 from auteryn.testing.clock import skipping
 from auteryn.testing.laws import broken_laws, stranded
-from auteryn.testing.scenarios import Scenario
+from auteryn.testing.scenarios import Scenario, given
+from auteryn.testing.scripted import Ask, Line, call, safety
 from auteryn.testing.world import World
+from auteryn.tools.deliver import artifact_publish
+from auteryn.tools.files import file_write
+from auteryn.tools.tool import ToolContext, tool
 from scenarios.stories import STORIES, finish
 
 PLACES = 12
@@ -57,7 +63,7 @@ def states(entries: Sequence[e.Entry]) -> list[tuple[Run, datetime]]:
 
 
 def test_every_event_there_is_happens_in_a_story(tmp_path: Path) -> None:
-    seen: set[type] = {e.Forked}  # below
+    seen = set[type]()
 
     async def look(story: Scenario) -> None:
         async with played(story, tmp_path / story.name) as (world, _, run):
@@ -164,6 +170,59 @@ def test_a_run_that_failed_or_was_cancelled_is_tried_again_to_an_end(tmp_path: P
                 assert again.status == ((story.name == "undone" and "failed") or "completed")
                 assert await broken_laws(world, again.id) == []
                 await all_agrees(world, desk, again.id)
+
+    skipping(told())
+
+
+@pytest.mark.proves("L6", "P53")
+def test_whoever_begins_with_the_steps_of_another_run_has_what_they_sent_and_published(tmp_path: Path) -> None:
+    sent = list[str]()
+
+    @tool(effect="once", recipients=lambda args: (args["to"],), target=lambda args: args["to"])
+    async def send(ctx: ToolContext, to: str) -> str:
+        """Send."""
+        sent.append(to)
+        return "sent"
+
+    def script(ask: Ask) -> Line:
+        if given(ask) == "tell":
+            body = [call("file_write", path="a.txt", content="a"), call("artifact_publish", path="a.txt")]
+            return [*body, call("send", to="a@b.c"), "told"][ask.turn]
+        if given(ask) == "fail":
+            return "mended" if ask.attempt else safety()
+        return "all is told" if "mended" in str(ask.request.contents) else safety()
+
+    async def told() -> None:
+        async with World(tmp_path, model=script, tools=[file_write, artifact_publish, send]) as world:
+            desk = Desk(world.host.engine)
+            steps = (StepDraft(description="tell"), StepDraft(description="fail", depends_on=(1,)))
+            first = NewRun(input="Tell a@b.c", steps=steps, approve="auto", deliverables=(FileCheck(path="mailto:a@b.c"),))
+            failed = await world.ended((await desk.create(first)).id)
+            assert failed.status == "failed" and sent == ["a@b.c"]
+            journal = await world.journal(failed.id)
+            first_end = next(one.seq for one in journal if any(isinstance(event, e.StepsEnded) for event in one.events))
+            fork = await finish(world, (await desk.fork(failed.id, Fork(after=first_end))).id)
+            again = await finish(world, (await desk.retry(failed.id)).id)
+            for run in (fork, again):
+                assert (run.status, run.verdicts and run.verdicts[0].ok) == ("completed", True)
+                assert await desk.artifact(run.id, "a.txt") == b"a"
+            assert sent == ["a@b.c"]
+            await desk.erase(failed.id)
+            assert await desk.artifact(fork.id, "a.txt") == await desk.artifact(again.id, "a.txt") == b"a"
+
+    skipping(told())
+
+
+@pytest.mark.proves("P37")
+def test_a_fork_that_is_cancelled_and_tried_again_is_found_by_its_plan(tmp_path: Path) -> None:
+    async def told() -> None:
+        async with played(STORIES["budget"], tmp_path) as (world, desk, old):
+            fork = (await desk.fork(old, Fork(after=2))).id
+            await desk.cancel(fork)
+            assert (await world.ended(fork)).status == "cancelled"
+            again = await finish(world, (await desk.retry(fork)).id)
+            assert again.plan and (await desk.run_of_plan(again.plan.id)).id == again.id
+            assert again.labels == {"retry_of": fork}
 
     skipping(told())
 

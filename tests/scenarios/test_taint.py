@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import pytest
 
-from auteryn.policy.gates import ALLOW_FOR_RUN
+from auteryn.agent.taint import LABEL
+from auteryn.policy.gates import ALLOW_FOR_RUN, FOREIGN
+from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import Options
 from auteryn.service.desk import Desk
 from auteryn.service.fork import Fork
@@ -16,6 +19,7 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import call, safety
 from auteryn.testing.world import World
 from auteryn.tools.files import file_read, file_write
+from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 
 
@@ -56,6 +60,22 @@ def test_with_private_data_and_foreign_text_every_way_out_is_asked_for(tmp_path:
                 await world.answer(run, ALLOW_FOR_RUN, remember=True)
                 await world.until(run, lambda now, ask=asked.asks[0].id: all(one.id != ask for one in now.asks))
             assert (await world.ended(run)).status == "completed"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+def test_what_the_steps_of_an_imported_run_had_read_is_known_where_it_comes_to(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path / "one", model=[[FIRST, call("wait", until="1d")], "done"], tools=[page, wait]) as world:
+            desk = Desk(world.host.engine)
+            old = (await desk.create(NewRun(input="Read", steps=(StepDraft(description="read"),)))).id
+            await world.after(timedelta(hours=1))
+            assert "page" not in (await desk.get(old)).used_tools, "its step has not ended"
+            bundle = await desk.export(old)
+        async with World(tmp_path / "two", tools=[page, wait]) as world:
+            await Desk(world.host.engine).take_in(bundle)
+            assert [doc.body for doc in await world.services.store.docs(LABEL, old)] == [FOREIGN]
 
     skipping(story())
 

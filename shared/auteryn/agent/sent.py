@@ -26,8 +26,8 @@ async def sent(mind: Mind, checks: Sequence[FileCheck]) -> tuple[Verdict, ...]:
     reached = dict[str, str]()
     if not checks:
         return ()
-    async for run in _tree(mind, mind.run.id):
-        for tool, recipients in _done(mind, run, await mind.services.store.journal(run)):
+    async for run, journal in _tree(mind):
+        for tool, recipients in _done(mind, run, journal):
             reached |= {one.lower(): tool for one in recipients}
     done = "would be sent (dry run)" if mind.run.options.effects == "dry" else "sent"
     return tuple(
@@ -58,9 +58,15 @@ def _done(mind: Mind, run: str, journal: Sequence[e.Entry]) -> list[tuple[str, S
     return done
 
 
-async def _tree(mind: Mind, run: str) -> AsyncIterator[str]:
-    yield run
-    if mind.run.plan or mind.run.schedules:
-        async for child in children_of(mind.services.store, run):
-            async for one in _tree(mind, child.id):
-                yield one
+async def _tree(mind: Mind) -> AsyncIterator[tuple[str, Sequence[e.Entry]]]:
+    """The run and everything below it, with their journals; and the steps and ticks it took over from a run before it."""
+    store, seen = mind.services.store, set[str]()
+    left = [mind.run.id, *(step.run for step in (mind.run.plan.steps if mind.run.plan else ()) if step.run)]
+    while left:
+        if (run := left.pop()) in seen:
+            continue
+        seen.add(run)
+        yield run, (journal := await store.journal(run))
+        left += [event.end.run for event in e.facts(journal) if isinstance(event, e.TickEnded)]
+        if mind.run.plan or mind.run.schedules:
+            left += [child.id async for child in children_of(store, run)]

@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from auteryn.agent.taint import label_of, read_with
 from auteryn.errors import AuterynError, Corrupt, Invalid, WrongState
 from auteryn.policy.cloud import BY_KEY, SECRETS
 from auteryn.policy.scrub import scrubbed
@@ -133,6 +134,8 @@ async def take_in(access: Access, raw: bytes) -> Run:
             await access.services.blobs.put(body)
     for note in _read(files, f"notes/{root.id}.json", tuple[Doc, ...]):
         await access.services.store.put(replace(note, kind="note", scope=root.id), if_absent=True)
+    for label in {label for one in newborn for label in read_with(one.run.used_tools, access.engine.registry)}:
+        await access.services.store.put(label_of(root.id, label, access.now()), if_absent=True)
     for line in (line for one in newborn for line in _questions(one, access.owner)):
         await access.services.store.put(line, if_absent=True)
     for one in reversed(newborn):  # the root last: until then nobody sees any of it
@@ -163,8 +166,10 @@ def _newborn(files: Mapping[str, bytes], run_id: str, owner: str, now: datetime)
 
 
 def _questions(newborn: Newborn, owner: str) -> list[Doc]:
-    """The index lines of the run's questions, all of them closed."""
+    """The index lines of the run's own questions, all of them closed: those of a fork's past were another run's."""
     run, facts = newborn.run.id, list(e.facts((newborn.entry, *newborn.past)))
+    forked = max((at for at, event in enumerate(facts) if isinstance(event, e.Forked)), default=0)
+    facts = facts[forked:]
     answers = {event.answer.ask: event.answer for event in facts if isinstance(event, e.AskAnswered)}
     found = list[Doc]()
     for ask in (event.ask for event in facts if isinstance(event, e.AskOpened)):

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Literal
 
 from msgspec.structs import replace
 
-from auteryn.agent.taint import LABEL, label_of, read_with
+from auteryn.agent.taint import HEIRS, LABEL, label_of, read_with
 from auteryn.errors import WrongState
 from auteryn.routing.router import route
 from auteryn.runtime.children import birth
@@ -62,7 +63,7 @@ async def store_new(access: Access, newborn: Newborn, *, key: str | None = None)
 
 
 async def again(access: Access, old: Run) -> Run:
-    """A new run with the same task, files and notes, that keeps the results of the steps which completed.
+    """A new run with the same task, files and notes, that keeps what the steps which completed have found and published.
 
     Asked for twice, it is the same run: `old` stays ended (L10), and has one successor.
     """
@@ -78,12 +79,14 @@ async def again(access: Access, old: Run) -> Run:
         limits=Limits(llm_calls=old.limits.llm_calls, credits=old.limits.credits),
         created_at=now,
         deadline_at=now + (old.deadline_at - old.created_at),
-        labels={**old.labels, "retry_of": old.id},
+        labels=heir(old, "retry_of"),
     )
     plan = _kept(old.plan, given=any(isinstance(event, e.PlanCreated) for event in first.events))
     await access.engine.files.copied(old.root, run.id, now)
     await copy_notes(access, old, run.id)
-    facts = (e.PlanCreated(plan=plan),) if plan else ()
+    facts: list[e.AnyEvent] = [e.PlanCreated(plan=plan)] if plan else []
+    done = {step.run for step in plan.steps if step.run} if plan else set[str]()
+    facts += [e.ArtifactPublished(artifact=one) for one in old.artifacts if one.run in done]
     made = await store_new(access, birth(run, created.input, now, *facts), key=f"retry of {old.id}")
     if made.id != run.id:
         await drop_copies(access, run.id)
@@ -96,6 +99,11 @@ async def _decided(access: Access, request: Request) -> Decision:
     if request.plan and new.mode == "auto":
         return Decision(mode="deep", stage="pattern", confidence=1.0, sure=True, reason="the task comes with a plan")
     return await route(request.task.text, new.mode, access.services.model)
+
+
+def heir(old: Run, how: Literal["fork_of", "retry_of"]) -> dict[str, str]:
+    """The labels of a run that begins with what another has done: the other's, but for whose heir that one was."""
+    return {**{name: one for name, one in old.labels.items() if name not in HEIRS}, how: old.id}
 
 
 async def refuse_another(access: Access, made: Run, key: str | None, task: Input) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal
 
+from auteryn.agent.taint import HEIRS
 from auteryn.errors import Invalid
 from auteryn.policy.credits import CostLabel, cost_label, price_of
 from auteryn.policy.models import PRICES_OF
@@ -153,9 +154,9 @@ def quantile(samples: Iterable[tuple[float, float]], share: float) -> float:
 
 
 async def _history(access: Access, mode: ModeName) -> list[Run]:
-    """The owner's completed runs of this mode that asked a model at all."""
+    """The owner's completed runs of this mode that asked a model at all, from their task to its end."""
     page = await access.services.store.runs(owner=access.owner, status=("completed",), limit=HISTORY)
-    return [run for run in page.runs if run.mode == mode and run.usage.llm_calls]
+    return [run for run in page.runs if run.mode == mode and run.usage.llm_calls and HEIRS.isdisjoint(run.labels)]
 
 
 def _own(run: Run, text: str, steps: int) -> Sample:

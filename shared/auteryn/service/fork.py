@@ -18,7 +18,7 @@ from auteryn.schema.fold import after, born
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
 from auteryn.schema.run import Effects, ForPerson, Input, Run, Wait
 from auteryn.service.access import Access
-from auteryn.service.create import copy_notes, drop_copies, refuse_another, store_new
+from auteryn.service.create import copy_notes, drop_copies, heir, refuse_another, store_new
 from auteryn.service.cursor import read_cursor
 from auteryn.service.new import LONGEST_INPUT
 from auteryn.service.spend import check_spend
@@ -112,7 +112,7 @@ def _forked(access: Access, old: Run, kept: list[e.Entry], wanted: Fork) -> Newb
         created_at=now,
         deadline_at=now + (old.deadline_at - old.created_at),
         options=replace(created.run.options, effects=wanted.effects),
-        labels={**old.labels, "fork_of": old.id},
+        labels=heir(old, "fork_of"),
     )
     task = replace(created.input, text=wanted.input or created.input.text, extra=_asked(old, wanted))
     entries[0] = replace(entries[0], events=(e.RunCreated(run=run, input=task), *entries[0].events[1:]))

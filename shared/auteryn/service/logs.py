@@ -107,7 +107,8 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
         case e.CallWoken():
             return "debug", f"call {event.call} is made once more"
         case e.CallAllowed():
-            return "info", f"call {event.call} allowed by {event.by}"
+            changed = "" if event.args is None else f", with {_short(event.args)}"
+            return "info", f"call {event.call} allowed by {event.by}{changed}"
         case e.AskOpened():
             return "info", f"asks ({event.ask.id}): {_short(event.ask.message)}"
         case e.AskAnswered():
@@ -153,8 +154,12 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
         case e.ScheduleEnded():
             return "info", f"schedule {event.schedule} ended: {event.why}"
         case e.ShareChanged():
-            return "debug", f"{event.run} may make {event.llm_calls} model calls"
+            spend = "" if event.credits is None else f" and spend {event.credits / 1000:g} credits"
+            more = "; there was nothing more to give" if event.refused else ""
+            return "debug", f"{event.run} may make {event.llm_calls} model calls{spend}{more}"
         case e.BudgetAsked():
+            if event.short_credits:
+                return "debug", f"asks for {event.short_credits / 1000:g} credits more"
             return "debug", f"asks for more than its {event.llm_calls} model calls"
         case e.ArtifactPublished():
             artifact = event.artifact

@@ -13,6 +13,7 @@ from auteryn.schema import event as e
 from auteryn.schema.fold import after
 from auteryn.schema.record import new_id
 from auteryn.service.estimate import quantile
+from auteryn.service.fork import Fork
 from auteryn.service.new import Budget, NewRun, drafts
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import Say, call
@@ -156,6 +157,8 @@ def test_an_estimate_is_made_of_this_homes_own_runs_once_there_are_some(opened):
             assert learned.credits_p50 == ends[0].usage.credits.total / 1000 and learned.llm_calls_p50 == 2
             assert learned.credits_p90 <= first.credits_p90
             assert len((await desk.runs()).runs) == 12, "an estimate starts nothing"
+            await desk.result((await desk.fork(ends[0].id, Fork())).id)
+            assert await desk.estimate("Research bicycles", "deep") == learned, "a fork has paid for a part of the work only"
 
     skipping(main())
 
