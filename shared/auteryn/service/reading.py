@@ -9,7 +9,7 @@ from typing import Any
 from auteryn.errors import NotFound
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.access import Access
-from auteryn.service.tree import Version, published_in, tree_of
+from auteryn.service.tree import Version, published_in, taken_over_in, tree_of
 from auteryn.tools.notes import folded
 from auteryn.tools.registry import Registry
 
@@ -36,14 +36,16 @@ async def versions(access: Access, run: Run, path: str) -> list[Version]:
 
 
 async def _versions(access: Access, run: Run) -> list[Version]:
-    store, found = access.services.store, list[Version]()
+    store, found, more = access.services.store, list[Version](), list[Version]()
     async for one in tree_of(store, run):
         seq = 0
         while entries := await store.journal(one.id, after=seq, limit=PAGE):
             found += published_in(entries)
+            more += taken_over_in(entries)
             seq = entries[-1].seq
-    first = {one.artifact.id: one for one in sorted(found, key=attrgetter("at"), reverse=True)}
-    return sorted(first.values(), key=attrgetter("at"))
+    known = {one.artifact.id for one in found}
+    found += {one.artifact.id: one for one in more if one.artifact.id not in known}.values()
+    return sorted(found, key=attrgetter("at"))
 
 
 async def scratchpad(access: Access, run: Run) -> dict[str, list[str]]:

@@ -27,15 +27,16 @@ async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
 
 
 def published_in(entries: Iterable[e.Entry]) -> Iterator[Version]:
-    """Every version these journal entries published or took over from a step that ended, in order."""
+    """Every version these journal entries published, in order."""
     for entry in entries:
         for event in entry.events:
-            match event:
-                case e.ArtifactPublished():
-                    yield Version(artifact=event.artifact, at=entry.at)
-                case e.StepsEnded():
-                    yield from (Version(artifact=one, at=entry.at) for end in event.steps for one in end.artifacts)
-                case e.TickEnded():
-                    yield from (Version(artifact=one, at=entry.at) for one in event.end.artifacts)
-                case _:
-                    pass
+            if isinstance(event, e.ArtifactPublished):
+                yield Version(artifact=event.artifact, at=entry.at)
+
+
+def taken_over_in(entries: Iterable[e.Entry]) -> Iterator[Version]:
+    """What the steps and ticks had published whose end these entries tell: of a fork's past, no run below it says it."""
+    for entry in entries:
+        for event in entry.events:
+            ends = event.steps if isinstance(event, e.StepsEnded) else (event.end,) if isinstance(event, e.TickEnded) else ()
+            yield from (Version(artifact=one, at=entry.at) for end in ends for one in end.artifacts)
