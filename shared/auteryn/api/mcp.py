@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -24,6 +26,7 @@ from auteryn.errors import AuterynError, NotAllowed, NotFound, Refused
 from auteryn.runtime.engine import Engine
 from auteryn.schema.inbox import When
 from auteryn.schema.run import Run
+from auteryn.service.delivery import Batch, StreamEvent
 from auteryn.service.desk import Desk
 from auteryn.service.new import Budget, NewRun
 
@@ -32,8 +35,6 @@ if TYPE_CHECKING:
 
 LONGEST_WAIT_SECONDS = 50
 MOST_EVENTS = 500
-CAUGHT_UP_SECONDS = 0.1
-"""Nothing new for so long: what is stored has been read."""
 MOST_BYTES = 1_000_000
 """Of a file within an answer: what a model can make use of at all."""
 
@@ -187,19 +188,14 @@ async def run_events(
     wait_seconds: Annotated[float, Field(description="How long to wait for news", ge=0, le=LONGEST_WAIT_SECONDS)] = 0,
 ) -> dict[str, Any]:
     """What happened in a run and its steps, in order: messages, thoughts, tool calls and results, progress, questions."""
-    found, last = list[dict[str, Any]](), after
-    events = aiter(_visit.get().desk.events(run, after))
-    try:
-        while len(found) < limit:
-            patience = CAUGHT_UP_SECONDS if found else max(CAUGHT_UP_SECONDS, wait_seconds)
-            async with asyncio.timeout(patience):
-                event = await anext(events)
-            if not event.delta:
-                last = event.id
-                found.append({"kind": event.kind, "run": event.run, "at": v.full(event.at), **event.data})
-    except (TimeoutError, StopAsyncIteration):
-        pass
-    return {"events": found, "next": last}
+    desk = _visit.get().desk
+    found = await _durable(desk.event_batches(run, after, live=False), limit)
+    if not found and wait_seconds:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_seconds):
+                found = await _durable(desk.event_batches(run, after), limit, enough=1)
+    told = [{"kind": one.kind, "run": one.run, "at": v.full(one.at), **one.data} for one in found]
+    return {"events": told, "next": found[-1].id if found else after}
 
 
 async def run_answer(
@@ -239,6 +235,17 @@ async def artifact_get(run: RunId, path: Annotated[str, Field(description="Path 
         return {**v.full(found), "text": body.decode()}
     except UnicodeDecodeError:
         return {**v.full(found), "base64": b64encode(body).decode()}
+
+
+async def _durable(batches: AsyncGenerator[Batch], most: int, *, enough: int = MOST_EVENTS) -> list[StreamEvent]:
+    """Their first events without the deltas, until there are enough."""
+    found = list[StreamEvent]()
+    async with aclosing(batches):
+        async for batch in batches:
+            found += [one for one in batch if not one.delta]
+            if len(found) >= min(enough, most):
+                break
+    return found[:most]
 
 
 SHOWN = ("title", "status", "state", "detail", "why", "mode")

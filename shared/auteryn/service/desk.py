@@ -335,9 +335,11 @@ class Desk:
         """
         return stream.events(self._access, run, after, tail)
 
-    def event_batches(self, run: str, after: str | None = None, tail: int | None = None) -> AsyncGenerator[Batch]:
-        """The same in batches: each holds what was there at once."""
-        return stream.batches(self._access, run, after, tail)
+    def event_batches(
+        self, run: str, after: str | None = None, tail: int | None = None, *, live: bool = True
+    ) -> AsyncGenerator[Batch]:
+        """The same in batches: each holds what was there at once. Unless `live`, only what has happened."""
+        return stream.batches(self._access, run, after, tail, live=live)
 
     async def artifacts(self, run: str) -> tuple[Artifact, ...]:
         """Published files, those of steps under way included."""

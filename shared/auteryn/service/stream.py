@@ -33,8 +33,10 @@ async def events(access: Access, run_id: str, cursor: str | None = None, tail: i
                 yield one
 
 
-async def batches(access: Access, run_id: str, cursor: str | None = None, tail: int | None = None) -> AsyncGenerator[Batch]:
-    """The same, by what is there at once."""
+async def batches(
+    access: Access, run_id: str, cursor: str | None = None, tail: int | None = None, *, live: bool = True
+) -> AsyncGenerator[Batch]:
+    """The same, by what is there at once; unless `live`, only what has happened."""
     root = await access.run(run_id)
     branch = Branch(access.services.store, root.id)
     if cursor is not None and not await branch.move_to(read_cursor(root.id, cursor)):
@@ -46,7 +48,7 @@ async def batches(access: Access, run_id: str, cursor: str | None = None, tail: 
             yield found
     while True:
         alone = _Alone(access, branch, root.root)
-        async with aclosing(alone.read()) as read:
+        async with aclosing(alone.read(live=live)) as read:
             async for batch in read:
                 yield batch
         if alone.seat is None:
@@ -68,7 +70,7 @@ class _Alone:
         self._watch = access.services.bus.watch(root)
         self.seat: Seat | None = None
 
-    async def read(self) -> AsyncGenerator[Batch]:
+    async def read(self, *, live: bool) -> AsyncGenerator[Batch]:
         branch, patience, clean, given = self._branch, Patience(), True, False
         try:
             while True:
@@ -79,7 +81,7 @@ class _Alone:
                 while found := await next_batch(branch):
                     yield found
                     clean = True
-                if branch.over:
+                if branch.over or not live:
                     return
                 if seat := joined(self._crowds, branch, self._watch, clean=clean):
                     self.seat, given = seat, seat.first

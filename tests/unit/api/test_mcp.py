@@ -140,6 +140,32 @@ def test_of_those_who_come_first_together_all_are_let_in(tmp_path):
     skipping(main())
 
 
+@pytest.mark.proves("P40")
+def test_an_agent_is_told_what_has_happened_however_long_that_takes_to_read(tmp_path, monkeypatch):
+    async def main():
+        async with World(tmp_path, model=script) as world:
+            store = world.services.store
+            run, door = await world.start("Publish a file"), Door(world.host.engine, secure=False)
+            await world.ended(run)
+            _, key = await issue(store, world.now(), name="ann", owner="local", role="viewer", lifetime=timedelta(days=1))
+            headers = {"Authorization": f"Bearer {key}", "Accept": "application/json, text/event-stream"}
+            journal = store.journal
+
+            async def slow(run: str, **given):
+                await asyncio.sleep(1)
+                return await journal(run, **given)
+
+            monkeypatch.setattr(store, "journal", slow)
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(door), base_url="http://127.0.0.1") as http:
+                params = {"name": "run_events", "arguments": {"run": run}}
+                asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+                said = (await http.post("/mcp", json=asked, headers=headers)).json()["result"]["content"][0]["text"]
+            door.close()
+            assert json.loads(said)["events"][-1]["status"] in ("completed", "failed")
+
+    skipping(main())
+
+
 @pytest.mark.proves("L15")
 def test_nobody_comes_in_without_a_key_and_a_viewer_only_looks(tmp_path):
     async def main():

@@ -103,6 +103,24 @@ def test_a_blob_that_is_put_again_when_it_is_old_is_written_anew(storage: Storag
     asyncio.run(main())
 
 
+@pytest.mark.proves("F13")
+def test_an_old_blob_is_written_anew_though_another_does_so_too_or_the_reply_is_lost(storage: Storage) -> None:
+
+    async def main() -> None:
+        async with opened(storage.endpoint, renew_after=timedelta(days=30)) as blobs:
+            await check(blobs)
+
+    async def check(blobs: CloudBlobs) -> None:
+        sha256 = await blobs.put(BODY)
+        stored = storage.objects["b", f"blobs/{sha256}"]
+        stored.created_at -= timedelta(days=31)
+        storage.faults.plan("upload", "lose", after=1)
+        assert await blobs.put(BODY) == sha256
+        assert storage.objects["b", f"blobs/{sha256}"].generation == stored.generation + 1
+
+    asyncio.run(main())
+
+
 def test_a_service_that_cannot_be_reached_is_unavailable() -> None:
 
     async def main() -> None:

@@ -80,14 +80,13 @@ class CloudBlobs:
         source = str(body) if isinstance(body, Path) else ""
         with _translated(self._name(), source):
             sha256, crc32c, size = _digests(body)
-            if size >= LOOK_FIRST_BYTES and self._holds(sha256, crc32c) is True:
-                return sha256
-            try:
-                self._upload(sha256, body, generation=0)
-            except PreconditionFailed:  # it is there: from another writer, or from our own try whose reply was lost
-                held = self._holds(sha256, crc32c)
-                if held is not True:
+            held = self._holds(sha256, crc32c) if size >= LOOK_FIRST_BYTES else 0
+            while held is not True:
+                try:
                     self._upload(sha256, body, generation=held)
+                    break
+                except PreconditionFailed:  # another writer was there since, or our own try whose reply was lost
+                    held = self._holds(sha256, crc32c)
             return sha256
 
     def _upload(self, sha256: str, body: bytes | Path, *, generation: int) -> None:
