@@ -14,8 +14,10 @@ from auteryn.api.auth import Auth, Caller
 from auteryn.api.limits import Room
 from auteryn.api.problems import Unauthenticated
 from auteryn.api.stream import EventStream, Pace
+from auteryn.errors import Invalid
 from auteryn.runtime.engine import Engine
 from auteryn.service.desk import Desk
+from auteryn.service.new import LONGEST_KEY
 
 Q = TypeVar("Q")
 B = TypeVar("B")
@@ -52,7 +54,11 @@ class Call(Struct, Generic[Q, B], frozen=True):
 
     @property
     def idempotency_key(self) -> str | None:
-        return self.request.headers.get("idempotency-key")
+        """Raises `Invalid`: an empty one would make every request the first one's repeat."""
+        key = self.request.headers.get("idempotency-key")
+        if key is not None and not 1 <= len(key) <= LONGEST_KEY:
+            raise Invalid("Idempotency-Key", key, f"must have 1 to {LONGEST_KEY} characters")
+        return key
 
     def stream(self, frames: AsyncGenerator[bytes], status: int = 200, headers: dict[str, str] | None = None) -> EventStream:
         return EventStream(frames, self.pace, self.closing, status=status, headers=headers)

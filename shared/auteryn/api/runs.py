@@ -214,12 +214,10 @@ async def resume_run(call: Call[b.Empty, b.Empty]) -> v.RunView:
 
 
 async def send_message(call: Call[b.Empty, b.MessageBody]) -> v.RunView:
-    """Say something to the agent while it works. Repeated with the same `Idempotency-Key`, it is said once."""
-    key, caller = call.idempotency_key, call.caller
-    message_id = derived_id("m", caller.owner, key) if key is not None else None
-    run = await call.desk.send(
-        call.path["run"], call.body.text, call.body.mode, by=caller.name, message_id=message_id
-    )  # fmt: skip
+    """Say something to the agent while it works. Repeated word for word with the same `Idempotency-Key`, it is said once."""
+    key, caller, said = call.idempotency_key, call.caller, call.body
+    message_id = derived_id("m", caller.owner, key, said.mode, said.text) if key is not None else None
+    run = await call.desk.send(call.path["run"], said.text, said.mode, by=caller.name, message_id=message_id)
     return v.view(run, call.now)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from auteryn.api.problems import TooLarge
+from auteryn.api.problems import TooLarge, WrongMedia
 from auteryn.errors import Invalid
 
 MEDIA = "multipart/form-data"
@@ -18,7 +19,12 @@ MOST_FILES = 1_000
 
 
 async def form_of(request: Request, most: int) -> tuple[bytes, dict[str, bytes]]:
-    """The request's JSON, and the files by name. Raises `Invalid`, also for a form that was cut off, and `TooLarge`."""
+    """The request's JSON, and the files by name. Raises `Invalid`, also for a form that was cut off, `TooLarge`, and
+    `WrongMedia` where it is not in UTF-8: other codecs give names that are no text."""
+    _, options = parse_options_header(request.headers["content-type"])
+    charset = options.get(b"charset", b"utf-8")
+    if charset.lower() != b"utf-8":
+        raise WrongMedia(f"a form in {charset!r} is not read here: send utf-8")
     try:
         form = await _Form(request, most).parse()
     except (MultiPartException, KeyError, UnicodeDecodeError) as error:

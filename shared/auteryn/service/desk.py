@@ -94,11 +94,13 @@ class Desk:
 
     async def cancel(self, run: str, by: str = "owner") -> Run:
         """Tell the whole tree to stop. A no-op for a cancelled run; raises `WrongState` for one that ended otherwise."""
-        found = await self.get(run)
-        if found.status == "cancelled":
+        try:
+            found = await self._access.live(run, "cancelled")
+            await self._access.tell(found, m.Cancel(id="cancel", sent_at=self._access.now(), by=by))
+        except WrongState:
+            if (found := await self.get(run)).status != "cancelled":
+                raise
             return found
-        found = await self._access.live(run, "cancelled")
-        await self._access.tell(found, m.Cancel(id="cancel", sent_at=self._access.now(), by=by))
         return await self.get(run)
 
     async def pause(self, run: str, by: str = "owner") -> Run:

@@ -276,7 +276,10 @@ def test_a_run_is_steered_paused_resumed_and_stopped(opened):
             for _ in range(2):
                 said = await http.post(f"/v1/runs/{run}/messages", json={"text": "Look at Bonn"}, headers=once)
                 assert said.status_code == 200
-            assert sum("Bonn" in str(one) for one in await office.world.services.store.inbox(run)) <= 1
+            said = await http.post(f"/v1/runs/{run}/messages", json={"text": "And at Berlin"}, headers=once)
+            assert said.status_code == 200
+            unheard = (await http.get(f"/v1/runs/{run}/messages")).json()["messages"]
+            assert [one["text"] for one in unheard] == ["Look at Bonn", "And at Berlin"]
             assert (await http.post(f"/v1/runs/{run}/resume", json={})).status_code == 200
             await clock.sleep(timedelta(minutes=1))
             for _ in range(2):
@@ -374,6 +377,26 @@ def test_a_fault_of_ours_says_nothing_of_its_inside(opened, caplog):
     skipping(main())
 
 
+@pytest.mark.proves("L15")
+def test_a_key_that_says_nothing_makes_no_repeat_of_a_request(opened):
+    async def main():
+        async with opened() as office, await office.client() as http:
+            run = await office.world.start("Look")
+            for path, body in (
+                ("/v1/runs", {"input": "Look"}),
+                ("/v1/asks", {"message": "Go?", "options": ["Yes", "No"]}),
+                (f"/v1/runs/{run}/fork", {}),
+                (f"/v1/runs/{run}/messages", {"text": "Look at Bonn"}),
+                ("/v1/asks/ask_1/answer", {"value": "Yes"}),
+            ):
+                for key in ("", "k" * 201):
+                    refused = await http.post(path, json=body, headers={"Idempotency-Key": key})
+                    assert (refused.status_code, refused.json()["field"]) == (422, "Idempotency-Key"), path
+            assert [one.id for one in (await office.desk.runs()).runs] == [run]
+
+    skipping(main())
+
+
 CRLF = b"\r\n"
 
 
@@ -413,6 +436,10 @@ def test_files_come_in_a_form_as_well_and_a_form_that_is_wrong_is_refused(opened
                 assert (refused.status_code, refused.json()["field"]) == (422, "body"), whole[:cut]
             huge = await http.post("/v1/runs", files=form(run, ("files", "a.txt", b"x" * 32_000_001)))
             assert huge.status_code == 413
+            for codec, name in (("unicode_escape", rb"\\ud800"), ("idna", b"xn--\xff")):  # names that are no text
+                odd = {"Content-Type": f"{kind['Content-Type']}; charset={codec}"}
+                refused = await http.post("/v1/runs", content=whole.replace(b"a.txt", name), headers=odd)
+                assert (refused.status_code, refused.json()["code"]) == (415, "wrong_media"), refused.text
             elsewhere = await http.post("/v1/asks", files=form(run))
             assert elsewhere.status_code == 415
             assert len((await office.desk.runs()).runs) == 1

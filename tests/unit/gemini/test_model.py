@@ -268,6 +268,16 @@ def test_silence_breaks_the_call_and_it_is_repeated():
     assert isinstance(failure, Unavailable) and "silent for 0.06 s" in str(failure)
 
 
+@pytest.mark.parametrize(
+    "call",
+    [{"name": "a", "args": ["x"]}, {"name": {"of": "a"}}, {"name": "a", "id": 7}, "a"],
+    ids=["args", "name", "id", "call"],
+)
+def test_a_call_that_could_not_be_read_back_is_a_broken_answer(call: Any):
+    reply, wire, _ = ask(Stream([chunk({"functionCall": call}, finish="STOP")]), text("right"))
+    assert (reply.text, reply.attempts, len(wire.asked)) == ("right", 2, 2)
+
+
 def test_deltas_of_a_broken_try_are_taken_back_before_the_next():
     heard: list[str] = []
     broken = Stream([chunk({"text": "ha"}), chunk({"text": "lf"})], then="cut")

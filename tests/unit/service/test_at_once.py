@@ -80,6 +80,21 @@ def test_secrets_that_were_rotated_at_the_same_time_both_sign_and_older_ones_for
     skipping(main())
 
 
+def test_a_run_that_is_cancelled_by_another_at_the_same_time_is_cancelled(opened, monkeypatch):
+    async def main():
+        async with opened() as desk:
+            run = await desk.ask(Question(message="Go?", options=("Yes", "No")))
+
+            async def other() -> None:
+                await desk.cancel(run.id, "bob")
+                await desk.result(run.id)
+
+            meanwhile(monkeypatch, desk, "get", run.id, other, first=False)
+            assert (await desk.cancel(run.id, "ann")).status == "cancelled"
+
+    skipping(main())
+
+
 def test_a_list_of_questions_that_was_read_before_an_answer_changes_nothing(opened, monkeypatch):
     async def main():
         async with opened() as desk:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from auteryn.adapters.gcp.gemini_events import Chunk, WireCandidate, WireUsage
+from auteryn.adapters.gcp.gemini_events import BrokenAnswer, Chunk, WireCall, WireCandidate, WireUsage
 from auteryn.adapters.gcp.gemini_grounding import Grounding
 from auteryn.schema.message import Call, Delta, FinishReason, Reply, Tokens
 
@@ -46,7 +47,8 @@ class Answer:
         self._grounding = Grounding()
 
     def add(self, chunk: Chunk) -> list[Delta]:
-        """Take one chunk in; what it adds to text and thoughts."""
+        """Take one chunk in; what it adds to text and thoughts. Raises `BrokenAnswer` for a call that is none: stored, nobody
+        could read it back."""
         self._model = chunk.model_version or self._model
         self._usage = chunk.usage_metadata or self._usage
         feedback = chunk.prompt_feedback
@@ -79,6 +81,10 @@ class Answer:
 
     def _take(self, part: dict[str, Any]) -> Delta | None:
         thought = part.get("thought") is True
+        try:
+            msgspec.convert(part.get("functionCall"), WireCall | None)
+        except msgspec.ValidationError as error:
+            raise BrokenAnswer(f"a call in the answer is not Gemini's ({error})") from error
         if not thought or "thoughtSignature" in part:
             self._keep(part)
         text = part.get("text")

@@ -15,6 +15,14 @@ class Wire(msgspec.Struct, rename="camel"):
     """Base of what is read; unknown fields are ignored here and kept inside parts."""
 
 
+class WireCall(Wire):
+    """Of a part that calls a function: what of it is taken out of the part."""
+
+    name: str | None = None
+    args: dict[str, Any] | None = None
+    id: str | None = None
+
+
 class WireContent(Wire):
     parts: list[dict[str, Any]] | None = None
 
