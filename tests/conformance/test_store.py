@@ -652,6 +652,27 @@ async def test_a_run_with_a_past_is_there_as_a_whole(place: Place[Store]) -> Non
 
 
 @on_every(STORES)
+@pytest.mark.proves("L1", "L15")
+async def test_a_past_touches_nothing_that_is_there_and_of_one_that_is_not_needed_nothing_is_kept(place: Place[Store]) -> None:
+    """S8, S11: a run that goes on is not rewritten by one of its name that was taken out earlier, or by a stranger's."""
+    async with place.open() as store:
+        first, late = newborn(), newborn()
+        stranger = newborn(run_id=first.run.id)
+        run = await store.create(first)
+        await store.commit(on := change(run))
+        earlier = change(run, e.RunCancelled(by="import", receipt=e.Receipt()))
+        await store.create(replace(first, run=earlier.run, past=(earlier.entry,)))
+        past = change(stranger.run)
+        with pytest.raises(Conflict):
+            await store.create(replace(stranger, run=past.run, past=(past.entry,)))
+        assert list(await store.journal(run.id)) == [first.entry, on.entry]
+
+        made, past = await store.create(newborn(), key="k"), change(late.run)
+        assert await store.create(replace(late, run=past.run, past=(past.entry,)), key="k") == made
+        assert list(await store.journal(late.run.id)) == []
+
+
+@on_every(STORES)
 async def test_a_run_with_a_short_past_is_listed_as_it_has_become(place: Place[Store]) -> None:
     """S11: a past is no reason to be listed as one was born."""
     async with place.open() as store:

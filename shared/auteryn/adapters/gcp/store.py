@@ -65,18 +65,22 @@ class FirestoreStore:
 
     async def create(self, newborn: Newborn, *, key: str | None = None) -> Run:
         writing, run = self._writing(), newborn.run
-        await self._put_past(run.id, newborn.past)
+        if newborn.past:
+            if (made := await self._made(newborn, key)) is not None:
+                return made
+            await self._put_past(run.id, newborn.past)
         if key is not None:
             writing.create("keys", _key(run.owner, key), fields={"run": run.id})
         self._give_birth(writing, newborn)
         try:
             await writing.send()
         except AlreadyExists as error:
-            known = await self._made_with(run.owner, key)
-            if known is not None:
-                return await self.get(known)
-            if not await self._is_repeat(run.id, newborn.entry):
+            made = await self._made(newborn, key)
+            if made is None:
                 raise Conflict(f"run {run.id!r} exists already") from error
+            if newborn.past and made.id != run.id:
+                await self.erase(run.id)
+            return made
         return run
 
     async def erase(self, run: str) -> None:
@@ -279,7 +283,7 @@ class FirestoreStore:
     # ---- writing
 
     async def _put_past(self, run: str, past: Sequence[Entry]) -> None:
-        """Before the run itself: while it is not there nobody looks, and a repeat writes the same again."""
+        """Before the run itself, which is not there: nobody looks, and a repeat writes the same again."""
         for begin in range(0, len(past), PAST_BATCH):
             writing = self._writing()
             for entry in past[begin : begin + PAST_BATCH]:
@@ -340,8 +344,15 @@ class FirestoreStore:
             raise Conflict(f"run {run!r} has an entry {entry.seq} already: another slice was first") from cause
         raise refusal from cause
 
-    async def _is_repeat(self, run: str, entry: Entry) -> bool:
-        return await self._commit_at(run, entry.seq) == entry.commit
+    async def _made(self, newborn: Newborn, key: str | None) -> Run | None:
+        """The run of an earlier request with this key, or of this very one. Raises `Conflict` for a stranger of its name."""
+        run, known = newborn.run, await self._made_with(newborn.run.owner, key)
+        if known is not None:
+            return await self.get(known)
+        stored = await self._commit_at(run.id, newborn.entry.seq)
+        if stored not in (None, newborn.entry.commit):
+            raise Conflict(f"run {run.id!r} exists already")
+        return None if stored is None else run
 
     async def _commit_at(self, run: str, seq: int) -> str | None:
         found = await self.database.get(*_journal(run, seq), fields=["commit"])
