@@ -92,6 +92,9 @@ def test_a_fork_keeps_what_was_recorded_for_nothing_and_sends_nothing_until_some
             assert "In French, please" in ((await world.ended(retold.id)).result or "")
             assert world.model.calls == calls + 1, "only the last answer is given anew"  # pyright: ignore[reportAttributeAccessIssue]
             assert len(mail.sent) == 4
+            told = [await world.journal(one.id) for one in (old, fork, free, retold)]
+            commits = [entry.commit for journal in told for entry in journal]
+            assert len(set(commits)) == len(commits), "erasing one takes no entry's bytes from another"
             for run in (fork, free, retold):
                 assert await broken_laws(world, run.id) == []
                 detail = (await desk.credits(run.id, detail=True))["detail"]

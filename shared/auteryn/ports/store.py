@@ -55,7 +55,8 @@ class Store(Protocol):
     S8  `create` with a key it has seen for this owner returns the first run and writes nothing.
     S9  `get` equals the fold of the whole journal, whichever commits wrote a summary.
     S10 `put` with `if_absent` keeps the first body; `docs` lists a scope in order of `at`, then of writing.
-    S11 `create` stores a run with its whole past, or nothing of it is ever seen.
+    S11 `create` stores a run with its whole past, or nothing of it is ever seen. Entries of two runs have two commit ids: so
+        no bytes are both's, and either can be erased.
     S12 After `erase` nothing of the run is left: journal, summary, inbox, lease, keys, documents listed under its id. Its id
         may be used again. Erasing what is not there is a no-op.
     S13 What cannot be read raises `Corrupt` naming the place; other runs are not affected.

@@ -104,7 +104,10 @@ def _kept(entries: Sequence[e.Entry], cut: int) -> list[e.Entry]:
 def _forked(access: Access, old: Run, kept: list[e.Entry], wanted: Fork) -> Newborn:
     now, new_one = access.now(), new_id("run")
     names = _names(old.id, new_one, kept)
-    entries = [replace(one, events=tuple(_renamed(event, names) for event in one.events)) for one in kept]
+    entries = [
+        replace(one, commit=derived_id("c", new_one, one.commit), events=tuple(_renamed(event, names) for event in one.events))
+        for one in kept
+    ]
     created = entries[0].events[0]
     assert isinstance(created, e.RunCreated), "a journal begins with it"
     run = replace(
