@@ -18,6 +18,7 @@ from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.notes import note_write
 from auteryn.tools.time import wait
+from auteryn.tools.tool import ToolContext, tool
 
 SMALL = {"compact_at_tokens": 2_500, "keep_tokens": 600}
 
@@ -80,8 +81,6 @@ def test_what_is_kept_after_a_compaction_comes_back_verbatim(tmp_path: Path) -> 
 
 @pytest.mark.proves("P38", "L8")
 def test_a_new_process_sees_the_same_conversation_after_a_compaction(tmp_path: Path) -> None:
-    from auteryn.tools.time import wait
-
     seen = dict[int, str]()
 
     def script(ask: Ask) -> Line:
@@ -193,5 +192,45 @@ def test_a_model_that_refuses_even_a_text_without_signatures_ends_the_run(tmp_pa
         async with World(tmp_path, model=script, tools=[lookup]) as world:
             ended = await world.ended(await world.start("Read"))
             assert ended.failure and (ended.failure.reason, ended.usage.llm_calls) == ("model_refused", 3)
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14", "P38")
+@pytest.mark.parametrize("reopened", [False, True], ids=["one process", "another process"])
+def test_whom_the_owner_named_in_a_message_stays_known_after_compactions(tmp_path: Path, reopened: bool) -> None:
+    """Nobody is asked about what the owner has said, though the message itself is in no summary."""
+    sent, asked = list[str](), list[Ask]()
+
+    @tool(effect="once", sends=True, permission="ask", recipients=lambda args: [args["to"]])
+    async def letter(ctx: ToolContext, to: str) -> str:
+        """Send a letter."""
+        sent.append(to)
+        return "sent"
+
+    def script(ask: Ask) -> Line:
+        if summarises(ask):
+            return "summary"
+        asked.append(ask)
+        match len(asked):
+            case turn if turn < 12:
+                return [call("lookup", what=f"{turn} " + "x" * 2_000), call("wait", until="1m")]
+            case 12:
+                return call("letter", to="ann@corp.test")
+            case _:
+                return "over"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup, wait, letter], **SMALL) as world:
+            run = await world.start("Talk for long")
+            await world.until(run, lambda found: found.status == "waiting")
+            await world.say(run, "It is going well. Send the result to ann@corp.test, please! Thanks")
+            for turns in (5, 10) if reopened else ():
+                await world.until(run, lambda found, turns=turns: found.turns >= turns and found.status == "waiting")
+                await world.reopen()
+            ended = await world.ended(run)
+            cuts = [event for event in await world.events(run) if isinstance(event, e.Compacted)]
+            assert ended.result == "over" and sent == ["ann@corp.test"] and len(cuts) > 2
+            assert cuts[-1].said == ("Send the result to ann@corp.test, please!",)
 
     skipping(story())

@@ -12,6 +12,8 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, Say, call
 from auteryn.testing.world import World
 from auteryn.tools.calculate import calculate
+from auteryn.tools.files import file_grep
+from auteryn.tools.tool import ToolContext, tool
 
 PIECES = [Say(text="One, two,", finish="max_tokens"), Say(text=" three,", finish="continuation"), " four."]
 
@@ -55,3 +57,30 @@ def test_an_answer_of_no_use_is_paid_for(tmp_path: Path) -> None:
             return run.usage.credits.llm
 
     assert skipping(story(useless=True)) > skipping(story(useless=False)) + 50
+
+
+def test_every_line_of_a_long_text_in_an_output_can_be_read(tmp_path: Path) -> None:
+    lines = [f"line {number} says something" for number in range(1_000)]
+
+    @tool(effect="read")
+    async def document(ctx: ToolContext) -> dict[str, str]:
+        """A long document."""
+        return {"title": "Long", "text": "\n".join(lines)}
+
+    def script(ask: Ask) -> Line:
+        match ask.turn:
+            case 0:
+                return call("document")
+            case 1:
+                return call("file_grep", pattern="line 500 says", glob="outputs/*.txt")
+            case _:
+                return "done"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[document, file_grep]) as world:
+            run = await world.ended(await world.start("Read"))
+            first, second = (event for event in await world.events(run.id) if isinstance(event, e.CallAnswered))
+            place = first.output["texts"]["text"]
+            assert first.cut and second.output["hits"] == [f"{place}:501: line 500 says something"]
+
+    skipping(story())

@@ -13,6 +13,7 @@ from auteryn.schema import event as e
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.files import file_read, file_write
 from auteryn.tools.tool import Tool, ToolContext, tool
 
 WIDTH = 4
@@ -68,5 +69,20 @@ def test_calls_of_one_turn_run_side_by_side_and_answer_in_order(tmp_path: Path) 
             run = await world.start("Work")
             assert (await world.ended(run)).result == "over"
             assert world.now() - start < timedelta(minutes=6)
+
+    skipping(story())
+
+
+@pytest.mark.proves("L7")
+def test_calls_of_one_turn_on_one_file_run_one_after_the_other_however_it_is_spelled(tmp_path: Path) -> None:
+    calls = [call("file_write", path=path, content="x", mode="append") for path in ("a.txt", "./a.txt") * 12]
+
+    async def story() -> None:
+        async with World(
+            tmp_path, model=[calls, call("file_read", path="a.txt"), "done"], tools=[file_write, file_read]
+        ) as world:
+            run = await world.ended(await world.start("Write"))
+            (read,) = [one for one in await world.events(run.id) if isinstance(one, e.CallAnswered) and one.tool == "file_read"]
+            assert read.output["text"] == f"1\t{'x' * len(calls)}"
 
     skipping(story())

@@ -97,3 +97,20 @@ def test_the_same_call_with_new_outcomes_is_left_alone(tmp_path: Path) -> None:
             assert nudges(await world.events(run)) == 0
 
     skipping(story())
+
+
+@pytest.mark.proves("P5")
+def test_the_same_long_output_again_and_again_is_a_circle_too(tmp_path: Path) -> None:
+    """What is too long for the conversation goes to a file of its own each time."""
+
+    @tool(effect="read")
+    async def page(ctx: ToolContext) -> dict[str, str]:
+        """A long page."""
+        return {"text": "word\n" * 4_000}
+
+    async def story() -> None:
+        async with World(tmp_path, model=lambda ask: call("page"), tools=[page]) as world:
+            ended = await world.ended(await world.start("Search", options=Options(ask_when_stuck=False)))
+            assert ended.failure and ended.failure.reason == "stuck" and ended.usage.llm_calls < 20
+
+    skipping(story())

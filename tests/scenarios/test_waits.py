@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from auteryn.errors import ModelRefused, RateLimited, Unavailable
+from auteryn.errors import ModelRefused, RateLimited, ToolFailed, Unavailable
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import ForPerson, ForRateLimit, ForSteps, Options, UntilTime
@@ -17,6 +18,7 @@ from auteryn.testing.world import World
 from auteryn.tools.human import ask_approval, ask_input
 from auteryn.tools.plan import plan_create
 from auteryn.tools.time import wait
+from auteryn.tools.tool import ToolContext, tool
 
 HOUR = timedelta(hours=1)
 
@@ -219,5 +221,42 @@ def test_a_key_that_never_worked_is_said_at_once(tmp_path: Path) -> None:
             ended = await world.ended(await world.start("Hello"))
             assert ended.failure and ended.failure.reason == "model_refused"
             assert world.now() - START < timedelta(minutes=1)
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5")
+def test_a_tool_that_is_to_be_asked_in_hours_is_not_waited_for_by_a_process(tmp_path: Path) -> None:
+    asked = list[datetime]()
+
+    @tool(effect="read")
+    async def service(ctx: ToolContext) -> str:
+        """Ask a service."""
+        asked.append(ctx.clock.now())
+        raise ToolFailed("rate_limited", "too many requests", retryable=True, retry_after=timedelta(hours=2))
+
+    async def story() -> None:
+        async with World(tmp_path, model=[call("service"), "done"], tools=[service]) as world:
+            run = await world.ended(await world.start("Ask"))
+            (answer,) = [event for event in await world.events(run.id) if isinstance(event, e.CallAnswered)]
+            assert len(asked) == 1 and answer.error == "rate_limited" and "in 7200 s: use wait" in answer.output
+            assert world.now() - asked[0] < timedelta(hours=1)
+
+    skipping(story())
+
+
+@pytest.mark.proves("L6")
+def test_of_a_call_that_took_too_long_and_cannot_be_repeated_it_is_said_that_it_may_have_happened(tmp_path: Path) -> None:
+    @tool(effect="once", timeout=timedelta(seconds=0.01))
+    async def pay(ctx: ToolContext) -> str:
+        """Pay."""
+        await asyncio.Event().wait()
+        return "paid"
+
+    async def story() -> None:
+        async with World(tmp_path, model=[call("pay"), "done"], tools=[pay]) as world:
+            run = await world.ended(await world.start("Pay"))
+            (answer,) = [event for event in await world.events(run.id) if isinstance(event, e.CallAnswered)]
+            assert answer.error == "timeout" and "may have taken effect" in answer.output
 
     skipping(story())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from posixpath import normpath
 from typing import Any
 
 from auteryn.agent.mind import Mind
@@ -14,6 +15,7 @@ from auteryn.policy.retry import backoff
 from auteryn.tools.away import all_back, bring_back, make_room
 from auteryn.tools.hidden import PutAway
 from auteryn.tools.jail import out_of_space
+from auteryn.tools.refusals import LONGEST_RETRY
 from auteryn.tools.tool import Tool, ToolContext
 
 
@@ -37,7 +39,7 @@ class Work:
     def lane(self) -> str:
         """Calls of one lane run one after the other."""
         key = self.tool.serial(self.args) if self.tool.serial else None
-        return f"{self.tool.group} {key}" if key else self.call.id
+        return f"{self.tool.group} {normpath(key)}" if key else self.call.id  # ./a and a are one file
 
 
 async def attempted(mind: Mind, one: Work, context: ToolContext) -> tuple[Any, int]:
@@ -50,6 +52,9 @@ async def attempted(mind: Mind, one: Work, context: ToolContext) -> tuple[Any, i
         except ToolFailed as error:
             if not error.retryable or attempt > TOOL_RETRIES or one.tool.effect == "once" or not mind.run.options.auto_retry:
                 raise
+            if error.retry_after and error.retry_after > LONGEST_RETRY:
+                wanted = f"{error.retry_after.total_seconds():.0f} s"
+                raise ToolFailed(error.kind, f"{error}; it asks to come back in {wanted}: use wait, then try again") from error
             await mind.services.clock.sleep(error.retry_after or backoff(attempt))
     raise AssertionError("unreachable: the last attempt raises")
 
@@ -117,9 +122,9 @@ async def _within_time(one: Work, context: ToolContext) -> Any:
     try:
         return await tool.outcome(context, one.args)
     except TimeoutError as error:
-        raise ToolFailed(
-            "timeout", f"{tool.name} took longer than {tool.timeout.total_seconds():g} s and was stopped"
-        ) from error
+        unknown = "; it may have taken effect: find out before you do it again" if tool.effect == "once" else ""
+        told = f"{tool.name} took longer than {tool.timeout.total_seconds():g} s and was stopped{unknown}"
+        raise ToolFailed("timeout", told) from error
     except DiskFull:
         raise
     except Retryable as error:

@@ -8,6 +8,7 @@ from typing import Any
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.prompt import text
 from auteryn.agent.speak import ask_model
+from auteryn.policy.gates import named_in
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.policy.modes import MODES
 from auteryn.ports.model import ModelRequest
@@ -53,6 +54,7 @@ def _known(mind: Mind) -> dict[str, Any]:
         "reported": tuple(sorted(thread.reported)),
         "reminders": thread.reminders,
         "share_refused": thread.share_refused,
+        "said": named_in(thread.owner_said[1:]),
     }
 
 

@@ -3,25 +3,43 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from auteryn.agent.thread import OpenCall
 from auteryn.errors import ToolFailed
 from auteryn.policy.limits import OUTPUT_CAP, OUTPUT_HEAD, OUTPUT_TAIL
 from auteryn.schema import event as e
 from auteryn.schema.record import as_text, to_json
+from auteryn.tools.files import LINE
 from auteryn.tools.workspace import Workspace
 
 
 def capped(output: Any, call: str, files: Workspace) -> tuple[Any, bool]:
-    """The output as the model sees it, and whether it was cut. The whole then lies in `outputs/<call>`."""
+    """The output as the model sees it, and whether it was cut. The whole then lies in `outputs/<call>`, its
+    long texts once more beside it, line by line."""
     raw = to_json(output)
     if len(raw) <= OUTPUT_CAP:
         return output, False
     whole = _whole(output, raw)
     path = f"outputs/{call}.{'txt' if isinstance(output, str) else 'json'}"
     files.write(path, whole.encode())
-    return _ends(whole) | {"path": path, "note": "the whole output is in the file: file_read and file_grep open it"}, True
+    shown = _ends(whole) | {"path": path, "note": "the whole output is in the file: file_read and file_grep open it"}
+    if texts := _long_texts(output):
+        named = {name: f"outputs/{call}.{name}.txt" for name in texts}
+        for name, place in named.items():
+            files.write(place, texts[name].encode())
+        shown["texts"] = named
+    return shown, True
+
+
+def _long_texts(output: Any) -> dict[str, str]:
+    """Parts that JSON writes into one endless line, which no tool shows whole: by name."""
+    parts = cast("dict[str, Any]", output).items() if isinstance(output, dict) else ()
+    return {
+        name: text
+        for name, text in parts
+        if name.isidentifier() and isinstance(text, str) and len(text) > LINE and "\n" in text
+    }
 
 
 def told_in_part(output: Any, why: str) -> dict[str, Any]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
+
+from auteryn.schema.event import CallAnswered
 
 Outcome = tuple[str, Any, Any]
 """Of a call: tool, arguments, and what came of it."""
 
 SAME_IN_A_ROW = 4
 PING_PONG_ROUNDS = 4
+
+
+def outcome_of(answer: CallAnswered) -> Any:
+    """What came of a call, as it is compared: the files of an output that was cut are named after the call."""
+    if answer.cut and isinstance(answer.output, dict):
+        parts = cast("dict[str, Any]", answer.output).items()
+        return {name: part for name, part in parts if name not in ("path", "texts")}
+    return answer.output
 
 
 def circling(outcomes: Sequence[Outcome]) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from msgspec import Struct, field
 
 from auteryn.agent.pictures import shown_image
-from auteryn.agent.stuck import Outcome
+from auteryn.agent.stuck import Outcome, outcome_of
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer
@@ -109,7 +109,7 @@ class Thread(Struct):
     pictures: bool = False
     """Whether `contents` may hold a picture."""
     owner_said: list[str] = field(default_factory=list[str])
-    """The task and what people said since, in their own words."""
+    """The task and what people said since, in their own words; after a compaction what names recipients and addresses."""
     compacted: bool = False
     late: list[str] = field(default_factory=list[str])
     """Texts told while calls were open; they follow the answers."""
@@ -227,7 +227,7 @@ class Thread(Struct):
         call = self.calls[event.call]
         call.state, call.output, call.error, call.wait = "answered", event.output, event.error, None
         call.images = event.images
-        self.outcomes.append((call.name, call.args, event.output))
+        self.outcomes.append((call.name, call.args, outcome_of(event)))
         if isinstance(event.output, dict):
             self._learned(event.tool, cast("dict[str, Any]", event.output))
         if not self.open_calls:
@@ -302,6 +302,8 @@ class Thread(Struct):
         self.reported = self.reported if event.reported is None else set(event.reported)
         self.reminders = self.reminders if event.reminders is None else event.reminders
         self.share_refused, self.too_long = self.share_refused or event.share_refused, False
+        if event.said is not None:
+            self.owner_said = [self.task.text, *event.said]
         self.prompt_tokens, self.prompt_chars = self.chars // CHARS_PER_TOKEN, self.chars
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any, Literal
@@ -17,6 +18,8 @@ Gate = Literal["open", "ask", "refuse", "dry"]
 FOREIGN, PRIVATE = "@foreign", "@private"
 """Labels among a run's `used_tools`: it has read text written by others; it holds private data of the owner's."""
 
+NAMED_CHARS = 8_000
+"""Of an owner's sentences that name whom to write to: what a compaction keeps of them."""
 _SENTENCE = re.compile(r"(?<=[.!?])\s|\n")
 _SENDING = re.compile(
     r"\b(?:send|e-?mail|mail|forward|post|write|notify|alert|report|deliver|message|share|tell|inform|reply)\b"
@@ -91,6 +94,17 @@ def named_recipients(text: str) -> tuple[str, ...]:
         if told := _SENDING.search(sentence):
             found += [one for many in _RECIPIENTS.findall(sentence[told.start() :]) for one in _ONE.findall(many)]
     return tuple(dict.fromkeys(found))
+
+
+def named_in(texts: Iterable[str]) -> tuple[str, ...]:
+    """The sentences that name a recipient or an address of the web, in order and each once; of too many the newest."""
+    found = dict.fromkeys(one for text in texts for one in _SENTENCE.split(text) if "://" in one or named_recipients(one))
+    kept, left = list[str](), NAMED_CHARS
+    for one in reversed(found):
+        if len(one) <= left:
+            kept.append(one)
+            left -= len(one)
+    return tuple(reversed(kept))
 
 
 def may_answer(ask: Ask, by: str) -> bool:

@@ -199,6 +199,9 @@ class Compacted(Event, tag="compacted"):
     """How often missing deliverables had been pointed out."""
     share_refused: bool = False
     """There was nothing left to give to this step."""
+    said: tuple[str, ...] | None = None
+    """Of what people had said since the task, the sentences with a recipient or a web address: word for word, the newest first
+    to stay. None: written by an older release."""
     prompt_tokens: int = 0
     """Before the cut."""
     tokens: Tokens = Tokens()

@@ -197,7 +197,8 @@ class Tool(Struct, frozen=True):
     async def outcome(self, context: ToolContext, args: dict[str, Any]) -> Any:
         """What the function gives, or a `Result` or `Pause`; raises what it raises, and `TimeoutError` past `timeout`.
 
-        What would end more than the call (`sys.exit` of a program that is called, a cancellation nobody asked for) fails it.
+        What would end more than the call (`sys.exit` of a program that is called, a cancellation nobody asked for, a library's
+        panic) fails it.
         """
         first = (context,) if self.takes_context else ()
         async with asyncio.timeout(self.timeout.total_seconds()):
@@ -210,9 +211,9 @@ class Tool(Struct, frozen=True):
                 if task is None or task.cancelling():
                     raise
                 raise self._ended(error) from error
-            except SystemExit as error:
-                if type(error) is not SystemExit:  # `testing.crash`: the process itself is dead
-                    raise
+            except BaseException as error:
+                if isinstance(error, _PASSING) or (isinstance(error, SystemExit) and type(error) is not SystemExit):
+                    raise  # a kind of SystemExit is `testing.crash`: the process itself is dead
                 raise self._ended(error) from error
 
     def _in_thread(self, *first: ToolContext, **args: Any) -> Any:
@@ -228,6 +229,9 @@ class Tool(Struct, frozen=True):
 
     def declaration(self) -> Declaration:
         return Declaration(name=self.name, description=self.description, parameters=self.parameters)
+
+
+_PASSING = (Exception, KeyboardInterrupt, GeneratorExit)
 
 
 @cache

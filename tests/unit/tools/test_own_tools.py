@@ -84,6 +84,15 @@ async def exits_later() -> None:
     sys.exit(3)
 
 
+async def panics() -> None:
+    """Read a file with a library that panics."""
+    raise Panic("index out of bounds")
+
+
+class Panic(BaseException):
+    """What a library written in Rust raises where it gives up: no Exception."""
+
+
 async def cancelled() -> None:
     """Wait for what somebody else has cancelled."""
     other = asyncio.ensure_future(asyncio.Event().wait())
@@ -104,6 +113,7 @@ def named_otherwise(where: ToolContext, n: int) -> str:
         (interrupts, {}, "interrupts failed: KeyboardInterrupt: "),
         (stops, {}, "stops failed: StopIteration: "),
         (exits_later, {}, "exits_later failed: SystemExit: 3"),
+        (panics, {}, "panics failed: Panic: index out of bounds"),
         (cancelled, {}, "cancelled failed: CancelledError: "),
         (named_otherwise, {"n": 2}, "2 in run_"),
     ],
