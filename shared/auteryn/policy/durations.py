@@ -11,6 +11,8 @@ from auteryn.errors import Invalid
 UNITS = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
 """Seconds in each unit, the largest first."""
 
+LONGEST = 1_000 * 366 * 86_400
+"""Seconds: a moment so long from now still has a date."""
 RULE = "must be a span such as '90s', '15m', '2h30m', '7d' or '1w'"
 
 _PART = re.compile(r"\s*([0-9]{1,9})\s*([wdhms])", re.IGNORECASE)
@@ -30,10 +32,9 @@ def parse(text: str, field: str = "duration") -> timedelta:
         raise Invalid(field, text, RULE)
     if seconds == 0:
         raise Invalid(field, text, "must be longer than nothing")
-    try:
-        return timedelta(seconds=seconds)
-    except OverflowError:
-        raise Invalid(field, text, "is longer than time can be counted here") from None
+    if seconds > LONGEST:
+        raise Invalid(field, text, "is longer than time can be counted here")
+    return timedelta(seconds=seconds)
 
 
 def shown(span: timedelta) -> str:

@@ -25,6 +25,8 @@ _CHUNK = 1 << 16
 _HEADER = MB
 """Most bytes one read may ask for: data is read in chunks, so a larger wish comes from a forged header."""
 _LISTED = 200
+_EARLIEST, _LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
+"""What a zip can say of when a file was changed."""
 _KINDS = {".zip": "", ".tar": "", ".tar.gz": "gz", ".tgz": "gz", ".tar.bz2": "bz2", ".tar.xz": "xz"}
 """Endings, and how a tar is compressed."""
 
@@ -263,9 +265,9 @@ def _named(files: Workspace, members: list[str], *, but: str) -> list[Found]:
         else:
             expression = compiled(glob_expression(member), "members")
             matches = (file for file in files.walk() if expression.fullmatch(file.path))
-        before = len(found)
-        found |= {file.path: file for file in matches if file.path != but}
-        if len(found) == before and not files.exists(member):
+        named = {file.path: file for file in matches if file.path != but}
+        found |= named
+        if not named and not files.exists(member):
             raise ToolFailed("not_found", f"members: there is no {member!r}")
     return list(found.values())
 
@@ -275,7 +277,7 @@ def _zip(files: Workspace, inside: list[Found], real: Path, _kind: str) -> None:
 
     with zipfile.ZipFile(real, "w", zipfile.ZIP_DEFLATED) as out:
         for one in inside:
-            entry = zipfile.ZipInfo(one.path, one.modified_at.timetuple()[:6])
+            entry = zipfile.ZipInfo(one.path, min(max(one.modified_at.timetuple()[:6], _EARLIEST), _LATEST))
             entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
             with files.reading(one.path) as source, out.open(entry, "w", force_zip64=one.size_bytes > FILE_BYTES) as target:
                 while chunk := source.read(_CHUNK):

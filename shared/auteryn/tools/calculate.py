@@ -20,8 +20,9 @@ LONGEST = 2_000
 """Characters of an expression."""
 MOST_BITS = 14_000
 """Of a whole number: Python prints up to 4,300 digits; 9**9**9 would be computed for ever."""
-SHOWN_DIGITS = 12
-"""Significant digits of a fraction: what a double holds for sure, so 0.1 + 0.2 reads 0.3."""
+SHOWN_DIGITS, MOST_DIGITS = 12, 15
+"""Significant digits of a fraction, so that 0.1 + 0.2 reads 0.3; from a billion on all that a double holds for sure, so that
+large sums keep their cents."""
 
 
 @tool(effect="read", group="utility", cost=0)
@@ -48,7 +49,7 @@ def calculate(
         SyntaxError,
         RecursionError,
         MemoryError,
-        KeyError,
+        LookupError,
         AttributeError,
     ) as error:
         raise _refused(expression, f"{type(error).__name__}: {error}") from error
@@ -64,7 +65,7 @@ def shown(value: Any) -> Any:
         case float():
             if not math.isfinite(value):
                 raise ValueError("the result is not a finite number")
-            rounded = float(f"{value:.{SHOWN_DIGITS}g}")
+            rounded = float(f"{value:.{SHOWN_DIGITS if abs(value) < 1e9 else MOST_DIGITS}g}")
             return int(rounded) if rounded.is_integer() and abs(rounded) < 10**SHOWN_DIGITS else rounded
         case datetime() | date():
             return value.isoformat()

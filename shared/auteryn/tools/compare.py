@@ -28,7 +28,7 @@ async def compare(
     out: Annotated[str | None, "PNG to write for two pictures: both side by side, differences framed"] = None,
 ) -> dict[str, Any]:
     """Compare two texts, files or pictures: the differences line by line, a score, for pictures the boxes that differ."""
-    files = [path for path in (a, b) if len(path) < 500 and "\n" not in path and ctx.files.exists(path)]
+    files = [path for path in (a, b) if ctx.files.names(path)]
     if files == [a, b] and _picture(a) and _picture(b):
         return await asyncio.to_thread(_pictures, ctx, a, b, out)
     if out is not None:

@@ -117,7 +117,9 @@ def _refuse_nested(text: str, url: str) -> None:
 
 def _entry(one: Any) -> dict[str, Any]:
     when = one.get("published_parsed") or one.get("updated_parsed")
-    published_at = datetime.fromtimestamp(calendar.timegm(when), UTC).isoformat() if when else None
+    published_at = None
+    if when and when.tm_year > 0:  # a date of nothing but zeros is none
+        published_at = datetime.fromtimestamp(calendar.timegm(when), UTC).isoformat()
     said = one.get("summary") or next((part.get("value", "") for part in one.get("content", [])), "")
     return {
         "title": _plain(str(one.get("title", ""))),

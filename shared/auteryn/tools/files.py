@@ -17,6 +17,7 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.limits import OUTPUT_CAP
 from auteryn.policy.quotas import AUTO_DELETES, MB, WRITE_CHARACTERS
 from auteryn.schema.record import derived_id, to_json
+from auteryn.tools.jail import cleaned
 from auteryn.tools.tool import Permission, ToolContext, tool
 from auteryn.tools.workspace import SKIPPED, TRASH, Found, Workspace
 
@@ -26,6 +27,8 @@ LINE = 2_000
 """Characters of a line that are shown."""
 SEARCH_TIME = timedelta(seconds=20)
 """After this `file_grep` answers with what it has."""
+SEARCHED = MB
+"""Bytes of a line that are searched."""
 NEAREST_BYTES = MB
 """Files up to this size are compared with what `file_edit` did not find."""
 
@@ -77,9 +80,9 @@ def _refuse_binary(file: BinaryIO, path: str) -> None:
     file.seek(3 if head.startswith(b"\xef\xbb\xbf") else 0)
 
 
-def _line(file: BinaryIO) -> bytes:
-    """The next line, of a long one only the part that is shown; b"" at the end."""
-    line = file.readline(4 * LINE)
+def _line(file: BinaryIO, most: int = 4 * LINE) -> bytes:
+    """The next line, of a long one only what is shown of it, or `most` bytes; b"" at the end."""
+    line = file.readline(most)
     piece = line
     while piece and not piece.endswith(b"\n"):
         piece = file.readline(1 << 16)
@@ -170,12 +173,18 @@ def file_edit(
         before = body.decode()
     except UnicodeDecodeError:
         raise ToolFailed("unsupported", f"{path!r} is not UTF-8 text: file_edit would damage it") from None
-    old, new = _same_line_ends(before, old), _same_line_ends(before, new)
+    if not _mixed(before, old):
+        old, new = _same_line_ends(before, old), _same_line_ends(before, new)
     if (times := before.count(old)) != count:
         where = f"{times} times, not {count}" if times else _nearest(before, old)
         raise ToolFailed("conflict", f"`old` occurs in {path!r} {where}; nothing was changed")
     after = before.replace(old, new)
     return _put(ctx, path, _encoded(after, "new"), key=ctx.key, more={"diff": _diff(before, after, path)})
+
+
+def _mixed(text: str, piece: str) -> bool:
+    """Whether the lines of `piece` stand in the text with plain ends, whatever ends others have (a cell of a csv)."""
+    return "\n" in piece and "\r" not in piece and piece in text
 
 
 def _same_line_ends(text: str, piece: str) -> str:
@@ -274,12 +283,13 @@ def _hits(files: Workspace, path: str, expression: Any, context: int, until: flo
         if b"\0" in file.read(8_192):
             return
         file.seek(0)
-        for number, line in enumerate(iter(lambda: _line(file), b""), start=1):
+        for number, line in enumerate(iter(lambda: _line(file, SEARCHED), b""), start=1):
             text = line.rstrip(b"\r\n").decode("utf-8", "replace")
             for block in growing:
                 block.append(f"{path}:{number}- {text[:400]}")
-            if expression.search(text):
-                growing.append([*before, f"{path}:{number}: {text[:400]}"])
+            if hit := expression.search(text):
+                at = max(0, hit.start() - 100) if len(text) > 400 else 0
+                growing.append([*before, f"{path}:{number}: {'…' if at else ''}{text[at : at + 400]}"])
                 growing[-1][:0] = [""] * (context - len(before))  # so that all blocks end at the same length
             before.append(f"{path}:{number}- {text[:400]}")
             while growing and len(growing[0]) == 2 * context + 1:
@@ -391,4 +401,5 @@ def file_delete(
     for path in paths:
         if not (ctx.files.exists(path) or ctx.files.exists(f"{TRASH}/{batch}/{path}")):
             raise ToolFailed("not_found", f"there is no {path!r}; nothing was deleted")
-    return {"deleted": {path: ctx.files.trash(path, batch) for path in paths}}
+    folders_first = sorted(paths, key=lambda path: cleaned(path).count("/"))  # what lies in one that is named goes with it
+    return {"deleted": {path: ctx.files.trash(path, batch) for path in folders_first}}

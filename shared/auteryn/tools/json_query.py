@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import Annotated, Any
 
 import msgspec
@@ -31,9 +32,9 @@ def json_query(
 
 def _read(ctx: ToolContext, source: str) -> Any:
     is_text = source.lstrip()[:1] in ("{", "[", '"')
-    raw = source.encode("utf-8", "replace") if is_text else ctx.files.read(source)
+    raw = source.encode("utf-8", "replace") if is_text else ctx.files.read(source).removeprefix(BOM_UTF8)
     try:
-        if not is_text and source.endswith((".jsonl", ".ndjson")):
+        if not is_text and source.lower().endswith((".jsonl", ".ndjson")):
             return [msgspec.json.decode(line) for line in raw.splitlines() if line.strip()]
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

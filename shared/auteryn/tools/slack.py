@@ -86,7 +86,11 @@ async def slack_post(
     attached = await _attached(ctx, posted, thread) if earlier and files else set[str]()
     for path, body in bodies.items():
         if Path(path).name not in attached:
-            await _attach(ctx, posted, thread, Path(path).name, body)
+            try:
+                await _attach(ctx, posted, thread, Path(path).name, body)
+            except ToolFailed as error:
+                told = f"the message is posted (ts {posted['ts']}) and {path!r} is not attached: {error}"
+                raise ToolFailed(error.kind, told, retryable=error.retryable, retry_after=error.retry_after) from error
     return {"posted": True, "channel": posted["channel"], "ts": posted["ts"]} | ({"files": list(files)} if files else {})
 
 

@@ -142,9 +142,9 @@ def _end(until: str, now: datetime) -> datetime:
 def _iso(text: str, zone: tzinfo, field: str) -> datetime:
     try:
         at = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise Invalid(field, text, "must be a span such as '6h', or a time such as '2026-01-31T09:00:00Z'") from None
-    return (at.replace(tzinfo=zone) if at.tzinfo is None else at).astimezone(UTC)
 
 
 def _zone(name: str) -> tzinfo:

@@ -7,13 +7,14 @@ import shutil
 import stat
 import tempfile
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from auteryn.errors import DiskFull, ToolFailed
+from auteryn.schema.record import plain
 from auteryn.tools.away import all_back, make_room
 from auteryn.tools.egress_proxy import proxy
 from auteryn.tools.jail import cleaned
@@ -121,9 +122,10 @@ def files_now(ctx: ToolContext) -> Files:
         folders[:] = sorted(one for one in folders if one not in SKIPPED)
         above = os.path.relpath(here, ctx.files.root)
         for name in sorted(names):
-            at = os.stat(name, dir_fd=fd, follow_symlinks=False)
-            if stat.S_ISREG(at.st_mode):
-                found[name if above == "." else f"{above}/{name}"] = (at.st_ino, at.st_size, at.st_mtime_ns)
+            with suppress(FileNotFoundError):  # another call of the same turn took it away
+                at = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                if stat.S_ISREG(at.st_mode):
+                    found[name if above == "." else f"{above}/{name}"] = (at.st_ino, at.st_size, at.st_mtime_ns)
         if len(found) > COUNTED:
             break
     return found
@@ -148,7 +150,7 @@ def changes(before: Files, after: Files) -> dict[str, Any]:
 
 def leave_word(ctx: ToolContext, output: Any) -> None:
     """The command has ended with this output: what a resumed call is answered with."""
-    ctx.files.settle(ctx.key, output)
+    ctx.files.settle(ctx.key, plain(output))  # a file's name may be no text
 
 
 async def last_word(ctx: ToolContext, **_: Any) -> Any:

@@ -69,8 +69,16 @@ class Workspace(Hidden):
         name = self._named(path)
         return self._on_disk(name) or self.away(name) is not None
 
+    def names(self, text: str) -> bool:
+        """Whether a text, which may be no path at all, names something that is there."""
+        try:
+            return self.exists(text)
+        except ToolFailed:
+            return False
+
     def walk(self, under: str = "", *, skip: frozenset[str] = SKIPPED) -> Iterator[Found]:
-        """Every file below a folder, by name, links and special files left out. `skip` names folders not entered."""
+        """Every file below a folder, by name; links, special files and names that are no Unicode left out. `skip` names folders
+        not entered."""
         under = self._named(under)
         waiting = [under]
         while waiting:
@@ -298,7 +306,7 @@ def _sorted_out(entries: list[os.DirEntry[str]], here: str, skip: frozenset[str]
     files, below = list[Found](), list[str]()
     for entry in entries:
         name = f"{here}/{entry.name}" if here else entry.name
-        if name == HIDDEN:
+        if name == HIDDEN or not _is_text(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in skip:
@@ -306,6 +314,15 @@ def _sorted_out(entries: list[os.DirEntry[str]], here: str, skip: frozenset[str]
         elif entry.is_file(follow_symlinks=False):
             files.append(_found(name, entry.stat(follow_symlinks=False), name))
     return files, below
+
+
+def _is_text(name: str) -> bool:
+    """A name in another encoding is no path a tool could be given."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _second_name(file: BinaryIO, real: Path) -> None:

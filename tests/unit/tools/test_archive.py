@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -231,3 +232,17 @@ def test_other_endings_and_nothing_to_pack_are_refused(room: Room) -> None:
     assert room.refusal(archive, action="list", path="a.zip").kind == "not_found"
     assert room.refusal(archive, action="pack", path="a.zip").kind == "invalid"
     assert room.refusal(archive, action="pack", path="a.zip", members=["none"]).kind == "not_found"
+
+
+@pytest.mark.parametrize(("at", "year"), [(0, 1980), (5e9, 2107)])
+def test_a_file_older_or_newer_than_a_zip_can_say_is_packed(room: Room, at: float, year: int) -> None:
+    room.put("a.txt", "x")
+    os.utime(room.files.root / "a.txt", (at, at))
+    room.call(archive, action="pack", path="a.zip", members=["a.txt"])
+    with zipfile.ZipFile(io.BytesIO(room.files.read("a.zip"))) as packed:
+        assert packed.getinfo("a.txt").date_time[0] == year and packed.read("a.txt") == b"x"
+
+
+def test_a_file_that_is_named_twice_is_packed_once(room: Room) -> None:
+    room.put("a.csv", "x")
+    assert room.call(archive, action="pack", path="a.zip", members=["a.csv", "*.csv"])["files"] == 1

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auteryn.errors import ToolFailed
 from auteryn.tools.code import code_check, code_test
+from auteryn.tools.files import file_find
 from auteryn.tools.git import git, patch_apply
 from auteryn.tools.sandbox import ladder
 from auteryn.tools.shell import python_run, shell_run
-from auteryn.tools.walled import last_word
+from auteryn.tools.walled import files_now, last_word
 from unit.tools.fault_server import FaultServer, Reply
 from unit.tools.outside import as_a_judge_calls
 from unit.tools.room import Room
@@ -377,3 +380,22 @@ def test_a_hanging_a_crashing_and_an_empty_project_are_told_apart(room: Room) ->
     assert room.refusal(code_test, path="crash", select=["--rootdir=/"]).kind == "invalid"
     room.put("bad/test_a.py", "import nothing_of_that_name\n")
     assert room.call(code_test, path="bad")["errors"] == 1
+
+
+def test_what_a_program_printed_is_told_though_a_file_it_left_has_no_name_in_unicode(room: Room) -> None:
+    told = room.call(python_run, call="c", code=r"open(b'\xff.txt', 'w').close(); print('done')")
+    assert told["stdout"] == "done\n"
+    assert asyncio.run(last_word(room.context))["stdout"] == "done\n"
+
+
+def test_a_file_that_another_call_takes_away_meanwhile_is_not_listed(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    room.put("a.txt", "x")
+    room.call(file_find)
+    real = os.fwalk
+
+    def late(*args: Any, **options: Any) -> Iterator[Any]:
+        for here, folders, names, fd in real(*args, **options):
+            yield here, folders, [*names, "gone.txt"], fd
+
+    monkeypatch.setattr(os, "fwalk", late)
+    assert room.context and list(files_now(room.context)) == ["a.txt"]

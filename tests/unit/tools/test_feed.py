@@ -143,3 +143,10 @@ def test_without_its_library_it_says_what_to_install(monkeypatch: pytest.MonkeyP
 def test_the_schema_is_this() -> None:
     assert list(feed_read.parameters["properties"]) == snapshot(["url", "since", "limit"])
     assert feed_read.parameters["required"] == ["url"]
+
+
+@pytest.mark.parametrize("date", ["0000-00-00T00:00:00Z", "0000-00-00"])
+def test_a_date_of_zeros_is_none_and_the_feed_is_read(surfer: Room, site: FaultServer, date: str) -> None:
+    site.on("/feed", Reply(RSS.replace("Sun, 04 Jan 2026 10:00:00 GMT", date).encode("latin-1"), headers=XML))
+    told = surfer.call(feed_read, url=site.url("/feed"))
+    assert [one["published_at"] for one in told["entries"]][1:] == [None, None]

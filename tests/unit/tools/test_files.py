@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -305,3 +307,33 @@ def test_more_than_twenty_files_are_deleted_only_with_leave(room: Room) -> None:
     assert file_delete.judged({"paths": ["none"] * 21}, room.files, room.run).permission == "ask"
     assert file_delete.judged({"paths": ["../x"]}, room.files, room.run).permission == "auto"
     assert file_delete.target and file_delete.target({"paths": few}) == "20 paths: many/0, many/1, many/2 …"
+
+
+# ---- what files are like
+
+
+def test_what_lies_in_a_folder_that_is_deleted_too_goes_with_it(room: Room) -> None:
+    room.put("d/x", "x")
+    room.put("d/y", "y")
+    deleted = room.call(file_delete, paths=["d/x", "d"])["deleted"]
+    assert room.files.read(deleted["d/x"]) == b"x" and not room.files.exists("d")
+
+
+def test_lines_with_plain_ends_can_be_edited_beside_windows_lines(room: Room) -> None:
+    room.put("a.csv", b'a,b\r\n1,"two\nlines"\r\n')
+    room.call(file_edit, path="a.csv", old="two\nlines", new="three\nlines")
+    room.call(file_edit, path="a.csv", old="a,b\n1", new="a,b\n2")
+    assert room.files.read("a.csv") == b'a,b\r\n2,"three\nlines"\r\n'
+
+
+def test_a_hit_far_out_in_a_long_line_is_found_and_shown(room: Room) -> None:
+    room.put("a.json", '{"a": "' + "x" * 9_000 + ' needle"}\n')
+    (hit,) = room.call(file_grep, pattern="needle")["hits"]
+    assert "needle" in hit and len(hit) < 500
+
+
+def test_a_name_that_is_no_text_hides_no_other_file(room: Room) -> None:
+    room.put("a.csv", "needle")
+    (room.files.root / os.fsdecode(b"\xff.csv")).write_text("needle")
+    assert [one["path"] for one in room.call(file_find, glob="*.csv")["files"]] == ["a.csv"]
+    assert room.call(file_grep, pattern="needle")["hits"] == ["a.csv:1: needle"]

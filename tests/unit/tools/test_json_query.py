@@ -52,3 +52,10 @@ def test_what_cannot_be_queried_is_said_so(room: Room, source: str, expression: 
 def test_a_file_that_is_no_json_is_named(room: Room) -> None:
     room.put("a.json", b"\xff\xfe{")
     assert "'a.json' is no JSON" in str(room.refusal(json_query, source="a.json", expression="a"))
+
+
+def test_a_mark_at_the_beginning_and_an_ending_in_capitals_change_nothing(room: Room) -> None:
+    room.put("a.json", b'\xef\xbb\xbf{"a": 1}')
+    room.put("A.JSONL", b'\xef\xbb\xbf{"a": 1}\n{"a": 2}\n')
+    assert room.call(json_query, source="a.json", expression="a") == {"result": 1}
+    assert room.call(json_query, source="A.JSONL", expression="[].a") == {"result": [1, 2]}

@@ -135,6 +135,8 @@ def test_texts_files_and_pictures_are_compared(room: Room) -> None:
     room.put("b.png", picture((0, 0, 40, 40)))
     shown = room.call(compare, a="a.png", b="b.png", out="both.png")
     assert shown["changed"] and shown["image"] == "both.png" and room.files.exists("both.png")
+    for text in ("C:\\reports", "/usr/bin", "a word " * 40):  # what is no path is a text
+        assert room.call(compare, a=text, b=text + "!")["changed"] is True
     room.put("c.bin", b"a\0b")
     assert room.refusal(compare, a="c.bin", b="a.txt").kind == "unsupported"
     assert room.refusal(compare, a="a.txt", b="b.txt", out="x.png").kind == "unsupported"

@@ -299,3 +299,11 @@ def test_without_a_token_the_tool_says_what_to_set(monkeypatch: pytest.MonkeyPat
 
 def test_the_schema_is_this() -> None:
     assert list(slack_post.parameters["properties"]) == snapshot(["channel", "text", "thread", "files"])
+
+
+def test_who_hears_that_a_file_is_not_attached_hears_that_the_message_is_posted(surfer: Room, slack: Slack) -> None:
+    surfer.put("a.txt", "a")
+    slack.errors["files.getUploadURLExternal"] = "missing_scope"
+    failed = surfer.refusal(slack_post, channel="#alerts", text="x", files=["a.txt"])
+    assert len(slack.posts) == 1 and failed.kind == "auth"
+    assert "the message is posted" in str(failed) and "'a.txt' is not attached" in str(failed)

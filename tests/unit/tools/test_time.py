@@ -64,6 +64,9 @@ def test_spans_times_and_cron_are_understood(until: str, zone: str, expected: da
         ("6h", "Mars/Olympus", "zone: 'Mars/Olympus'"),
         ("6h", "../../etc/passwd", "zone: "),
         ("8d", "UTC", "after the end of this run"),
+        ("900000000d", "UTC", "longer than time can be counted"),
+        ("9999-12-31T23:59:59-14:00", "UTC", "or a time such as"),
+        ("0001-01-01T00:00:00+14:00", "UTC", "or a time such as"),
     ],
 )
 def test_a_bad_time_is_refused_with_its_rule(room: Room, until: str, zone: str, rule: str) -> None:
