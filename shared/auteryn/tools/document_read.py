@@ -159,7 +159,10 @@ def _shape_text(shape: Any) -> str:
 def _sheets(real: Path, path: str, pages: str | None, leash: Leash) -> Read:
     _, names, _ = sheet_cells(real, path, None)
     texts, left = list[str](), list[str]()
-    for number in picked(pages, len(names))[:MOST_SHEETS]:
+    wanted = picked(pages, len(names))
+    if len(wanted) > MOST_SHEETS:
+        left.append(f"{len(wanted) - MOST_SHEETS} of {len(wanted)} sheets: name them in pages, at most {MOST_SHEETS} at a time")
+    for number in wanted[:MOST_SHEETS]:
         leash.check()
         name, _, rows = sheet_cells(real, path, names[number - 1])
         if len(rows) > SHEET_ROWS:

@@ -72,6 +72,11 @@ def _made(ctx: ToolContext, source: str, title: str, leash: Leash) -> bytes:
     if ending in _OFFICE:
         return opened(ctx.files, source, lambda real: converted(real, source, "pdf", leash))
     if ending not in _MARKUP:
+        if ctx.files.names(source):
+            kinds = ", ".join((*_MARKUP, *_OFFICE))
+            raise ToolFailed(
+                "unsupported", f"source: {source!r} is none of {kinds}; .pdf files are joined when given as a list"
+            )
         return printed(ctx.files, html_of(source, title), "", leash)
     text = ctx.files.read(source, most=READ_BYTES).decode("utf-8", "replace")
     return printed(ctx.files, text if ending.startswith(".htm") else html_of(text, title), source, leash)

@@ -141,6 +141,7 @@ def _text_cells(real: Path) -> tuple[str, list[str], list[list[Any]]]:
     text = real.read_bytes().decode("utf-8-sig", "replace")
     try:
         dialect = csv.Sniffer().sniff(text[:8_192], ",;\t|")
+        dialect.doublequote = True  # though none may stand in the first lines
     except csv.Error:
         dialect = csv.excel_tab if real.suffix.lower() == ".tsv" else csv.excel
     rows = [[_number_or_text(cell) for cell in row] for row in csv.reader(io.StringIO(text), dialect)]

@@ -12,7 +12,20 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from auteryn.tools.sheet_functions import FUNCTIONS, LEVELS, UNARY, Area, Fault, NotComputed, joined, negated, single, whole
+from auteryn.tools.sheet_functions import (
+    FUNCTIONS,
+    LEVELS,
+    NUM,
+    UNARY,
+    Area,
+    Fault,
+    NotComputed,
+    joined,
+    negated,
+    single,
+    storable,
+    whole,
+)
 
 MOST_READS = 5_000_000
 """Cells looked at for one workbook, ranges counted in full."""
@@ -162,10 +175,15 @@ class _Reader:
         self._next = 0
 
     def value(self) -> Any:
-        found = single(self._expression(0))
-        if self._peek()[0] != "end":
-            raise NotComputed(f"{self._peek()[1]!r} is not understood")
-        return 0 if found is None else found
+        try:
+            found = single(self._expression(0))
+            if self._peek()[0] != "end":
+                raise NotComputed(f"{self._peek()[1]!r} is not understood")
+            return 0 if found is None else storable(found)
+        except ArithmeticError:
+            return NUM
+        except RecursionError as error:
+            raise NotComputed("it nests too deeply") from error
 
     def _peek(self) -> tuple[str, str]:
         return self._tokens[self._next]

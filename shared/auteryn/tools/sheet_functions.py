@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from msgspec import Struct
@@ -16,6 +16,10 @@ LEVELS = {"=": 1, "<>": 1, "<": 1, ">": 1, "<=": 1, ">=": 1, "&": 2, "+": 3, "-"
 UNARY = 6
 """In a spreadsheet -2^2 is 4."""
 _EPOCH = datetime(1899, 12, 30)
+_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_WIDE = Context(prec=800, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Room for every double with as many places as anybody rounds to."""
 
 
 class NotComputed(Exception):
@@ -72,12 +76,26 @@ def _number(value: Any) -> Any:
         case int() | float():
             return value
         case str():
-            try:
-                return whole(float(value.strip()))
-            except ValueError:
-                return VALUE
+            return _written_number(value.strip())
         case _:
             return _serial(value)
+
+
+def _written_number(text: str) -> Any:
+    """What a text means as a number: one, or a day."""
+    try:
+        if _DAY.fullmatch(text):
+            return _serial(date.fromisoformat(text))
+        return whole(float(text)) if _PLAIN.fullmatch(text) else VALUE
+    except ValueError:
+        return VALUE
+
+
+def storable(value: Any) -> Any:
+    """The value as a cell can hold it: no spreadsheet has infinity. Raises `OverflowError`."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value if math.isfinite(value) else NUM
+    return value
 
 
 def _serial(value: Any) -> Any:
@@ -246,8 +264,8 @@ def _round(given: list[Any]) -> Any:
     value, places = _number(single(given[0])), _number(single(given[1]) if len(given) > 1 else 0)
     if isinstance(value, Fault) or isinstance(places, Fault):
         return value if isinstance(value, Fault) else places
-    step = Decimal(1).scaleb(-int(places))
-    return whole(float((Decimal(repr(value)) / step).quantize(Decimal(1), ROUND_HALF_UP) * step))
+    step = Decimal(1).scaleb(-max(-400, min(400, int(places))))
+    return whole(float(Decimal(repr(value)).quantize(step, ROUND_HALF_UP, _WIDE)))
 
 
 def _abs(given: list[Any]) -> Any:
@@ -280,7 +298,13 @@ def _criterion(wanted: Any) -> Callable[[Any], bool]:
     if not isinstance(number, Fault):
         numeric = {"=": float.__eq__, "<>": float.__ne__, "<": float.__lt__, ">": float.__gt__, "<=": float.__le__}
         compare = numeric.get(sign, float.__ge__)
-        return lambda cell: compare(float(_number(cell)), float(number)) if _is_number(cell) else sign == "<>"
+        readable = str if sign in ("=", "<>") else ()  # a text that reads as the number is equal to it
+
+        def meets(cell: Any) -> bool:
+            found = _number(cell) if _is_number(cell) or isinstance(cell, readable) else VALUE
+            return sign == "<>" if isinstance(found, Fault) else compare(float(found), float(number))
+
+        return meets
     if sign not in ("=", "<>"):
         return lambda cell: isinstance(cell, str) and _compared(sign, cell, operand)
     pattern = re.compile("".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in str(operand)), re.IGNORECASE | re.DOTALL)

@@ -21,6 +21,8 @@ from auteryn.tools.tables.workbooks import unique
 from auteryn.tools.workspace import Workspace
 
 LAST_ROW, LAST_COLUMN = 1_048_576, 16_384
+FIRST_YEAR = 1901
+"""Excel's days begin in 1900, and not quite right: what is older stays text."""
 LONGEST_TEXT = 32_767
 LONGEST_FORMULA = 8_192
 FORMATS = {
@@ -200,14 +202,16 @@ def _dates(texts: list[str]) -> dict[str, date] | None:
                 return None
         except ValueError:
             return None
-        if found[text].year < 1901:
-            return None  # Excel's days begin in 1900, and not quite right
+        if found[text].year < FIRST_YEAR:
+            return None
     return found
 
 
 def _cell(value: Any) -> Any:
     """What a cell can hold: None, bool, int, float, str, date, datetime."""
     match value:
+        case date() if value.year < FIRST_YEAR:
+            return value.isoformat()
         case None | bool() | date():
             return value.replace(tzinfo=None) if isinstance(value, datetime) else value
         case int():
@@ -283,10 +287,16 @@ def _formula(plan: Planned, where: str, formula: str, row: int) -> str:
         raise _invalid(where, formula, "is no complete formula: check its brackets and quotes")
     if len(text) > LONGEST_FORMULA:
         raise _invalid(where, formula, f"is longer than {LONGEST_FORMULA:,} characters")
+    refuse_reaching_out(where, text)
+    return text
+
+
+def refuse_reaching_out(where: str, formula: str) -> None:
+    """Raises `ToolFailed("blocked")` for a formula that would fetch something, start something or read another workbook."""
+    bare = re.sub(r'"(?:[^"]|"")*"', '""', formula)
     links = re.sub(r'(?i)\bHYPERLINK\s*\(\s*""\s*([,)])', r"LINK(\1", bare)  # a plain address; not one made of cells
     if "|" in links or _REACHES_OUT.search(links) or re.search(r"\[[^\]]*\][^!]*!", links):
         raise ToolFailed("blocked", f"{where}: {formula!r} reaches out of the workbook, which is not written")
-    return text
 
 
 def _unbalanced(bare: str) -> bool:

@@ -14,6 +14,7 @@ import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,8 @@ from auteryn.policy.quotas import READ_BYTES
 from auteryn.tools.document_package import opened, settled
 from auteryn.tools.leash import in_thread
 from auteryn.tools.sheet_formulas import Cell, Grid, cell_at, computed, shown_at
+from auteryn.tools.sheet_functions import Fault
+from auteryn.tools.sheet_plan import FIRST_YEAR, refuse_reaching_out
 from auteryn.tools.sheet_shape import Value
 from auteryn.tools.tool import ToolContext, tool
 
@@ -103,7 +106,7 @@ def _updated(
         for column, value in enumerate(row):
             _set(target, shown_at(first - 1 + at, column), value)
     values, unknown = computed(_grids(book))
-    body = settled(_with_values(_saved(book), book.sheetnames, values))
+    body = settled(_with_values(_saved(book), [one.title for one in book.worksheets], values))
     told: dict[str, Any] = {"path": path, "sheet": target.title, "changed": list(edits)[:_SHOWN]}
     if rows:
         told["appended"] = f"rows {first} to {first + len(rows) - 1}"
@@ -153,16 +156,17 @@ def _set(sheet: Any, reference: str, value: Any) -> None:
     cell = sheet[reference.replace("$", "").upper()]
     if isinstance(cell, MergedCell):
         raise ToolFailed("conflict", f"edits: {reference} lies inside merged cells: change their upper left one")
+    if isinstance(value, str) and value.startswith("="):
+        refuse_reaching_out(f"edits[{reference}]", value)
     cell.value = _dated(value)
 
 
 def _dated(value: Any) -> Any:
     """A text in the form of a date is one."""
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return value
+        with suppress(ValueError):
+            found = date.fromisoformat(value)
+            return found if found.year >= FIRST_YEAR else value
     return value
 
 
@@ -275,7 +279,7 @@ def _stored(value: Any) -> tuple[str, str]:
 
             library: Any = dates
             return "", f"<v>{library.to_excel(value)!r}</v>"
-        case _ if str(value).startswith("#"):
-            return ' t="e"', f"<v>{escape(str(value))}</v>"
+        case Fault():
+            return ' t="e"', f"<v>{escape(value)}</v>"
         case _:
             return ' t="str"', f"<v>{escape(str(value))}</v>"

@@ -380,6 +380,8 @@ def _shown(cell: Any) -> str:
             return "yes" if cell else "no"
         case int():
             return f"{cell:,}"
+        case float() if 0 < abs(cell) < 0.1:
+            return f"{cell:.2g}"
         case float():
             return f"{cell:,.2f}".rstrip("0").rstrip(".") if abs(cell) < 1e15 else f"{cell:g}"
         case _:

@@ -315,3 +315,12 @@ def test_the_same_call_writes_the_same_bytes(room: Room) -> None:
 def test_without_their_libraries_the_tools_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert set(Registry([doc_read, docx_create]).hidden) == {"doc_read", "docx_create"}
+
+
+def test_sheets_beyond_the_most_are_said_to_be_left_out(room: Room) -> None:
+    sheets = [{"name": f"S{n}", "columns": ["a"], "rows": [[n]]} for n in range(1, 33)]
+    room.call(sheet_create, path="a.xlsx", sheets=sheets)
+    told = room.call(doc_read, path="a.xlsx").output
+    assert not told["complete"] and "2 of 32 sheets" in told["left_out"] and "## S30" in told["text"]
+    rest = room.call(doc_read, path="a.xlsx", pages="31-32").output
+    assert rest["complete"] and "## S32" in rest["text"]

@@ -100,6 +100,7 @@ def test_nothing_outside_is_asked_for(room: Room, way: str, monkeypatch: pytest.
 def test_what_cannot_be_made_says_why(room: Room) -> None:
     room.put("locked.pdf", locked_pdf())
     room.put("bad.pdf", "no pdf")
+    room.put("notes.txt", "whose words are meant, not its name")
     room.put("bad.docx", b"PK\x03\x04 not really")
     for source, kind in (
         (["locked.pdf"], "auth"),
@@ -108,6 +109,8 @@ def test_what_cannot_be_made_says_why(room: Room) -> None:
         (["none.pdf"], "not_found"),
         ("none.docx", "not_found"),
         ("none.md", "not_found"),
+        ("notes.txt", "unsupported"),
+        ("bad.pdf", "unsupported"),
         ([], "invalid"),
     ):
         assert room.refusal(pdf_create, path="a.pdf", source=source).kind == kind, source

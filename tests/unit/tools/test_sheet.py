@@ -512,3 +512,48 @@ def test_reading_has_no_effect_and_writing_may_be_repeated() -> None:
     assert (sheet_read.effect, sheet_create.effect, sheet_read.untrusted) == ("read", "idempotent", True)
     assert sheet_create.serial and sheet_create.serial({"path": "x.xlsx"}) == "x.xlsx"
     assert math.isfinite(sheet_create.timeout.total_seconds())
+
+
+def test_a_formula_never_writes_what_no_spreadsheet_can_hold(room: Room) -> None:
+    formulas = {
+        "D2": "=A2+1",
+        "D3": "=A3+1",
+        "D4": "=B2*10",
+        "D5": "=SUM(B2,B2)",
+        "D6": "=ROUND(B3,40)",
+        "D7": "=ROUND(1E300,2)",
+        "D8": "=ROUND(123456789.125,-2)",
+        "D9": "=" + "(" * 3_000 + "1" + ")" * 3_000,
+        "D10": '=SUMIF(C2:C3,">=2024-02-01",B2:B3)',
+        "D11": '=COUNTIF(A2:A3,"<>2024-02-01")',
+        "D12": "=C3+1",
+    }
+    rows = [["nan", 1e308, "2024-01-01"], ["1_000", 2.5, "2024-03-01"]]
+    told = room.call(
+        sheet_create, path="a.xlsx", sheets=[{"name": "S", "columns": ["a", "b", "c"], "rows": rows, "formulas": formulas}]
+    )
+    assert told["computed"] == {
+        "S!D2": "#VALUE!",
+        "S!D3": "#VALUE!",
+        "S!D4": "#NUM!",
+        "S!D5": "#NUM!",
+        "S!D6": 2.5,
+        "S!D7": 1e300,
+        "S!D8": 123456800,
+        "S!D10": 2.5,
+        "S!D11": 2,
+        "S!D12": 45353,
+    }
+    assert "nests too deeply" in told["warnings"][0]
+
+
+def test_days_before_excels_first_stay_text_wherever_they_come_from(room: Room) -> None:
+    room.put("a.csv", "name,born\nx,1850-03-04\ny,1999-01-01\n")
+    room.call(sheet_create, path="a.xlsx", sheets=[{"name": "S", "source": "a.csv"}])
+    assert room.call(sheet_read, path="a.xlsx")["rows"][1:] == [["x", "1850-03-04"], ["y", "1999-01-01"]]
+
+
+def test_doubled_quotes_beyond_the_first_lines_of_a_csv_are_read(room: Room) -> None:
+    lines = "".join(f'{n},"hello, you"\n' for n in range(800))
+    room.put("a.csv", f'id,text\n{lines}999,"he said ""hi, there"" to"\n')
+    assert room.call(sheet_read, path="a.csv", limit=1_000)["rows"][-1] == [999, 'he said "hi, there" to']

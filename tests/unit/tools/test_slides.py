@@ -372,3 +372,11 @@ def test_without_its_library_the_tool_says_what_to_install(monkeypatch: pytest.M
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ToolFailed, match=r"auteryn\[office\]"):
         Registry([slides_create]).get("slides_create")
+
+
+def test_a_small_number_in_a_table_is_not_nothing(room: Room) -> None:
+    table = {"layout": "table", "title": "Risk", "columns": ["what", "share"], "rows": [["a", 0.003], ["b", 0.25], ["c", 0.0]]}
+    room.call(slides_create, path="a.pptx", title="", slides=[table])
+    (slide,) = Presentation(io.BytesIO(room.files.read("a.pptx"))).slides
+    (shown,) = [shape.table for shape in slide.shapes if shape.has_table]
+    assert [row.cells[1].text for row in shown.rows] == ["share", "0.003", "0.25", "0"]
