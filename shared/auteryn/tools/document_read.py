@@ -217,7 +217,7 @@ def _mail(real: Path, path: str, pages: str | None, leash: Leash) -> Read:
     message: EmailMessage = email.message_from_bytes(_bytes(real, path), policy=email.policy.default)
     heads = [f"{name}: {message[name]}" for name in ("From", "To", "Cc", "Date", "Subject") if message[name]]
     body = message.get_body(("plain", "html"))
-    text = str(body.get_content()) if body is not None else ""
+    text = _said(body) if body is not None else ""
     if body is not None and body.get_content_type() == "text/html":
         text = _html_text(text)
     names = [
@@ -227,6 +227,15 @@ def _mail(real: Path, path: str, pages: str | None, leash: Leash) -> Read:
     attached = ["Attachments:\n" + "\n".join(names)] if names else []
     about = {"title": str(message["Subject"] or "")}
     return _whole("eml", "\n\n".join(["\n".join(heads), text.strip(), *attached]), about)
+
+
+def _said(part: Any) -> str:
+    try:
+        return str(part.get_content())
+    except LookupError:  # it names an alphabet nobody knows
+        from auteryn.tools.web_text import decoded
+
+        return decoded(part.get_payload(decode=True), "")
 
 
 def _page(real: Path, path: str, pages: str | None, leash: Leash) -> Read:

@@ -17,6 +17,7 @@ from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.sheet_formulas import cell_at, computed, shown_at
 from auteryn.tools.sheet_plan import Planned, planned
 from auteryn.tools.sheet_shape import Sheet
+from auteryn.tools.tables.csv_files import readable
 from auteryn.tools.tables.workbooks import SHEETS, sheet_cells, shown_cell
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.workspace import Workspace
@@ -121,7 +122,7 @@ def _invalid(field: str, value: Any, rule: str) -> ToolFailed:
 
 def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, limit: int) -> dict[str, Any]:
     with files.path_for_library(path) as real:
-        name, names, rows = _text_cells(real) if path.lower().endswith(_TEXT) else sheet_cells(Path(real), path, sheet)
+        name, names, rows = _text_cells(real, path) if path.lower().endswith(_TEXT) else sheet_cells(Path(real), path, sheet)
     width = max(map(len, rows), default=0)
     top, left, bottom, right = _corners(asked) if asked else (0, 0, len(rows) - 1, width - 1)
     picked = [[shown_cell(cell) for cell in row[left : right + 1]] for row in rows[top : bottom + 1]]
@@ -136,15 +137,18 @@ def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, lim
     }
 
 
-def _text_cells(real: Path) -> tuple[str, list[str], list[list[Any]]]:
+def _text_cells(real: Path, path: str) -> tuple[str, list[str], list[list[Any]]]:
     """The cells of a text file with separators, as one sheet; what is written like a number is one."""
-    text = real.read_bytes().decode("utf-8-sig", "replace")
+    text = readable(real, path).read_bytes().decode("utf-8-sig", "replace")
     try:
         dialect = csv.Sniffer().sniff(text[:8_192], ",;\t|")
         dialect.doublequote = True  # though none may stand in the first lines
     except csv.Error:
         dialect = csv.excel_tab if real.suffix.lower() == ".tsv" else csv.excel
-    rows = [[_number_or_text(cell) for cell in row] for row in csv.reader(io.StringIO(text), dialect)]
+    try:
+        rows = [[_number_or_text(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=""), dialect)]
+    except csv.Error as error:
+        raise ToolFailed("unsupported", f"{path!r} cannot be read cell by cell ({error}): data_query reads it") from error
     return real.stem, [real.stem], rows
 
 

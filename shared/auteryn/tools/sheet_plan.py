@@ -44,6 +44,8 @@ FORMATS = {
 
 _DIGITS = 15
 """What Excel keeps of a number."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+"""Signs no XML holds; in cells they are spelled out, in the names of a table's columns they cannot be."""
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ISO_TIME = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?")
 _REACHES_OUT = re.compile(
@@ -172,7 +174,8 @@ def _fits(name: str, rows: int, columns: int, most_cells: int) -> None:
 
 def _headers(name: str, headers: Sequence[str], warnings: list[str]) -> list[str]:
     """Filled and unique, as a table needs them."""
-    filled = [header.strip() or f"Column{at}" for at, header in enumerate(headers, 1)]
+    plain = [_CONTROL.sub("", header).strip() for header in headers]
+    filled = [header or f"Column{at}" for at, header in enumerate(plain, 1)]
     clean = unique([header[:255] for header in filled])
     if clean != list(headers):
         warnings.append(f"{name}: headers were made unique and filled: {clean}")
@@ -261,8 +264,9 @@ def _texts(plan: Planned) -> Iterator[tuple[int, int, str]]:
 
 
 def _add_formulas(plan: Planned, sheet: Sheet) -> None:
-    filled = {column.header: column.formula for column in sheet.columns if not isinstance(column, str) and column.formula}
-    for key, formula in [*filled.items(), *sheet.formulas.items()]:
+    named = zip(plan.headers, sheet.columns, strict=False)  # as they are called now: two may have had one name
+    filled = [(header, one.formula) for header, one in named if not isinstance(one, str) and one.formula]
+    for key, formula in [*filled, *sheet.formulas.items()]:
         if (column := _column(plan, key)) is not None:
             for row in range(1, len(plan.rows) + 1):
                 plan.formulas[row, column] = _formula(plan, f"{sheet.name}.formulas[{key}]", formula, row)

@@ -147,6 +147,11 @@ def test_a_mail_a_page_and_a_text_are_read(room: Room) -> None:
     assert "# Rivals" in text(room, "page.html") and "# Notes" in text(room, "notes.md")
 
 
+def test_a_mail_in_an_alphabet_nobody_knows_is_read(room: Room) -> None:
+    room.put("a.eml", b"Subject: x\nContent-Type: text/plain; charset=unknown-8bit\n\nHall\xf6chen")
+    assert "Hallöchen" in room.call(doc_read, path="a.eml").output["text"]
+
+
 def test_long_text_is_cut_and_says_so(room: Room) -> None:
     room.put("long.txt", "word " * 10_000)
     told = read(room, "long.txt", max_chars=500)

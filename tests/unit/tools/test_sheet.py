@@ -557,3 +557,23 @@ def test_doubled_quotes_beyond_the_first_lines_of_a_csv_are_read(room: Room) -> 
     lines = "".join(f'{n},"hello, you"\n' for n in range(800))
     room.put("a.csv", f'id,text\n{lines}999,"he said ""hi, there"" to"\n')
     assert room.call(sheet_read, path="a.csv", limit=1_000)["rows"][-1] == [999, 'he said "hi, there" to']
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_a_csv_in_another_encoding_is_read_as_data_query_reads_it(room: Room, encoding: str) -> None:
+    room.put("a.csv", "name;city\r\nMüller;München\r\n".encode(encoding))
+    assert room.call(sheet_read, path="a.csv")["rows"] == [["name", "city"], ["Müller", "München"]]
+
+
+def test_a_csv_that_cannot_be_read_cell_by_cell_says_what_reads_it(room: Room) -> None:
+    room.put("a.csv", "a,b\n" + "x" * 200_000 + ",1\n")
+    failed = room.refusal(sheet_read, path="a.csv")
+    assert failed.kind == "unsupported" and "data_query" in str(failed)
+
+
+def test_headers_with_control_signs_or_one_name_make_a_sound_workbook(room: Room) -> None:
+    columns = ["a\x01b", {"header": "T", "formula": "=1"}, {"header": "T", "formula": "=2"}]
+    told = room.call(sheet_create, path="a.xlsx", sheets=[{"name": "S", "columns": columns, "rows": [["x\x0by", None, None]]}])
+    assert told["computed"] == {"S!B2": 1, "S!C2": 2}
+    book = openpyxl.load_workbook(io.BytesIO(room.files.read("a.xlsx")))
+    assert [cell.value for cell in book["S"][1]] == ["ab", "T", "T_1"]
