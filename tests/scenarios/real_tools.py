@@ -17,10 +17,10 @@ def still(one: Tool) -> Tool:
     """The tool, with time passing as it really does while it talks over real sockets."""
 
     @wraps(one.fn)
-    async def call_it(**given: Any) -> Any:
+    async def call_it(*first: Any, **given: Any) -> Any:
         loop: Any = asyncio.get_running_loop()
         with loop.as_it_passes():
-            return await one.fn(**given)
+            return await one.fn(*first, **given)
 
     return replace(one, fn=call_it) if inspect.iscoroutinefunction(one.fn) else one
 
