@@ -147,6 +147,7 @@ def test_nothing_moves_for_who_wants_no_motion_and_paper_shows_all_of_it(window_
     for title in ("Ask me", "Say hello"):
         page.emulate_media(media="screen")
         page.goto(f"{window.url}/runs/{window.run(title)}?tab=costs")
+        expect(page.locator(".costs")).to_be_visible()
         page.emulate_media(media="print")
         page.set_viewport_size({"width": 700, "height": 500})  # paper is narrow
         expect(page.locator(".left .item").first).to_be_visible()

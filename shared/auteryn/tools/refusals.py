@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 from auteryn.errors import ToolFailed
 
@@ -56,6 +55,8 @@ def retry_after(value: str, now: datetime) -> timedelta | None:
     value = value.strip()
     if value.isascii() and value.isdigit():
         return timedelta(seconds=min(int(value), 10**7))
+    from email.utils import parsedate_to_datetime  # here: a slice that meets no refusal need not load it
+
     try:
         at = parsedate_to_datetime(value)
     except ValueError:

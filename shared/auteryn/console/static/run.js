@@ -48,10 +48,10 @@ const WRONG = { 0: "The server cannot be reached", 403: "This run is not yours t
 const TABS = ["activity", "plan", "files", "notes", "costs", "logs", "health"];
 const wide = matchMedia("(min-width: 1060px), print");   // on paper both columns, one below the other
 
-function useWide() {
-  const [is, set] = useState(wide.matches);
-  useEffect(() => { const heard = () => set(wide.matches); heard(); wide.addEventListener("change", heard); return () => wide.removeEventListener("change", heard); }, []);
-  return is;
+function useWide() {   // what it is now, whatever was told of it while the page began
+  const [, again] = useState(0);
+  useEffect(() => { const heard = () => again((count) => count + 1); heard(); wide.addEventListener("change", heard); return () => wide.removeEventListener("change", heard); }, []);
+  return wide.matches;
 }
 
 function Shown({ story, link, refresh, earlier }) {
