@@ -15,7 +15,7 @@ from auteryn.policy.retry import backoff
 from auteryn.tools.away import all_back, bring_back, make_room
 from auteryn.tools.hidden import PutAway
 from auteryn.tools.jail import out_of_space
-from auteryn.tools.refusals import LONGEST_RETRY
+from auteryn.tools.refusals import wanted_later
 from auteryn.tools.tool import Tool, ToolContext
 
 
@@ -52,9 +52,8 @@ async def attempted(mind: Mind, one: Work, context: ToolContext) -> tuple[Any, i
         except ToolFailed as error:
             if not error.retryable or attempt > TOOL_RETRIES or one.tool.effect == "once" or not mind.run.options.auto_retry:
                 raise
-            if error.retry_after and error.retry_after > LONGEST_RETRY:
-                wanted = f"{error.retry_after.total_seconds():.0f} s"
-                raise ToolFailed(error.kind, f"{error}; it asks to come back in {wanted}: use wait, then try again") from error
+            if later := wanted_later(error.kind, str(error), error.retry_after):
+                raise later from error
             await mind.services.clock.sleep(error.retry_after or backoff(attempt))
     raise AssertionError("unreachable: the last attempt raises")
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from auteryn.errors import WrongState
+from auteryn.errors import Unread, WrongState
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.inbox import AnyMessage
@@ -35,6 +35,11 @@ class Page(Record):
     next: str | None = None
     at: dict[str, datetime] = {}
     """By run: when it was written last. Of a run at work it may be a few commits ago."""
+
+
+def unread(run: str, message: str) -> Unread:
+    """What a commit that completes its run over a message is refused with (S14)."""
+    return Unread(f"run {run!r} cannot complete: it has not read message {message!r}")
 
 
 def too_late(run: str, status: str) -> WrongState:

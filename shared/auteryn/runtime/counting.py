@@ -80,7 +80,7 @@ def cut_off(run: Run, lease: Lease, thread: Thread, registry: Registry) -> tuple
 
 
 def poison(run: Run, lease: Lease) -> str:
-    """Why this run counts as killing every slice that touches it; None if it does not (F29)."""
+    """Why this run counts as killing every slice that touches it; empty if it does not (F29)."""
     starts = lease.number - run.slice - 1 + run.stalls
     if starts < MOST_STARTS_WITHOUT_PROGRESS:
         return ""

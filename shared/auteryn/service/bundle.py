@@ -32,7 +32,7 @@ from auteryn.schema.run import VERSION, Run
 from auteryn.schema.versions import read_entry
 from auteryn.service.access import Access
 from auteryn.service.progress import credit_usage, metrics
-from auteryn.service.tree import published_in, taken_over_in, tree_of
+from auteryn.service.tree import files_in, tree_of
 
 FORMAT = 1
 MOST_BYTES = 512_000_000
@@ -69,8 +69,7 @@ async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.en
     store, known = access.services.store, [value for name, value in environ.items() if name.startswith(_SECRETS)]
     tree = [run async for run in tree_of(store, root)]
     journals = {run.id: await store.journal(run.id) for run in tree}
-    published = [one.artifact for entries in journals.values() for one in (*published_in(entries), *taken_over_in(entries))]
-    sizes = {artifact.sha256: artifact.size_bytes for artifact in published}
+    sizes = {one.sha256: one.size_bytes for entries in journals.values() for one in files_in(entries)}
     if sum(sizes.values()) > MOST_BYTES:
         raise WrongState(f"run {run_id!r} has published {sum(sizes.values()):,} bytes, more than fit into a bundle")
     files, renamed, secrets = dict[str, bytes](), dict[str, str](), 0

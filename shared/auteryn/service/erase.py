@@ -17,7 +17,7 @@ from auteryn.schema.post import POST, POSTS
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
-from auteryn.service.tree import published_in, taken_over_in, tree_of
+from auteryn.service.tree import files_in, tree_of
 
 
 class Erased(Record):
@@ -94,7 +94,7 @@ async def _has_published(store: Store, run: Run) -> bool:
 
 def _blobs(entries: Sequence[e.Entry]) -> set[str]:
     """Blobs of everything these entries published or took over."""
-    return {one.artifact.sha256 for one in (*published_in(entries), *taken_over_in(entries))}
+    return {one.sha256 for one in files_in(entries)}
 
 
 async def _kept_aside(store: Store, root: str) -> set[str]:

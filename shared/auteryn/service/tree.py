@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from auteryn.ports.store import Store, children_of
@@ -24,6 +24,11 @@ async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
     async for child in children_of(store, run.id):
         async for one in tree_of(store, child):
             yield one
+
+
+def files_in(entries: Sequence[e.Entry]) -> list[Artifact]:
+    """Every file version these entries published or took over."""
+    return [one.artifact for one in (*published_in(entries), *taken_over_in(entries))]
 
 
 def published_in(entries: Iterable[e.Entry]) -> Iterator[Version]:

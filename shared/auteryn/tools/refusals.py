@@ -45,9 +45,14 @@ def refusal(status: int, headers: Mapping[str, str], what: str, now: datetime) -
 def later(kind: str, said: str, headers: Mapping[str, str], now: datetime) -> ToolFailed:
     """A failure that passes; not repeated by the engine if the server wants long patience."""
     wait = retry_after(headers.get("retry-after", ""), now)
-    if wait is not None and wait > LONGEST_RETRY:
-        return ToolFailed(kind, f"{said}; it asks to come back in {wait.total_seconds():.0f} s: use wait, then try again")
-    return ToolFailed(kind, said, retryable=True, retry_after=wait)
+    return wanted_later(kind, said, wait) or ToolFailed(kind, said, retryable=True, retry_after=wait)
+
+
+def wanted_later(kind: str, said: str, wait: timedelta | None) -> ToolFailed | None:
+    """The failure for a wait that the engine does not sit out; None for one that it does."""
+    if wait is None or wait <= LONGEST_RETRY:
+        return None
+    return ToolFailed(kind, f"{said}; it asks to come back in {wait.total_seconds():.0f} s: use wait, then try again")
 
 
 def retry_after(value: str, now: datetime) -> timedelta | None:

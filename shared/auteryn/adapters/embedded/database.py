@@ -76,7 +76,7 @@ class Database:
         self._give_up_at: float | None = None
         self._synchronous, self._lasting = synchronous, True
         self._commits = 0
-        """Since the log was folded."""
+        """Since the log was last told to be folded."""
         self.connection = self._open(synchronous)
         self.alive = Alive(home)
         self.elsewhere = Elsewhere(home, self.alive.token, self._version)
@@ -184,12 +184,12 @@ class Database:
         for pending, outcome in outcomes or ():
             self._settle(pending, outcome)
         self._commits += 1
-        if self._commits == FOLD_COMMITS and self._loop:
+        if self._commits >= FOLD_COMMITS and self._loop:
+            self._commits = 0
             self._loop.call_soon(self._fold)  # whoever waits for this commit goes on first
 
     def _fold(self) -> None:
         """Copy the log into the file, as far as other processes' readers allow, so that the next commit begins it anew."""
-        self._commits = 0
         with contextlib.suppress(sqlite3.Error):  # nothing is lost by it; if the disk is ill, the next commit says so
             self.connection.execute("PRAGMA wal_checkpoint")
 

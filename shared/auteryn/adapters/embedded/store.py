@@ -11,8 +11,8 @@ from typing import Any
 
 from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
 from auteryn.adapters.embedded.packing import packed, packed_if_small, settled, unpacked
-from auteryn.errors import Conflict, Corrupt, Invalid, NotFound, Unread
-from auteryn.ports.store import ENDED, Lease, Page, too_late
+from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
+from auteryn.ports.store import ENDED, Lease, Page, too_late, unread
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
@@ -137,7 +137,7 @@ class SqliteStore:
             if change.consumed:
                 c.executemany("UPDATE inbox SET body=NULL WHERE n=? AND id=?", [(n, message) for message in change.consumed])
             if run.status == "completed" and (left := c.execute(_LEFT, (n,)).fetchone()):
-                raise Unread(f"run {run.id!r} cannot complete: it has not read message {left[0]!r}")
+                raise unread(run.id, left[0])
             first_child = _insert_runs(c, children) if children else 0
             for to, message, said in sends:
                 _deliver(c, to, message, said)

@@ -27,9 +27,9 @@ from auteryn.adapters.gcp.leases import Leases, newborn_lease, parted_lease
 from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, plain, position_of
 from auteryn.adapters.gcp.unread import HEARD, LATE, UNREAD, due_runs
 from auteryn.adapters.gcp.writing import AtLeast, First, Writing, blobs_of, read_body
-from auteryn.errors import Conflict, Corrupt, NotFound, Unread
+from auteryn.errors import Conflict, Corrupt, NotFound
 from auteryn.ports.blobs import Blobs
-from auteryn.ports.store import Lease, Page, too_late
+from auteryn.ports.store import Lease, Page, too_late, unread
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
@@ -110,9 +110,8 @@ class FirestoreStore:
         leaving, seen = change.leave or run.terminal, None
         if run.status == "completed":
             seen = await self._leases.seen(run.id)
-            if unread := await self._unread_but(run.id, change.consumed):
-                refusal = Unread(f"run {run.id!r} cannot complete: it has not read message {unread!r}")
-                await self._unless_made(run.id, entry, refusal)
+            if left := await self._unread_but(run.id, change.consumed):
+                await self._unless_made(run.id, entry, unread(run.id, left))
                 return
         self._append(writing, run.id, entry)
         if change.summary or leaving:
