@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from auteryn.ports import Store
+from auteryn.ports.store import Lease
 from auteryn.schema import event as e
 from auteryn.schema.change import Change, Newborn
 from auteryn.schema.event import Entry
@@ -15,6 +17,10 @@ from auteryn.schema.run import Input, Limits, Parent, Run
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+SOON = NOON + 10 * MINUTE
+EVEN_LATER = NOON + timedelta(days=6)
+FAILED = e.RunFailed(reason="error", message="the disk is full")
+CANCELLED = e.RunCancelled(by="ann", receipt=e.Receipt())
 
 
 def newborn(
@@ -57,3 +63,9 @@ def completed() -> e.RunCompleted:
 
 def message(text: str = "Use euros", *, message_id: str = "") -> UserMessage:
     return UserMessage(id=message_id or new_id("msg"), sent_at=NOON, text=text)
+
+
+async def leased(store: Store, run: Run, holder: str = "one", until: datetime = SOON) -> Lease:
+    lease = await store.take_lease(run.id, holder=holder, now=NOON, until=until)
+    assert lease
+    return lease

@@ -89,16 +89,13 @@ def test_a_blob_that_is_put_again_when_it_is_old_is_written_anew(storage: Storag
 
     async def main() -> None:
         async with opened(storage.endpoint, renew_after=timedelta(days=30)) as blobs:
-            await check(blobs)
-
-    async def check(blobs: CloudBlobs) -> None:
-        sha256 = await blobs.put(BODY)
-        stored = storage.objects["b", f"blobs/{sha256}"]
-        await blobs.put(BODY)
-        assert storage.objects["b", f"blobs/{sha256}"] is stored
-        stored.created_at -= timedelta(days=31)
-        await blobs.put(BODY)
-        assert storage.objects["b", f"blobs/{sha256}"] is not stored
+            sha256 = await blobs.put(BODY)
+            stored = storage.objects["b", f"blobs/{sha256}"]
+            await blobs.put(BODY)
+            assert storage.objects["b", f"blobs/{sha256}"] is stored
+            stored.created_at -= timedelta(days=31)
+            await blobs.put(BODY)
+            assert storage.objects["b", f"blobs/{sha256}"] is not stored
 
     asyncio.run(main())
 
@@ -108,15 +105,12 @@ def test_an_old_blob_is_written_anew_though_another_does_so_too_or_the_reply_is_
 
     async def main() -> None:
         async with opened(storage.endpoint, renew_after=timedelta(days=30)) as blobs:
-            await check(blobs)
-
-    async def check(blobs: CloudBlobs) -> None:
-        sha256 = await blobs.put(BODY)
-        stored = storage.objects["b", f"blobs/{sha256}"]
-        stored.created_at -= timedelta(days=31)
-        storage.faults.plan("upload", "lose", after=1)
-        assert await blobs.put(BODY) == sha256
-        assert storage.objects["b", f"blobs/{sha256}"].generation == stored.generation + 1
+            sha256 = await blobs.put(BODY)
+            stored = storage.objects["b", f"blobs/{sha256}"]
+            stored.created_at -= timedelta(days=31)
+            storage.faults.plan("upload", "lose", after=1)
+            assert await blobs.put(BODY) == sha256
+            assert storage.objects["b", f"blobs/{sha256}"].generation == stored.generation + 1
 
     asyncio.run(main())
 
