@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from auteryn import tool
+from auteryn.console.files import files
+from auteryn.policy.shown import TURNS, exact_json, unturned
 from auteryn.testing.scripted import Ask, Line, Say, call
 from auteryn.testing.world import World
 
@@ -132,6 +135,9 @@ def test_without_scripts_the_same_is_there_as_plain_text(window_of: Any, chromiu
     plain.close()
 
 
+TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+LETTERLESS = "\u061c\u200e\u200f"
+"""What is between them and their neighbours turns as beside a letter that nobody sees."""
 TURNED = "Pay to \u202emoc.live\u202c"
 """Reads "Pay to evil.com" where the mark is obeyed."""
 
@@ -166,3 +172,14 @@ def test_where_somebody_decides_no_mark_turns_words_round(window_of: Any) -> Non
     assert not set(cards.all_inner_texts()[0] + cards.all_inner_texts()[1]) & set("\u202e\u202c\u2066\u2069")
     gate.get_by_role("button", name="Change").click()
     expect(gate.locator("textarea")).to_have_value(re.compile(r"\\u202emoc"))
+
+
+@pytest.mark.proves("L14")
+def test_the_console_and_what_has_no_scripts_show_hidden_signs_alike(window_of: Any) -> None:
+    page = window_of(["hello"]).page
+    assert {sign for sign in map(chr, range(0x3000)) if unicodedata.bidirectional(sign) in TURNING} == set(TURNS) - set(
+        LETTERLESS
+    )
+    text = "".join(f"a{chr(number)}b" for number in (*range(0x20, 0x3000), 0xFEFF, 0x1F600, 0xE0041))
+    read = "([at, text]) => import(at).then(words => [words.unturned(text), words.json({ said: text })])"
+    assert page.evaluate(read, [files().address("words.js"), text]) == [unturned(text), exact_json({"said": text})]

@@ -19,6 +19,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from auteryn.api.door import Door
+from auteryn.policy.shown import TURNS
 from auteryn.runtime.dispatch import sweep
 from auteryn.schema.change import Doc
 from auteryn.schema.human import People
@@ -32,6 +33,7 @@ from auteryn.testing.scripted import call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_approval, notify
 from auteryn.tools.time import wait
+from auteryn.tools.tool import tool
 from auteryn.tools.webhook import signature
 from unit.tools.fault_server import Asked, FaultServer, Reply
 
@@ -466,8 +468,9 @@ def test_a_mail_server_that_says_later_gets_it_later(tmp_path: Path, mailbox: Ma
     assert sorted(subject.split(":")[0] for subject in mailbox.subjects) == ["Auteryn has begun", "Auteryn is done"]
 
 
-@pytest.mark.proves("P81")
-def test_slack_is_told_without_waking_the_channel(tmp_path: Path, site: FaultServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def posted(site: FaultServer, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What Slack was told."""
     from auteryn.tools import slack
 
     posted = list[dict[str, Any]]()
@@ -479,7 +482,44 @@ def test_slack_is_told_without_waking_the_channel(tmp_path: Path, site: FaultSer
     site.on("/api/chat.postMessage", post)
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-1")
     monkeypatch.setattr(slack, "API", site.url("/api/"))
+    return posted
 
+
+HOSTILE = "Pay \u202emoc.live\u202c\n```\n[all is well](https://evil.test) <https://evil.test|Yes> <!channel>\n````\n"
+
+
+@tool(effect="once", permission="ask", preview=lambda args, files: str(args["to"]))
+async def pay(to: str) -> str:
+    """Pay somebody."""
+    return to
+
+
+@pytest.mark.proves("L14", "P81")
+def test_what_a_mail_or_chat_asks_about_is_shown_as_it_is(
+    tmp_path: Path, mailbox: Mailbox, site: FaultServer, posted: list[dict[str, Any]]
+) -> None:
+    """No mark in it turns words round, and nothing in it leaves its place to be a link or a call to everybody."""
+
+    async def story() -> None:
+        async with World(tmp_path, model=[call("pay", to=HOSTILE)], tools=[pay], egress=site.egress()) as world:
+            on_time(world)
+            told = [{"address": one, "on": ["waiting"]} for one in ("slack:#alerts", "mailto:ann@example.com")]
+            run = await world.start("Pay \u202eeno on", options=Options(notify=channels(told)))
+            await world.asked(run)
+            await world.after(HOUR)
+
+    skipping(story())
+    [mail], [message] = mailbox.mails, posted
+    html = cast("EmailMessage", mail.get_body(("html",))).get_content()
+    assert "href" not in html and html.count("Pay \ufffdmoc.live\ufffd") == 1 and r"Pay \u202emoc.live\u202c" in html
+    assert "Pay \ufffdmoc.live\ufffd" in message["text"] and r"Pay \u202emoc.live\u202c" in message["text"]
+    assert "<" not in message["text"] and message["text"].count("```") == 4
+    for text in (html, str(mail["Subject"]), cast("EmailMessage", mail.get_body(("plain",))).get_content(), message["text"]):
+        assert not set(text) & set(TURNS)
+
+
+@pytest.mark.proves("P81")
+def test_slack_is_told_without_waking_the_channel(tmp_path: Path, site: FaultServer, posted: list[dict[str, Any]]) -> None:
     async def story() -> None:
         question = call("ask_approval", message="<!channel> delete?", options=["Yes", "<https://evil.test|No>"])
         async with World(

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from auteryn.schema import event as e
+from auteryn.schema.plan import StepDraft
 from auteryn.testing.clock import START, skipping
+from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import Ask, Line, call, silence
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_input
@@ -243,5 +245,45 @@ def test_an_interruption_does_not_forget_a_call_that_may_have_taken_effect(tmp_p
             await world.say(run, "make it blue", when="interrupt")
             assert "outcome unknown" in str((await world.ended(run)).result)
             assert len(times) == 1
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5", "P56")
+def test_an_interruption_reaches_the_steps_at_work_and_what_only_waits_in_them(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    @tool(effect="read")
+    async def mix(ctx: ToolContext) -> str:
+        """Mix the paint, for ever."""
+        begun.set()
+        await asyncio.Event().wait()
+        return "mixed"
+
+    def script(ask: Ask) -> Line:
+        colour = "blue" if heard(ask, "make it blue") else "red"
+        if given(ask) == "Paint":
+            return f"all in {colour}"
+        if colour == "blue" or given(ask) == "dry":
+            return f"{given(ask)} in {colour}"
+        return call("mix") if given(ask) == "mix" else call("wait", until="6h")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[mix, wait]) as world:
+            plan = [StepDraft(description="mix"), StepDraft(description="wait"), StepDraft(description="dry", depends_on=(1,))]
+            run = await world.start("Paint", plan=plan)
+            await begun.wait()
+            await world.until(run, lambda now: len(now.shares) == 2)
+            assert await world.say(run, "make it blue", when="interrupt")
+            assert not await world.say(run, "make it blue", when="interrupt"), "said twice it is heard once"
+            ended = await world.ended(run)
+            assert ended.plan and [one.result for one in ended.plan.steps] == ["mix in blue", "wait in blue", "dry in red"]
+            assert ended.result == "all in blue" and world.now() - START < timedelta(seconds=5)
+            heard_by = [
+                [event.text for event in await world.events(one.id) if isinstance(event, e.Told) and event.why == "message"]
+                for one in await world.tree(run)
+            ]
+            told = "Message from the owner: (said to the whole run, of which this is a part) make it blue"
+            assert heard_by == [["Message from the owner: make it blue"], [told], [told], []]
 
     skipping(story())

@@ -74,8 +74,8 @@ class NewRunBody(Record):
 class MessageBody(Record):
     text: str
     mode: When = "steer"
-    """`steer`: before the next model call; `interrupt`: at once, what is under way is broken off; `queue`: when the run would
-    otherwise end."""
+    """`steer`: before the next model call; `interrupt`: at once, what is under way in it and its steps is broken off; `queue`:
+    when the run would otherwise end."""
 
 
 class RenameBody(Record):

@@ -18,12 +18,13 @@ from auteryn.api.call import Call, Reply
 from auteryn.api.keys import Role
 from auteryn.api.limits import Quota, Rate, Room
 from auteryn.api.openapi import document
-from auteryn.api.problems import NoSuchMethod, problem, unexpected
+from auteryn.api.problems import NoSuchMethod, unexpected
 from auteryn.api.reading import body_of, file_of, in_time, query_of
 from auteryn.api.routes import MCP_PATH, Route, route_of
 from auteryn.api.runs import stream_events
 from auteryn.api.stream import Pace
 from auteryn.api.views import full
+from auteryn.api.window import refused
 from auteryn.errors import AuterynError, NotAllowed, NotFound
 from auteryn.runtime.engine import Engine
 from auteryn.service.seal import Seal
@@ -74,10 +75,10 @@ class Door:
         except AuterynError as error:
             if error.http_status >= 500:
                 _log.warning("%s %s: %s", request.method, request.url.path, error)
-            response = problem(error)
+            response = refused(request, error)
         except Exception:  # noqa: BLE001 - the outermost place there is: a fault must not look like a broken connection
             _log.exception("%s %s failed", request.method, request.url.path)
-            response = unexpected()
+            response = refused(request, unexpected())
         for name, value in GUARDS.items():
             response.headers.setdefault(name, value)
         if self._closing.is_set():

@@ -19,6 +19,7 @@ from auteryn.api import bodies as b
 from auteryn.api.call import Call
 from auteryn.errors import AuterynError, Invalid
 from auteryn.policy.durations import moment
+from auteryn.policy.shown import exact_json, unturned
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.run import Run
 from auteryn.service.links import OneTap, answer_by, opened
@@ -102,23 +103,24 @@ async def _written(call: Call[b.Empty, None]) -> str | None:
 
 
 def _confirm(tap: OneTap, run: Run, ask: Ask, complaint: str = "") -> str:
-    parts = [f"<p>{escape(ask.context)}</p>" if ask.context else ""]
+    parts = [f"<p>{_read(ask.context)}</p>" if ask.context else ""]
     if ask.subject:
-        shown = json.dumps(ask.subject.args, ensure_ascii=False, indent=2)
-        parts.append(f"<p class=soft>{escape(ask.subject.tool)}, with exactly this:</p><pre>{escape(shown)}</pre>")
+        parts.append(
+            f"<p class=soft>{escape(ask.subject.tool)}, with exactly this:</p><pre>{escape(exact_json(ask.subject.args))}</pre>"
+        )
         if ask.subject.preview:
-            parts.append(f"<p class=soft>What it would do:</p><pre>{escape(ask.subject.preview)}</pre>")
+            parts.append(f"<p class=soft>What it would do:</p><pre>{_read(ask.subject.preview)}</pre>")
     if complaint:
-        parts.append(f"<p role=alert><strong>{escape(complaint)}</strong></p>")
+        parts.append(f"<p role=alert><strong>{_read(complaint)}</strong></p>")
     parts.append(_form(tap, ask))
     until = f"This link holds until {moment(tap.until)}, once, and answers as {tap.by}. {silence_means(ask)}"
-    parts.append(f"<p class=soft>{escape(until)}</p><p class=soft>{escape(run.title)}</p>")
+    parts.append(f"<p class=soft>{_read(until)}</p><p class=soft>{_read(run.title)}</p>")
     return "".join(parts)
 
 
 def _form(tap: OneTap, ask: Ask) -> str:
     if tap.option is not None:
-        return f"<form method=post><button>{escape(tap.option)}</button></form>"
+        return f"<form method=post><button>{_read(tap.option)}</button></form>"
     return f"<form method=post><label>Your answer{_field(ask)}</label><button>Send</button></form>"
 
 
@@ -132,11 +134,15 @@ def _field(ask: Ask) -> str:
 
 def _thanks(answer: Answer) -> str:
     said = answer.value if isinstance(answer.value, str) else json.dumps(answer.value, ensure_ascii=False)
-    return f"<p>Answered: <strong>{escape(said)}</strong></p><p class=soft>as {escape(answer.by)}. You can close this page.</p>"
+    return f"<p>Answered: <strong>{_read(said)}</strong></p><p class=soft>as {_read(answer.by)}. You can close this page.</p>"
 
 
 def _refused(error: AuterynError) -> Response:
-    return _page("Nothing was answered", f"<p>{escape(_sentence(str(error)))}</p>", error.http_status)
+    return _page("Nothing was answered", f"<p>{_read(_sentence(str(error)))}</p>", error.http_status)
+
+
+def _read(text: str) -> str:
+    return escape(unturned(text))
 
 
 def _sentence(text: str) -> str:
@@ -146,7 +152,7 @@ def _sentence(text: str) -> str:
 def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
     html = (
         f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'>"
-        f"<title>{escape(title[:80])}</title><style>{_CSS}</style>"
-        f"<main><section><h1>{escape(title)}</h1>{body}</section></main></html>"
+        f"<title>{_read(title[:80])}</title><style>{_CSS}</style>"
+        f"<main><section><h1>{_read(title)}</h1>{body}</section></main></html>"
     )
     return HTMLResponse(html, status, HEADERS)

@@ -97,9 +97,9 @@ def problem(error: AuterynError) -> Response:
     return Response(body, error.http_status, _headers(error, found), media_type="application/problem+json")
 
 
-def unexpected() -> Response:
+def unexpected() -> AuterynError:
     """Something of ours is broken: the log knows what, the caller does not."""
-    return problem(AuterynError("something went wrong here; the server's log says what"))
+    return AuterynError("something went wrong here; the server's log says what")
 
 
 def _headers(error: AuterynError, found: Problem) -> dict[str, str]:

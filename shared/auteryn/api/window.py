@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import hmac
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from auteryn.api import bodies as b
 from auteryn.api import views as v
 from auteryn.api.call import Call
-from auteryn.console.files import POLICY, files, page
+from auteryn.api.problems import problem
+from auteryn.console.files import PLAIN_POLICY, POLICY, files, page, refused_page
 from auteryn.console.preview import Preview, preview
 from auteryn.console.prose import html_of
 from auteryn.console.text import list_text, run_text
-from auteryn.errors import NotFound
+from auteryn.errors import AuterynError, NotFound
 
 FOR_EVER = "public, max-age=31536000, immutable"
 LISTED, LATEST = 200, 100
 """Runs in the list as text; journal entries whose log lines a run's text ends with."""
+
+
+def refused(request: Request, error: AuterynError) -> Response:
+    """A problem document; where a browser asked for a page of the console's, a page."""
+    found = problem(error)
+    wants_page = request.method in ("GET", "HEAD") and "text/html" in request.headers.get("accept", "")
+    if not wants_page or request.url.path.startswith(("/v1", "/mcp")):
+        return found
+    kept = {name: value for name, value in found.headers.items() if not name.startswith("content-")}
+    kept["Content-Security-Policy"] = PLAIN_POLICY
+    return Response(refused_page(error.http_status), error.http_status, kept, media_type="text/html")
 
 
 async def console_page(call: Call[b.PlaceQuery, None]) -> Response:

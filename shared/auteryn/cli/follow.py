@@ -16,7 +16,7 @@ from msgspec import Struct
 from auteryn.cli import exits, output
 from auteryn.cli.artifacts import FOLDER, copied
 from auteryn.cli.home import Home
-from auteryn.cli.prompt import can_prompt, prompted, whoever
+from auteryn.cli.prompt import can_prompt, prompted, whoever, words
 from auteryn.cli.root import Common
 from auteryn.cli.screen import Screen, clean
 from auteryn.cli.stalled import needs_person
@@ -159,12 +159,10 @@ class _Following:
         """Say exactly what answers each open question."""
         self.screen.close()
         for ask in await self.home.desk.asks(self.root):
-            value = ask.options[0] if ask.options else f"<{ask.input_type}>"
             expires = f"  (it counts as {ask.on_timeout} at {ask.expires_at:%Y-%m-%d %H:%M} UTC)" if ask.expires_at else ""
             click.echo(f"{self.root} waits for a person: {clean(ask.message)}{expires}", err=True)
-            click.echo(f'  {self.home.command} answer {ask.id} "{value}"', err=True)
-            for other in ask.options[1:]:
-                click.echo(f'  {self.home.command} answer {ask.id} "{other}"', err=True)
+            for value in words(ask):
+                click.echo(f"  {self.home.command} answer {ask.id} {value}", err=True)
         return exits.NEEDS_PERSON
 
     # ---- the end

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from auteryn.cli.screen import Screen
+from auteryn.cli.screen import Screen, clean
 from auteryn.errors import Invalid
 from auteryn.policy.answers import checked
 from auteryn.schema.human import Ask
@@ -42,12 +42,19 @@ def whoever() -> str:
 
 
 def meant(ask: Ask, line: str) -> str:
-    """An option by its number or in any case; anything else as it was typed."""
-    if not ask.options:
+    """An option in its own words, by its number or in any case; anything else as it was typed."""
+    if not ask.options or line in ask.options:
         return line
     if line.isdecimal() and 1 <= int(line) <= len(ask.options):
         return ask.options[int(line) - 1]
     return next((option for option in ask.options if option.lower() == line.lower()), line)
+
+
+def words(ask: Ask) -> list[str]:
+    """What to write after `auteryn answer ASK`, one for each option: its words where they are safe in a shell and are what they
+    look like, else its number."""
+    safe = [clean(option) == option and not set(option) & set('$`\\"!') for option in ask.options]
+    return [f'"{option}"' if safe[at] else str(at + 1) for at, option in enumerate(ask.options)] or [f"<{ask.input_type}>"]
 
 
 async def _line() -> str | None:

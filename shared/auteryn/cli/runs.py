@@ -8,6 +8,7 @@ import click
 
 from auteryn.cli import exits, output
 from auteryn.cli.home import Home, going, opened
+from auteryn.cli.prompt import words
 from auteryn.cli.root import Common, common
 from auteryn.cli.screen import clean, fitted
 from auteryn.errors import Invalid, WrongState
@@ -100,8 +101,7 @@ async def _status(common: Common, run_id: str | None) -> None:
         if health.due == "now" and not health.leased:
             output.text(f"{home.command} watch {name}")
         for ask in await desk.asks(name):
-            options = "  ".join(f'"{option}"' for option in ask.options) or f"<{ask.input_type}>"
-            output.text(clean(f"{home.command} answer {ask.id} {options}"))
+            output.text(f"{home.command} answer {ask.id} {'  '.join(words(ask))}")
         for step in run.plan.steps if run.plan else ():
             output.text(f"  {step.id:>2}  {step.status:<12} {fitted(clean(step.description), 80)}")
 

@@ -28,7 +28,9 @@ _WATCH = click.option("--detach", is_flag=True, help="Say it and return at once;
 @click.argument("run_id", metavar="RUN")
 @click.argument("text")
 @click.option("--queue", "mode", flag_value="queue", help="Not now: when the run would otherwise end.")
-@click.option("--interrupt", "mode", flag_value="interrupt", help="At once: what it thinks or does right now is broken off.")
+@click.option(
+    "--interrupt", "mode", flag_value="interrupt", help="At once: what it and its steps think or do right now is broken off."
+)
 @common
 @click.pass_obj
 def send(common: Common, run_id: str, text: str, mode: When | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from auteryn.client.task import Result
 from auteryn.client.world import World
 from auteryn.errors import Invalid, NotAllowed, WrongState
+from auteryn.policy.shown import unturned
 from auteryn.schema.human import Ask
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ def _prompt(world: World, ask: Ask) -> None:
 
 def _shown(ask: Ask) -> str:
     options = "".join(f"  {number}  {option}\n" for number, option in enumerate(ask.options, 1))
-    return f"{ask.message}\n{options}"
+    return unturned(f"{ask.message}\n{options}")
 
 
 def _meant(ask: Ask, said: str) -> str:

@@ -105,8 +105,8 @@ class Task:
         self._world.call(self._world.desk.resume(self.id))
 
     def send(self, text: str, mode: When = "steer") -> None:
-        """A message to the agent: `steer` before its next model call, `interrupt` at once, whatever it thinks or does right
-        now, `queue` when it would otherwise end."""
+        """A message to the agent: `steer` before its next model call, `interrupt` at once, whatever it and its steps
+        think or do right now, `queue` when it would otherwise end."""
         self._world.call(self._world.desk.send(self.id, text, mode))
 
     def unheard(self) -> list[Unheard]:

@@ -34,6 +34,18 @@ POLICY = "; ".join(
 )
 """Of the page: nothing inline, nothing from elsewhere, nothing asked for elsewhere. `blob:` shows a published file."""
 
+PLAIN_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Of a page that only says something."""
+WRONG = {
+    401: ("Sign in first", "This is for somebody who is signed in."),
+    403: ("This is not yours to see", "It belongs to somebody else."),
+    404: ("There is no such page", "The address is mistyped, or what it led to is gone."),
+    429: ("One moment: too many requests", "Load the page again in a few seconds."),
+    500: ("Something went wrong here", "Load the page again; the server's log says what it was."),
+}
+
 
 class File(Struct, frozen=True):
     media: str
@@ -69,16 +81,30 @@ def page() -> bytes:
     """The one page. It holds nothing of any run: what is shown in it, it asks for."""
     known = files()
     scripts = [name for name in known.by_name if name.endswith(".js")]
-    styles = [name for name in known.by_name if name.endswith(".css")]
     head = [
-        *(f'<link rel="stylesheet" href="{known.address(name)}">' for name in styles),
+        *_looks(known),
         *(f'<link rel="modulepreload" href="{known.address(name)}">' for name in scripts),
         f'<script type="module" src="{known.address("app.js")}"></script>',
-        f'<link rel="icon" href="{known.address("icon.svg")}">',
     ]
-    return _PAGE.format(head="\n".join(head)).encode()
+    return _PAGE.format(head="\n".join(head), title="Auteryn", main=_EMPTY, after=_PLAIN).encode()
 
 
+def refused_page(status: int) -> bytes:
+    """What a person sees where there is nothing to show. It repeats nothing of what was asked for."""
+    title, sentence = WRONG.get(status) or WRONG[500 if status >= 500 else 404]
+    main = f'<main class="empty"><h1>{title}</h1><p>{sentence}</p><a class="button" href="/">All runs</a></main>'
+    return _PAGE.format(head="\n".join(_looks(files())), title=f"{title} · Auteryn", main=main, after="").encode()
+
+
+def _looks(known: Files) -> list[str]:
+    styles = [name for name in known.by_name if name.endswith(".css")]
+    sheets = [f'<link rel="stylesheet" href="{known.address(name)}">' for name in styles]
+    return [*sheets, f'<link rel="icon" href="{known.address("icon.svg")}">']
+
+
+_EMPTY = '<main class="empty" aria-busy="true"></main>'
+_PLAIN = """\
+<noscript><p class="plain">This page needs JavaScript. The same as plain text: <a href="/runs.txt">runs</a>.</p></noscript>"""
 _PAGE = """\
 <!doctype html>
 <html lang="en">
@@ -86,15 +112,15 @@ _PAGE = """\
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>Auteryn</title>
+<title>{title}</title>
 {head}
 </head>
 <body>
 <div id="app">
 <header class="top"><a class="brand" href="/">Auteryn</a></header>
-<main class="empty" aria-busy="true"></main>
+{main}
 </div>
-<noscript><p class="plain">This page needs JavaScript. The same as plain text: <a href="/runs.txt">runs</a>.</p></noscript>
+{after}
 </body>
 </html>
 """

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from textwrap import indent, wrap
 
+from auteryn.policy.shown import exact_json, unturned
 from auteryn.schema.human import Ask
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.logs import LogLine
@@ -34,13 +35,13 @@ def run_text(run: Run, lines: Iterable[LogLine], now: datetime) -> str:
         _section("Figures", "\n".join(f"{name}: {value}" for name, value in metrics(run, run.usage, now).items())),
         _section("Log", "\n".join(map(str, lines))),
     ]
-    return "\n\n".join(filter(None, parts)) + "\n"
+    return unturned("\n\n".join(filter(None, parts)) + "\n")
 
 
 def _line(run: Run, now: datetime) -> str:
     where = standing(run, now)
     need = f"  {len(run.asks)} to answer" if run.asks else ""
-    return f"{where.status:<9} {run.mode:<4} {where.detail:<34} {run.title}{need}  /runs/{run.id}.txt"
+    return f"{where.status:<9} {run.mode:<4} {where.detail:<34} {unturned(run.title)}{need}  /runs/{run.id}.txt"
 
 
 def _section(title: str, body: str) -> str:
@@ -49,7 +50,8 @@ def _section(title: str, body: str) -> str:
 
 def _ask(ask: Ask) -> str:
     options = f"\nOptions: {', '.join(ask.options)}" if ask.options else ""
-    return f"{ask.message}{options}\nAnswer: POST /v1/asks/{ask.id}/answer, or: auteryn answer {ask.run} …"
+    subject = f"\n{ask.subject.tool} with exactly:\n{exact_json(ask.subject.args)}" if ask.subject else ""
+    return f"{ask.message}{subject}{options}\nAnswer: POST /v1/asks/{ask.id}/answer, or: auteryn answer {ask.run} …"
 
 
 def _file(run: Run, artifact: Artifact) -> str:

@@ -25,6 +25,9 @@ from auteryn.schema.human import Answer
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import ForPerson, Queued, Run, Share
 
+TO_ALL = "(said to the whole run, of which this is a part) "
+"""Before an interruption that reaches a step: it may be about another."""
+
 
 class Intake(Struct):
     """What was read: facts to commit, ids that are done with, messages to others, and what the slice must do itself."""
@@ -60,16 +63,18 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
             case m.UserMessage():
                 why, at_work = "interrupted by a message from the owner", message.mode == "interrupt"
                 out.events += _interrupted(thread, out, why, message.sent_at, at_work=at_work)
-                text = f"Message from the owner: {words.get(message.id) or message.text}"
-                out.events.append(e.Told(text=text, why="message", message=message.id, by=message.by))
+                said = words.get(message.id) or message.text
+                fact = e.Told(text=f"Message from the owner: {said}", why="message", message=message.id, by=message.by)
+                out.events.append(fact)
+                out.sends += _to_children(run, message, now, text=said if run.parent else TO_ALL + said) if at_work else []
             case m.Pause():
                 out.events += [] if paused else [e.Paused(by=message.by)]
                 paused = True
-                out.sends += _to_children(run, "pause", message, now)
+                out.sends += _to_children(run, message, now)
             case m.Resume():
                 out.events += [e.Unpaused(by=message.by)] if paused else []
                 paused = False
-                out.sends += _to_children(run, "resume", message, now)
+                out.sends += _to_children(run, message, now)
             case m.Answered():
                 _answer(run, message.answer, out)
             case m.Voted():
@@ -250,6 +255,7 @@ def _given(child: str, change: e.ShareChanged, now: datetime, why: str, *, refus
     return Send(run=child, message=given)
 
 
-def _to_children(run: Run, what: str, message: m.Pause | m.Resume, now: datetime) -> list[Send]:
-    kind = m.Pause if what == "pause" else m.Resume
-    return [Send(run=child, message=kind(id=f"{message.id}-down", sent_at=now, by=message.by)) for child in run.shares]
+def _to_children(run: Run, message: m.Pause | m.Resume | m.UserMessage, now: datetime, **changed: str) -> list[Send]:
+    """The same to every step and tick under way."""
+    down = replace(message, id=f"{message.id}-down", sent_at=now, **changed)
+    return [Send(run=child, message=down) for child in run.shares]

@@ -19,8 +19,8 @@ class Message(Record, tag_field="kind"):
 
 When = Literal["steer", "queue", "interrupt"]
 """When a message is heard. `steer`: before the next model call; waits end. `interrupt`: at once; the answer and the calls under
-way are broken off, except calls that may have taken effect, whose outcome is found out first. `queue`: when the run would
-otherwise end or wait for good."""
+way are broken off, except calls that may have taken effect, whose outcome is found out first; steps under way hear it, too.
+`queue`: when the run would otherwise end or wait for good."""
 
 
 class UserMessage(Message, tag="user_message"):

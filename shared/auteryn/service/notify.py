@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from auteryn.errors import AuterynError, Invalid, NotFound, ToolFailed
+from auteryn.policy.shown import exact_json, unturned
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.outbox import doc_of, endpoints_of
 from auteryn.schema.change import Doc
@@ -238,11 +240,11 @@ async def _question(engine: Engine, run: Run, ask: Ask, channel: Channel, slack:
     safe = _slack_words if slack else _words
     parts = [safe(_cut(ask.message)), safe(_cut(ask.context))]
     if ask.subject:
-        shown = json.dumps(ask.subject.args, ensure_ascii=False, indent=2)
-        parts.append(f"`{ask.subject.tool}` with exactly:\n\n```\n{_cut(shown)}\n```")
-        parts.append(f"```\n{_cut(ask.subject.preview)}\n```" if ask.subject.preview else "")
+        fenced = _slack_fenced if slack else _fenced
+        parts.append(f"`{ask.subject.tool}` with exactly:\n\n{fenced(_cut(exact_json(ask.subject.args)))}")
+        parts.append(fenced(_cut(ask.subject.preview)) if ask.subject.preview else "")
     parts.append(_how_to_answer(ask, await links(engine, run, ask, by), slack))
-    parts.append(silence_means(ask))
+    parts.append(safe(silence_means(ask)))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -271,15 +273,30 @@ def _cut(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    line = "".join(sign if sign >= " " and sign != "\x7f" else " " for sign in text)
+    line = "".join(sign if sign >= " " and sign != "\x7f" else " " for sign in unturned(text))
     return line if len(line) <= 200 else f"{line[:199]}…"
 
 
 def _words(text: str) -> str:
     """Text of the model or of others, as Markdown that is shown literally: no link, picture or HTML works."""
-    return "".join(f"\\{sign}" if sign in "\\[]()*_`<>!#&|~" else sign for sign in text)
+    return "".join(f"\\{sign}" if sign in "\\[]()*_`<>!#&|~" else sign for sign in unturned(text))
 
 
 def _slack_words(text: str) -> str:
     """The same for Slack."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("|", "¦")
+    return _slack_escaped(text).replace("|", "¦")
+
+
+def _fenced(text: str) -> str:
+    """The text as code: between fences longer than any in it."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 3)
+    return f"{fence}\n{unturned(text)}\n{fence}"
+
+
+def _slack_fenced(text: str) -> str:
+    """The same for Slack, which knows one fence only: one in the text is shown apart."""
+    return f"```\n{_slack_escaped(text).replace('```', '` ` `')}\n```"
+
+
+def _slack_escaped(text: str) -> str:
+    return unturned(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from auteryn.policy.gates import ALLOW, DENY
+from auteryn.policy.shown import TURNS
 from auteryn.service.asks import Question
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
@@ -25,7 +26,8 @@ async def delete(table: str) -> str:
 async def tapped(office, **more):
     """An open question and the links to its options, by option."""
     office.world.host.engine.public_url = URL
-    run = await office.desk.ask(Question(message="Pay <script>alert(1)</script>?", options=("Yes & go", "No"), **more))
+    question = {"message": "Pay <script>alert(1)</script>?", "options": ("Yes & go", "No"), **more}
+    run = await office.desk.ask(Question(**question))
     [ask] = run.asks
     by = more.get("approvers", ("ann@example.com",))[0]
     return run, ask, {link.option: link.url for link in await office.desk.links(ask.id, by)}
@@ -163,6 +165,35 @@ def test_a_gates_page_shows_the_exact_arguments_and_what_would_happen(opened):
             assert (await office.world.ended(run)).status == "completed"
             assert (await http.get(f"/v1/asks/{ask['id']}")).json()["subject"]["preview"] == "DROP TABLE <x>;"
             assert not re.search("gone", str(await office.world.events(run)))
+
+    skipping(main())
+
+
+TURNED = "Pay to \u202emoc.live\u202c"
+"""Reads "Pay to evil.com" where the marks are obeyed."""
+
+
+@tool(effect="once", permission="ask", target=lambda args: args["to"], preview=lambda args, files: f"Sends {args['to']}")
+async def pay(to: str) -> str:
+    """Pay somebody."""
+    return to
+
+
+@pytest.mark.proves("L14")
+def test_no_mark_on_a_page_turns_what_is_decided(opened):
+    async def main():
+        async with opened((call("pay", to=f"{TURNED}\u200b"), "done"), tools=[pay]) as office, office.browser() as phone:
+            run, _ask, links = await tapped(office, context=TURNED, message=TURNED, options=("\u2066Yes\u2069", "No"))
+            page = (await phone.get(links["\u2066Yes\u2069"])).text
+            assert page.count("Pay to \ufffdmoc.live\ufffd") >= 2 and "\ufffdYes\ufffd</button>" in page
+            assert not set(page) & set(TURNS)
+            assert "\ufffdYes\ufffd" in (await phone.post(links["\u2066Yes\u2069"])).text
+            assert (await office.desk.result(run.id)).result == "\u2066Yes\u2069", "the answer is the option as it was given"
+            gated = await office.world.asked(await office.world.start("Pay"))
+            [link, *_] = await office.desk.links(gated.asks[0].id, "ann@example.com")
+            page = (await phone.get(link.url)).text
+            assert r"Pay to \u202emoc.live\u202c\u200b" in page and "Sends Pay to \ufffdmoc.live\ufffd" in page
+            assert not set(page) & set(TURNS)
 
     skipping(main())
 

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from auteryn.cli.labels import LABELS, label
+from auteryn.cli.prompt import meant, words
 from auteryn.cli.screen import Screen, clean, columns, fitted
 from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
 from auteryn.schema import event as e
-from auteryn.schema.human import Answer
+from auteryn.schema.human import Answer, Ask
 from auteryn.tools.builtin import builtin_tools
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -114,3 +115,12 @@ def test_nothing_to_draw_is_nothing() -> None:
 
 def entry(seq: int, second: float, *events: e.AnyEvent) -> e.Entry:
     return e.Entry(seq=seq, at=START + timedelta(seconds=second), slice=0, commit=f"c_{seq}", events=events)
+
+
+@pytest.mark.proves("L14")
+def test_what_is_to_be_typed_as_an_answer_is_safe_in_a_shell_and_means_its_option() -> None:
+    options = ("Yes, proceed", "$(rm -rf ~)", "\u2066No\u2069", 'so "so"', "2")
+    ask = Ask(id="ask_1", run="run_1", message="Go?", opened_at=START, options=options)
+    assert words(ask) == ['"Yes, proceed"', "2", "3", "4", '"2"']
+    assert [meant(ask, said.strip('"')) for said in words(ask)[:1]] == ["Yes, proceed"]
+    assert meant(ask, "2") == "2", "an option in its own words is meant before the number of another"

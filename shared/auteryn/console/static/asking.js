@@ -38,7 +38,7 @@ export function AskCard({ ask, title, onAnswered }) {
   };
   const hint = yes && no ? `. Press y for ${yes}, n for ${no}.` : "";
   return html`<article class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${bare(ask.message)}${hint}" onKeyDown=${keys}>
-    <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${short(title, 60)}<//>`}
+    <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${unturned(short(title, 60))}<//>`}
       <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
     <${Prose} text=${unturned(ask.message)} />
     ${ask.context && html`<details><summary>Context</summary><${Prose} text=${unturned(ask.context)} /></details>`}
@@ -48,7 +48,7 @@ export function AskCard({ ask, title, onAnswered }) {
         <${Act} key=${option} class=${decides && option === yes ? "primary" : ""} act=${() => answer(option)}>${unturned(option)}<//>`)}</div>` :
       html`<${Typed} ask=${ask} answer=${answer} />`}
     ${problem && html`<p class="problem" role="alert">${sentence(problem)}</p>`}
-    <p class="hint">${who(ask)}${silence(ask)}</p>
+    <p class="hint">${unturned(who(ask) + silence(ask))}</p>
   </article>`;
 }
 

@@ -3,7 +3,7 @@
 import { html, useState } from "./vendor/preact.js";
 import { ask, post } from "./net.js";
 import { Act, Dialog, Link, say } from "./parts.js";
-import { number, plural, short } from "./words.js";
+import { number, plural, short, unturned } from "./words.js";
 
 const ACTS = [
   { name: "Pause", may: (run) => !run.ended_at && run.state !== "paused", act: (run) => post(`/v1/runs/${run.id}/pause`) },
@@ -62,7 +62,7 @@ function ErasedReceipt({ receipts }) {
     ${receipts.filter((one) => one.problem).map(({ run, problem }) => html`<p class="problem" key=${run.id}>${short(run.title, 60)}: ${problem.message}</p>`)}</div>`;
 }
 
-const Meant = ({ runs, all }) => html`<ul class="preview-list">${runs.slice(0, 8).map((run) => html`<li key=${run.id}><bdi>${short(run.title, 80)}</bdi></li>`)}${runs.length > 8 && html`<li>and ${runs.length - 8} more</li>`}</ul>
+const Meant = ({ runs, all }) => html`<ul class="preview-list">${runs.slice(0, 8).map((run) => html`<li key=${run.id}><bdi>${unturned(short(run.title, 80))}</bdi></li>`)}${runs.length > 8 && html`<li>and ${runs.length - 8} more</li>`}</ul>
   ${runs.length < all && html`<p class="hint">It cannot be done with ${plural(all - runs.length, "chosen run")}: ${all - runs.length === 1 ? "it is" : "they are"} left alone.</p>`}`;
 
 // The run as one file, into the browser's downloads. What is refused is said instead of saved.

@@ -5,7 +5,7 @@ import { ask, get, once, post } from "./net.js";
 import { Act, Icon, say, useDraft } from "./parts.js";
 import { short } from "./words.js";
 
-const HOW = [["steer", "Next", "It hears this before its next thought. What it only waits for is broken off."], ["interrupt", "At once", "It hears this at once. What it thinks or does right now is broken off."], ["queue", "Later", "It hears this when it would otherwise end."]];
+const HOW = [["steer", "Next", "It hears this before its next thought. What it only waits for is broken off."], ["interrupt", "At once", "It and its steps hear this at once. What they think or do right now is broken off."], ["queue", "Later", "It hears this when it would otherwise end."]];
 const WORDS = new Set(["heard", "queued"]);
 
 export function Composer({ story, sent, setSent }) {

@@ -34,10 +34,12 @@ export const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(
 // Markdown in one line.
 export const bare = (text, most) => short(String(text).replace(/[*`]+|^\s*(?:#+|[-*]) /gm, ""), most);
 
-// Marks that turn the direction of what follows make other words appear than are meant: where somebody decides, they are seen.
-const TURNS = /[\u202a-\u202e\u2066-\u2069]/g;
+// Marks that turn the direction of the text around them make other words appear than are meant: where somebody decides, they are
+// seen; and in exact arguments every sign that would not be. `policy/shown.py` does the same where there are no scripts.
+const TURNS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 export const unturned = (text) => String(text ?? "").replace(TURNS, "\ufffd");
-export const json = (value) => JSON.stringify(value, null, 2).replace(TURNS, (mark) => `\\u${mark.charCodeAt(0).toString(16)}`);
+const numbered = (sign) => [...Array(sign.length).keys()].map((at) => `\\u${sign.charCodeAt(at).toString(16).padStart(4, "0")}`).join("");
+export const json = (value) => JSON.stringify(value, null, 2).replace(/\p{Cf}/gu, numbered);
 
 export const plural = (count, one, many = `${one}s`) => `${number(count)} ${count === 1 ? one : many}`;
 export const short = (text, most = 140) => {
