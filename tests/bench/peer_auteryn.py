@@ -105,9 +105,10 @@ async def begin(host, name: str, text: str, *more, **fields) -> None:
 
 
 async def main() -> None:
-    settings = compose.Settings(home=Path(A["dir"]) / "home", synchronous=A["variant"] or "full", max_slices=1000)
+    synchronous, _, more = (A["variant"] or "full").partition("+")
+    settings = compose.Settings(home=Path(A["dir"]) / "home", synchronous=synchronous, max_slices=1000)
     model = Fake()
-    host = compose.embedded(settings, model=model, tools=[work], builtin=MODE in ("wait", "wake"))
+    host = compose.embedded(settings, model=model, tools=[work], builtin=bool(more) or MODE in ("wait", "wake"))
     await host.start()
     if MODE == "turns":
         if not A["resume"]:

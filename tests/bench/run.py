@@ -45,6 +45,7 @@ def main() -> None:
 
     bench.HERE = str(scripts)
     bench.PEERS["auteryn, fsync"] = ("auteryn", "auteryn", "full", None)
+    bench.PEERS["auteryn, fsync, with its 67 tools"] = ("auteryn", "auteryn", "full+tools", None)  # no peer has any
     bench.PEERS["auteryn, no fsync"] = ("auteryn", "auteryn", "normal", None)
     try:
         for workload in sys.argv[1:] or ["w1", "long", "w2", "w3", "w4", "w6"]:

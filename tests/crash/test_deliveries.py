@@ -26,12 +26,12 @@ from auteryn.schema import event as e
 from unit.tools.bench import Args, Bench, sampled
 
 TRACED = {
-    "email_send": ("tools/email.py",),
+    "email_send": ("tools/email.py", "tools/mail_server.py"),
     "slack_post": ("tools/slack.py", "tools/sending.py"),
     "webhook_send": ("tools/webhook.py",),
     "confluence_write": ("tools/confluence.py",),
 }
-TALKING = frozenset({"_sent", "_greet", "_part", "send", "_get_socket"})
+TALKING = frozenset({"hand_over", "_greet", "_part", "send", "_get_socket"})
 """Plain functions that reach outside; all others that do are coroutines. What only makes texts is passed over."""
 MOST_LINES = 1_000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def engine_of(
     files: Files | None = None,
 ) -> Engine:
     """The engine over any set of ports."""
-    registry = Registry(_builtin(services.model.searches) if builtin else ())
+    registry = Registry(first=partial(_builtin, services.model.searches) if builtin else None)
     for one in [*tools, *_of_servers(settings.home)]:
         registry.add(one)
     engine = Engine(
@@ -64,7 +65,7 @@ def engine_of(
 
 def registry_of(tools: Iterable[Tool] = (), home: Path | None = None) -> Registry:
     """The built-in tools, these, and those of the tool servers a home has approved."""
-    registry = Registry(_builtin(bool(model_access())))
+    registry = Registry(first=partial(_builtin, bool(model_access())))
     for one in [*tools, *(_of_servers(home) if home else ())]:
         registry.add(one)
     return registry
@@ -112,6 +113,9 @@ def _of_servers(home: Path) -> list[Tool]:
 
 
 def _builtin(model_searches: bool) -> list[Tool]:
+    from auteryn.tools.sandbox import ladder
+
+    ladder.begin()  # the canary is a process of its own: it runs while the tools are imported
     from auteryn.tools.builtin import builtin_tools
 
     return builtin_tools(model_searches=model_searches)

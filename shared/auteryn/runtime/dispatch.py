@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from auteryn.errors import AuterynError, Corrupt, NotFound
 from auteryn.policy.cloud import SWEEP_LINE
 from auteryn.policy.limits import LEASE
 from auteryn.policy.retry import backoff
-from auteryn.ports.store import Lease
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.lost import tell_parent
@@ -20,7 +19,6 @@ from auteryn.schema.change import Doc
 from auteryn.schema.inbox import Cancel
 from auteryn.schema.post import POST, POSTS
 from auteryn.schema.record import Record
-from auteryn.schema.run import Run
 
 SWEPT = "swept"
 """Kind of the documents that count how often only the sweeper found a run."""
@@ -52,34 +50,33 @@ class Here(Record):
 NOTHING = Here()
 
 
-async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedelta:
-    """Evaluate `due` and act on it; gives how late that is. May be called at any time, by anybody, any number of times (L3).
+async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> None:
+    """Evaluate `due` and act on it. May be called at any time, by anybody, any number of times (L3).
 
     The watchdog is enqueued BEFORE the slice is started, so that at no instant the run has neither a live lease nor a
     future wake (L4).
     """
     if run_id.startswith(POST):
         await _deliver(engine, run_id)
-        return timedelta()
+        return
     store, queue = engine.services.store, engine.services.queue
     try:
         lease = await store.lease(run_id)  # first: who holds it now and leaves before the next line, leaves in order
         run = await store.get(run_id)
         unread = bool(await store.inbox(run_id, limit=1))
     except NotFound:
-        return timedelta()
+        return
     except Corrupt as error:  # nothing to start; the others go on
         _log.error("%s cannot be read: %s", run_id, error)
         await tell_parent(engine, run_id, str(error))
         await _set_aside(engine, run_id)
-        return timedelta()
+        return
     now = engine.now()
     match due(run, now, unread=unread, lease=lease):
         case Nothing():
-            return timedelta()
+            pass
         case Later(at=at):
             await queue.enqueue(run_id, at)
-            return timedelta()
         case Now() if here.folds and unread and run.status == "waiting":
             await queue.enqueue(run_id, now + LEASE)
             await run_slice(engine, run_id, thinks=False)
@@ -90,7 +87,6 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> timedel
             if lease is not None and unread:
                 await _end_the_deaf(engine, run_id)
             await begin(engine, run_id, roomy=lease is not None and run.status == "running")
-    return _late(run, lease, now)
 
 
 async def _end_the_deaf(engine: Engine, run_id: str) -> None:
@@ -142,11 +138,11 @@ async def sweep(engine: Engine, *, starting: bool = False, at_once: int = 1) -> 
     found, late = await engine.services.store.due(engine.now()), [timedelta()]
 
     async def one(run_id: str) -> None:
+        late.append(await _overdue(engine, run_id))
         try:
-            late.append(await dispatch(engine, run_id))
+            await dispatch(engine, run_id)
         except AuterynError as error:
             _log.warning("%s is due and could not be started: %s", run_id, error)
-            late.append(await _overdue(engine, run_id))
         if not starting:
             await _noted(engine, run_id)
 
@@ -176,15 +172,11 @@ async def _times_swept(engine: Engine, run_id: str) -> int:
 
 
 async def _overdue(engine: Engine, run_id: str) -> timedelta:
-    """How late a run is that could not be started: that is when somebody must hear of it."""
+    """Since when it is due; a message's own time is not asked for."""
     store = engine.services.store
     try:
-        return _late(await store.get(run_id), await store.lease(run_id), engine.now())
-    except AuterynError:  # the store it is, then; whoever calls sees no sweep at all
+        lease = await store.lease(run_id)
+        at = lease.until if lease is not None else wake_at(await store.get(run_id))
+    except AuterynError:  # gone, unreadable, or the store itself: then whoever calls sees no sweep at all
         return timedelta()
-
-
-def _late(run: Run, lease: Lease | None, now: datetime) -> timedelta:
-    """Since when it was due; a message's own time is not asked for."""
-    at = lease.until if lease is not None else wake_at(run)
-    return max(now - at, timedelta()) if at is not None else timedelta()
+    return max(engine.now() - at, timedelta()) if at is not None else timedelta()

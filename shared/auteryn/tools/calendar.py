@@ -6,7 +6,6 @@ import importlib.util
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from msgspec import Meta
 
@@ -86,6 +85,8 @@ def _written(
 
 def _moment(field: str, text: str, tz: str) -> date:
     """A day, or a time with its zone; raises `ToolFailed("invalid")` for one that does not exist there."""
+    from zoneinfo import ZoneInfo  # 3 ms, and few runs have appointments
+
     try:
         zone = ZoneInfo(tz)
     except (ValueError, OSError, LookupError) as error:

@@ -8,7 +8,6 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Iterator
 from datetime import timedelta
-from html import unescape
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -193,4 +192,6 @@ class _Crawl:
 
 
 def _locations(text: str) -> Iterator[str]:
+    from html import unescape
+
     return (unescape(found) for found in _LOC.findall(text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -25,8 +25,11 @@ class Registry:
     a quick answer needs none.
     """
 
-    def __init__(self, tools: Iterable[Tool] = ()) -> None:
-        self._all: dict[str, Tool] = {}
+    def __init__(self, tools: Iterable[Tool] = (), *, first: Callable[[], Iterable[Tool]] | None = None) -> None:
+        """`first`: called for the tools that come before all others, when any tool is first asked for or added. Who only reads
+        a run need not wait for their import."""
+        self._known: dict[str, Tool] = {}
+        self._first = first
         self._why: dict[str, str | None] = {}
         self._declared: dict[tuple[str, tuple[str, ...], tuple[str, ...]], tuple[Declaration, ...]] = {}
         for one in tools:
@@ -36,7 +39,7 @@ class Registry:
         """Register a tool; a second one of the same name is refused."""
         if tool.name in self._all:
             raise Invalid("tool", tool.name, "is the name of another tool here: give yours one of its own, @tool(name=…)")
-        self._all[tool.name] = tool
+        self._known[tool.name] = tool
         self._declared.clear()
 
     def get(self, name: str) -> Tool:
@@ -60,6 +63,12 @@ class Registry:
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    @property
+    def _all(self) -> dict[str, Tool]:
+        if self._first is not None:
+            self._known, self._first = {one.name: one for one in self._first()}, None
+        return self._known
 
     def _missing(self, name: str) -> str | None:
         if name not in self._why:

@@ -18,7 +18,6 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
-from xml.etree import ElementTree
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.quotas import READ_BYTES
@@ -200,6 +199,8 @@ def _kinds(parts: Mapping[str, bytes]) -> Counter[str]:
 
 def _sheet_elements(parts: Mapping[str, bytes]) -> Counter[str]:
     """Which elements the sheets have beside their cells; what stands in extensions by what it is."""
+    from xml.etree import ElementTree
+
     found = Counter[str]()
     for name, body in parts.items():
         if re.fullmatch(r"xl/worksheets/[^/]+\.xml", name):
@@ -210,6 +211,8 @@ def _sheet_elements(parts: Mapping[str, bytes]) -> Counter[str]:
 
 
 def _drawn_elements(parts: Mapping[str, bytes]) -> Counter[str]:
+    from xml.etree import ElementTree
+
     found = Counter[str]()
     for name, body in parts.items():
         if re.match(r"xl/(charts|drawings)/[^/]+\.xml$", name) and "/style" not in name and "/colors" not in name:

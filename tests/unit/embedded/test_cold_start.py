@@ -7,18 +7,36 @@ import sys
 from pathlib import Path
 
 HEAVY = ["bz2", "ctypes", "email", "google.genai", "httpx2", "importlib.metadata", "pydantic", "starlette", "zipfile"]
+OF_FEW_TOOLS = [
+    "html.entities",
+    "smtplib",
+    "xml.etree.ElementTree",
+    "zoneinfo",
+    "google.genai",
+    "httpx2",
+    "pydantic",
+    "duckdb",
+    "PIL",
+]
+"""What only some tools want, and only when they are called."""
+
+
+def loaded(names: list[str], lines: str) -> list[str]:
+    """Which of these modules a new process has loaded after these lines."""
+    program = f"import sys\n{lines}\nprint(*[name for name in {names} if name in sys.modules])"
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
 
 def test_a_home_is_opened_without_what_only_some_runs_want(tmp_path: Path) -> None:
-    program = (
-        "import asyncio, sys\nfrom pathlib import Path\nfrom auteryn import compose\n"
+    opened = (
+        "import asyncio\nfrom pathlib import Path\nfrom auteryn import compose\n"
         "async def main():\n"
-        f"    host = compose.embedded(compose.Settings(home=Path({str(tmp_path)!r})), builtin=False)\n"
+        f"    host = compose.embedded(compose.Settings(home=Path({str(tmp_path)!r})))\n"
         "    await host.start()\n    await host.close()\n"
-        "asyncio.run(main())\n"
-        f"print([name for name in {HEAVY} if name in sys.modules])"
+        "asyncio.run(main())"
     )
+    assert loaded([*HEAVY, "auteryn.tools.builtin"], opened) == []
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert done.stdout.strip() == "[]"
+def test_the_built_in_tools_are_known_without_what_only_some_calls_want() -> None:
+    assert loaded(OF_FEW_TOOLS, "from auteryn.tools.builtin import builtin_tools\nbuiltin_tools()") == []

@@ -171,3 +171,27 @@ def test_the_table_in_the_readme_is_current() -> None:
     text = (Path(__file__).resolve().parents[3] / "README.md").read_text(encoding="utf-8")
     assert text == put(text) and all(f"| `{one.name}` |" in text for one in TOOLS)
     assert sum(line.startswith("|") and line.endswith("|") for line in put("").splitlines()) == len(TOOLS) + 2
+
+
+def test_the_first_tools_are_brought_when_somebody_asks_and_come_first() -> None:
+    @tool(effect="read")
+    async def own(ctx: Any) -> None:
+        """One of the user's."""
+
+    brought = list[int]()
+
+    def bring() -> list[Tool]:
+        brought.append(1)
+        if len(brought) == 1:
+            raise OSError("the disk is away")
+        return TOOLS
+
+    registry = Registry(first=bring)
+    assert not brought
+    with pytest.raises(OSError):
+        _ = "file_read" in registry
+    assert "file_read" in registry
+    with pytest.raises(Invalid, match="name of another tool"):
+        registry.add(next(one for one in TOOLS if one.name == "file_read"))
+    registry.add(own)
+    assert [*registry][-1] is own and len(brought) == 2

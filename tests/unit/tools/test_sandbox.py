@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -454,7 +455,7 @@ def test_the_owner_chooses_a_rung_or_none(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(ladder.SETTING, "off")
     assert ladder.no_sandbox() == "AUTERYN_SANDBOX is off"
     monkeypatch.setenv(ladder.SETTING, "landlock")
-    ladder.chosen.cache_clear()
+    ladder.climbing.cache_clear()
     try:
         chosen = ladder.chosen()
         assert chosen.sandbox is not None and chosen.sandbox.name == "landlock" and ladder.no_sandbox() is None
@@ -465,13 +466,47 @@ def test_the_owner_chooses_a_rung_or_none(monkeypatch: pytest.MonkeyPatch) -> No
             ladder.no_sandbox()
     finally:
         monkeypatch.delenv(ladder.SETTING)
-        ladder.chosen.cache_clear()
+        ladder.climbing.cache_clear()
 
 
 def test_the_wall_is_not_chosen_at_import() -> None:
-    code = "import auteryn.tools.sandbox.ladder as l, auteryn.tools.builtin; print(l.chosen.cache_info().currsize)"
+    code = "import auteryn.tools.sandbox.ladder as l, auteryn.tools.builtin; print(l.climbing.cache_info().currsize)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0"
+
+
+@pytest.fixture
+def unknown_wall() -> Iterator[None]:
+    """As in a process that has not looked for its wall yet."""
+    ladder.climbing.cache_clear()
+    yield
+    ladder.climbing.cache_clear()
+
+
+@pytest.mark.usefixtures("unknown_wall")
+def test_the_wall_is_looked_for_once_whoever_begins(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", logger="auteryn"):
+        ladder.begin()
+        begun = ladder.climbing()
+        ladder.begin()
+        assert ladder.chosen() is ladder.chosen() is begun.result()
+    assert [record.message.partition(":")[0] for record in caplog.records] == ["sandbox"]
+
+
+@pytest.mark.usefixtures("unknown_wall")
+def test_where_no_code_is_run_nothing_is_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ladder.SETTING, "off")
+    ladder.begin()
+    assert ladder.climbing.cache_info().currsize == 0
+
+
+@pytest.mark.usefixtures("unknown_wall")
+def test_a_disk_without_room_for_the_canary_is_asked_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(OSError):
+        ladder.chosen()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    assert ladder.chosen().sandbox is not None
 
 
 @pytest.mark.parametrize("wall", [Bubblewrap(), Landlock()], ids=lambda wall: wall.name)

@@ -54,6 +54,7 @@ class SqliteStore:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._file = str(database.file)
         self._numbers: dict[str, int] = {}
         self._kept: dict[str, _Kept] = {}
 
@@ -380,7 +381,7 @@ class SqliteStore:
         return from_json(body, shape, where=self._where(what))
 
     def _where(self, what: str) -> str:
-        return f"{what} in {str(self.database.file)!r}"
+        return f"{what} in {self._file!r}"
 
     # ---- writing, inside a transaction
 

@@ -13,6 +13,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Generator, Iterable
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -63,17 +64,38 @@ def rungs() -> tuple[Sandbox, ...]:
     return CloudRun(), Bubblewrap(), Landlock()
 
 
-@cache
+def begin() -> None:
+    """Look for the wall meanwhile, unless code is not run: whoever asks later waits the less."""
+    if _setting() != "off":
+        climbing()
+
+
 def chosen() -> Chosen:
-    """The wall of this process, found on the first call. Blocks for a fraction of a second then."""
-    found = list[Chosen]()
-    thread = threading.Thread(target=lambda: found.append(asyncio.run(climb(_wanted()))))
-    thread.start()  # of its own: whoever asks may be inside an event loop
-    thread.join()
-    (outcome,) = found
-    level = logging.INFO if outcome.sandbox else logging.WARNING
-    _log.log(level, "sandbox: %s", outcome.words, extra={"sandbox": outcome.sandbox.name if outcome.sandbox else "none"})
-    return outcome
+    """The wall of this process, looked for once. Blocks for what is left of a fraction of a second."""
+    try:
+        return climbing().result()
+    except OSError:
+        climbing.cache_clear()  # a full disk may be over next time
+        raise
+
+
+@cache
+def climbing() -> Future[Chosen]:
+    """The climb, begun; in a thread, because whoever asks may be inside an event loop."""
+    found = Future[Chosen]()
+
+    def climbs() -> None:
+        try:
+            outcome = asyncio.run(climb(_wanted()))
+        except BaseException as error:  # noqa: BLE001 - told to whoever asks
+            found.set_exception(error)
+            return
+        level = logging.INFO if outcome.sandbox else logging.WARNING
+        _log.log(level, "sandbox: %s", outcome.words, extra={"sandbox": outcome.sandbox.name if outcome.sandbox else "none"})
+        found.set_result(outcome)
+
+    threading.Thread(target=climbs, name="sandbox").start()
+    return found
 
 
 def no_sandbox() -> str | None:

@@ -13,12 +13,14 @@ import ctypes
 import errno
 import json
 import os
-import platform
 import resource
 import signal
 import stat
 import sys
-from typing import Any
+
+TYPE_CHECKING = False  # as type checkers know it: typing itself takes longer to import than the rest to run
+if TYPE_CHECKING:
+    from typing import Any
 
 _PDEATHSIG, _SECCOMP, _SUBREAPER, _NO_NEW_PRIVS = 1, 22, 36, 38
 _NEWNS, _BIND, _REC, _PRIVATE = 0x20000, 4096, 16384, 1 << 18
@@ -245,7 +247,7 @@ class _Program(ctypes.Structure):
 
 
 def seccomp(silent: dict[str, tuple[int, int]]) -> None:
-    arm = platform.machine() == "aarch64"
+    arm = os.uname().machine == "aarch64"
     load, equal, at_least, any_of, answer = 0x20, 0x15, 0x35, 0x45, 0x06
     steps = [(load, 0, 0, 4), (equal, 1, 0, _ARM if arm else _X86), (answer, 0, 0, _ERRNO | errno.EPERM), (load, 0, 0, 0)]
     if not arm:  # the x32 calls have other numbers
