@@ -66,10 +66,6 @@ class GeminiModel:
     def searches(self) -> bool:
         return self._clients.access.opens
 
-    async def warm(self) -> None:
-        """Import and build the client in a thread, so that the first answer need not wait for it."""
-        await self._clients.here()
-
     async def generate(
         self,
         request: ModelRequest,
