@@ -18,7 +18,7 @@ from auteryn.policy.modes import MODES
 from auteryn.ports import Services
 from auteryn.ports.clock import Clock
 from auteryn.ports.model import Model, ModelRequest
-from auteryn.ports.store import Lease, Page, Store
+from auteryn.ports.store import Lease, Page, Standing, Store
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.inbox import AnyMessage
@@ -211,6 +211,10 @@ class _MeteredStore:
     async def give_back(self, lease: Lease) -> None:
         self._meter.ends(lease.run)
         await self._store.give_back(lease)
+
+    async def standing(self, run: str) -> Standing:
+        self._meter.of(run).reads += 4  # run and newer entries, lease, inbox
+        return await self._store.standing(run)
 
     async def lease(self, run: str) -> Lease | None:
         self._meter.of(run).reads += 1

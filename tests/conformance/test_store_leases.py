@@ -6,11 +6,13 @@ import asyncio
 
 import pytest
 
-from auteryn.errors import Conflict
+from auteryn.errors import Conflict, NotFound
 from auteryn.ports import Store
+from auteryn.ports.store import Lease
 from auteryn.schema.inbox import Poke
+from auteryn.schema.run import Run
 from conformance.backends import STORES, Place, on_every
-from conformance.samples import EVEN_LATER, FAILED, MINUTE, NOON, SOON, change, leased, newborn
+from conformance.samples import EVEN_LATER, FAILED, MINUTE, NOON, SOON, change, leased, message, newborn
 
 # ---- S6: leases
 
@@ -57,6 +59,36 @@ async def test_a_lease_ends_at_its_time_by_leaving_and_by_being_given_back(place
         fourth = await leased(store, run, "four")
 
         assert first.number < second.number < third.number < fourth.number
+
+
+@pytest.mark.proves("L3")
+@on_every(STORES)
+async def test_what_decides_whether_a_run_wants_a_slice_is_read_together(place: Place[Store]) -> None:
+    async with place.open() as store, place.open() as other:
+        run = await store.create(newborn())
+
+        async def stands(run: Run) -> Lease | None:
+            seen = await other.standing(run.id)
+            inbox = await other.inbox(run.id)
+            assert (seen.run, seen.lease) == (await store.get(run.id), await store.lease(run.id))
+            assert seen.run == run and (seen.unread in inbox if inbox else seen.unread is None)
+            return seen.lease
+
+        assert await stands(run) is None
+        lease = await leased(store, run)
+        assert await stands(run) == lease
+        first, second = message("one"), message("two")
+        await store.send(run.id, first)
+        await store.send(run.id, second)
+        assert await stands(run) == lease
+        working = change(run, consumed=(first.id,), summary=False)
+        await store.commit(working)
+        assert await stands(working.run) == lease
+        left = change(working.run, consumed=(second.id,), leave=True)
+        await store.commit(left)
+        assert await stands(left.run) is None
+        with pytest.raises(NotFound):
+            await other.standing("run_unknown")
 
 
 @on_every(STORES)

@@ -28,6 +28,16 @@ class Lease(Record):
     until: datetime
 
 
+class Standing(Record):
+    """What decides whether a run wants a slice."""
+
+    run: Run
+    lease: Lease | None
+    """As it stands, live or not. Not newer than the run: who held it and has left since is seen to have left."""
+    unread: AnyMessage | None
+    """Any one of what is in its inbox."""
+
+
 class Page(Record):
     """Runs, newest first, and where the next page begins."""
 
@@ -87,6 +97,10 @@ class Store(Protocol):
 
     async def opened(self, run: str) -> tuple[Run, Sequence[Entry] | None]:
         """`get`, and the whole journal if that had to be read for it anyway; else None."""
+        ...
+
+    async def standing(self, run: str) -> Standing:
+        """The run, its lease and a message it has not read, together; raises `NotFound`."""
         ...
 
     async def parent_of(self, run: str) -> str | None:

@@ -61,9 +61,7 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> None:
         return
     store, queue = engine.services.store, engine.services.queue
     try:
-        lease = await store.lease(run_id)  # first: who holds it now and leaves before the next line, leaves in order
-        run = await store.get(run_id)
-        unread = bool(await store.inbox(run_id, limit=1))
+        standing = await store.standing(run_id)
     except NotFound:
         return
     except Corrupt as error:  # nothing to start; the others go on
@@ -71,7 +69,7 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> None:
         await tell_parent(engine, run_id, str(error))
         await _set_aside(engine, run_id)
         return
-    now = engine.now()
+    now, run, lease, unread = engine.now(), standing.run, standing.lease, standing.unread is not None
     match due(run, now, unread=unread, lease=lease):
         case Nothing():
             pass

@@ -9,6 +9,8 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+
 from auteryn.adapters.embedded.database import Apply, Database, T, micros, moment
 from auteryn.adapters.embedded.elsewhere import News
 from auteryn.errors import AuterynError
@@ -53,9 +55,7 @@ class SqliteQueue:
             self._again.add(run)
             return
         if at <= now and self._server and run not in self._in_flight and len(self._in_flight) < IN_FLIGHT:
-            claim = self._new_claim()
-            self._database.post(lambda c: self._claim(c, run, now, claim))
-            self._deliver(run, claim)
+            self._deliver_now(run, now)
             return
 
         def apply(c: sqlite3.Connection) -> int:
@@ -102,7 +102,7 @@ class SqliteQueue:
             try:
                 for run, claim in await self._claim_due():
                     if run not in self._in_flight:  # a wake for now may have come meanwhile: it stands for both
-                        self._deliver(run, claim)
+                        self._deliver(run, _Delivery(claim, written=True))
                 self._until = self._next_at()
             except AuterynError as error:
                 _log.warning("wakes cannot be read, again in %s: %s", FIRST_RETRY, error)
@@ -157,8 +157,20 @@ class SqliteQueue:
             for wait in waits:
                 wait.cancel()
 
-    def _deliver(self, run: str, claim: int) -> None:
-        task = asyncio.create_task(self._handle(run, claim))
+    def _deliver_now(self, run: str, now: datetime) -> None:
+        """To the handler, before the row that claims it is written; not at all, if the handler is back before."""
+        delivery = _Delivery(self._new_claim())
+
+        def apply(c: sqlite3.Connection) -> None:
+            if not delivery.over:
+                self._claim(c, run, now, delivery.claim)
+                delivery.written = True
+
+        self._database.post(apply)
+        self._deliver(run, delivery)
+
+    def _deliver(self, run: str, delivery: _Delivery) -> None:
+        task = asyncio.create_task(self._handle(run, delivery))
         self._in_flight[run] = task
         task.add_done_callback(lambda _: self._landed(run))
 
@@ -168,12 +180,11 @@ class SqliteQueue:
         del self._in_flight[run]
         if run in self._again and self._server:  # told of once more while the handler was at it
             self._again.discard(run)
-            claim = self._new_claim()
-            self._database.post(lambda c: self._claim(c, run, self._clock.now(), claim))
-            self._deliver(run, claim)
+            self._deliver_now(run, self._clock.now())
 
-    async def _handle(self, run: str, claim: int) -> None:
+    async def _handle(self, run: str, delivery: _Delivery) -> None:
         assert self._handler, "on_wake comes before start"
+        claim = delivery.claim
         try:
             await self._handler(run)
         except Exception:  # noqa: BLE001 - Q3: whatever it was, the wake comes again
@@ -185,7 +196,19 @@ class SqliteQueue:
             self._stored(again)
             return
         self._failures.pop(run, None)
-        self._database.post(lambda c: _done(c, run, claim))  # lost, it comes once more: at least once
+        delivery.over = True
+        if delivery.written:
+            self._database.post(lambda c: _done(c, run, claim))  # lost, it comes once more: at least once
+
+
+class _Delivery(Struct, eq=False):
+    """A wake in a handler's hands."""
+
+    claim: int
+    written: bool = False
+    """Its row says so."""
+    over: bool = False
+    """The handler has come back."""
 
 
 def _done(c: sqlite3.Connection, run: str, claim: int) -> None:

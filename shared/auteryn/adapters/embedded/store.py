@@ -12,7 +12,7 @@ from typing import Any
 from auteryn.adapters.embedded.database import Database, Row, Synchronous, micros, moment
 from auteryn.adapters.embedded.packing import packed, packed_if_small, settled, unpacked
 from auteryn.errors import Conflict, Corrupt, Invalid, NotFound
-from auteryn.ports.store import ENDED, Lease, Page, too_late, unread
+from auteryn.ports.store import ENDED, Lease, Page, Standing, too_late, unread
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
@@ -168,6 +168,17 @@ class SqliteStore:
         self._keep(run, (n, now, None))
         return now, whole
 
+    async def standing(self, run: str) -> Standing:
+        found = self.database.row(_STANDING, (run,))
+        if found is None:
+            raise NotFound(f"no run {run!r}")
+        message, body, *held = found
+        return Standing(
+            lease=self._lease(run, held),
+            run=await self.get(run),
+            unread=None if body is None else self._message(run, message, body),
+        )
+
     async def parent_of(self, run: str) -> str | None:
         found = self.database.row("SELECT parent FROM runs WHERE id=?", (run,))
         return found[0] if found else None
@@ -225,7 +236,7 @@ class SqliteStore:
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
         found = self.database.rows(_INBOX, (run, -1 if limit is None else limit))
-        return [self._read(body, AnyMessage, f"message {message!r} of run {run!r}") for message, body in found]
+        return [self._message(run, message, body) for message, body in found]
 
     # ---- leases
 
@@ -257,12 +268,8 @@ class SqliteStore:
         await self.database.write(lambda c: c.execute(sql, row).rowcount, lasting=False)
 
     async def lease(self, run: str) -> Lease | None:
-        """A dead process's lease is `ENDED` with its holder."""
-        found = self.database.row("SELECT holder, number, token, until FROM runs WHERE id=? AND holder IS NOT NULL", (run,))
-        if found is None:
-            return None
-        holder, number, token, until = found
-        return Lease(run=run, holder=holder, number=number, until=moment(until) if self._lives(token) else ENDED)
+        found = self.database.row("SELECT holder, number, token, until FROM runs WHERE id=?", (run,))
+        return self._lease(run, found) if found else None
 
     async def due(self, now: datetime, *, limit: int = 100) -> Sequence[str]:
         at, due, live = micros(now), dict[str, None](), set[str]()
@@ -295,6 +302,16 @@ class SqliteStore:
         await self.database.write(lambda c: c.execute("DELETE FROM docs WHERE kind=? AND id=?", (kind, doc_id)).rowcount)
 
     # ---- reading
+
+    def _lease(self, run: str, held: Row) -> Lease | None:
+        """A dead process's lease is `ENDED` with its holder."""
+        holder, number, token, until = held
+        if holder is None:
+            return None
+        return Lease(run=run, holder=holder, number=number, until=moment(until) if self._lives(token) else ENDED)
+
+    def _message(self, run: str, message: str, body: bytes) -> AnyMessage:
+        return self._read(body, AnyMessage, f"message {message!r} of run {run!r}")
 
     def _lives(self, token: str) -> bool:
         return self.database.alive.lives(token)
@@ -418,6 +435,8 @@ _TAKE_FREE = f"{_TAKE.replace(' RETURNING', ' AND (token IS NULL OR until<=?) RE
 
 _INBOX = """SELECT i.id, i.body FROM inbox i JOIN runs r USING (n) WHERE r.id=? AND i.body IS NOT NULL
     ORDER BY i.place LIMIT ?"""
+_STANDING = """SELECT i.id, i.body, holder, number, token, until FROM runs r
+    LEFT JOIN inbox i ON i.n=r.n AND i.body IS NOT NULL WHERE r.id=? LIMIT 1"""
 _LEFT = "SELECT id FROM inbox WHERE n=? AND body IS NOT NULL LIMIT 1"
 _NEWEST = "SELECT key, body FROM journal WHERE key>? AND key<? ORDER BY key DESC LIMIT 1"
 _COUNT = "SELECT count(*) FROM (SELECT 1 FROM runs WHERE owner=? AND parent IS NULL AND status IN ({}) LIMIT ?)"

@@ -123,26 +123,17 @@ class Leases:
             self._mine[run] = None
 
     async def now(self, run: str) -> Lease | None:
-        held = await self._look(run)
+        return self.of(run, await self._database.get(*self.path(run)))
+
+    def of(self, run: str, found: Any) -> Lease | None:
+        """The lease that this snapshot of its document holds."""
+        held = _held(found)
         if held is None or held.holder is None or held.until is None:
             return None
         return Lease(run=run, holder=held.holder, number=held.number, until=held.until)
 
     async def _look(self, run: str) -> _Held | None:
-        found = await self._database.get(*self.path(run))
-        if not found.exists:
-            return None
-        fields: Fields = found.to_dict()
-        until, wake_at = fields["until"], fields["wake_at"]
-        return _Held(
-            number=fields["number"],
-            holder=fields["holder"],
-            until=until and plain(until),
-            wake_at=wake_at and plain(wake_at),
-            ended=fields["ended"],
-            by=fields["by"],
-            seen=found.update_time,
-        )
+        return _held(await self._database.get(*self.path(run)))
 
     async def _change(self, run: str, held: _Held, *, holder: str | None, number: int, until: datetime | None, by: str) -> bool:
         """False: somebody was first, or our own write was made and its reply lost."""
@@ -164,3 +155,19 @@ class Leases:
             seen=written[0].update_time,
         )
         return True
+
+
+def _held(found: Any) -> _Held | None:
+    if not found.exists:
+        return None
+    fields: Fields = found.to_dict()
+    until, wake_at = fields["until"], fields["wake_at"]
+    return _Held(
+        number=fields["number"],
+        holder=fields["holder"],
+        until=until and plain(until),
+        wake_at=wake_at and plain(wake_at),
+        ended=fields["ended"],
+        by=fields["by"],
+        seen=found.update_time,
+    )

@@ -29,7 +29,7 @@ from auteryn.adapters.gcp.unread import HEARD, LATE, UNREAD, due_runs
 from auteryn.adapters.gcp.writing import AtLeast, First, Writing, blobs_of, read_body
 from auteryn.errors import Conflict, Corrupt, NotFound
 from auteryn.ports.blobs import Blobs
-from auteryn.ports.store import Lease, Page, too_late, unread
+from auteryn.ports.store import Lease, Page, Standing, too_late, unread
 from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
@@ -132,7 +132,9 @@ class FirestoreStore:
             self._leases.parted(run.id)
 
     async def get(self, run: str) -> Run:
-        found = await self.database.get("runs", name_of(run))
+        return await self._now(run, await self.database.get("runs", name_of(run)))
+
+    async def _now(self, run: str, found: Any) -> Run:
         if not found.exists:
             raise NotFound(f"no run {run!r}")
         now = await self._summary_of(found.to_dict(), run)
@@ -142,6 +144,13 @@ class FirestoreStore:
 
     async def opened(self, run: str) -> tuple[Run, Sequence[Entry] | None]:
         return await self.get(run), None
+
+    async def standing(self, run: str) -> Standing:
+        refs = [self.database.ref("runs", name_of(run)), self.database.ref(*self._leases.path(run))]
+        found, unread = await asyncio.gather(self.database.get_all(refs), self.inbox(run, limit=1))  # both are one instant's
+        seen = {snapshot.reference.path: snapshot for snapshot in found}
+        now, lease = (seen[ref.path] for ref in refs)
+        return Standing(run=await self._now(run, now), lease=self._leases.of(run, lease), unread=unread[0] if unread else None)
 
     async def parent_of(self, run: str) -> str | None:
         found = await self.database.get("runs", name_of(run))
