@@ -335,16 +335,38 @@ def test_nested_and_zoned_columns_are_profiled(room: Room) -> None:
         (["10%", "12.5 %"], [0.1, 0.125]),
         (["1,234,567", "2"], [1234567.0, 2.0]),
         (["1'234.50", "7"], [1234.5, 7.0]),
+        (["1.234,50-", "2,5"], [-1234.5, 2.5]),
+        (["EUR 1,200", "USD 3"], [1200.0, 3.0]),
+        (["$1", "1.5E+3", "2e-1"], [1.0, 1500.0, 0.2]),
+        (["$1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "Q1", "<5"], [*map(float, range(1, 11)), None, None]),
+        (["$1", "2", "3", "4", "5", "6", "7", "8", "NaN", "-"], [*map(float, range(1, 9)), None, None]),
     ],
 )
 def test_dressed_numbers_come_with_sql_that_undresses_them(room: Room, texts: list[str], numbers: list[float]) -> None:
     room.put("t.csv", "id;the amount\n" + "".join(f"{at};{text}\n" for at, text in enumerate(texts)))
     hint = column(room.call(data_profile, path="t.csv"), "the amount")["hint"]
-    expression = hint.partition("use ")[2]
+    expression = hint.partition("use ")[2].partition(" (NULL for others")[0]
     assert [value for (value,) in rows(room, f"SELECT {expression} FROM 't.csv' ORDER BY id")] == pytest.approx(numbers)
 
 
+@pytest.mark.parametrize(
+    ("texts", "dates", "either"),
+    [
+        (["2026-03-25", "25/03/2026", "25 Mar 2026"], ["2026-03-25"] * 3, False),
+        (["01/02/2026", "03/04/2026"], ["2026-02-01", "2026-04-03"], True),
+        (["01/02/2026", "03/14/2026"], ["2026-01-02", "2026-03-14"], False),
+        (["05.03.26", "31.12.25"], ["2026-03-05", "2025-12-31"], False),
+    ],
+)
+def test_dates_come_with_sql_that_reads_every_form(texts: list[str], dates: list[str], either: bool) -> None:
+    hint = cast_hint("d", texts) or ""
+    assert ("both fit" in hint) == either
+    read = duckdb.execute(f"SELECT {hint.partition('use ')[2]} FROM (SELECT unnest(?) AS d)", [texts]).fetchall()
+    assert [str(value) for (value,) in read] == dates
+
+
 def test_text_that_is_no_number_gets_no_hint() -> None:
+    assert cast_hint("version", ["1.2.30", "1.10.12"]) is None
     assert cast_hint("zip", ["01234", "02345"]) is None
     assert cast_hint("address", ["10.0.0.1", "10.0.0.2"]) is None
     assert cast_hint("name", ["North", "12"]) is None
@@ -360,6 +382,62 @@ def test_a_sum_over_text_says_how_to_cast_it(room: Room) -> None:
     assert '"amount" holds numbers as text' in told and "TRY_CAST" in told
     expression = told.partition("use ")[2]
     assert rows(room, f"SELECT sum({expression}) FROM t", files={"t": "t.csv"}) == [[1237.0]]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_header_of_several_lines_is_one_row(room: Room, end: str, encoding: str) -> None:
+    lines = ['"re\ngion","amt"', *(f'"N\n""x"" {at % 2}",{at}.5' for at in range(6))]
+    room.put("t.csv", (end.join(lines) + end).encode(encoding))
+    assert rows(room, """SELECT "re\ngion", sum(amt) FROM 't.csv' GROUP BY 1 ORDER BY 1""") == [
+        ['N\n"x" 0', 7.5],
+        ['N\n"x" 1', 10.5],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("above", "skipped"),
+    [
+        ("Quarterly report,,\n", 1),
+        ("Quarterly report,,\nas of 2026-01-01,,\n\n", 3),
+        ("Quarterly report\n\n", 2),
+        ('"Quarterly\nreport",,\n', 2),
+        ("", 0),
+    ],
+)
+def test_a_table_below_a_title_is_read_from_its_header_on(room: Room, above: str, skipped: int) -> None:
+    room.put("t.csv", f"{above}region,2024,2025\nN,1,2.5\nS,3,4\n")
+    profile = room.call(data_profile, path="t.csv")
+    assert [(one["name"], one["type"]) for one in profile["columns"]] == [
+        ("region", "VARCHAR"),
+        ("2024", "BIGINT"),
+        ("2025", "DOUBLE"),
+    ]
+    assert profile.get("notes", []) == ([f"'t.csv': {skipped} lines above the table were skipped"] if skipped else [])
+
+
+@pytest.mark.parametrize(
+    "text", [",price\nA,1\nB,2\n", "Ann,1950,2010\nBob,1960,2011\n", "a,,\nx,y,z\nu,v,w\n", "a,b,c\n1,2,3\n4,5,6\n"]
+)
+def test_a_first_line_that_may_be_the_header_is_one(room: Room, text: str) -> None:
+    room.put("t.csv", text)
+    assert room.call(data_profile, path="t.csv")["row_count"] == 2
+
+
+def test_what_excel_says_of_its_separator_is_no_header(room: Room) -> None:
+    room.put("t.csv", "sep=;\na;b\n1;2,5\n3;4\n")
+    assert rows(room, "SELECT sum(a), sum(b) FROM 't.csv'") == [[4, 6.5]]
+
+
+def test_a_sheet_below_a_title_is_read_from_its_header_on(room: Room, tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["Sales of the year"], [], ["Region", "Amount", "When"], ["N", 2.5, date(2026, 1, 1)], ["S", 4, None]):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(tmp_path / "b.xlsx")
+    room.put("b.xlsx", (tmp_path / "b.xlsx").read_bytes())
+    profile = room.call(data_profile, path="b.xlsx")
+    assert [one["type"] for one in profile["columns"]] == ["VARCHAR", "DOUBLE", "DATE"]
+    assert "above the table" in profile["notes"][0]
 
 
 # ---- what goes wrong -----------------------------------------------------------------------------------------

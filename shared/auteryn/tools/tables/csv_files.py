@@ -5,7 +5,10 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import itertools
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from msgspec import Struct
 
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import MB
+from auteryn.tools.tables.titles import LOOKED_AT, titles_above, years_ahead
 from auteryn.tools.tables.words import literal
 
 WHOLE_BYTES = 64 * MB
@@ -20,6 +24,8 @@ WHOLE_BYTES = 64 * MB
 _HEAD_BYTES = 256 * 1024
 _CHUNK = MB
 _MARKS = ",;\t|"
+_SEP = re.compile(r"sep=(.)[,;\t|]*\r?\n?", re.I)
+"""Excel's own way to say what stands between the fields, in the first line."""
 
 Run = Callable[[str], Any]
 
@@ -49,15 +55,16 @@ def is_blank(real: Path) -> bool:
 
 
 def readable(real: Path, shown: str) -> Path:
-    """The file itself, or beside it a copy in UTF-8 if it is text in another encoding."""
+    """The file itself, or beside it a copy in UTF-8 with plain line ends: of text in another encoding, and where the header
+    has several lines, which the sniffer takes from no file with CRLF or a mark of its byte order."""
     if not real.name.lower().endswith((".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson")):
         return real
     encoding = _encoding(real, shown)
-    if encoding == "utf-8":
+    if encoding == "utf-8-sig" and not _header_goes_on(real):
         return real
     copy = real.with_name(f"utf8 {real.name}")
     with (
-        real.open(encoding=encoding, newline="", errors="replace") as before,
+        real.open(encoding=encoding, errors="replace") as before,
         copy.open("x", encoding="utf-8", newline="") as after,
     ):
         while text := before.read(_CHUNK):
@@ -79,7 +86,7 @@ def csv_relation(run: Run, real: Path, shown: str, notes: list[str]) -> str:
     if sniffed is None:
         raise ToolFailed("unsupported", f"{shown!r} cannot be read as a table of text columns")
     if not sniffed.ragged:
-        sniffed = _with_commas(run, real, sniffed)
+        sniffed = _with_commas(run, real, _below_titles(run, real, sniffed, head))
     _remark(sniffed, shown, notes)
     return _select(real, sniffed)
 
@@ -87,12 +94,38 @@ def csv_relation(run: Run, real: Path, shown: str, notes: list[str]) -> str:
 _WAY_OUT = "Repair the file, or leave such rows out with FROM read_csv('{0}', header = true, ignore_errors = true)"
 
 
+def _below_titles(run: Run, real: Path, sniffed: _Dialect, head: list[str]) -> _Dialect:
+    """The same file from its header on, where that has years in it, or titles or Excel's "sep=;" stand above it."""
+    mark, above = sniffed.delimiter, sniffed.skip
+    if told := _SEP.fullmatch(head[0] if head else ""):
+        mark, above = told[1], 1
+    else:
+        rows, ends = _first_rows(head[above:], mark)
+        above += ends[titles_above(rows)]
+        if above == sniffed.skip and (sniffed.header or not years_ahead(rows)):
+            return sniffed
+    below = _sniffed(run, real, f", delim = {literal(mark)}, header = true, skip = {above}")
+    return below if below and len(below.columns) >= len(sniffed.columns) else sniffed
+
+
+def _first_rows(head: list[str], mark: str) -> tuple[list[list[str]], list[int]]:
+    """Fields of the first rows, and how many lines stand above each."""
+    reader = csv.reader(head, delimiter=mark)
+    rows, ends = list[list[str]](), [0]
+    with suppress(csv.Error):
+        for row in itertools.islice(reader, LOOKED_AT):
+            rows.append(row)
+            ends.append(reader.line_num)
+    return rows, ends
+
+
 def _with_commas(run: Run, real: Path, sniffed: _Dialect) -> _Dialect:
     """The same table with 1,50 as a number, where that makes numbers of texts and the point is nobody's decimal mark."""
     kinds = dict(sniffed.columns)
     if sniffed.delimiter == "," or "VARCHAR" not in kinds.values() or "DOUBLE" in kinds.values():
         return sniffed
-    other = _sniffed(run, real, f", delim = {literal(sniffed.delimiter)}, decimal_separator = ','")
+    below = f", header = true, skip = {sniffed.skip}" if sniffed.skip else ""
+    other = _sniffed(run, real, f", delim = {literal(sniffed.delimiter)}, decimal_separator = ','{below}")
     if other is None or [name for name, _ in other.columns] != list(kinds):
         return sniffed
     changed = {(kinds[name], kind) for name, kind in other.columns if kinds[name] != kind}
@@ -225,4 +258,10 @@ def _encoding(real: Path, shown: str) -> str:
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
             return "cp1252"
-    return "utf-8"
+    return "utf-8-sig"
+
+
+def _header_goes_on(real: Path) -> bool:
+    """The first line ends within quotes, as where Excel's cell has two lines."""
+    with real.open("rb") as file:
+        return file.readline(_HEAD_BYTES).count(b'"') % 2 == 1

@@ -11,6 +11,7 @@ from typing import Any
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import MEMBERS, RATIO_FREE, UNPACKED_BYTES, UNPACKED_RATIO
 from auteryn.tools.leash import Leash
+from auteryn.tools.tables.titles import titles_above
 from auteryn.tools.tables.words import identifier
 
 SHEETS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
@@ -72,13 +73,16 @@ def _chosen(names: list[str], sheet: str | None, shown: str) -> str:
 def load_sheet(
     run: Callable[..., Any], leash: Leash, real: Path, shown: str, sheet: str | None, alias: str, notes: list[str]
 ) -> None:
-    """The sheet as a table `alias`: its first row that is not empty names the columns, their values the types."""
+    """The sheet as a table `alias`: its first row below titles names the columns, their values the types."""
     name, names, rows = sheet_cells(real, shown, sheet)
     rows = [row for row in rows if any(cell not in ("", None) for cell in row)]
     if len(names) > 1 and sheet is None:
         notes.append(
             f"{shown!r}: read is its first sheet {name!r}; '{shown}#NAME' reads another of {', '.join(map(repr, names))}"
         )
+    if above := titles_above(rows):
+        notes.append(f"{shown!r}: {above} rows above the table were skipped")
+        rows = rows[above:]
     header, *body = rows or [["column0"]]
     titles = unique([str(_tidy(cell)) if cell not in ("", None) else f"column{at}" for at, cell in enumerate(header)])
     columns = [[_tidy(row[at]) if at < len(row) else None for row in body] for at in range(len(titles))]
