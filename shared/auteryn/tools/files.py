@@ -138,8 +138,9 @@ def file_write(
 
 
 def _holds(files: Workspace, path: str, body: bytes) -> bool:
-    """The very text is there already: a repeat, not a clash."""
-    return files.stat(path).size_bytes == len(body) and files.read(path) == body
+    """The very text is there already: a repeat, not a clash. Raises `ToolFailed` for a folder."""
+    there = files.stat(path)
+    return (there.folder or there.size_bytes == len(body)) and files.read(path) == body
 
 
 def _encoded(text: str, field: str) -> bytes:

@@ -12,6 +12,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable
+from copy import copy
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args, get_origin, get_type_hints
 
@@ -50,22 +51,21 @@ def arguments(tool: Tool, raw: dict[str, Any]) -> dict[str, Any]:
     """The arguments as the function wants them; what was not given is left out, so that its defaults hold.
 
     Lax where there is one meaning only: "5" is 5, 5.0 is 5, "true" is true, a JSON text is the list or object it spells,
-    null is "not given". Else raises `ToolFailed("invalid")` naming field, value and rule.
+    null is "not given", at any depth. Else raises `ToolFailed("invalid")` naming field, value and rule.
     """
     if tool.check is not None:
         return tool.check(raw)
     shape = shape_of(tool.fn)
     given = {name: value for name, value in raw.items() if value is not None or name not in shape.never_null}
-    for _ in range(len(given) + 1):
+    while True:  # every round takes one text or null away
         try:
             values = msgspec.convert(given, shape.model, strict=False, dec_hook=_from_json)
         except msgspec.ValidationError as error:
             place = _Place(str(error), given)
-            if not place.unpack(given):
+            if not place.mend(given):
                 raise ToolFailed("invalid", place.told(tool.name, shape.schema)) from error
         else:
             return {name: value for name in shape.names if (value := getattr(values, name)) is not msgspec.UNSET}
-    raise AssertionError("every round unpacks one argument")
 
 
 # ---- reading the function ------------------------------------------------------------------------------------
@@ -296,15 +296,28 @@ class _Place:
             self.steps.append(int(index) if index else name)
             self.value = self.value[self.steps[-1]]
 
-    def unpack(self, given: dict[str, Any]) -> bool:
-        """A list or object that came as JSON text is put in its place; whether it was one."""
-        if len(self.steps) != 1 or not isinstance(self.value, str) or self.value.lstrip()[:1] not in ("[", "{"):
+    def mend(self, given: dict[str, Any]) -> bool:
+        """A list or object that came as JSON text is put in its place, a null below is taken out; whether it was one."""
+        if not self.steps or "[...]" in self.field:
             return False
-        try:
-            given[str(self.steps[0])] = msgspec.json.decode(self.value)
-        except msgspec.DecodeError:
-            return False
-        return True
+        if isinstance(self.value, str) and self.value.lstrip()[:1] in ("[", "{"):
+            try:
+                self._holder(given)[self.steps[-1]] = msgspec.json.decode(self.value)
+            except (msgspec.DecodeError, RecursionError):
+                return False
+            return True
+        if self.value is None and len(self.steps) > 1 and isinstance(self.steps[-1], str):
+            del self._holder(given)[self.steps[-1]]
+            return True
+        return False
+
+    def _holder(self, given: dict[str, Any]) -> Any:
+        """What holds the value, its own all the way down: the call itself stays as the model made it."""
+        here: Any = given
+        for step in self.steps[:-1]:
+            here[step] = copy(here[step])
+            here = here[step]
+        return here
 
     def told(self, tool: str, schema: dict[str, Any]) -> str:
         """One sentence: field, value, rule."""

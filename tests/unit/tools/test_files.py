@@ -86,6 +86,13 @@ def test_a_file_is_written_and_its_hash_told(room: Room) -> None:
 
 
 @pytest.mark.tool("file_write", "failure")
+@pytest.mark.parametrize("path", ["", ".", "box"])
+@pytest.mark.parametrize("mode", ["create", "append"])
+def test_a_folder_is_not_written_to_as_a_file(room: Room, path: str, mode: str) -> None:
+    room.put("box/a.txt", "a")
+    assert "is a folder" in str(room.refusal(file_write, path=path, content="new", mode=mode))
+
+
 def test_create_refuses_to_replace_and_overwrite_does(room: Room) -> None:
     room.put("a.txt", "old")
     assert room.refusal(file_write, path="a.txt", content="new").kind == "conflict"

@@ -163,6 +163,7 @@ def test_nothing_stands_beside_anyof() -> None:
         ({"ratio": 1}, {"ratio": 1.0}),
         ({"colour": "blue"}, {"colour": Colour.BLUE}),
         ({"points": '[{"x": 1}]'}, {"points": [Point(1)]}),
+        ({"points": ['{"x": 1}', {"x": 2, "y": None}]}, {"points": [Point(1), Point(2)]}),
         ({"table": '{"a": "1"}'}, {"table": {"a": 1}}),
         ({"kind": None}, {}),
         ({"maybe": None}, {"maybe": None}),
@@ -177,6 +178,12 @@ def test_what_can_mean_only_one_thing_is_understood(raw: dict[str, Any], value: 
     assert read(**raw) == {"text": "t", **value}
 
 
+def test_the_call_stays_as_the_model_made_it() -> None:
+    raw: dict[str, Any] = {"text": "t", "points": ['{"x": 1}', {"x": 2, "y": None}]}
+    arguments(everything, raw)
+    assert raw == {"text": "t", "points": ['{"x": 1}', {"x": 2, "y": None}]}
+
+
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
@@ -189,7 +196,10 @@ def test_what_can_mean_only_one_thing_is_understood(raw: dict[str, Any], value: 
         ({"join": "some"}, "join: 'some' must be one of 'all', any integer"),
         ({"points": [{"x": 1}, {"x": "p"}]}, "points[1].x: 'p' must be int, not str"),
         ({"points": [{"y": 1}]}, "points[0].x is missing: points[0] takes x, y"),
+        ({"points": [{"x": None}]}, "points[0].x is missing"),
+        ({"points": [None]}, "points[0]: None must be object, not null"),
         ({"points": "[1"}, "points: '[1' must be array, not str"),
+        ({"points": "[" * 100_000}, "must be array, not str"),
         ({"size": {"width": 0}}, "size.width: 0 must be int >= 1"),
         ({"person": {"name": "A", "age": -1}}, "age: Input should be greater than or equal to 0"),
         ({"text": None}, "text: None must be str, not null"),
