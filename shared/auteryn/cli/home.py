@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import shlex
+import shutil
 import signal
+import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,7 +39,7 @@ class Home(Struct):
     host: Host
     desk: Desk
     command: str
-    """How this home is reached from a shell: `auteryn`, with `--home` where that was given."""
+    """How this home is reached from a shell: this program as it was called, with `--home` where that was given."""
 
     async def named(self, run: str | None) -> str:
         """The run's id: given whole, by its unambiguous beginning, or not at all (then the newest). Raises `NotFound`."""
@@ -71,10 +73,18 @@ async def opened(common: Common, *, isolate: bool = False) -> AsyncGenerator[Hom
     host = demo_host(settings) or embedded(settings)
     _log_to(settings.home / "auteryn.log")
     try:
-        named = f"auteryn --home {shlex.quote(common.home)}" if common.home else "auteryn"
+        named = f"{program()} --home {shlex.quote(common.home)}" if common.home else program()
         yield Home(settings, host, Desk(host.engine, OWNER), named)
     finally:
         await host.close()
+
+
+def program() -> str:
+    """What to type for this program: `auteryn` where the shell finds it by that name, else the path it was called by."""
+    called, found = sys.argv[0], shutil.which("auteryn")
+    if Path(called).name != "auteryn" or (found and Path(found).samefile(called)):
+        return "auteryn"
+    return shlex.quote(called)
 
 
 def _log_to(file: Path) -> None:

@@ -117,7 +117,9 @@ TABLE: tuple[Evidence, ...] = (
         ),
     ),
     Evidence(
-        -0.9, "it wants a short piece of text", lambda r: r.has("small_piece") and not r.has("deep_manner") and r.words <= 40
+        -0.9,
+        "it wants a short piece of text",
+        lambda r: r.has("small_piece") and not r.has("deep_manner") and r.words <= 40 and not technical(r),
     ),
     Evidence(-1.0, "it wants it quick or short", lambda r: r.has("light_manner") and r.words <= 40),
     Evidence(

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from auteryn.cli import exits
+from auteryn.cli.home import program
 from auteryn.cli.root import HIDDEN, SECTIONS, cli
 from auteryn.errors import AuterynError, Exhausted, Invalid, NotFound, RateLimited, RunCancelled, RunFailed
 
@@ -17,14 +19,14 @@ COMMANDS = [name for section in SECTIONS.values() for name in section]
 
 def test_help_loads_neither_database_nor_model_nor_engine() -> None:
     """Its speed is measured in `tests/bench`; this is the reason for it."""
-    program = (
+    code = (
         "import sys\nfrom auteryn.cli.root import run\ncode = run(['--help'])\n"
         "heavy = ('sqlite3', 'google.genai', 'google.auth', 'google.api_core', 'pydantic', 'duckdb', 'asyncio')\n"
         "ours = ('auteryn.runtime', 'auteryn.service', 'auteryn.compose', 'auteryn.client', 'auteryn.tools')\n"
         "print([name for name in sys.modules if name.startswith((*heavy, *ours))], code, file=sys.stderr)"
     )
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stderr.strip() == "[] 0"
     assert all(name in done.stdout for name in COMMANDS)
@@ -87,3 +89,16 @@ def test_common_options_count_wherever_they_stand(auteryn, tmp_path, place: str)
 
     found = {one["name"]: one for one in map(json.loads, done.out.splitlines())}
     assert str(tmp_path / "other") in found["home"]["detail"]
+
+
+@pytest.mark.parametrize(("on_the_path", "shown"), [(True, "auteryn"), (False, ".venv/bin/auteryn")])
+def test_commands_are_shown_as_this_shell_can_call_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, on_the_path: bool, shown: str
+) -> None:
+    script = tmp_path / ".venv/bin/auteryn"
+    script.parent.mkdir(parents=True)
+    script.touch(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(script.parent) if on_the_path else str(tmp_path))
+    monkeypatch.setattr("sys.argv", [str(script) if on_the_path else ".venv/bin/auteryn"])
+    assert program() == shown

@@ -207,3 +207,15 @@ def test_the_reason_names_evidence_that_points_to_the_mode():
         named = [weight for text, weight in says.items() if text in decision.reason]
         assert all((weight > 0) == (decision.mode == "deep") for weight in named)
         assert named or decision.reason.startswith(("nothing", "it has no words"))
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Allow pathlib.Path in STATICFILES_DIRS prefixes",
+        "simplify(cos(I)**2 + sin(I)**2) hangs\nIt never returns on master.",
+        '1. Calculate the mean and median of the "tip" column.',
+    ],
+)
+def test_a_few_words_with_code_or_data_in_them_are_not_surely_fast(prompt: str):
+    assert not pattern(prompt).sure
