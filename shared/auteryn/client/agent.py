@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack, cast, get_args
+from typing import TYPE_CHECKING, Any, Self, Unpack, get_args
 
 from msgspec.structs import replace
 
@@ -28,6 +28,7 @@ from auteryn.client.options import (
 from auteryn.client.people import answer_to
 from auteryn.client.plan import Plan
 from auteryn.client.task import Result, Task
+from auteryn.client.typed import typed
 from auteryn.client.world import World, server_of, world_of
 from auteryn.errors import Invalid, NotFound
 from auteryn.ports.model import Model
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from auteryn.api.views import RunView, Spend, Webhook
 
 
+@typed
 class Agent:
     """Runs live in `home` (default `$AUTERYN_HOME`, else `~/.auteryn`): one folder, no account, no server. Or they live on a
     server, at `endpoint`, and `api_key` opens it; everything else is the same.
@@ -113,9 +115,6 @@ class Agent:
             raise Invalid("mode", mode, "is none of 'auto', 'fast', 'deep'")
         if max_duration is not None:
             lifetime(max_duration)
-        for name, value in (("include_thoughts", include_thoughts), ("auto_retry", auto_retry)):
-            if not isinstance(cast("Any", value), bool | None):
-                raise Invalid(name, value, "must be True or False")
         if at_budget is not None and at_budget not in get_args(AtBudget):
             raise Invalid("at_budget", at_budget, f"is none of {', '.join(get_args(AtBudget))}")
         said = {
@@ -368,8 +367,6 @@ class Agent:
                 if not newest:
                     raise NotFound(f"there is no run in {self.world.name!r} yet")
                 return newest[0].id
-            case _:  # pyright: ignore[reportUnnecessaryComparison]
-                raise Invalid("run_id", of, "must be a run's id, its Task or its Plan")
 
 
 def _webhook(one: Endpoint | Webhook) -> Webhook:

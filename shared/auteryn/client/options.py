@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
@@ -14,6 +14,7 @@ from auteryn.errors import Invalid
 from auteryn.policy.durations import parse
 from auteryn.schema.human import OnTimeout, People
 from auteryn.schema.plan import StepDraft
+from auteryn.schema.record import no_text
 from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Status
 from auteryn.service.channels import Written, channels
 from auteryn.service.new import Budget, NewRun, drafts
@@ -120,7 +121,7 @@ def new_run(input: str, mode: ModeWord | None, options: RunOptions, defaults: De
     given["notify"] = channels(given["notify"]) if "notify" in given else defaults.notify
     given["steps"] = drafts(several("steps", given.get("steps", ())))
     given["files"] = _files(given.get("files", {}))
-    given["budget"] = _budget(given.get("budget", Budget()))
+    given["budget"] = converted(given.get("budget", {}), Budget, "budget")
     given["deliverables"] = tuple(map(_deliverable, several("deliverables", given.get("deliverables", ()))))
     return NewRun(input=input, mode=mode or defaults.mode, **given)
 
@@ -144,9 +145,7 @@ def own_tools(given: Iterable[Tool]) -> tuple[Tool, ...]:
 def people_of(given: People | Mapping[str, Any]) -> People:
     """Spans may be words: `{"timeout": "24h"}`. Raises `Invalid`."""
     if isinstance(given, People):
-        return given
-    if not isinstance(cast("Any", given), Mapping):
-        raise Invalid("people", given, f"must say some of {', '.join(People.__struct_fields__)}")
+        return converted(given, People, "people")
     spans = {
         name: parse(given[name], f"people.{name}") for name in ("timeout", "remind_every") if isinstance(given.get(name), str)
     }
@@ -154,35 +153,24 @@ def people_of(given: People | Mapping[str, Any]) -> People:
 
 
 def converted(given: Any, shape: type[T], field: str) -> T:
-    """Plain values as a record; raises `Invalid` naming the field."""
+    """Plain values, or such a record that nobody has checked, as a record; raises `Invalid` naming the field."""
     try:
-        return msgspec.convert(given, shape)
-    except msgspec.ValidationError as error:
+        return msgspec.convert(msgspec.to_builtins(given, builtin_types=(datetime, timedelta)), shape)
+    except UnicodeEncodeError as error:
+        raise no_text(error) from None
+    except (msgspec.ValidationError, TypeError) as error:
         raise Invalid(field, given, f"cannot be read: {error}") from error
 
 
 def _files(given: Mapping[str, bytes | str | Path] | Sequence[str | Path]) -> dict[str, bytes | Path]:
     if isinstance(given, Mapping):
-        return {name: body if isinstance(body, bytes) else _path(name, body) for name, body in given.items()}
-    paths = [_path(number, path) for number, path in enumerate(several("files", given))]
+        return {name: body if isinstance(body, bytes) else Path(body) for name, body in given.items()}
+    paths = [Path(path) for path in several("files", given)]
     for path in paths:
         if sum(other.name == path.name for other in paths) > 1:
             raise Invalid("files", path.name, "is the name of two files: give them as {name: path}")
     return {path.name: path for path in paths}
 
 
-def _path(place: str | int, given: str | Path) -> Path:
-    try:
-        return Path(given)
-    except TypeError:
-        raise Invalid(f"files[{place!r}]", given, "must be a path, or in {name: …} the content as bytes") from None
-
-
-def _budget(given: Budget | Mapping[str, float]) -> Budget:
-    return given if isinstance(given, Budget) else converted(given, Budget, "budget")
-
-
 def _deliverable(given: str | FileCheck | Mapping[str, Any]) -> FileCheck:
-    if isinstance(given, str):
-        return FileCheck(path=given)
-    return given if isinstance(given, FileCheck) else converted(given, FileCheck, "deliverables")
+    return converted({"path": given} if isinstance(given, str) else given, FileCheck, "deliverables")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from math import isnan
 from typing import TYPE_CHECKING, Any, Self
 
 from auteryn.client.events import Event
-from auteryn.errors import RunCancelled, RunFailed
+from auteryn.client.typed import typed
+from auteryn.errors import Invalid, RunCancelled, RunFailed
+from auteryn.policy.durations import LONGEST
 from auteryn.schema.human import Ask
 from auteryn.schema.inbox import When
 from auteryn.schema.run import Artifact, Effects, Run, Verdict
@@ -68,6 +71,7 @@ class Result(str):
         return result
 
 
+@typed
 class Task:
     """A run that was started here, before, or in another process: `Task("run_…", agent)` attaches to any of them."""
 
@@ -87,8 +91,7 @@ class Task:
         Raises `TimeoutError` after `timeout` seconds (and the run goes on), `RunFailed` with reason and partial result,
         `RunCancelled`.
         """
-        span = timeout if timeout is None or isinstance(timeout, timedelta) else timedelta(seconds=timeout)
-        run = self._world.call(self._world.desk.result(self.id, span))
+        run = self._world.call(self._world.desk.result(self.id, _patience(timeout)))
         self._agent.heard_out(self.id)
         return Result.of(run)
 
@@ -208,3 +211,13 @@ class Task:
     def ledger(self) -> Ledger:
         """What every turn of the model is shown word for word, whatever was summarised."""
         return self._world.call(self._world.desk.ledger(self.id))
+
+
+def _patience(timeout: float | timedelta | None) -> timedelta | None:
+    """How long to wait; None for what is longer than any run lives."""
+    if timeout is None:
+        return None
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if isnan(seconds):
+        raise Invalid("timeout", timeout, "must be a number of seconds")
+    return timedelta(seconds=seconds) if abs(seconds) < LONGEST else None if seconds > 0 else timedelta()

@@ -78,7 +78,10 @@ def plain(value: Any) -> Any:
 
 def canonical_json(value: Any) -> bytes:
     """JSON with sorted keys: equal values have equal bytes. For hashes only."""
-    return msgspec.json.encode(msgspec.to_builtins(value), order="sorted")
+    try:
+        return msgspec.json.encode(msgspec.to_builtins(value), order="sorted")
+    except UnicodeEncodeError as error:
+        raise no_text(error) from None
 
 
 def from_json(raw: bytes | str, shape: type[R], *, where: str = "a stored record") -> R:

@@ -41,7 +41,7 @@ def check_channels(found: Iterable[Channel]) -> None:
 
 def _channel(given: Any) -> Channel:
     if isinstance(given, Channel):
-        return given
+        given = msgspec.to_builtins(given)
     if isinstance(given, str):
         return _read(given)
     if not isinstance(given, Mapping):

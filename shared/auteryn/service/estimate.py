@@ -14,6 +14,7 @@ from typing import Literal
 
 from auteryn.agent.taint import HEIRS
 from auteryn.errors import Invalid
+from auteryn.plan.graph import MOST_STEPS
 from auteryn.policy.credits import CostLabel, cost_label, price_of
 from auteryn.policy.models import PRICES_OF
 from auteryn.policy.modes import LONGEST_RUN
@@ -86,6 +87,8 @@ async def estimate(access: Access, text: str, mode: str, steps: int) -> Estimate
     """For a task that is not started. Nothing is stored; a task that no pattern knows costs one classification."""
     if not text.strip() and not steps:
         raise Invalid("input", text, "must say what to do")
+    if not 0 <= steps <= MOST_STEPS:
+        raise Invalid("steps", steps, f"must be 0 to {MOST_STEPS}, the most a plan can hold")
     decision = await route(text[:LONGEST_INPUT], "deep" if steps and mode == "auto" else mode, access.services.model)
     history = await _history(access, decision.mode)
     samples = [*_usual(access, decision.mode, steps), *(_own(run, text, steps) for run in history)]

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, get_args
 
 from msgspec.structs import replace
 
@@ -48,6 +48,8 @@ async def fork(access: Access, run_id: str, wanted: Fork) -> Run:
         raise WrongState(f"run {run_id!r} belongs to {old.parent.root!r}: fork that run")
     if old.labels.get("kind") == "question":
         raise WrongState(f"run {run_id!r} was only a question: ask it anew")
+    if wanted.effects not in get_args(Effects):
+        raise Invalid("effects", wanted.effects, f"is none of {', '.join(get_args(Effects))}")
     for field, text in (("input", wanted.input), ("message", wanted.message)):
         if text is not None and (not text.strip() or len(text) > LONGEST_INPUT):
             raise Invalid(field, text, f"must say something, in at most {LONGEST_INPUT:,} characters")

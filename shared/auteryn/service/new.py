@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from itertools import starmap
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
@@ -20,7 +21,7 @@ from auteryn.policy.quotas import FILE_BYTES, TREE_BYTES
 from auteryn.runtime.children import title_of
 from auteryn.schema.human import People
 from auteryn.schema.plan import Plan, StepDraft
-from auteryn.schema.record import Record, canonical_json, new_id
+from auteryn.schema.record import Record, canonical_json, new_id, no_text
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Input, Limits, Options, Run
 from auteryn.service.channels import check_channels
@@ -143,7 +144,7 @@ def lifetime(max_duration: str, field: str = "max_duration") -> timedelta:
 
 def drafts(steps: Iterable[StepDraft | Mapping[str, Any]]) -> tuple[StepDraft, ...]:
     """Steps as people write them; raises `Invalid` naming the step and the field."""
-    return tuple(step if isinstance(step, StepDraft) else _draft(number, step) for number, step in enumerate(steps))
+    return tuple(starmap(_draft, enumerate(steps)))
 
 
 def fingerprint(new: NewRun) -> str:
@@ -211,8 +212,10 @@ def _first_step(plan: Plan | None) -> str:
 
 def _draft(number: int, step: Any) -> StepDraft:
     try:
-        return msgspec.convert(step, StepDraft)
-    except msgspec.ValidationError as error:
+        return msgspec.convert(msgspec.to_builtins(step), StepDraft)
+    except UnicodeEncodeError as error:
+        raise no_text(error) from None
+    except (msgspec.ValidationError, TypeError) as error:
         raise Invalid(f"steps[{number}]", step, f"is no step (description, depends_on, id, join, review): {error}") from error
 
 

@@ -8,11 +8,14 @@ refused.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cache, partial
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
@@ -35,6 +38,8 @@ MOST_BYTES = 16 << 20
 TOTAL = timedelta(seconds=40)
 """From the first look-up to the last byte, redirects included."""
 LONGEST_URL = 8_000
+MOST_LOOK_UPS = 16
+"""At once; further ones wait."""
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _OURS = frozenset(
@@ -55,6 +60,12 @@ _OURS = frozenset(
 _METADATA = ("metadata", "x-google-metadata", "x-aws-ec2-metadata", "proxy-")
 _HARMLESS = frozenset({"accept", "accept-language", "user-agent"})
 """What may follow a redirect to another origin."""
+
+
+@cache
+def _look_ups(process: int) -> ThreadPoolExecutor:
+    """A process that was forked has none of its parent's threads."""
+    return ThreadPoolExecutor(MOST_LOOK_UPS, thread_name_prefix="look-up")
 
 
 class AnswerLost(ToolFailed):
@@ -82,8 +93,10 @@ class Answer(Struct, frozen=True):
 
 
 async def system_addresses(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    """What the system's resolver says. Its threads are its own: where no name server answers, they stand still for long, and
+    files are written all the same."""
+    look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_look_ups(os.getpid()), look_up)
     return [str(address[0]) for *_, address in found]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from datetime import datetime, timedelta
+from inspect import isfunction, signature
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,13 @@ import pytest
 
 import auteryn
 from auteryn import Agent, Invalid, Unavailable
-from auteryn.testing.scripted import ScriptedModel
+from auteryn.client.options import AskOptions, Filter, RunOptions, TaskOptions
+from auteryn.client.task import Task
+from auteryn.schema.human import People
+from auteryn.schema.plan import StepDraft
+from auteryn.schema.run import Channel
+from auteryn.service.new import Budget
+from auteryn.testing.scripted import ScriptedModel, call
 
 
 def plain(sku: str) -> int:
@@ -51,7 +59,20 @@ def test_an_agent_is_not_made_of_what_is_no_tool_and_no_model(tmp_path: Path, gi
         ("max_duration", lambda agent: agent.run("Wait", max_duration=60)),
         ("include_thoughts", lambda agent: agent.configure(include_thoughts="yes")),
         ("callback", lambda agent: agent.on("progress", 5)),
-        ("run_id", lambda agent: agent.get_metrics(7)),
+        ("of", lambda agent: agent.get_task_progress(7)),
+        ("labels['team']", lambda agent: agent.run("Count", labels={"team": 5})),
+        ("a name in labels", lambda agent: agent.run("Count", labels={5: "team"})),
+        ("approvers[1]", lambda agent: agent.request_approval("Go?", approvers=["ann", None])),
+        ("include_thoughts", lambda agent: agent.run("Think", include_thoughts="yes")),
+        ("people", lambda agent: agent.run("Ask me", people=People(quorum="two"))),
+        ("notify", lambda agent: agent.run("Tell", notify=Channel(kind="pigeon", to="roof"))),
+        ("budget", lambda agent: agent.run("Spend", budget=Budget(credits="all"))),
+        ("steps[0]", lambda agent: agent.run("Go", steps=[StepDraft(description=5)])),
+        ("text", lambda agent: agent.run("Go", key="\ud800")),
+        ("since", lambda agent: agent.tasks(since=datetime(2026, 1, 1))),
+        ("limit", lambda agent: agent.get_logs("run_1", limit=10**30)),
+        ("steps", lambda agent: agent.estimate("Count", steps=-1)),
+        ("timeout", lambda agent: agent.run("Count", timeout="long")),
     ],
 )
 def test_one_text_is_no_list_and_nothing_is_begun_with_it(agent_at_home: Any, field: str, say: Any) -> None:
@@ -60,6 +81,62 @@ def test_one_text_is_no_list_and_nothing_is_begun_with_it(agent_at_home: Any, fi
         say(agent)
     assert refused.value.field == field
     assert agent.tasks() == []
+
+
+def unfit(kind: type[Any]) -> list[tuple[str, str]]:
+    """Every public method of a class with each thing it can be told."""
+    methods = [(name, method) for name, method in vars(kind).items() if isfunction(method) and not name.startswith("_")]
+    options = {"run_async": RunOptions, "create_task_plan": TaskOptions, "request_approval": AskOptions, "tasks": Filter}
+    return [
+        (name, one.name)
+        for name, method in methods
+        for one in list(signature(method).parameters.values())[1:]
+        if one.kind is not one.VAR_KEYWORD and name not in ("close", "started", "heard_out")
+    ] + [(name, field) for name, shape in options.items() if name in vars(kind) for field in shape.__annotations__]
+
+
+NEEDED = {"input": "x", "steps": [{"description": "x"}], "message": "x", "ask_id": "x", "value": "x", "event": "progress"}
+NEEDED |= {"callback": print, "run_id": "run_1", "webhook_id": "x", "url": "https://example.com", "file": b"x", "text": "x"}
+NEEDED |= {"step": 1, "description": "x", "title": "x", "path_or_id": "x", "schedule": "x"}
+ANYTHING = {("answer", "value")}
+
+
+def test_whatever_a_method_is_told_that_is_not_of_its_type_is_refused_by_name_and_nothing_is_begun(agent_of: Any) -> None:
+    agent = agent_of("hello")
+    task = Task("run_1", agent)
+    for of, name, field in [(one, *pair) for one in (agent, task) for pair in unfit(type(one)) if pair not in ANYTHING]:
+        method = getattr(of, name)
+        needed = [one.name for one in signature(method).parameters.values() if one.kind is not one.VAR_KEYWORD]
+        with pytest.raises(Invalid) as refused:
+            next(iter(method(**{key: NEEDED[key] for key in needed if key in NEEDED} | {field: object()})))
+        assert refused.value.field == field, (name, field)
+    assert (agent.tasks(), agent.asks(), agent.webhooks()) == ([], [], [])
+
+
+@pytest.mark.parametrize("words", ["effects", "mode", "approve", "at_budget"])
+def test_a_word_a_field_does_not_know_makes_no_run_and_no_fork(agent_of: Any, words: str) -> None:
+    agent = agent_of("hello")
+    task = agent.run_async("hello")
+    task.result()
+    for begin in (lambda: agent.run_async("x", **{words: "\u202e"}), lambda: task.fork(effects="\u202e")):
+        with pytest.raises(Invalid):
+            begin()
+    assert [one.id for one in agent.tasks()] == [task.id]
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, timedelta.max])
+def test_whoever_waits_longer_than_any_run_lives_waits_for_its_end(agent_of: Any, timeout: Any) -> None:
+    assert agent_of("hello").run("hello", timeout=timeout) == "hello"
+
+
+@pytest.mark.parametrize("timeout", [float("-inf"), -1e300, timedelta.min, 0, -1])
+def test_whoever_has_no_time_is_told_at_once_and_the_run_goes_on(agent_of: Any, timeout: Any) -> None:
+    task = agent_of([call("ask_approval", message="Go?", options=["Yes", "No"])]).run_async("ask")
+    with pytest.raises(TimeoutError, match="goes on"):
+        task.result(timeout)
+    with pytest.raises(Invalid, match="timeout: nan"):
+        task.result(float("nan"))
+    task.cancel()
 
 
 FORKED = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 import urllib.request
 from collections.abc import Sequence
 from datetime import timedelta
@@ -49,6 +50,28 @@ def resolving(*answers: str | Sequence[str]) -> Any:
         return [found] if isinstance(found, str) else found
 
     return resolve
+
+
+def test_a_name_server_that_does_not_answer_keeps_no_other_work_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """More look-ups than threads stand still, and what else is done in a thread is done meanwhile."""
+    silent = threading.Event()
+
+    def stands_still(*_: Any, **__: Any) -> Any:
+        silent.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "no name server answered")
+
+    async def meanwhile() -> tuple[int, set[str]]:
+        asking = [asyncio.ensure_future(Egress().addresses("example.com", 443)) for _ in range(guard.MOST_LOOK_UPS + 20)]
+        await asyncio.sleep(0)
+        try:
+            done = await asyncio.wait_for(asyncio.to_thread(sum, [1, 2]), 60)
+        finally:
+            silent.set()
+        ended = await asyncio.gather(*asking, return_exceptions=True)
+        return done, {one.kind for one in ended if isinstance(one, ToolFailed)}
+
+    monkeypatch.setattr(socket, "getaddrinfo", stands_still)
+    assert asyncio.run(meanwhile()) == (3, {"unavailable"})
 
 
 # ---- addresses ---------------------------------------------------------------------------------------------------
