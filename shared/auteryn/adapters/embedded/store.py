@@ -303,7 +303,7 @@ class SqliteStore:
 
     # ---- reading
 
-    def _lease(self, run: str, held: Row) -> Lease | None:
+    def _lease(self, run: str, held: Sequence[Any]) -> Lease | None:
         """A dead process's lease is `ENDED` with its holder."""
         holder, number, token, until = held
         if holder is None:
