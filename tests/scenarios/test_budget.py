@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from auteryn.policy.budget import GO_ON, RAISE, STOP
+from auteryn.policy.credits import price_of
+from auteryn.schema.message import Reply, Tokens
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import ForBudget, Options
 from auteryn.testing.clock import skipping
@@ -105,3 +108,27 @@ def test_a_step_whose_owner_says_stop_ends_with_what_it_has(tmp_path: Path) -> N
             assert ended.plan and all("credit_limit" in (step.error or "") for step in ended.plan.steps)
 
     skipping(story())
+
+
+@pytest.mark.proves("L11")
+def test_an_answer_that_had_to_be_asked_for_again_costs_what_both_cost(tmp_path: Path) -> None:
+    broken = Tokens(prompt=100_000, output=1_000)
+
+    async def cost(home: Path, wasted: Tokens) -> int:
+        said = Reply(
+            model="gemini-3-flash-preview",
+            content={"role": "model", "parts": [{"text": "Done."}]},
+            finish="stop",
+            text="Done.",
+            tokens=Tokens(prompt=90_000, output=10),
+            wasted=wasted,
+            attempts=2,
+        )
+        async with World(home, model=[said]) as world:
+            return (await world.ended(await world.start("Say it"))).usage.credits.total
+
+    async def story() -> tuple[int, int]:
+        return await cost(tmp_path / "once", Tokens()), await cost(tmp_path / "twice", broken)
+
+    once, twice = skipping(story())
+    assert twice - once == price_of("gemini-3-flash-preview", broken, datetime.now(UTC)) > 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.prompt import text
-from auteryn.agent.speak import ask_model
+from auteryn.agent.speak import ask_model, paid
 from auteryn.policy.gates import named_in
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.policy.modes import MODES
@@ -35,7 +35,7 @@ async def compacted(mind: Mind) -> Facts:
             prompt_tokens=thread.tokens(),
             tokens=reply.tokens,
             attempts=reply.attempts,
-            credits=mind.settings.price(reply.model, reply.tokens, mind.now()),
+            credits=paid(mind, reply),
         ),
     )
 

@@ -30,17 +30,27 @@ async def ask_model(mind: Mind, wanted: ModelRequest, call: str = "") -> Reply:
 async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], wanted: ModelRequest) -> Reply:
     """One answer for a tool: counted and paid like any other, but no turn of the conversation. Its fact is added to `facts`."""
     reply = await ask_model(mind, wanted, call)
-    credits = mind.settings.price(reply.model, reply.tokens, mind.now())
+    credits = paid(mind, reply)
     facts.append(e.ModelConsulted(call=call, model=reply.model, tokens=reply.tokens, attempts=reply.attempts, credits=credits))
     return reply
 
 
 def unusable(mind: Mind, reply: Reply, why: str) -> e.ModelFailed:
     """The fact of an answer that was paid for and cannot be used."""
-    credits = mind.settings.price(reply.model, reply.tokens, mind.now())
     return e.ModelFailed(
-        attempts=reply.attempts, reason=reply.finish, message=why, model=reply.model, tokens=reply.tokens, credits=credits
+        attempts=reply.attempts,
+        reason=reply.finish,
+        message=why,
+        model=reply.model,
+        tokens=reply.tokens,
+        credits=paid(mind, reply),
     )
+
+
+def paid(mind: Mind, reply: Reply) -> int:
+    """Thousandths of a credit for the answer and whatever had to be asked for again before it."""
+    now, price = mind.now(), mind.settings.price
+    return price(reply.model, reply.tokens, now) + (price(reply.model, reply.wasted, now) if reply.wasted.total else 0)
 
 
 def answered(mind: Mind, reply: Reply, began: float) -> e.ModelAnswered:
@@ -50,7 +60,7 @@ def answered(mind: Mind, reply: Reply, began: float) -> e.ModelAnswered:
         content=reply.content,
         tokens=reply.tokens,
         attempts=reply.attempts,
-        credits=mind.settings.price(reply.model, reply.tokens, mind.now()),
+        credits=paid(mind, reply),
         thoughts=reply.thoughts if mind.run.options.include_thoughts else "",
         finish=reply.finish,
         ms=round((time.monotonic() - began) * 1000),

@@ -135,7 +135,6 @@ class ModelAnswered(Event, tag="model_answered"):
     """Only when the run asked for them."""
     finish: str = "stop"
     ms: int = 0
-    cause: Literal["useful", "retry", "loop", "platform"] = "useful"
 
 
 class ModelFailed(Event, tag="model_failed"):

@@ -81,6 +81,8 @@ class Reply(Record):
     thoughts: str = ""
     calls: tuple[Call, ...] = ()
     tokens: Tokens = Tokens()
+    wasted: Tokens = Tokens()
+    """Of an answer before it that broke the model's format and was asked for again: paid for, and nowhere else to be seen."""
     searched: tuple[str, ...] = ()
     """What the model looked for on the web."""
     sources: tuple[Source, ...] = ()

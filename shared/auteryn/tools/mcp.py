@@ -64,7 +64,7 @@ def mcp_tools(home: Path) -> list[Tool]:
 
 def made(server: Server, definition: Definition) -> Tool:
     """A tool of a server: it acts outside and a person is asked before each call, unless the owner said otherwise."""
-    word = server.config.auteryn.tools.get(definition.name, Settled())
+    word = server.config.auteryn.word_on(definition.name)
     schema = sanitised(definition.input_schema)
 
     async def call(ctx: ToolContext, arguments: dict[str, Any]) -> dict[str, Any] | Pause:

@@ -51,6 +51,9 @@ class OwnersWord(Record):
     private: bool = True
     """Whether what it returns is the owner's own."""
 
+    def word_on(self, tool: str) -> Settled:
+        return self.tools.get(tool, Settled())
+
 
 class ServerConfig(Record, forbid_unknown_fields=False):
     """An entry of `mcpServers`: a command, or a url."""
@@ -99,15 +102,17 @@ class Server:
     ) -> Any:
         """The server's answer, which may be questions; `said` and `state` go back with the answers to them.
 
-        Raises `ToolFailed`; `denied` if its definition is not the approved one any more.
+        Raises `ToolFailed`: `denied` if its definition is not the approved one any more, `ambiguous` if the server had the call
+        and broke off, and a repeat might do it twice.
         """
         if time.monotonic() < self._rests_until:
             raise ToolFailed("unavailable", f"the server {self.name!r} failed {FAILURES} times and is left alone for a minute")
-        connection: Connection | None = None
+        connection, sent = None, False
         try:
             async with asyncio.timeout(self.config.timeout):
                 connection = await ctx.sitting.keep(f"mcp {self.name}", lambda: Connection.open(self.config, ctx.egress))
                 self._check(definition, connection.definitions)
+                sent = True
                 result = await connection.client.session.call_tool(
                     definition.name, arguments, input_responses=said, request_state=state, allow_input_required=True
                 )
@@ -115,10 +120,12 @@ class Server:
             raise
         except TimeoutError as error:
             await self._failed(ctx, connection)
-            raise ToolFailed("timeout", f"the server {self.name!r} did not answer in {self.config.timeout:g} s") from error
+            raise self._broke_off(definition, sent, "timeout", f"did not answer in {self.config.timeout:g} s") from error
         except Exception as error:
             await self._failed(ctx, connection)
-            raise ToolFailed("unavailable", f"the server {self.name!r} failed: {_said(error)}", retryable=True) from error
+            raise self._broke_off(
+                definition, sent and not _is_answer(error), "unavailable", f"failed: {_said(error)}"
+            ) from error
         self._failures = 0
         while connection.declined:
             ctx.log(
@@ -132,6 +139,12 @@ class Server:
             what = "is gone" if found is None else "is described otherwise than when it was approved"
             told = f"{approved.name!r} of the server {self.name!r} {what}"
             raise ToolFailed("denied", f"{told}: the owner must approve it (auteryn mcp approve)")
+
+    def _broke_off(self, definition: Definition, sent: bool, kind: Literal["timeout", "unavailable"], how: str) -> ToolFailed:
+        told = f"the server {self.name!r} {how}"
+        if sent and self.config.auteryn.word_on(definition.name).effect == "once":
+            return ToolFailed("ambiguous", f"{told}; it may have taken effect: find out before you do it again")
+        return ToolFailed(kind, told, retryable=kind == "unavailable")
 
     async def _failed(self, ctx: ToolContext, connection: Connection | None) -> None:
         self._failures += 1
@@ -244,6 +257,14 @@ def _nowhere() -> TextIO:
 
 def _opened(value: str) -> str:
     return _SECRET.sub(lambda found: secret_of(found[1]), value)
+
+
+def _is_answer(error: Exception) -> bool:
+    """The server itself said that it did not do it."""
+    from mcp.shared.exceptions import MCPError
+    from mcp.types import CONNECTION_CLOSED, REQUEST_TIMEOUT
+
+    return isinstance(error, MCPError) and error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT)
 
 
 def _said(error: BaseException) -> str:

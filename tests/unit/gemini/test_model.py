@@ -16,7 +16,7 @@ from auteryn.adapters.gcp.model import GeminiModel
 from auteryn.errors import Exhausted, Invalid, ModelRefused, RateLimited, Unavailable
 from auteryn.policy.models import CHAINS, thinking_config
 from auteryn.ports.model import Declaration
-from auteryn.schema.message import Delta
+from auteryn.schema.message import Delta, Tokens
 from unit.gemini.wire import BUSY, SIGNATURE, Status, Stream, asking, chunk, error, over_quota, request, served, text
 
 CALL = {"functionCall": {"name": "calculate", "args": {"expression": "1+1"}, "id": "c1"}, "thoughtSignature": SIGNATURE}
@@ -210,6 +210,8 @@ def test_a_malformed_answer_is_repeated_once_and_then_handed_on():
     assert reply.finish_detail == "MALFORMED_FUNCTION_CALL: Malformed function call: print("
     reply, _, _ = ask(MALFORMED, text("better"))
     assert (reply.finish, reply.text, reply.attempts) == ("stop", "better", 2)
+    once, _, _ = ask(text("better"))
+    assert (reply.tokens, reply.wasted) == (once.tokens, Tokens(prompt=7, output=3)) and once.wasted == Tokens()
 
 
 def test_an_empty_answer_is_repeated_once_and_then_handed_on():

@@ -139,13 +139,16 @@ def test_a_hostile_server_is_harmless(tmp_path: Path, room: Room, honest: list[D
     failed = room.refusal(approved(tmp_path / "c", stdio("error"), honest), a=1)
     assert failed.kind == "failed" and "not instructions" in str(failed)
     stopped(room)
-    assert room.refusal(approved(tmp_path / "d", stdio("hang", timeout=3.0), honest), a=1).kind == "timeout"
-    crashing = approved(tmp_path / "e", stdio("crash"), honest)
+    reading = Settled(effect="read", permission="auto")
+    assert room.refusal(approved(tmp_path / "d", stdio("hang", timeout=3.0), honest, reading), a=1).kind == "timeout"
+    once = room.refusal(approved(tmp_path / "h", stdio("crash"), honest), a=1)
+    assert once.kind == "ambiguous" and "it may have taken effect" in str(once) and not once.retryable
+    crashing = approved(tmp_path / "e", stdio("crash"), honest, reading)
     for _ in range(FAILURES):
         assert room.refusal(crashing, a=1).kind == "unavailable"
     assert "left alone" in str(room.refusal(crashing, a=1))
     nowhere = approved(tmp_path / "f", ServerConfig(command="/no/such/program"), honest)
-    assert room.refusal(nowhere, a=1).kind == "unavailable"
+    assert room.refusal(nowhere, a=1).kind == "unavailable"  # it never had the call
 
 
 def test_a_line_without_an_end_ends_the_server_before_it_fills_the_memory(

@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from auteryn.adapters.gcp.gemini_answer import Answer
 from auteryn.adapters.gcp.gemini_client import Access, Clients
@@ -27,7 +28,7 @@ from auteryn.adapters.gcp.gemini_request import encoded, estimated_tokens, wire_
 from auteryn.errors import ModelRefused, RateLimited, Retryable, Unavailable
 from auteryn.ports.clock import Clock
 from auteryn.ports.model import ModelRequest, Role
-from auteryn.schema.message import Delta, Reply
+from auteryn.schema.message import Delta, Reply, Tokens
 
 DEFAULT_MODEL = "gemini-3-flash-preview"
 FIRST_BACKOFF = timedelta(seconds=1)
@@ -87,7 +88,7 @@ class GeminiModel:
                 await self._clock.sleep(self._pause(failure, model, tries))
                 continue
             if not tries.worth_repeating(reply):
-                return reply
+                return replace(reply, wasted=tries.wasted) if tries.repeated else reply
 
     def model_id(self, role: Role) -> str:
         chain = self._resolve(role)
@@ -143,6 +144,7 @@ class _Tries(Struct):
     heard: bool = False
     repeated: bool = False
     """An answer that broke the model's own format, or said nothing, is asked for once more."""
+    wasted: Tokens = Tokens()
 
     @property
     def left(self) -> int:
@@ -163,7 +165,7 @@ class _Tries(Struct):
         said_nothing = reply.finish == "other" and not reply.text and not reply.calls
         if self.repeated or self.left <= 0 or not (said_nothing or reply.finish in ("malformed_call", "empty")):
             return False
-        self.repeated = True
+        self.repeated, self.wasted = True, reply.tokens
         return True
 
     def pause(self, failure: Retryable) -> timedelta:
