@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from datetime import timedelta
+from itertools import chain, count
+from posixpath import splitext
 from typing import TYPE_CHECKING, Annotated, Any
 
 from msgspec import Meta
@@ -300,13 +302,13 @@ async def _looked(ctx: ToolContext, session: Session, page: Page) -> tuple[Page,
 
 
 async def _downloaded(ctx: ToolContext, session: Session) -> list[dict[str, Any]]:
-    """Files that came down, saved among the run's files under the names the site gave them."""
+    """Files that came down, saved among the run's files under the names the site gave them; none in the place of another."""
     from playwright.async_api import Error
 
     told = list[dict[str, Any]]()
     while session.tabs.downloads:
         download = session.tabs.downloads.pop(0)
-        path = f"downloads/{_plain_name(download.suggested_filename)}"
+        path = _free(ctx, f"downloads/{_plain_name(download.suggested_filename)}")
         try:
             with ctx.files.path_to_write(path) as to:
                 await download.save_as(to)
@@ -316,6 +318,13 @@ async def _downloaded(ctx: ToolContext, session: Session) -> list[dict[str, Any]
         with suppress(Error):
             await download.delete()
     return told
+
+
+def _free(ctx: ToolContext, path: str) -> str:
+    """The path, or `a (2).csv` where there is `a.csv`, as browsers name what came twice."""
+    stem, end = splitext(path)
+    paths = chain([path], (f"{stem} ({number}){end}" for number in count(2)))
+    return next(one for one in paths if not ctx.files.exists(one))
 
 
 def _plain_name(name: str) -> str:

@@ -124,6 +124,10 @@ def test_dialogs_new_tabs_downloads_and_late_texts_are_told(surfer: Room, shop: 
     down = surfer.call(browser_click, ref=refs(surfer)["Download"])["downloads"]
     assert [one["path"] for one in down] == ["downloads/_prices.csv"]
     assert surfer.files.read("downloads/_prices.csv") == b"a,b\n1,2\n"
+    surfer.files.write("downloads/_prices.csv", b"worked on")
+    down = surfer.call(browser_click, ref=refs(surfer)["Download"])["downloads"]
+    assert [one["path"] for one in down] == ["downloads/_prices (2).csv"]
+    assert surfer.files.read("downloads/_prices.csv") == b"worked on"
     other = surfer.call(browser_click, ref=refs(surfer)["Other tab"])
     assert other["tabs"] == [shop.url("/"), shop.url("/next")] and other["title"] == "Next"
     assert surfer.call(browser_read, tab=1)["title"] == "yes"
