@@ -23,10 +23,10 @@ from auteryn.api.reading import body_of, file_of, in_time, query_of
 from auteryn.api.routes import MCP_PATH, Route, route_of
 from auteryn.api.runs import stream_events
 from auteryn.api.stream import Pace
-from auteryn.api.views import full
 from auteryn.api.window import refused
 from auteryn.errors import AuterynError, NotAllowed, NotFound
 from auteryn.runtime.engine import Engine
+from auteryn.schema.record import full
 from auteryn.service.seal import Seal
 
 if TYPE_CHECKING:

@@ -25,6 +25,7 @@ from auteryn.api.routes import MCP_PATH
 from auteryn.errors import AuterynError, NotAllowed, NotFound, Refused
 from auteryn.runtime.engine import Engine
 from auteryn.schema.inbox import When
+from auteryn.schema.record import full
 from auteryn.schema.run import Run
 from auteryn.service.delivery import Batch, StreamEvent
 from auteryn.service.desk import Desk
@@ -162,7 +163,7 @@ async def run_status(run: RunId) -> dict[str, Any]:
     """How a run stands: status, day, steps, what it waits for, its open questions."""
     visit = _visit.get()
     found = await visit.desk.get(run)
-    return {**_shown(found, visit), "asks": v.full(await visit.desk.asks(run)), "progress": await visit.desk.progress(run)}
+    return {**_shown(found, visit), "asks": full(await visit.desk.asks(run)), "progress": await visit.desk.progress(run)}
 
 
 async def run_result(
@@ -177,7 +178,7 @@ async def run_result(
         found = await visit.desk.result(run, timedelta(seconds=wait_seconds))
     except TimeoutError:
         return _shown(await visit.desk.get(run), visit)
-    more = {"result": found.result, "failure": v.full(found.failure), "artifacts": v.full(await visit.desk.artifacts(run))}
+    more = {"result": found.result, "failure": full(found.failure), "artifacts": full(await visit.desk.artifacts(run))}
     return {**_shown(found, visit), **more}
 
 
@@ -194,7 +195,7 @@ async def run_events(
         with suppress(TimeoutError):
             async with asyncio.timeout(wait_seconds):
                 found = await _durable(desk.event_batches(run, after), limit, enough=1)
-    told = [{"kind": one.kind, "run": one.run, "at": v.full(one.at), **one.data} for one in found]
+    told = [{"kind": one.kind, "run": one.run, "at": full(one.at), **one.data} for one in found]
     return {"events": told, "next": found[-1].id if found else after}
 
 
@@ -204,7 +205,7 @@ async def run_answer(
 ) -> dict[str, Any]:
     """Answer a question of a run. The first answer counts."""
     visit = _visit.get()
-    return v.full(await visit.operates().answer(ask, value, visit.caller.name))
+    return full(await visit.operates().answer(ask, value, visit.caller.name))
 
 
 async def run_cancel(run: RunId) -> dict[str, Any]:
@@ -232,9 +233,9 @@ async def artifact_get(run: RunId, path: Annotated[str, Field(description="Path 
         raise Refused(f"{found.path!r} has {found.size_bytes:,} bytes, more than fit into an answer: {where} sends it")
     body = await visit.desk.artifact(run, found.id)
     try:
-        return {**v.full(found), "text": body.decode()}
+        return {**full(found), "text": body.decode()}
     except UnicodeDecodeError:
-        return {**v.full(found), "base64": b64encode(body).decode()}
+        return {**full(found), "base64": b64encode(body).decode()}
 
 
 async def _durable(batches: AsyncGenerator[Batch], most: int, *, enough: int = MOST_EVENTS) -> list[StreamEvent]:
@@ -256,5 +257,5 @@ def _shown(run: Run, visit: Visit) -> dict[str, Any]:
     line = v.line(run, visit.engine.now())
     return {
         "run": run.id,
-        **{name: v.full(getattr(line, name)) for name in SHOWN},
+        **{name: full(getattr(line, name)) for name in SHOWN},
     }

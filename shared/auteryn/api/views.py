@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, cast
-
-import msgspec
+from typing import Any, Literal
 
 from auteryn.policy.durations import shown
 from auteryn.runtime.spending import Spent
@@ -274,21 +272,6 @@ def spend(found: Spent | None) -> Spend:
 
 def webhook(one: Endpoint) -> Webhook:
     return Webhook(id=one.id, url=one.url, types=one.types, description=one.description, created_at=one.created_at)
-
-
-def full(value: Any) -> Any:
-    """As JSON-ready builtins with every field: records leave defaults out only where they are stored."""
-    match value:
-        case msgspec.Struct():
-            config = value.__struct_config__
-            tagged = {config.tag_field: config.tag} if config.tag_field else {}
-            return {**tagged, **{name: full(getattr(value, name)) for name in value.__struct_fields__}}
-        case dict():
-            return {str(name): full(one) for name, one in cast("dict[Any, Any]", value).items()}
-        case list() | tuple():
-            return [full(one) for one in cast("list[Any]", value)]
-        case _:
-            return msgspec.to_builtins(value)
 
 
 def _line(run: Run, now: datetime, last_event_at: datetime | None = None) -> dict[str, Any]:

@@ -11,15 +11,15 @@ from typing import Any
 
 from auteryn.cli.screen import clean, columns, fitted
 from auteryn.policy.durations import moment
-from auteryn.schema.record import Record, to_json
+from auteryn.schema.record import Record, full, to_json
 
 LEAST_COLUMNS = 12
 """Of a table's last column, though the line be longer than the terminal is wide."""
 
 
 def json_line(value: Any) -> None:
-    """One JSON object, one line."""
-    sys.stdout.write(to_json(value).decode() + "\n")
+    """One JSON object, one line; every field is there, also where it has its default."""
+    sys.stdout.write(to_json(full(value)).decode() + "\n")
     sys.stdout.flush()
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from datetime import UTC, datetime
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, TypeVar, cast, dataclass_transform
 
 import msgspec
 
@@ -54,6 +54,21 @@ def to_json(value: Any) -> bytes:
         return _encoder.encode(value)
     except UnicodeEncodeError as error:
         raise no_text(error) from None
+
+
+def full(value: Any) -> Any:
+    """As JSON-ready builtins with every field: records leave defaults out where they are stored."""
+    match value:
+        case msgspec.Struct():
+            config = value.__struct_config__
+            tagged = {config.tag_field: config.tag} if config.tag_field else {}
+            return {**tagged, **{name: full(getattr(value, name)) for name in value.__struct_fields__}}
+        case dict():
+            return {str(name): full(one) for name, one in cast("dict[Any, Any]", value).items()}
+        case list() | tuple():
+            return [full(one) for one in cast("list[Any]", value)]
+        case _:
+            return msgspec.to_builtins(value)
 
 
 def no_text(error: UnicodeEncodeError) -> Invalid:

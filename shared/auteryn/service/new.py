@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 from msgspec.structs import replace
 
+from auteryn.agent.sent import to_be_sent
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.plan.graph import checked
 from auteryn.policy.answers import check_people
@@ -94,6 +95,7 @@ def checked_request(new: NewRun) -> Request:
     _check_text(new, plan)
     _check_budget(new)
     _check_files(new.files)
+    _check_deliverables(new.deliverables)
     for name, value in new.labels.items():
         if not isinstance(cast("Any", value), str) or len(name) > 100 or len(value) > 500:
             raise Invalid(f"labels.{name}", value, "must be a text of at most 500 characters, its name of at most 100")
@@ -185,12 +187,9 @@ def _check_files(files: Mapping[str, bytes | Path]) -> None:
     total, seen = 0, set[str]()
     for name, body in files.items():
         field = f"files[{name!r}]"
-        try:
-            path = cleaned(name)
-        except ToolFailed as error:
-            raise Invalid(field, name, f"is no name for a file: {error}") from error
-        if not path or path.split("/", 1)[0] == HIDDEN or path in seen:
-            raise Invalid(field, name, "is no name a file can have here")
+        path = _path(field, name)
+        if path in seen:
+            raise Invalid(field, name, "is there twice")
         seen.add(path)
         if isinstance(body, Path) and not body.is_file():
             raise Invalid(field, str(body), "is not a file that can be read")
@@ -200,6 +199,26 @@ def _check_files(files: Mapping[str, bytes | Path]) -> None:
         total += size
     if total > TREE_BYTES:
         raise Invalid("files", total, f"are together larger than the files of a run can be ({TREE_BYTES:,} bytes)")
+
+
+def _check_deliverables(wanted: Iterable[FileCheck]) -> None:
+    """What no run can ever hand over is refused before it has worked for it."""
+    for at, check in enumerate(wanted):
+        whom = to_be_sent(check)
+        if whom is None:
+            _path(f"deliverables[{at}]", check.path)
+        elif not whom.strip():
+            raise Invalid(f"deliverables[{at}]", check.path, "names nobody the message is for")
+
+
+def _path(field: str, name: str) -> str:
+    try:
+        path = cleaned(name)
+    except ToolFailed as error:
+        raise Invalid(field, name, f"is no name for a file: {error}") from error
+    if not path or path.split("/", 1)[0] == HIDDEN:
+        raise Invalid(field, name, "is no name a file can have here")
+    return path
 
 
 def _names(files: Mapping[str, Any]) -> list[str]:

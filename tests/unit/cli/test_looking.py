@@ -94,6 +94,14 @@ def test_a_run_nobody_works_on_is_listed_and_explained(auteryn, created) -> None
     assert auteryn("status", run[:10]).out == status.out
 
 
+def test_a_programs_line_of_a_run_has_every_field(auteryn, created) -> None:
+    run = created("Compare the prices")
+
+    [line] = auteryn("ls", "--json").lines
+
+    assert (line["id"], line["status"], line["result"], line["usage"]["llm_calls"]) == (run, "pending", None, 0)
+
+
 def test_a_run_without_a_result_says_how_to_get_one(auteryn, created) -> None:
     run = created("Compare the prices")
 

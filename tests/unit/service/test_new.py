@@ -9,6 +9,7 @@ import pytest
 
 from auteryn.errors import Invalid, WrongState
 from auteryn.schema.plan import StepDraft
+from auteryn.schema.run import FileCheck
 from auteryn.service.new import Budget, NewRun, drafts
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import ScriptedModel
@@ -31,6 +32,9 @@ from auteryn.testing.scripted import ScriptedModel
         (NewRun(input="x", files={"../up": b""}), "files['../up']"),
         (NewRun(input="x", files={".auteryn/done/x": b""}), "files['.auteryn/done/x']"),
         (NewRun(input="x", files={"a.txt": Path("/nowhere/at/all")}), "files['a.txt']"),
+        (NewRun(input="x", deliverables=(FileCheck(path="a.md"), FileCheck(path="../b.md"))), "deliverables[1]"),
+        (NewRun(input="x", deliverables=(FileCheck(path=""),)), "deliverables[0]"),
+        (NewRun(input="x", deliverables=(FileCheck(path="mailto: "),)), "deliverables[0]"),
         (NewRun(steps=(StepDraft(description="a", depends_on=(2,)), StepDraft(description="b", depends_on=(1,)))), "steps"),
         (NewRun(steps=(StepDraft(description="a", depends_on=(7,)),)), "step 1.depends_on"),
     ],
@@ -39,7 +43,7 @@ def test_bad_input_is_refused_by_name_and_nothing_is_created(opened, new: NewRun
     async def main():
         model = ScriptedModel(["done"])
         async with opened(model) as desk:
-            with pytest.raises(Invalid, match=r"must|is|are|has") as refused:
+            with pytest.raises(Invalid, match=r"must|is|are|has|names") as refused:
                 await desk.create(new)
             assert refused.value.field.startswith(field)
             assert isinstance(refused.value, ValueError)
