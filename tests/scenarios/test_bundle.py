@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
+from collections.abc import Callable
 
 import pytest
 
 from auteryn.errors import Invalid, NotFound, WrongState
-from auteryn.policy.scrub import scrubbed
+from auteryn.policy.scrub import scrubbed, scrubbed_file
 from auteryn.service.desk import Desk
 from auteryn.service.fork import Fork
 from auteryn.service.new import NewRun, drafts
@@ -145,6 +147,25 @@ def test_planted_secrets_are_in_no_bundle_and_everything_else_is(tmp_path):
     skipping(story())
 
 
+@pytest.mark.proves("L15")
+def test_a_secret_is_struck_out_of_an_office_file_and_of_json_that_spells_it_otherwise():
+    office, secret = io.BytesIO(), 'pa"ss\\wörd-1'
+    with zipfile.ZipFile(office, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("xl/sharedStrings.xml", f"<t>{PLANTED['slack']} harmless {secret}</t>" * 9)
+        made.writestr("xl/media/a.png", b"\x89PNG")
+    clean, found = scrubbed_file(office.getvalue(), [secret])
+    with zipfile.ZipFile(io.BytesIO(clean)) as read:
+        text = read.read("xl/sharedStrings.xml")
+        assert read.testzip() is None and read.read("xl/media/a.png") == b"\x89PNG"
+    assert found == 18 and len(clean) == len(office.getvalue())
+    assert PLANTED["slack"].encode() not in text and secret.encode() not in text and text.count(b"harmless") == 9
+    assert scrubbed_file(clean, [secret]) == (clean, 0)
+    for broken in (office.getvalue()[:-9], b"PK and no zip"):
+        assert scrubbed_file(broken) == (broken, 0)
+    said, found = scrubbed(json.dumps({"said": f"it is {secret}"}, ensure_ascii=False).encode(), [secret])
+    assert found == 1 and json.loads(said)["said"].strip("*") == "it is "
+
+
 def test_striking_out_leaves_json_and_ordinary_words_alone():
     text = json.dumps({"api_key": "abcdefgh1234", "note": 'the "password": is nothing', "tokens": 12, "n": "sk-short"}).encode()
     clean, found = scrubbed(text)
@@ -192,6 +213,49 @@ def test_what_is_no_bundle_is_refused_and_leaves_nothing(tmp_path):
                     await desk.take_in(raw)
                 assert (await elsewhere.services.store.runs(roots_only=False)).runs == (), number
             assert (await desk.take_in(whole)).status == "completed"
+
+    skipping(story())
+
+
+def rewritten(bundle: bytes, change: Callable[[str, bytes], bytes | None]) -> bytes:
+    """The bundle with other bodies; a member whose body is None is left out."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(bundle)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            if (body := change(name, old.read(name))) is not None:
+                new.writestr(name, body)
+    return out.getvalue()
+
+
+@pytest.mark.proves("L15")
+def test_a_bundle_that_would_make_a_run_nobody_can_look_at_is_refused(tmp_path):
+    """Its pages would break: a file or a run that is not there, a note that is none, a time that compares with no other."""
+
+    async def story() -> None:
+        async with World(tmp_path / "one", model=working, tools=TOOLS) as world:
+            desk = Desk(world.host.engine)
+            run = (await desk.create(NewRun(steps=drafts([{"description": "Work"}])))).id
+            [step] = (await world.until(run, lambda found: bool(found.shares))).shares
+            await world.asked(step)
+            bundle = await desk.export(run)
+        wrong = {
+            "holds, and is missing": lambda name, body: None if name.startswith("blobs/") else body,
+            "is a run below": lambda name, body: (
+                None if step in name else re.sub(rb',\s*"%s"' % step.encode(), b"", body) if "manifest" in name else body
+            ),
+            "does not say its zone": lambda name, body: (
+                re.sub(rb'("deadline_at":"[^"]*)Z"', rb'\1"', body) if run in name and "runs/" in name else body
+            ),
+            "cannot be read": lambda name, body: body.replace(b'"section"', b'"heading"') if "notes/" in name else body,
+        }
+        async with World(tmp_path / "two", model=working, tools=TOOLS) as elsewhere:
+            desk = Desk(elsewhere.host.engine)
+            for said, change in wrong.items():
+                with pytest.raises(Invalid, match=said):
+                    await desk.take_in(rewritten(bundle, change))
+                assert (await elsewhere.services.store.runs(roots_only=False)).runs == ()
+                assert not await elsewhere.services.store.docs("note", run)
+            assert (await desk.take_in(bundle)).status == "cancelled"
 
     skipping(story())
 

@@ -16,7 +16,7 @@ from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.files import file_write
 from auteryn.tools.script import script_run
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Result, ToolContext, tool
 
 WANTED = Options(deliverables=(FileCheck(path="report.md", min_bytes=10, contains="Summary"),))
 
@@ -52,11 +52,16 @@ def test_a_reminder_is_enough_for_a_model_that_only_forgot(tmp_path: Path) -> No
 
 
 @tool(effect="once", recipients=lambda args: args["to"])
-async def letter(ctx: ToolContext, to: Annotated[list[str], "To whom"], fails: Annotated[bool, "For the test"] = False) -> str:
+async def letter(
+    ctx: ToolContext,
+    to: Annotated[list[str], "To whom"],
+    fails: Annotated[bool, "For the test"] = False,
+    took: Annotated[list[str], "For the test"] = [],  # noqa: B006 - never changed
+) -> Result:
     """Send a letter."""
     if fails:
         raise ToolFailed("denied", "the server takes no letters for it")
-    return "sent"
+    return Result(output="sent", reached=tuple(took))
 
 
 SENT = Options(deliverables=(FileCheck(path="mailto:Ann@corp.test"),), approve="auto")
@@ -69,6 +74,8 @@ SENT = Options(deliverables=(FileCheck(path="mailto:Ann@corp.test"),), approve="
         ([], False),
         ([call("letter", to=["bob@corp.test"])], False),
         ([call("letter", to=["ann@corp.test"], fails=True)], False),
+        ([call("letter", to=["ann@corp.test", "bob@corp.test"], took=["bob@corp.test"])], False),
+        ([call("script_run", code="letter(to=['ann@corp.test', 'bob@corp.test'], took=['bob@corp.test'])")], False),
         ([call("letter", to=["bob@corp.test", "ANN@corp.test"])], True),
         ([call("script_run", code="letter(to=['bob@corp.test'])")], False),
         ([call("script_run", code="letter(to=['ann@corp.test'], fails=True)")], False),

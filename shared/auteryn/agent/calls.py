@@ -170,6 +170,7 @@ async def _run(mind: Mind, one: Work, commit: Commit = _uncommitted) -> Facts:
         credits=one.tool.cost if result.credits is None else result.credits,
         images=result.images,
         labels=labels(mind, one.tool, result.labels),
+        reached=result.reached,
     )
     if one.tool.name == "note_write":
         mind.notes = None
@@ -227,7 +228,7 @@ async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenC
     if any(isinstance(fact, e.CallSuspended) for fact in facts):
         facts = (failed(call, ToolFailed("unsupported", f"{call.name} waits, and a script cannot: call it directly")),)
     return tuple(
-        replace(fact, within=outer.id, reached=reached if fact.error is None else ())
+        replace(fact, within=outer.id, reached=fact.reached or reached if fact.error is None else ())
         if isinstance(fact, e.CallAnswered)
         else fact
         for fact in facts

@@ -13,7 +13,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
@@ -29,11 +29,32 @@ from auteryn.tools.workspace import Found, Workspace
 _LOOKED_AT = 50
 """Files of one glob that are opened."""
 TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".jsonl", ".json")
+_SUFFIX = re.compile(r"(?:\.\w+)?")
 
 
 def verify(checks: tuple[FileCheck, ...], files: Workspace) -> tuple[Verdict, ...]:
     """One verdict a check. A glob is met by any one file that passes; where none does, the detail is about the best."""
     return tuple(_verdict(check, files) for check in checks)
+
+
+def impossible(check: FileCheck) -> str | None:
+    """Why no file could ever pass the check; None where one could."""
+    try:
+        compiled(glob_expression(check.path), "path")
+    except ToolFailed as error:
+        return str(error)
+    suffix = PurePosixPath(check.path).suffix.lower()
+    if not _SUFFIX.fullmatch(suffix):  # a glob whose files may have any
+        return None
+    if check.min_rows is not None and suffix not in TABLES:
+        return _not_counted("rows", TABLES, suffix)
+    if check.min_pages is not None and suffix not in PAGED:
+        return _not_counted("pages", PAGED, suffix)
+    return _NO_TEXT.format(suffix) if check.contains is not None and suffix in _TEXTLESS else None
+
+
+def _not_counted(what: str, where: Sequence[str], suffix: str) -> str:
+    return f"{what} are counted in {', '.join(where)}, not in {suffix or 'a file without a suffix'}"
 
 
 def _verdict(check: FileCheck, files: Workspace) -> Verdict:
@@ -107,7 +128,7 @@ def _rows(raw: BinaryIO, suffix: str) -> int:
         case ".xlsx" | ".xlsm":
             return _sheet_rows(raw)
         case _:
-            raise Wrong(f"rows are counted in {', '.join(TABLES)}, not in {suffix or 'a file without a suffix'}")
+            raise Wrong(_not_counted("rows", TABLES, suffix))
 
 
 def _records(raw: BinaryIO) -> int:
@@ -169,6 +190,7 @@ _PAGED = {
 """Where an office file lists its pages, how their kind ends, and what people call them. A part that nothing lists is not shown,
 so it does not count."""
 _IN_OPEN_FORMAT = {".odp": (":page", "slides"), ".ods": (":table", "sheets")}
+PAGED = (".pdf", *_PAGED, *_IN_OPEN_FORMAT)
 _PDF_COUNT = re.compile(rb"/Type\s*/Pages\b[^>]{0,200000}?/Count\s+(\d+)|/Count\s+(\d+)[^>]{0,200000}?/Type\s*/Pages\b", re.S)
 _PDF_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.S)
 
@@ -184,7 +206,7 @@ def _pages(raw: BinaryIO, suffix: str) -> tuple[int, str]:
     if suffix in _IN_OPEN_FORMAT:
         name, what = _IN_OPEN_FORMAT[suffix]
         return _elements(raw, "content.xml", lambda tag, _: tag.endswith(name)), what
-    raise Wrong(f"pages are counted in {', '.join(('.pdf', *_PAGED, *_IN_OPEN_FORMAT))}, not in {suffix or 'other files'}")
+    raise Wrong(_not_counted("pages", PAGED, suffix))
 
 
 def _elements(raw: BinaryIO, part: str, counts: Callable[[str, dict[str, str]], bool]) -> int:
@@ -221,11 +243,15 @@ def _count(body: bytes) -> int:
 # ---- text ----------------------------------------------------------------------------------------------------
 
 
+_TEXTLESS = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".parquet", ".xls", ".zip")
+_NO_TEXT = "text cannot be looked for in a {} file"
+
+
 def _contains(raw: BinaryIO, suffix: str, wanted: str) -> bool:
     """Whether the text stands in the file; runs of white space count as one space."""
     needle = _spaced(wanted)
-    if suffix in (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".parquet", ".xls", ".zip"):
-        raise Wrong(f"text cannot be looked for in a {suffix} file")
+    if suffix in _TEXTLESS:
+        raise Wrong(_NO_TEXT.format(suffix))
     pieces = _office_texts(raw) if suffix in OFFICE else _decoded(raw)
     tail = ""
     for piece in pieces:

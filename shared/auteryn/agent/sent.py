@@ -50,7 +50,8 @@ def _done(mind: Mind, run: str, journal: Sequence[e.Entry]) -> list[tuple[str, S
                 asked[event.call] = args
             case e.CallAnswered(error=None, within=None) if event.call in asked:
                 known = mind.registry.get(event.tool) if event.tool in mind.registry else None
-                done.append((event.tool, known.recipients(asked[event.call]) if known and known.recipients else ()))
+                addressed = known.recipients(asked[event.call]) if known and known.recipients else ()
+                done.append((event.tool, event.reached or addressed))
             case e.CallAnswered(error=None):
                 done.append((event.tool, event.reached))
             case _:

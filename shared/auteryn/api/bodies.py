@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -11,7 +10,7 @@ from auteryn.schema.human import People
 from auteryn.schema.inbox import When
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.post import EventType
-from auteryn.schema.record import Record
+from auteryn.schema.record import Moment, Record
 from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, ModeName, Status
 from auteryn.service.listing import Wanted
 from auteryn.service.logs import Level
@@ -19,10 +18,6 @@ from auteryn.service.new import Budget, NewRun
 
 LONGEST_WAIT_SECONDS = 60
 """One request waits no longer for a result: proxies give up at their own times. Ask again."""
-
-
-Moment = Annotated[datetime, Meta(tz=True)]
-"""With its time zone, as in `2026-01-05T09:00:00Z`."""
 
 
 class Empty(Record):
@@ -113,7 +108,7 @@ class AnswerBody(Record):
     """An option word for word, or what the question's type asks for."""
     remember: bool = False
     """For a gate: the same answer for this tool and target for the rest of the run."""
-    until: datetime | None = None
+    until: Moment | None = None
     """With `remember`: when a permission ends before the run does."""
     args: dict[str, Any] | None = None
     """For a gate that is opened: run the call with these arguments instead of those that were shown."""

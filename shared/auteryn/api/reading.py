@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from datetime import timedelta
 from typing import Any, TypeVar, cast, get_origin
 
@@ -15,6 +14,7 @@ from auteryn.api.problems import TooLarge, TooSlow, WrongMedia
 from auteryn.api.uploads import MEDIA, form_of
 from auteryn.errors import Invalid
 from auteryn.schema.record import Record
+from auteryn.schema.refused import refused
 
 T = TypeVar("T", bound=Record)
 
@@ -22,10 +22,6 @@ LEAST_BYTES = 10_000
 """Of a body, per second: 32 MB may take an hour, but nobody keeps a connection by sending nothing."""
 
 JSON, ZIP = "application/json", "application/zip"
-
-_PLACE = re.compile(r"(?P<rule>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?", re.DOTALL)
-_NAMED = re.compile(r"Object (?P<how>contains unknown|missing required) field `(?P<name>.*)`", re.DOTALL)
-_RULES = {"contains unknown": "is not known here", "missing required": "must be given"}
 
 
 def in_time(receive: Receive, patience: timedelta) -> Receive:
@@ -70,7 +66,7 @@ async def body_of(request: Request, shape: type[T], most: int, *, form: bool = F
     try:
         return msgspec.convert(_with(given, files), shape)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), given) from error
+        raise refused(error, given, shape) from error
 
 
 def query_of(request: Request, shape: type[T]) -> T:
@@ -87,7 +83,7 @@ def query_of(request: Request, shape: type[T]) -> T:
     try:
         return msgspec.convert(given, shape, strict=False)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), given) from error
+        raise refused(error, given, shape) from error
 
 
 def _with(given: Any, files: dict[str, bytes]) -> Any:
@@ -113,24 +109,3 @@ async def _raw(request: Request, most: int) -> bytes:
         else:
             return bytes(found)
     raise TooLarge(f"the body has more than the {most:,} bytes that are taken here")
-
-
-def _invalid(message: str, given: Any) -> Invalid:
-    """msgspec's complaint, as field, value and rule."""
-    found = _PLACE.fullmatch(message)
-    assert found
-    rule, path = found["rule"], (found["path"] or "").lstrip(".")
-    if named := _NAMED.fullmatch(rule):
-        path = f"{path}.{named['name']}" if path else named["name"]
-        rule = _RULES[named["how"]]
-    return Invalid(path or "body", _at(given, path), rule[0].lower() + rule[1:])
-
-
-def _at(given: Any, path: str) -> Any:
-    """What stands at `steps[1].depends_on[0]`; what is not there, or has no exact place, is None."""
-    for name, index in re.findall(r"([^.\[\]]+)|\[(\d+|\.\.\.)\]", path):
-        try:
-            given = given[name] if name else given[int(index)]
-        except (KeyError, IndexError, TypeError, ValueError):
-            return None
-    return given

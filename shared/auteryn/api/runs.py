@@ -59,7 +59,7 @@ def _page(call: Call[Any, Any], page: Page) -> v.RunPage:
 
 async def get_run(call: Call[b.Empty, None]) -> v.RunView:
     """One run, whole."""
-    return await _view(call)
+    return await _seen(call)
 
 
 async def list_children(call: Call[b.PageQuery, None]) -> v.RunPage:
@@ -70,7 +70,7 @@ async def list_children(call: Call[b.PageQuery, None]) -> v.RunPage:
 
 async def run_of_plan(call: Call[b.Empty, None]) -> v.RunView:
     """The run that carries out a plan."""
-    return v.view(await call.desk.run_of_plan(call.path["plan"]), call.now)
+    return await _view(call, await call.desk.run_of_plan(call.path["plan"]))
 
 
 async def get_result(call: Call[b.ResultQuery, None]) -> Reply | v.RunView:
@@ -80,14 +80,14 @@ async def get_result(call: Call[b.ResultQuery, None]) -> Reply | v.RunView:
     try:
         await asyncio.wait((waiting, closing), return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():
-            return v.view(await waiting, call.now)
+            return await _view(call, await waiting)
     except TimeoutError:
         pass
     finally:
         for one in (waiting, closing):
             one.cancel()
         await asyncio.gather(waiting, closing, return_exceptions=True)
-    return Reply(await _view(call), 202, {"Retry-After": "1"})
+    return Reply(await _seen(call), 202, {"Retry-After": "1"})
 
 
 async def get_progress(call: Call[b.Empty, None]) -> dict[str, Any]:
@@ -177,11 +177,6 @@ async def list_versions(call: Call[b.Empty, None]) -> v.Versions:
     return v.Versions(versions=tuple(await call.desk.versions(call.path["run"], call.path["path"])))
 
 
-async def list_revisions(call: Call[b.Empty, None]) -> v.Revisions:
-    """How the run's plan changed, oldest first: each changed step as it was and as it then became."""
-    return v.Revisions(revisions=tuple(await call.desk.revisions(call.path["run"])))
-
-
 # ---- schedules -----------------------------------------------------------------------------------------------
 
 
@@ -197,7 +192,7 @@ async def list_run_schedules(call: Call[b.Empty, None]) -> v.Schedules:
 
 async def end_schedule(call: Call[b.Empty, None]) -> v.RunView:
     """No tick of the schedule starts any more; the run goes on."""
-    return v.view(await call.desk.end_schedule(call.path["run"], call.path["schedule"], call.caller.name), call.now)
+    return await _view(call, await call.desk.end_schedule(call.path["run"], call.path["schedule"], call.caller.name))
 
 
 # ---- steer ---------------------------------------------------------------------------------------------------
@@ -205,17 +200,17 @@ async def end_schedule(call: Call[b.Empty, None]) -> v.RunView:
 
 async def cancel_run(call: Call[b.Empty, b.Empty]) -> v.RunView:
     """Stop the run and its steps; what it has so far stays."""
-    return v.view(await call.desk.cancel(call.path["run"], call.caller.name), call.now)
+    return await _view(call, await call.desk.cancel(call.path["run"], call.caller.name))
 
 
 async def pause_run(call: Call[b.Empty, b.Empty]) -> v.RunView:
     """No new slice, call or step starts until the run is resumed."""
-    return v.view(await call.desk.pause(call.path["run"], call.caller.name), call.now)
+    return await _view(call, await call.desk.pause(call.path["run"], call.caller.name))
 
 
 async def resume_run(call: Call[b.Empty, b.Empty]) -> v.RunView:
     """Let a paused run go on."""
-    return v.view(await call.desk.resume(call.path["run"], call.caller.name), call.now)
+    return await _view(call, await call.desk.resume(call.path["run"], call.caller.name))
 
 
 async def send_message(call: Call[b.Empty, b.MessageBody]) -> v.RunView:
@@ -223,7 +218,7 @@ async def send_message(call: Call[b.Empty, b.MessageBody]) -> v.RunView:
     key, caller, said = call.idempotency_key, call.caller, call.body
     message_id = derived_id("m", caller.owner, key, said.mode, said.text) if key is not None else None
     run = await call.desk.send(call.path["run"], said.text, said.mode, by=caller.name, message_id=message_id)
-    return v.view(run, call.now)
+    return await _view(call, run)
 
 
 async def list_unheard(call: Call[b.Empty, None]) -> v.UnheardMessages:
@@ -234,28 +229,28 @@ async def list_unheard(call: Call[b.Empty, None]) -> v.UnheardMessages:
 async def reword_message(call: Call[b.Empty, b.RewordBody]) -> v.RunView:
     """An unheard message says something else. 409 if it was heard; what is heard while this is on its way stays as it was."""
     path = call.path
-    return v.view(await call.desk.reword(path["run"], path["message"], call.body.text, call.caller.name), call.now)
+    return await _view(call, await call.desk.reword(path["run"], path["message"], call.body.text, call.caller.name))
 
 
 async def take_back_message(call: Call[b.Empty, None]) -> v.RunView:
     """An unheard message is never heard. 409 if it was."""
-    return v.view(await call.desk.reword(call.path["run"], call.path["message"], None, call.caller.name), call.now)
+    return await _view(call, await call.desk.reword(call.path["run"], call.path["message"], None, call.caller.name))
 
 
 async def rename_run(call: Call[b.Empty, b.RenameBody]) -> v.RunView:
     """A run under way gets another title."""
-    return v.view(await call.desk.rename(call.path["run"], call.body.title, call.caller.name), call.now)
+    return await _view(call, await call.desk.rename(call.path["run"], call.body.title, call.caller.name))
 
 
 async def change_step(call: Call[b.Empty, b.StepBody]) -> v.RunView:
     """Other words for a step that has not begun."""
     said = call.body.description
-    return v.view(await call.desk.change_step(call.path["run"], step_of(call), said, call.caller.name), call.now)
+    return await _view(call, await call.desk.change_step(call.path["run"], step_of(call), said, call.caller.name))
 
 
 async def leave_out_step(call: Call[b.Empty, None]) -> v.RunView:
     """The plan goes on without a step that has not begun: what waited for it waits for what it waited for."""
-    return v.view(await call.desk.change_step(call.path["run"], step_of(call), None, call.caller.name), call.now)
+    return await _view(call, await call.desk.change_step(call.path["run"], step_of(call), None, call.caller.name))
 
 
 def step_of(call: Call[Any, Any]) -> int:
@@ -271,7 +266,7 @@ async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
     async with call.room.for_one(old.owner) if old.terminal else nullcontext():
         run = await call.desk.retry(old.id, call.body.step, call.caller.name)
     if run.id == old.id:
-        return v.view(run, call.now)
+        return await _view(call, run)
     return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
 
 
@@ -296,7 +291,7 @@ async def export_run(call: Call[b.Empty, None]) -> Response:
 async def import_run(call: Call[b.Empty, bytes]) -> Reply:
     """Take in an exported run. It is yours now; one that had not ended is cancelled here. A repeat changes nothing."""
     run = await call.desk.take_in(call.body)
-    return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+    return Reply(await _view(call, run), 201, {"Location": f"/v1/runs/{run.id}"})
 
 
 async def erase_run(call: Call[b.Empty, None]) -> Erased:
@@ -305,8 +300,12 @@ async def erase_run(call: Call[b.Empty, None]) -> Erased:
     return await call.desk.erase(call.path["run"])
 
 
-async def _view(call: Call[Any, Any]) -> v.RunView:
-    """The run with what its steps have used so far: figures that only grow, whichever step is under way."""
+async def _seen(call: Call[Any, Any]) -> v.RunView:
+    """The run as it is now, and what it and its steps wait for."""
     run = await call.desk.get(call.path["run"])
-    run = replace(run, usage=await call.desk.usage(run))
-    return v.view(run, call.now, await call.desk.why_waiting(run.id))
+    return await _view(call, run, await call.desk.why_waiting(run.id))
+
+
+async def _view(call: Call[Any, Any], run: Run, why: str | None = None) -> v.RunView:
+    """With what its steps have used so far: figures that only grow, whichever step is under way."""
+    return v.view(replace(run, usage=await call.desk.usage(run)), call.now, why)

@@ -12,6 +12,7 @@ from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, common
 from auteryn.cli.screen import clean
 from auteryn.policy.durations import shown
+from auteryn.ports.store import children_of
 from auteryn.schema.record import to_json
 from auteryn.service.logs import LogLine
 
@@ -31,14 +32,16 @@ def logs(common: Common, run_id: str | None, level: str) -> None:
 async def _logs(common: Common, run_id: str | None, level: str) -> None:
     async with opened(common) as home:
         for whose, line in await _tree_logs(home, await home.named(run_id), level):
-            output.json_line(line) if common.json else output.text(clean(f"{str(line)[:28]}{whose}{str(line)[28:]}"))
+            output.json_line(line) if common.json else output.text(clean(line.shown(whose)))
 
 
 async def _tree_logs(home: Home, run: str, level: str, whose: str = "") -> list[tuple[str, LogLine]]:
     """The lines of the run and everything below it in the order of time, each with the step or tick it belongs to."""
     lines = [(whose, line) for line in await home.desk.logs(run, level=level)]
-    for child in (await home.desk.children(run)).runs:
-        lines += await _tree_logs(home, child.id, level, f"[{child.parent.kind} {child.parent.key}] " if child.parent else "")
+    async for child in children_of(home.host.engine.services.store, run):
+        lines += await _tree_logs(
+            home, child.id, level, f"[{child.parent.kind} {child.parent.number}] " if child.parent else ""
+        )
     return sorted(lines, key=lambda pair: pair[1].at)
 
 

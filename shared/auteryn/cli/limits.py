@@ -9,6 +9,7 @@ from auteryn.cli import output
 from auteryn.cli.home import going
 from auteryn.cli.keys import door
 from auteryn.cli.root import Common, Listing, common
+from auteryn.policy.durations import moment
 from auteryn.policy.spend import spend_limit, written
 from auteryn.runtime.spending import Spent
 from auteryn.service import spend
@@ -81,7 +82,7 @@ async def _ls(common: Common) -> None:
 
 
 def _spent(now: Spent | None) -> tuple[str, str]:
-    return ("", "") if now is None else (f"{now.spent / 1000:,.1f}", f"{now.window.end:%Y-%m-%d %H:%M}")
+    return ("", "") if now is None else (f"{now.spent / 1000:,.1f}", moment(now.window.end))
 
 
 def _said(common: Common, owner: str, limit: str) -> None:

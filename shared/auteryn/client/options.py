@@ -15,6 +15,7 @@ from auteryn.policy.durations import parse
 from auteryn.schema.human import OnTimeout, People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import no_text
+from auteryn.schema.refused import refused
 from auteryn.schema.run import AtBudget, Channel, Effects, FileCheck, Status
 from auteryn.service.channels import Written, channels
 from auteryn.service.new import Budget, NewRun, drafts
@@ -158,7 +159,9 @@ def converted(given: Any, shape: type[T], field: str) -> T:
         return msgspec.convert(msgspec.to_builtins(given, builtin_types=(datetime, timedelta)), shape)
     except UnicodeEncodeError as error:
         raise no_text(error) from None
-    except (msgspec.ValidationError, TypeError) as error:
+    except msgspec.ValidationError as error:
+        raise refused(error, given, shape, field) from error
+    except TypeError as error:
         raise Invalid(field, given, f"cannot be read: {error}") from error
 
 

@@ -17,7 +17,7 @@ from auteryn.client.wire import FIRST_PAUSE, LONG_PATIENCE, Wire
 from auteryn.errors import NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.inbox import When
-from auteryn.schema.record import new_id
+from auteryn.schema.record import new_id, to_json
 from auteryn.schema.run import TERMINAL, Artifact
 from auteryn.service.asks import Question
 from auteryn.service.context import Ledger, RunContext
@@ -28,9 +28,8 @@ from auteryn.service.fork import Fork
 from auteryn.service.links import Link
 from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
-from auteryn.service.new import NewRun
+from auteryn.service.new import NewRun, checked_request
 from auteryn.service.progress import Standing
-from auteryn.service.reading import Revision
 from auteryn.service.steer import Unheard
 from auteryn.service.tree import Version
 from auteryn.service.webhooks import Tested
@@ -53,7 +52,9 @@ class Remote:
     # ---- runs
 
     async def create(self, new: NewRun) -> v.RunView:
-        """A request without an idempotency key gets one, so a repeat after a lost reply is the same run."""
+        """A request without an idempotency key gets one, so a repeat after a lost reply is the same run. What can be seen to be
+        wrong is refused before it is sent, in the words of a home."""
+        checked_request(new)
         body = {name: msgspec.to_builtins(getattr(new, name)) for name in _SENT if getattr(new, name) != _DEFAULTS[name]}
         key = new.key if new.key is not None else new_id("key")
         files = await asyncio.to_thread(_parts, body, new) if new.files else None
@@ -284,9 +285,6 @@ class Remote:
     async def versions(self, run: str, path_or_id: str) -> list[Version]:
         return list((await self._wire.read(v.Versions, "GET", f"{_of(run, 'versions')}/{quote(path_or_id)}")).versions)
 
-    async def revisions(self, run: str) -> list[Revision]:
-        return list((await self._wire.read(v.Revisions, "GET", _of(run, "revisions"))).revisions)
-
     async def scratchpad(self, run: str) -> dict[str, list[str]]:
         return await self._wire.read(dict[str, list[str]], "GET", _of(run, "scratchpad"))
 
@@ -332,7 +330,7 @@ def _name(one: str) -> str:
 
 def _parts(body: dict[str, Any], new: NewRun) -> list[tuple[str, tuple[str | None, bytes, str]]]:
     """The form that carries files: the request itself, then one part a file."""
-    parts: list[tuple[str, tuple[str | None, bytes, str]]] = [("run", (None, msgspec.json.encode(body), "application/json"))]
+    parts: list[tuple[str, tuple[str | None, bytes, str]]] = [("run", (None, to_json(body), "application/json"))]
     for name, given in new.files.items():
         raw = given.read_bytes() if isinstance(given, Path) else given
         parts.append(("files", (name, raw, "application/octet-stream")))

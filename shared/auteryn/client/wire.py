@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from auteryn import errors
 from auteryn.api.problems import Problem, TooLarge, Unauthenticated
 from auteryn.errors import AuterynError, Corrupt, Invalid, RateLimited, Refused, Retryable, Unavailable
 from auteryn.policy.retry import backoff
-from auteryn.schema.record import from_json
+from auteryn.schema.record import from_json, no_text
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response, ServerSentEvent
@@ -96,7 +97,9 @@ class Wire:
 
         trouble, harmless = Trouble(patience), repeat or key is not None or method == "GET"
         headers = {"Idempotency-Key": key} if key is not None else {}
-        more: dict[str, Any] = {"json": body} if body is not None and files is None else {}
+        more: dict[str, Any] = {}
+        if body is not None and files is None:
+            headers, more = {**headers, "Content-Type": "application/json"}, {"content": _json(body)}
         more |= {"files": files} if files is not None else {}
         if file is not None:
             headers, more = {**headers, "Content-Type": "application/zip"}, {"content": file}
@@ -202,6 +205,16 @@ def _of_a_stranger(response: Response) -> AuterynError:
     if response.status_code in PASSING:
         return Unavailable(said)
     return Refused(f"{said}: is the endpoint right?")
+
+
+def _json(body: Any) -> bytes:
+    """Raises `Invalid` for what has no JSON: half of a surrogate pair, a number that is none."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise no_text(error) from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid("body", body, f"has no JSON form: {error}") from None
 
 
 def _query(query: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -18,7 +18,10 @@ from auteryn.schema.human import Ask, InputType, OnTimeout, People
 
 LONGEST_ANSWER = 20_000
 """Characters; a longer text is a file."""
+LONGEST_QUESTION = 20_000
+"""Characters of what is asked, and of what there is to know about it: whoever decides must be able to read it."""
 MOST_OPTIONS = 50
+LONGEST_OPTION = 500
 MOST_APPROVERS = 20
 LEAST_REMINDER = timedelta(minutes=5)
 
@@ -50,15 +53,20 @@ def checked(ask: Ask, value: Any) -> Any:
 
 def check_question(ask: Ask) -> None:
     """Raises `Invalid` for a question nobody could answer: no text, no options to choose from, an unknown rule."""
-    if not ask.message.strip():
+    if not isinstance(cast("Any", ask.message), str) or not ask.message.strip():
         raise Invalid("message", ask.message, "must ask something")
+    for field, text in (("message", ask.message), ("context", ask.context)):
+        if len(text) > LONGEST_QUESTION:
+            raise Invalid(field, text, f"has {len(text):,} characters, more than {LONGEST_QUESTION:,}: publish it as a file")
     if ask.input_type not in get_args(InputType):
         raise Invalid("input_type", ask.input_type, f"is none of {', '.join(get_args(InputType))}")
     _check_options(ask)
     if ask.validation:
-        _check_rule(ask.validation)
+        _check_rule(ask.validation, ask.input_type)
     if ask.json_schema is not None:
         check_schema(ask.json_schema)
+        if ask.input_type != "json":
+            raise Invalid("json_schema", ask.json_schema, f"belongs to input_type 'json', not to {ask.input_type!r}")
     _check_approvers(ask.approvers, ask.escalate_to, ask.quorum)
     _check_silence(ask.on_timeout, ask.timeout, ask.escalate_to)
     if ask.on_timeout == "default":
@@ -127,6 +135,10 @@ def _json(ask: Ask, value: Any) -> Any:
             value = json.loads(value)
         except ValueError:
             raise Invalid("answer", value, "must be JSON") from None
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise Invalid("answer", value, "must be JSON, whose numbers are finite") from None
     if why := _why_not(ask, value):
         raise Invalid("answer", value, why)
     return value
@@ -183,6 +195,8 @@ def _check_options(ask: Ask) -> None:
     for option in ask.options:
         if not isinstance(cast("Any", option), str) or not option.strip():
             raise Invalid("options", option, "must be a text that says something")
+        if len(option) > LONGEST_OPTION:
+            raise Invalid("options", option, f"is longer than {LONGEST_OPTION} characters: say more in the message")
         if ask.options.count(option) > 1:
             raise Invalid("options", option, "stands there twice")
     if ask.default is not None and ask.options and ask.default not in ask.options:
@@ -215,8 +229,12 @@ def _check_silence(on_timeout: str, timeout: timedelta | None, escalate_to: Sequ
         )
 
 
-def _check_rule(rule: str) -> None:
+def _check_rule(rule: str, input_type: InputType) -> None:
+    if input_type == "json":
+        raise Invalid("validation", rule, "is for text: json_schema says what JSON must be")
     if rule.startswith("regex:"):
         compiled(rule.removeprefix("regex:"))
     elif rule not in _NAMED_RULES:
         raise Invalid("validation", rule, f"is none of {', '.join(_NAMED_RULES)} or 'regex:PATTERN'")
+    elif input_type not in ("text", "choice", rule):
+        raise Invalid("validation", rule, f"is never kept by an answer of input_type {input_type!r}")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zipfile
+import zlib
 from collections.abc import Collection
+from io import BytesIO
+
+from auteryn.policy.quotas import UNPACKED_BYTES
 
 SHORTEST = 8
 """Characters of a known secret: shorter ones would be found in every second word."""
@@ -40,10 +46,36 @@ def scrubbed(raw: bytes, known: Collection[str] = ()) -> tuple[bytes, int]:
 
     raw = _SECRET.sub(struck, raw)
     for secret in sorted((one for one in known if len(one) >= SHORTEST), key=len, reverse=True):
-        body = secret.encode()
-        found += raw.count(body)
-        raw = raw.replace(body, _stars(body))
+        for body in {secret.encode(), json.dumps(secret, ensure_ascii=False)[1:-1].encode()}:  # as it is, and within JSON
+            found += raw.count(body)
+            raw = raw.replace(body, _stars(body))
     return raw, found
+
+
+def scrubbed_file(body: bytes, known: Collection[str] = ()) -> tuple[bytes, int]:
+    """The same for a file; of a zip, which office files are, each member. What is packed otherwise (PDF, pictures) stays as it
+    is."""
+    if not body.startswith(b"PK"):
+        return scrubbed(body, known)
+    try:
+        return _scrubbed_zip(body, known)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError):  # broken, locked
+        return scrubbed(body, known)
+
+
+def _scrubbed_zip(body: bytes, known: Collection[str]) -> tuple[bytes, int]:
+    out, found = BytesIO(), 0
+    with zipfile.ZipFile(BytesIO(body)) as old, zipfile.ZipFile(out, "w") as new:
+        if sum(one.file_size for one in old.infolist()) > UNPACKED_BYTES:
+            return body, 0
+        for one in old.infolist():
+            clean, count = scrubbed(old.read(one), known)
+            new.writestr(one, clean)
+            found += count
+    if 0 < (left := len(body) - len(out.getvalue())) < 1 << 16:
+        with zipfile.ZipFile(out, "a") as new:
+            new.comment = b"*" * left  # stars pack better than secrets: the size stays true
+    return (out.getvalue(), found) if found else (body, 0)
 
 
 def _stars(secret: bytes) -> bytes:

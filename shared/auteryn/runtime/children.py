@@ -23,12 +23,9 @@ Births = tuple[tuple[e.AnyEvent, ...], tuple[Newborn, ...]]
 
 
 def title_of(text: str) -> str:
-    """The first line of a task, short enough for a list; cut between two words where it can be."""
+    """The first line of a task, short enough for a list."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    if len(line) <= 80:
-        return line
-    words = line[:80].rpartition(" ")[0].rstrip(" ,;:.-–—")
-    return (words if len(words) > 50 else line[:79]) + "…"
+    return line if len(line) <= 80 else line[:79] + "…"
 
 
 def birth(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:

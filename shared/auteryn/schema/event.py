@@ -241,7 +241,8 @@ class CallAnswered(Event, tag="call_answered"):
     within: str | None = None
     """The call that made it, if it was not the model; the output is whole then."""
     reached: tuple[str, ...] = ()
-    """Only for a call within a call, whose arguments stand nowhere else: who received what it sent."""
+    """Who received what it sent, where the arguments of a call of the model do not say it: some recipients were refused, or it
+    was a call within a call."""
 
 
 class CallSuspended(Event, tag="call_suspended"):

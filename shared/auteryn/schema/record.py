@@ -10,9 +10,10 @@ import hashlib
 import json
 import os
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast, dataclass_transform
+from typing import Annotated, Any, TypeVar, cast, dataclass_transform
 
 import msgspec
+from msgspec import Meta
 
 from auteryn.errors import Corrupt, Invalid
 
@@ -108,6 +109,10 @@ def from_json(raw: bytes | str, shape: type[R], *, where: str = "a stored record
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Corrupt(f"{where} cannot be read: {error}") from error
+
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time that somebody gives, with its zone: `2026-01-05T09:00:00Z`."""
 
 
 def utc(moment: datetime) -> datetime:

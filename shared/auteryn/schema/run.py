@@ -102,6 +102,11 @@ class Parent(Record):
     """Plan or schedule id."""
     attempt: int = 1
 
+    @property
+    def number(self) -> int:
+        """As people count: ticks from 1, too."""
+        return self.key + (self.kind == "tick")
+
 
 class FileCheck(Record):
     """A deliverable the run must have before it may be `completed`; verified by host code."""

@@ -207,6 +207,8 @@ def _given(access: Access, ask: Ask, said: Said, by: str) -> Answer:
     args = _changed(access, ask, value, said.args)
     if said.until is not None and not (said.remember or remembers(ask, value)):
         raise Invalid("until", said.until, "belongs to an answer that is remembered")
+    if said.until is not None and said.until.tzinfo is None:
+        raise Invalid("until", said.until, "must say its time zone, such as '2026-01-31T09:00:00Z'")
     remember = args is None and ask.kind == "gate" and (remembers(ask, value) or said.remember)
     return Answer(ask=ask.id, value=value, by=by, at=access.now(), remember=remember, until=said.until, args=args)
 

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal, cast
 
 import msgspec
 from msgspec.structs import replace
@@ -22,17 +22,18 @@ from msgspec.structs import replace
 from auteryn.agent.taint import label_of, read_with
 from auteryn.errors import AuterynError, Corrupt, Invalid, WrongState
 from auteryn.policy.cloud import BY_KEY, SECRETS
-from auteryn.policy.scrub import scrubbed
+from auteryn.policy.scrub import scrubbed, scrubbed_file
+from auteryn.ports.store import Store, children_of
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc, Newborn
 from auteryn.schema.fold import after, born
-from auteryn.schema.record import Record, from_json, new_id, to_json
+from auteryn.schema.record import Record, from_json, new_id, to_json, utc
 from auteryn.schema.release import RELEASE
 from auteryn.schema.run import VERSION, Run
 from auteryn.schema.versions import read_entry
 from auteryn.service.access import Access
 from auteryn.service.progress import credit_usage, metrics
-from auteryn.service.tree import files_in, tree_of
+from auteryn.service.tree import files_in
 
 FORMAT = 1
 MOST_BYTES = 512_000_000
@@ -62,26 +63,26 @@ class Manifest(Record):
 
 
 async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.environ) -> bytes:
-    """The bundle of a run and everything below it. Secrets are struck out wherever they stand, also in published files."""
+    """The bundle of a run and everything below it. Secrets are struck out wherever they stand, also in published files, but
+    where those are packed (PDF, pictures)."""
     root = await access.run(run_id)
     if root.parent:
         raise WrongState(f"run {run_id!r} belongs to {root.parent.root!r}: export that run")
     store, known = access.services.store, [value for name, value in environ.items() if name.startswith(_SECRETS)]
-    tree = [run async for run in tree_of(store, root)]
-    journals = {run.id: await store.journal(run.id) for run in tree}
+    journals = await _journals(store, root.id)
     sizes = {one.sha256: one.size_bytes for entries in journals.values() for one in files_in(entries)}
     if sum(sizes.values()) > MOST_BYTES:
         raise WrongState(f"run {run_id!r} has published {sum(sizes.values()):,} bytes, more than fit into a bundle")
     files, renamed, secrets = dict[str, bytes](), dict[str, str](), 0
     for sha256 in sizes:
-        body, found = scrubbed(await access.services.blobs.get(sha256), known)
+        body, found = scrubbed_file(await access.services.blobs.get(sha256), known)
         renamed[sha256] = hashlib.sha256(body).hexdigest()
         files[f"blobs/{renamed[sha256]}"], secrets = body, secrets + found
-    for run in tree:
-        body, found = scrubbed(b"\n".join(map(to_json, journals[run.id])), known)
+    for run, entries in journals.items():
+        body, found = scrubbed(b"\n".join(map(to_json, entries)), known)
         for old, new in renamed.items():
             body = body.replace(old.encode(), new.encode())
-        files[f"runs/{run.id}.jsonl"], secrets = body, secrets + found
+        files[f"runs/{run}.jsonl"], secrets = body, secrets + found
     body, found = scrubbed(to_json(await store.docs("note", root.id)), known)
     files[f"notes/{root.id}.json"], secrets = body, secrets + found
     figures = {"metrics": metrics(root, root.usage, access.now()), "credits": credit_usage(root.usage)}
@@ -91,10 +92,18 @@ async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.en
         version=RELEASE,
         schema=VERSION,
         exported_at=access.now(),
-        runs=tuple(run.id for run in tree),
+        runs=tuple(journals),
         secrets=secrets,
     )
     return await asyncio.to_thread(_zipped, {"manifest.json": msgspec.json.format(to_json(manifest)), **files})
+
+
+async def _journals(store: Store, run: str) -> dict[str, Sequence[e.Entry]]:
+    """Of the run and everything below it. Each is read before its children are listed: whom it names is among them."""
+    found = {run: await store.journal(run)}
+    async for child in children_of(store, run):
+        found |= await _journals(store, child.id)
+    return found
 
 
 def _zipped(files: Mapping[str, bytes]) -> bytes:
@@ -127,12 +136,14 @@ async def take_in(access: Access, raw: bytes) -> Run:
     root = newborn[0].run
     if root.parent or any(one.run.root != root.id for one in newborn[1:]):
         raise Invalid("bundle", root.id, "must hold one run and what is below it")
+    _check_whole(files, newborn)
+    notes = _notes(files, root.id)
     await _refuse_others(access, newborn)
     for name, body in files.items():
         if name.startswith("blobs/"):
             await access.services.blobs.put(body)
-    for note in _read(files, f"notes/{root.id}.json", tuple[Doc, ...]):
-        await access.services.store.put(replace(note, kind="note", scope=root.id), if_absent=True)
+    for note in notes:
+        await access.services.store.put(note, if_absent=True)
     for label in {label for one in newborn for label in read_with(one.run.used_tools, access.engine.registry)}:
         await access.services.store.put(label_of(root.id, label, access.now()), if_absent=True)
     for line in (line for one in newborn for line in _questions(one, access.owner)):
@@ -162,6 +173,53 @@ def _newborn(files: Mapping[str, bytes], run_id: str, owner: str, now: datetime)
     except (Corrupt, WrongState, IndexError, AttributeError, TypeError) as error:
         raise Invalid("bundle", where, f"cannot be read: {error}") from error
     return Newborn(run=run, entry=entries[0], past=tuple(entries[1:]))
+
+
+def _check_whole(files: Mapping[str, bytes], newborn: Sequence[Newborn]) -> None:
+    """Raises `Invalid` for a journal with a run or a file that is not here, or a time of no zone, which compares with none."""
+    here = {one.run.id for one in newborn}
+    for one in newborn:
+        entries = (one.entry, *one.past)
+        if away := sorted(set(one.run.shares) - here):
+            raise Invalid("bundle", away[0], f"is a run below {one.run.id!r}, and is missing")
+        for file in files_in(entries):
+            if f"blobs/{file.sha256}" not in files:
+                raise Invalid("bundle", file.sha256, f"is what {file.path!r} holds, and is missing")
+        if _naive(entries):
+            raise Invalid("bundle", f"runs/{one.run.id}.jsonl", "has a time that does not say its zone")
+
+
+def _naive(value: Any) -> bool:
+    match value:
+        case datetime():
+            return value.tzinfo is None
+        case msgspec.Struct():
+            return any(_naive(getattr(value, name)) for name in value.__struct_fields__)
+        case dict():
+            return any(map(_naive, cast("dict[str, Any]", value).values()))
+        case list() | tuple():
+            return any(map(_naive, cast("Sequence[Any]", value)))
+        case _:
+            return False
+
+
+class _Note(Record):
+    section: str
+    text: str
+    mode: Literal["append", "replace"]
+    run: str
+
+
+def _notes(files: Mapping[str, bytes], root: str) -> list[Doc]:
+    name = f"notes/{root}.json"
+    found = _read(files, name, tuple[Doc, ...])
+    try:
+        return [
+            replace(one, kind="note", scope=root, body=msgspec.to_builtins(msgspec.convert(one.body, _Note)), at=utc(one.at))
+            for one in found
+        ]
+    except msgspec.ValidationError as error:
+        raise Invalid("bundle", name, f"cannot be read: {error}") from error
 
 
 def _questions(newborn: Newborn, owner: str) -> list[Doc]:

@@ -110,9 +110,8 @@ async def _tree(
 
 def _name(child: Run) -> str:
     assert child.parent is not None
-    number = child.parent.key + (child.parent.kind == "tick")
     again = f" (attempt {child.parent.attempt})" if child.parent.attempt > 1 else ""
-    return f"{child.parent.kind} {number}{again}"
+    return f"{child.parent.kind} {child.parent.number}{again}"
 
 
 def _done_again(parent: Run, child: Run) -> bool:

@@ -12,11 +12,10 @@ from msgspec.structs import replace
 
 from auteryn.errors import NotAllowed, NotFound, WrongState
 from auteryn.policy.gates import may_answer
-from auteryn.ports.store import Page, children_of, every_run
+from auteryn.ports.store import Page, every_run
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.spending import Spent
 from auteryn.schema import inbox as m
-from auteryn.schema.fold import add_usage
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.post import Endpoint
 from auteryn.schema.record import new_id
@@ -50,9 +49,9 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
-from auteryn.service.reading import Revision, published, revisions, scratchpad, tool_list, versions
+from auteryn.service.reading import published, scratchpad, tool_list, versions
 from auteryn.service.steer import Unheard
-from auteryn.service.tree import Version
+from auteryn.service.tree import Version, usage_of
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
 
@@ -83,8 +82,7 @@ class Desk:
 
     async def children(self, run: str, *, limit: int = 500, cursor: str | None = None) -> Page:
         """The runs of its steps and ticks, newest first."""
-        parent = await self.get(run)
-        return await self._access.services.store.runs(parent=parent.id, roots_only=False, limit=limit, cursor=cursor)
+        return await listing.children(self._access, await self.get(run), limit, cursor)
 
     async def result(self, run: str, timeout: timedelta | None = None) -> Run:
         """The run once it has ended; raises `TimeoutError` if it has not within `timeout`, and it goes on."""
@@ -283,14 +281,8 @@ class Desk:
         return await ledger(self._access, await self.get(run))
 
     async def usage(self, run: Run) -> Usage:
-        """The run's own usage and that of the children whose end it has not heard of, as far as their summaries say."""
-        usage, left = run.usage, set(run.shares)
-        async with aclosing(children_of(self._access.services.store, run.id)) as children:
-            while left and (child := await anext(children, None)):
-                if child.id in left:
-                    left.remove(child.id)
-                    usage = add_usage(usage, await self.usage(child))
-        return usage
+        """What the run has used, and its children under way as far as they are."""
+        return await usage_of(self._access.services.store, run)
 
     async def metrics(self, run: str) -> dict[str, Any]:
         """The spec's figures, over all slices; children under way are counted as far as they are."""
@@ -362,10 +354,6 @@ class Desk:
         """Every version of such a file, oldest first."""
         found = await self.published(run, path_or_id)
         return await versions(self._access, await self.get(run), found.path)
-
-    async def revisions(self, run: str) -> list[Revision]:
-        """How its plan changed, oldest first."""
-        return await revisions(self._access, await self.get(run))
 
     async def scratchpad(self, run: str) -> dict[str, list[str]]:
         """Notes by section, of the whole tree."""

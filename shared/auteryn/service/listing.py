@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from auteryn.errors import Invalid, NotFound, WrongState
 from auteryn.ports.store import Page, every_run
 from auteryn.schema import inbox as m
-from auteryn.schema.record import Record
+from auteryn.schema.record import Moment, Record
 from auteryn.schema.run import ModeName, Run, Schedule, Status
 from auteryn.service.access import Access
 from auteryn.service.asks import askers
+from auteryn.service.tree import usage_of
 
 MOST_RUNS = 500
 SCANNED = 2_000
@@ -29,9 +32,9 @@ class Wanted(Record):
     labels: dict[str, str] = {}
     asking: bool = False
     """It, or a run below it, has an open question."""
-    since: datetime | None = None
+    since: Moment | None = None
     """Made then or later."""
-    until: datetime | None = None
+    until: Moment | None = None
     """Made before."""
     least_credits: float = 0
     """Has cost at least so much."""
@@ -62,7 +65,7 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
     while True:
         most = limit - len(found)
         page = await store.runs(owner=owner, status=wanted.status or None, limit=most, cursor=cursor)
-        for run in filter(wanted.fits, page.runs):
+        for run in filter(wanted.fits, [await _counted(access, run) for run in page.runs]):
             if wanted.asking and run.owner not in asking:
                 asking[run.owner] = await _asking(Access(access.engine, run.owner))
             if not wanted.asking or run.id in asking[run.owner]:
@@ -72,6 +75,17 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
         looked, cursor = looked + most, None if older else page.next
         if cursor is None or len(found) > limit // 2 or looked >= SCANNED:
             return Page(runs=tuple(found), next=cursor, at=at)
+
+
+async def children(access: Access, run: Run, limit: int, cursor: str | None) -> Page:
+    """The runs of its steps and ticks, newest first."""
+    page = await access.services.store.runs(parent=run.id, roots_only=False, limit=limit, cursor=cursor)
+    return replace(page, runs=tuple([await _counted(access, one) for one in page.runs]))
+
+
+async def _counted(access: Access, run: Run) -> Run:
+    """With what its own children under way have used so far."""
+    return replace(run, usage=await usage_of(access.services.store, run)) if run.shares else run
 
 
 async def _asking(access: Access) -> set[str]:

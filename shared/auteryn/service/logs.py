@@ -32,7 +32,11 @@ class LogLine(Record):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.level.upper():7} {self.message}"
+        return self.shown()
+
+    def shown(self, whose: str = "") -> str:
+        """As a line of a log file; the time is UTC. `whose` stands before the message."""
+        return f"{self.at:%Y-%m-%d %H:%M:%S}Z {self.level.upper():7} {whose}{self.message}"
 
 
 def at_least(level: str) -> frozenset[Level]:

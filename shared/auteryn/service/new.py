@@ -12,6 +12,7 @@ from typing import Any, Literal, cast, get_args
 import msgspec
 from msgspec.structs import replace
 
+from auteryn.agent.deliverables import impossible
 from auteryn.agent.sent import to_be_sent
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.plan.graph import checked
@@ -204,11 +205,18 @@ def _check_files(files: Mapping[str, bytes | Path]) -> None:
 def _check_deliverables(wanted: Iterable[FileCheck]) -> None:
     """What no run can ever hand over is refused before it has worked for it."""
     for at, check in enumerate(wanted):
-        whom = to_be_sent(check)
+        field, whom = f"deliverables[{at}]", to_be_sent(check)
+        for least in (check.min_bytes, check.min_rows, check.min_pages):
+            if least is not None and least < 0:
+                raise Invalid(field, check.path, f"must have at least some of what is counted, not {least}")
         if whom is None:
-            _path(f"deliverables[{at}]", check.path)
-        elif not whom.strip():
-            raise Invalid(f"deliverables[{at}]", check.path, "names nobody the message is for")
+            _path(field, check.path)
+            if why := impossible(check):
+                raise Invalid(field, check.path, f"is never met: {why}")
+        elif check != FileCheck(path=check.path):
+            raise Invalid(field, check.path, "is a message: only of a file bytes, rows, pages and text can be asked for")
+        elif not whom.strip() or (check.path.startswith("mailto:") and "@" not in whom):
+            raise Invalid(field, check.path, "names nobody the message is for, as 'mailto:ann@example.com' does")
 
 
 def _path(field: str, name: str) -> str:

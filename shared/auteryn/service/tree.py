@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from datetime import datetime
 
 from auteryn.ports.store import Store, children_of
 from auteryn.schema import event as e
+from auteryn.schema.fold import add_usage
 from auteryn.schema.record import Record
-from auteryn.schema.run import Artifact, Run
+from auteryn.schema.run import Artifact, Run, Usage
 
 
 class Version(Record):
@@ -24,6 +26,17 @@ async def tree_of(store: Store, run: Run) -> AsyncGenerator[Run]:
     async for child in children_of(store, run.id):
         async for one in tree_of(store, child):
             yield one
+
+
+async def usage_of(store: Store, run: Run) -> Usage:
+    """The run's own usage and that of the children whose end it has not heard of, as far as their summaries say."""
+    usage, left = run.usage, set(run.shares)
+    async with aclosing(children_of(store, run.id)) as children:
+        while left and (child := await anext(children, None)):
+            if child.id in left:
+                left.remove(child.id)
+                usage = add_usage(usage, await usage_of(store, child))
+    return usage
 
 
 def files_in(entries: Sequence[e.Entry]) -> list[Artifact]:

@@ -187,8 +187,8 @@ async def _below(access: Access, run: Run, depth: int) -> list[str]:
     for child in list(run.shares)[:MOST_BELOW]:
         below = await access.run(child)
         if below.status in ("waiting", "paused") and below.parent:
-            number = below.parent.key + (below.parent.kind == "tick")
-            told.append((await why(access, below, depth + 1)).replace("It ", f"{below.parent.kind.capitalize()} {number} ", 1))
+            whose = f"{below.parent.kind.capitalize()} {below.parent.number} "
+            told.append((await why(access, below, depth + 1)).replace("It ", whose, 1))
     return told
 
 

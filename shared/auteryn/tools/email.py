@@ -17,7 +17,7 @@ from auteryn.policy.quotas import MB
 from auteryn.tools import foreseen
 from auteryn.tools.egress_addresses import plain_host
 from auteryn.tools.leash import in_thread
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Result, ToolContext, tool
 
 if TYPE_CHECKING:
     from email.headerregistry import Address
@@ -47,7 +47,7 @@ def no_mail() -> str | None:
     timeout=timedelta(seconds=180),
     target=lambda args: ", ".join([*args["to"], *args.get("cc", [])]),
     preview=foreseen.mail,
-    recipients=lambda args: [*args["to"], *args.get("cc", [])],
+    recipients=lambda args: [_bare(one) for one in (*args["to"], *args.get("cc", []))],
 )
 async def email_send(
     ctx: ToolContext,
@@ -56,7 +56,7 @@ async def email_send(
     body_markdown: Annotated[str, "The text, in Markdown", Meta(min_length=1, max_length=200_000)],
     attachments: Annotated[list[str], "Files to attach", Meta(max_length=20)] = [],  # noqa: B006 - never changed
     cc: Annotated[list[str], "Addresses that get a copy", Meta(max_length=MOST_RECIPIENTS)] = [],  # noqa: B006 - never changed
-) -> dict[str, Any]:
+) -> dict[str, Any] | Result:
     """Send an e-mail. A person sees it and allows it before."""
     from auteryn.tools.mail_server import MailServer, hand_over  # here: 9 ms that few runs want
 
@@ -69,12 +69,9 @@ async def email_send(
     egress = ctx.egress.trusting(f"http://{_bracketed(server.host)}:{server.port}")
     addresses = await egress.addresses(server.host, server.port)
     refused = await in_thread(lambda leash: hand_over(server, addresses[0], message, recipients, leash))
-    told: dict[str, Any] = {
-        "sent": True,
-        "message_id": str(message["Message-ID"]),
-        "to": [one for one in recipients if one not in refused],
-    }
-    return told | ({"refused": refused} if refused else {})
+    took = [one for one in recipients if one not in refused]
+    told: dict[str, Any] = {"sent": True, "message_id": str(message["Message-ID"]), "to": took}
+    return Result(output=told | {"refused": refused}, reached=tuple(took)) if refused else told
 
 
 # ---- the message -------------------------------------------------------------------------------------------------
@@ -139,6 +136,14 @@ def address(text: str, field: str = "to") -> Address:
         return Address(name, user, domain)
     except (ValueError, IndexError) as error:
         raise ToolFailed("invalid", f"{field}: {text!r} must be one address such as ann@example.com") from error
+
+
+def _bare(text: str) -> str:
+    """The address without the name before it; what is none is left as it stands, and the call refuses it."""
+    try:
+        return address(text).addr_spec
+    except ToolFailed:
+        return text
 
 
 def _bracketed(host: str) -> str:

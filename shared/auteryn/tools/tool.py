@@ -55,6 +55,8 @@ class Result(Record):
     """What the output is, beyond what the tool declares: `@foreign` text, `@private` data."""
     images: tuple[Image, ...] = ()
     """Pictures, put into the blobs, that the model is to see with the output."""
+    reached: tuple[str, ...] = ()
+    """Who received what it sent, if not all its recipients did."""
 
 
 class Pause(Record):

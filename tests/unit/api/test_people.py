@@ -30,6 +30,8 @@ def test_a_question_is_asked_waits_for_free_and_is_answered_once_by_name(opened)
             where = f"/v1/asks/{ask['id']}/answer"
             wrong = await http.post(where, json={"value": "Maybe"})
             assert (wrong.status_code, wrong.json()["field"], wrong.json()["value"]) == (422, "answer", "Maybe")
+            until = {"value": "Yes, proceed", "remember": True, "until": "2026-12-01T00:00:00"}  # of which zone?
+            assert (await http.post(where, json=until)).json()["field"] == "until"
             answers = await asyncio.gather(*(http.post(where, json={"value": option}) for option in options))
             assert sorted(one.status_code for one in answers) == [200, 409, 409]
             [won] = [one.json() for one in answers if one.status_code == 200]

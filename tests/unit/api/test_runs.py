@@ -114,7 +114,7 @@ def test_the_same_key_is_the_same_run_and_another_request_with_it_is_refused(ope
         ({"input": ""}, "input", "say what to do"),
         ({"input": 7}, "input", "expected `str`"),
         ({"input": "x", "modus": "fast"}, "modus", "not known"),
-        ({"input": "x", "mode": "slow"}, "mode", "invalid enum"),
+        ({"input": "x", "mode": "slow"}, "mode", "none of auto, deep, fast"),
         ({"input": "x", "budget": {"credits": -1}}, "budget.credits", "more than 0"),
         ({"input": "x", "budget": {"llm_calls": "9"}}, "budget.llm_calls", "expected `int"),
         ({"input": "x", "max_duration": "8d"}, "max_duration", "longer than a run can live"),

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from auteryn.testing.clock import skipping
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.time import schedule
+
 
 def test_route_says_mode_stage_and_reason(auteryn) -> None:
     done = auteryn("route", "What is a bicycle counter?")
@@ -171,3 +176,20 @@ def test_a_tool_shows_what_the_model_reads(auteryn) -> None:
 
     assert done.out.startswith("calculate  (")
     assert "expression (string)" in done.out
+
+
+@pytest.mark.proves("P84")
+def test_a_log_tells_of_ticks_as_everything_else_counts_them(auteryn, tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        watches = ask.task == "Watch" and ask.turn == 0
+        return call("schedule", every="6h", instruction="Look", until="12h") if watches else "nothing new"
+
+    async def story() -> str:
+        async with World(tmp_path / "home", model=script, tools=[schedule]) as world:
+            run = await world.start("Watch")
+            await world.ended(run)
+            return run
+
+    told = auteryn("logs", skipping(story())).out
+    assert all(f"Z INFO    [tick {number}] created: 'Look'" in told for number in (1, 2))
+    assert "tick 1 started" in told and "tick 2 completed" in told and "tick 0" not in told

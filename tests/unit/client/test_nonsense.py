@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from inspect import isfunction, signature
 from pathlib import Path
@@ -64,9 +65,9 @@ def test_an_agent_is_not_made_of_what_is_no_tool_and_no_model(tmp_path: Path, gi
         ("a name in labels", lambda agent: agent.run("Count", labels={5: "team"})),
         ("approvers[1]", lambda agent: agent.request_approval("Go?", approvers=["ann", None])),
         ("include_thoughts", lambda agent: agent.run("Think", include_thoughts="yes")),
-        ("people", lambda agent: agent.run("Ask me", people=People(quorum="two"))),
+        ("people.quorum", lambda agent: agent.run("Ask me", people=People(quorum="two"))),
         ("notify", lambda agent: agent.run("Tell", notify=Channel(kind="pigeon", to="roof"))),
-        ("budget", lambda agent: agent.run("Spend", budget=Budget(credits="all"))),
+        ("budget.credits", lambda agent: agent.run("Spend", budget=Budget(credits="all"))),
         ("steps[0]", lambda agent: agent.run("Go", steps=[StepDraft(description=5)])),
         ("text", lambda agent: agent.run("Go", key="\ud800")),
         ("since", lambda agent: agent.tasks(since=datetime(2026, 1, 1))),
@@ -80,6 +81,27 @@ def test_one_text_is_no_list_and_nothing_is_begun_with_it(agent_at_home: Any, fi
     with pytest.raises(Invalid) as refused:
         say(agent)
     assert refused.value.field == field
+    assert agent.tasks() == []
+
+
+BEYOND_TYPES: list[tuple[str, Callable[[Agent], Any]]] = [
+    ("text", lambda agent: agent.run("half a \ud83d")),
+    ("budget.credits", lambda agent: agent.run("Do it", budget={"credits": float("nan")})),
+    ("budget.credit", lambda agent: agent.run("Do it", budget={"credit": 5})),
+    ("files['gone.csv']", lambda agent: agent.run("Sum it", files=["/nowhere/gone.csv"])),
+    ("deliverables[0]", lambda agent: agent.run("Write it", deliverables=["../report.md"])),
+    ("deliverables.rows", lambda agent: agent.run("Write it", deliverables=[{"path": "a.csv", "rows": 3}])),
+    ("tasks.status[0]", lambda agent: agent.tasks(status=["done"])),  # pyright: ignore[reportArgumentType]
+]
+
+
+@pytest.mark.proves("L15")
+def test_what_has_the_type_and_no_sense_is_refused_by_the_same_name_at_home_and_for_a_server(agent_of: Any) -> None:
+    agent = agent_of("hello")
+    for field, say in BEYOND_TYPES:
+        with pytest.raises(Invalid) as refused:
+            say(agent)
+        assert refused.value.field == field
     assert agent.tasks() == []
 
 

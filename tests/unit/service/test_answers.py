@@ -21,8 +21,8 @@ SCHEMA = {
 
 
 def ask(**fields: Any) -> Ask:
-    given = {"kind": "input", **fields}
-    return Ask(id="ask_1", run="run_1", message="?", opened_at=datetime(2026, 1, 5, tzinfo=UTC), **given)
+    given = {"kind": "input", "message": "?", **fields}
+    return Ask(id="ask_1", run="run_1", opened_at=datetime(2026, 1, 5, tzinfo=UTC), **given)
 
 
 @pytest.mark.proves("P60", "P63", "P64")
@@ -71,6 +71,9 @@ def test_a_good_answer_is_stored_as_what_was_asked_for(asked: Ask, value: Any, s
         (ask(input_type="date"), "31.01.2026", "a date such as"),
         (ask(validation="regex:[A-Z]{2}[0-9]+"), "AB12x", "match the pattern"),
         (ask(input_type="json"), "{", "must be JSON"),
+        (ask(input_type="json"), '{"beds": NaN}', "numbers are finite"),
+        (ask(input_type="json"), {"beds": float("inf")}, "numbers are finite"),
+        (ask(input_type="json"), {"beds": object()}, "must be JSON"),
         (ask(input_type="json", json_schema=SCHEMA), {"beds": 2}, "city is missing"),
         (ask(input_type="json", json_schema=SCHEMA), {"city": "Bonn", "beds": 9}, "beds must be at most 4"),
         (ask(input_type="json", json_schema=SCHEMA), {"city": "Bonn", "cats": 1}, "cats is not known"),
@@ -95,7 +98,14 @@ def test_a_bad_answer_is_refused_with_the_rule(asked: Ask, value: Any, rule: str
         (ask(kind="approval", options=("Yes", " ")), "options"),
         (ask(kind="approval", options=("Yes", "No"), default="Maybe"), "default"),
         (ask(input_type="colour"), "input_type"),
+        (ask(message=None), "message"),
+        (ask(message="x" * 20_001), "message"),
+        (ask(context="x" * 20_001), "context"),
+        (ask(kind="approval", options=("Yes", "x" * 501)), "options"),
         (ask(validation="phone"), "validation"),
+        (ask(input_type="number", validation="email"), "validation"),
+        (ask(input_type="json", validation="regex:.*"), "validation"),
+        (ask(json_schema=SCHEMA), "json_schema"),
         (ask(validation="regex:("), "validation"),
         (ask(input_type="json", json_schema={"pattern": "("}), "json_schema.pattern"),
         (ask(input_type="json", json_schema={"$ref": "#/a"}), "json_schema"),

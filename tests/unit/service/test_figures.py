@@ -15,6 +15,7 @@ from auteryn.policy.credits import cost_label, price_of, whole, whole_total
 from auteryn.schema.fold import add_usage
 from auteryn.schema.message import Tokens
 from auteryn.schema.run import Credits, Usage
+from auteryn.service.listing import Wanted
 from auteryn.service.new import NewRun, drafts
 from auteryn.service.progress import credit_usage, metrics
 from auteryn.testing.clock import SkippingClock, skipping
@@ -121,6 +122,8 @@ def test_the_counts_are_those_of_the_journals_steps_under_way_included(opened):
             for child in children:
                 counted = add_usage(counted, (await desk.get(child.id)).usage)
             assert len(children) == 4 and live["llm_calls"] == counted.llm_calls > 3
+            [listed] = (await desk.runs(Wanted(least_credits=counted.credits.total / 1000))).runs
+            assert listed.usage == await desk.usage(await desk.get(run.id)) == counted
             await desk.result(run.id)
             whole_run = await desk.metrics(run.id)
             assert whole_run["llm_calls"] == (await desk.get(run.id)).usage.llm_calls > live["llm_calls"]

@@ -15,6 +15,10 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import ScriptedModel
 
 
+def wants(check: FileCheck) -> NewRun:
+    return NewRun(input="x", deliverables=(check,))
+
+
 @pytest.mark.proves("L15", "P26", "P54", "P93")
 @pytest.mark.parametrize(
     ("new", "field"),
@@ -35,6 +39,13 @@ from auteryn.testing.scripted import ScriptedModel
         (NewRun(input="x", deliverables=(FileCheck(path="a.md"), FileCheck(path="../b.md"))), "deliverables[1]"),
         (NewRun(input="x", deliverables=(FileCheck(path=""),)), "deliverables[0]"),
         (NewRun(input="x", deliverables=(FileCheck(path="mailto: "),)), "deliverables[0]"),
+        (wants(FileCheck(path="[z-a].md")), "deliverables[0]"),
+        (wants(FileCheck(path="a.csv", min_rows=-1)), "deliverables[0]"),
+        (wants(FileCheck(path="report.docx", min_rows=3)), "deliverables[0]"),
+        (wants(FileCheck(path="out/*.md", min_pages=3)), "deliverables[0]"),
+        (wants(FileCheck(path="report.PDF", contains="summary")), "deliverables[0]"),
+        (wants(FileCheck(path="mailto:ann")), "deliverables[0]"),
+        (wants(FileCheck(path="slack:#prices", min_rows=3)), "deliverables[0]"),
         (NewRun(steps=(StepDraft(description="a", depends_on=(2,)), StepDraft(description="b", depends_on=(1,)))), "steps"),
         (NewRun(steps=(StepDraft(description="a", depends_on=(7,)),)), "step 1.depends_on"),
     ],

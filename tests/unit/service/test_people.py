@@ -142,6 +142,8 @@ def test_a_permission_ends_when_it_was_given_an_end(opened):
             [first] = await asked(desk, run.id, clock)
             with pytest.raises(Invalid, match="remembered"):
                 await desk.answer(first.id, ALLOW, until=START + HOUR)
+            with pytest.raises(Invalid, match="time zone"):
+                await desk.answer(first.id, ALLOW, remember=True, until=(START + HOUR).replace(tzinfo=None))
             await desk.answer(first.id, ALLOW, remember=True, until=START + HOUR)
             await clock.sleep(3 * HOUR)
             [second] = await desk.asks(run.id)

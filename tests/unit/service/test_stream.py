@@ -222,7 +222,7 @@ def test_a_level_lets_itself_and_everything_worse_through_in_the_journals_order(
             assert len(lines["debug"]) > len(lines["info"]) > len(lines["warning"]) > len(lines["error"]) == 0
             assert [line.level for line in lines["warning"]] == ["warning"]
             assert "nothing_of_the_kind failed: not_found" in str(lines["warning"][0])
-            assert str(lines["info"][0]).startswith("2026-01-05 09:00:00 INFO    created: 'What is X?' in FAST mode")
+            assert str(lines["info"][0]).startswith("2026-01-05 09:00:00Z INFO    created: 'What is X?' in FAST mode")
             seqs = [line.seq for line in lines["debug"]]
             assert seqs == sorted(seqs)
             paged, after = [], 0

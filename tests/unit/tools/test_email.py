@@ -130,8 +130,16 @@ def test_a_clear_no_is_told_and_nothing_was_sent(room: Room, post: Post, said: s
 
 def test_one_bad_address_of_two_is_named(room: Room, post: Post) -> None:
     post.rcpt = lambda address: "550 unknown" if address.startswith("bob") else "250 OK"
-    told = room.call(email_send, **GIVEN | {"to": ["ann@example.com", "bob@example.com"]})
-    assert told["to"] == ["ann@example.com"] and told["refused"] == {"bob@example.com": "550 unknown"}
+    sent = room.call(email_send, **GIVEN | {"to": ["ann@example.com", "bob@example.com"]})
+    assert sent.output["to"] == ["ann@example.com"] and sent.output["refused"] == {"bob@example.com": "550 unknown"}
+    assert sent.reached == ("ann@example.com",)
+
+
+def test_whoever_is_written_to_by_name_is_known_by_the_address(room: Room) -> None:
+    """Else a mail to "Ann <ann@…>" would not be the one that was to be sent, nor to whom the owner named."""
+    assert email_send.recipients
+    said = {"to": ["Ann <ann@example.com>", "no address"], "cc": ["bob@example.com"]}
+    assert email_send.recipients(said) == ["ann@example.com", "no address", "bob@example.com"]
 
 
 @pytest.mark.tool("email_send", "failure")
