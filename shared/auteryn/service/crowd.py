@@ -75,12 +75,14 @@ class Crowd:
 
     async def _read(self) -> None:
         """Pass on all there is now. Broken off it is the crowd's end: what was read and not passed on is lost with it."""
-        whole = False
+        whole, count = False, self.count
         try:
             self._pass_on(deltas(self._branch, self._watch))
             await self._branch.read()
             while found := await next_batch(self._branch):
                 self._pass_on(found)
+            if self.count == count:
+                await self._branch.store.get(self._branch.id)  # is there no longer, if it was erased
             whole, self.over = True, self._branch.over
         except AuterynError:
             pass  # each follower reads on for himself, and meets the trouble if it is still there

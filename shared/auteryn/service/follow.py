@@ -32,16 +32,20 @@ class Patience:
 
 
 async def ended(access: Access, run_id: str, timeout: timedelta | None = None) -> Run:
-    """The run once it has ended, in whatever process it runs. Raises `TimeoutError`, and the run goes on."""
+    """The run once it has ended, in whatever process it runs. Raises `TimeoutError`, and the run goes on; `NotFound`, if it was
+    erased before anybody here saw its end."""
     run = await access.run(run_id)
     store, give_up_at = access.services.store, None if timeout is None else access.now() + timeout
     with closing(access.services.bus.watch(run.root)) as watch:
         patience = Patience()
         while True:
-            for entry in await store.journal(run.id, after=run.seq):
+            entries = await store.journal(run.id, after=run.seq)
+            for entry in entries:
                 run = after(run, entry)
             if run.terminal:
                 return run
+            if not entries:
+                await access.run(run_id)
             left = SELDOM if give_up_at is None else give_up_at - access.now()
             if timeout is not None and left <= timedelta():
                 why = why_waiting(run, access.now())

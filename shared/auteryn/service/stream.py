@@ -66,7 +66,7 @@ class _Alone:
     """A follower who reads for himself, until the run has ended or he has found a seat in a crowd."""
 
     def __init__(self, access: Access, branch: Branch, root: str) -> None:
-        self._branch, self._crowds = branch, access.engine.crowds
+        self._access, self._branch, self._crowds = access, branch, access.engine.crowds
         self._watch = access.services.bus.watch(root)
         self.seat: Seat | None = None
 
@@ -83,6 +83,7 @@ class _Alone:
                     clean = True
                 if branch.over or not live:
                     return
+                await self._access.run(branch.id)  # raises, if it was erased meanwhile
                 if seat := joined(self._crowds, branch, self._watch, clean=clean):
                     self.seat, given = seat, seat.first
                     return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -19,6 +20,7 @@ from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call, safety
 from auteryn.tools.notes import note_write
+from auteryn.tools.time import wait
 
 URL = "https://hooks.example.com/runs"
 
@@ -129,3 +131,28 @@ def test_of_a_run_that_was_made_already_no_copy_of_notes_stays(opened, tmp_path,
     with closing(sqlite3.connect(tmp_path / "home" / "auteryn.db")) as database:
         found = database.execute("SELECT DISTINCT scope FROM docs WHERE kind='note'").fetchall()
     assert {scope for (scope,) in found} == made
+
+
+@pytest.mark.proves("L12", "P40")
+def test_whoever_follows_a_run_that_ends_and_is_erased_between_two_looks_is_told_so(opened):
+    """Its last entries were never seen here: there is nothing to wait for any more."""
+
+    async def told(desk: Desk, run: str, how: str) -> None:
+        match how:
+            case "result":
+                await desk.result(run)
+            case "log":
+                [line async for line in desk.log_tail(run)]
+            case _:
+                [event async for event in desk.events(run)]
+
+    async def main():
+        async with opened([call("wait", until="1d")], tools=[wait]) as desk:
+            run = (await desk.create(NewRun(input="Wait"))).id
+            follow = [asyncio.ensure_future(told(desk, run, how)) for how in ("result", "log", "events", "events, too")]
+            await desk._access.services.clock.sleep(timedelta(minutes=1))
+            await desk._access.services.store.erase(run)  # what is left of an erased run: nothing
+            ended = await asyncio.wait_for(asyncio.gather(*follow, return_exceptions=True), 3_600)
+            assert [type(one) for one in ended] == [NotFound] * 4
+
+    skipping(main())
