@@ -70,6 +70,31 @@ def test_parallel_steps_never_overspend_the_credits_of_the_run(tmp_path: Path) -
     skipping(story())
 
 
+def wordy(ask: Ask) -> Line:
+    """It never ends by itself, and says as much as it may."""
+    most = ask.request.max_output_tokens or 1_000
+    said = "w" * 4 * (min(most, 1_000) - 10)
+    return said if ask.request.tool_mode == "none" else [said, call("lookup", what=f"page {ask.turn}")]
+
+
+@pytest.mark.proves("L11")
+@pytest.mark.parametrize("steps", [0, 4])
+@pytest.mark.parametrize("credits", [100, 3_000, 20_000, 60_000, 130_000])
+def test_not_even_the_last_words_of_a_run_and_its_steps_cost_more_than_is_left(
+    tmp_path: Path, credits: int, steps: int
+) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=wordy, tools=[lookup]) as world:
+            plan = [f"part {n}" for n in range(steps)]
+            ended = await world.ended(await world.start("Plan", plan=plan, credits=credits))
+            assert ended.failure and ended.failure.reason == "credit_limit"
+            assert ended.usage.credits.total <= credits
+            assert world.model.calls == ended.usage.llm_calls  # type: ignore[attr-defined]
+            assert bool(ended.usage.llm_calls) == (credits >= 20_000)
+
+    skipping(story())
+
+
 ASKED = Options(at_budget="ask")
 
 

@@ -7,6 +7,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Literal
 
+from msgspec.structs import replace
+
 from auteryn.agent.compaction import compacted, raised
 from auteryn.agent.conclude import nothing_left
 from auteryn.agent.mind import Facts, Mind
@@ -16,12 +18,21 @@ from auteryn.agent.stuck import circling
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
 from auteryn.policy.asking import asked_of, waited_for
 from auteryn.policy.budget import held, near, raise_question
-from auteryn.policy.limits import CONCLUDE, CUT_OFFS, OUTAGE_WAITS, REQUESTS_PER_ANSWER, UNREADABLE_ANSWERS
+from auteryn.policy.limits import (
+    CHARS_PER_TOKEN,
+    CONCLUDE,
+    CUT_OFFS,
+    LEAST_OUTPUT,
+    MOST_OUTPUT,
+    OUTAGE_WAITS,
+    REQUESTS_PER_ANSWER,
+    UNREADABLE_ANSWERS,
+)
 from auteryn.policy.modes import MODES
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema import event as e
 from auteryn.schema.message import Content, Reply, Tokens
-from auteryn.schema.record import derived_id
+from auteryn.schema.record import derived_id, to_json
 from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
 from auteryn.tools.notes import ledger_notes
 from auteryn.tools.profiles import for_files, for_words
@@ -177,42 +188,63 @@ def _limit(mind: Mind) -> FailReason | None:
 
 def _short(mind: Mind) -> int:
     """Thousandths of a credit the next turn would lack, as far as its prompt tells; 0 or less: it lacks none."""
+    left = _credits_left(mind)
+    return 0 if left is None else 1 + _foreseen(mind) - left
+
+
+def _credits_left(mind: Mind) -> int | None:
+    """Thousandths of a credit that are neither spent nor promised to steps; None without a budget."""
     if mind.run.limits.credits is None:
-        return 0
+        return None
     held = sum(share.credits or 0 for share in mind.run.shares.values())
-    return 1 + mind.run.usage.credits.total + held + _foreseen(mind) - mind.run.limits.credits
+    return mind.run.limits.credits - mind.run.usage.credits.total - held
 
 
-def _foreseen(mind: Mind) -> int:
+def _foreseen(mind: Mind, output: int = 1_000) -> int:
     """Thousandths of a credit the next turn will cost, as far as its prompt tells."""
-    model = mind.services.model.model_id(mind.run.mind)
-    return mind.settings.price(model, Tokens(prompt=mind.thread.tokens(), output=1_000), mind.now())
+    model, thread = mind.services.model.model_id(mind.run.mind), mind.thread
+    prompt = thread.tokens() if thread.turns else thread.tokens() + _unseen_tokens(mind)
+    return mind.settings.price(model, Tokens(prompt=prompt, output=output), mind.now())
+
+
+def _unseen_tokens(mind: Mind) -> int:
+    """Of what comes before the conversation, which no answer has counted yet."""
+    return (len(system_prompt(mind.run)) + len(to_json(declared(mind)))) // CHARS_PER_TOKEN
+
+
+def _payable_output(mind: Mind) -> int | None:
+    """Tokens of output that what is left of the budget pays for, as the prompt is only estimated; None without a budget."""
+    left, prompt = _credits_left(mind), _foreseen(mind, 0)
+    return None if left is None else max(0, left - prompt - left // 20) * 1_000 // max(1, _foreseen(mind) - prompt)
 
 
 LIMIT_WORDS: dict[str, str] = {
     "timeout": "the 11 minutes of a FAST run are over",
     "deadline": "the run's time is over",
     "llm_call_limit": "the run's {calls} model calls are used up",
-    "credit_limit": "the run's budget of {credits} credits is used up",
+    "credit_limit": "the run's budget of {credits:g} credits is used up: what is left pays no further turn",
 }
 
 
 async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
     """One last turn without tools, if a model call is left for it; then the end, with what there is."""
     run = mind.run
-    why = run.concluding or LIMIT_WORDS[limit].format(calls=run.limits.llm_calls, credits=(run.limits.credits or 0) // 1000)
-    past = mind.now() >= run.deadline_at + CONCLUDE
+    why = run.concluding or LIMIT_WORDS[limit].format(calls=run.limits.llm_calls, credits=(run.limits.credits or 0) / 1000)
+    past, most = mind.now() >= run.deadline_at + CONCLUDE, _payable_output(mind)
     if (
         limit == "timeout"
         or past
         or mind.calls_left < 1
-        or (limit == "credit_limit" and run.usage.credits.total >= (run.limits.credits or 0))
+        or (most is not None and most < LEAST_OUTPUT)
         or await mind.room(partial(_foreseen, mind))
     ):
         return _ended(mind, limit, why)
     began = time.monotonic()
     try:
-        reply = await ask_model(mind, request(mind, notice=WRAP_UP.format(why=why), tools=False))
+        last = request(mind, notice=WRAP_UP.format(why=why), tools=False)
+        if most is not None and most < MOST_OUTPUT:  # it thinks less, and no more is said than can be paid for
+            last = replace(last, max_output_tokens=most, thinking_tokens=MODES["fast"].thinking_tokens)
+        reply = await ask_model(mind, last)
     except (RateLimited, Unavailable, ModelRefused, Exhausted):
         return _ended(mind, limit, why)
     if not reply.text.strip() or reply.calls:

@@ -54,6 +54,9 @@ CUT_OFFS = 20
 OUTAGE_WAITS = (timedelta(seconds=30), timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=5), timedelta(minutes=10))
 """How long a run sleeps after the n-th time in a row that the model could not be reached."""
 
+LEAST_OUTPUT, MOST_OUTPUT = 256, 20_000
+"""Tokens of the last answer within a budget: fewer would say nothing, and no thinking and text need more."""
+
 DELIVERABLE_REMINDERS = 2
 CHILDREN_PER_COMMIT = 250
 NOTIFICATIONS_PER_HOUR = 120

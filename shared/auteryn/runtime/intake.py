@@ -219,13 +219,14 @@ def _share_asked(run: Run, message: m.ShareAsked, now: datetime, out: Intake) ->
     held = {**run.shares, **{one.run: Share(llm_calls=one.llm_calls, credits=one.credits) for one in given}}
     more = fair_share(replace(run, shares=held), len(held), at_least=message.short_credits)
     enough = (more.credits or 0) >= message.short_credits if message.short_credits else more.llm_calls >= 1
+    change = _more(message.run, share, more if enough else Share(llm_calls=0))  # what is refused is no larger than it was
     if enough:
-        out.events.append(_more(message.run, share, more))
+        out.events.append(change)
     elif message.short_credits and (ask := raise_question(run, now)):
         opened = (*run.asks, *(one.ask for one in out.events if isinstance(one, e.AskOpened)))
         out.events += [] if any(one.id == ask.id for one in opened) else [e.AskOpened(ask=ask)]
         return
-    out.sends.append(_given(message.run, _more(message.run, share, more), now, message.id, refused=not enough))
+    out.sends.append(_given(message.run, change, now, message.id, refused=not enough))
 
 
 def _budget_answered(run: Run, answer: Answer, out: Intake) -> None:

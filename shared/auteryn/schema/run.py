@@ -164,6 +164,8 @@ class Options(Record):
     """Who hears of it, and how."""
     at_budget: AtBudget = "go_on"
     """What happens when `BUDGET_NEAR` of the credits are spent."""
+    llm_calls: int | None = None
+    """How many the owner allowed, whatever the mode allows."""
 
 
 class Limits(Record):

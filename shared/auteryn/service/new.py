@@ -132,6 +132,7 @@ def run_of(request: Request, decision: Decision, owner: str, now: datetime) -> R
             people=new.people,
             notify=new.notify,
             at_budget=new.at_budget,
+            llm_calls=new.budget.llm_calls,
         ),
         labels=new.labels,
     )

@@ -11,9 +11,10 @@ from auteryn.errors import Invalid, NotFound, RateLimited, WrongState
 from auteryn.policy.gates import ALLOW_FOR_RUN, DENY
 from auteryn.service.asks import Question
 from auteryn.service.listing import Wanted
-from auteryn.service.new import NewRun, drafts
+from auteryn.service.new import Budget, NewRun, drafts
 from auteryn.testing.clock import SkippingClock, skipping
-from auteryn.testing.scripted import ScriptedModel, safety
+from auteryn.testing.scripted import ScriptedModel, call, safety
+from auteryn.tools.mode import go_deep
 from auteryn.tools.tool import tool
 
 MONTH = timedelta(days=30)
@@ -400,5 +401,20 @@ def test_tools_are_listed_with_what_they_may_do(opened):
                 ("rest", "read", "auto"),
                 ("delete", "once", "ask1"),
             }
+
+    skipping(main())
+
+
+@pytest.mark.proves("P12", "P18", "L11")
+@pytest.mark.parametrize(("allowed", "most"), [(4, 4), (2_000, 2_000), (None, 5_000)])
+def test_the_calls_the_owner_allowed_are_not_more_when_a_fast_run_goes_deep(opened, allowed: int | None, most: int):
+    script = [call("go_deep", reason="it is big"), "deep, and done"]
+
+    async def main():
+        async with opened(ScriptedModel(lambda ask: script[ask.request.role == "deep"]), tools=[go_deep]) as desk:
+            run = await desk.create(NewRun(input="Hello", budget=Budget(llm_calls=allowed)))
+            assert (run.mode, run.limits.llm_calls) == ("fast", min(500, most))
+            ended = await desk.result(run.id)
+            assert (ended.mode, ended.limits.llm_calls, ended.result) == ("deep", most, "deep, and done")
 
     skipping(main())
