@@ -159,3 +159,33 @@ def test_the_list_by_keyboard(window_of: Any) -> None:
     expect(page.locator("dialog")).to_have_count(0)
     page.keyboard.press("n")
     expect(page.get_by_label("Task", exact=True)).to_be_focused()
+
+
+def test_when_what_had_the_focus_is_gone_it_goes_on_nearby(window_of: Any) -> None:
+    async def before(world: World) -> None:
+        await world.until(await world.start("Ask twice"), lambda run: len(run.asks) == 2)
+
+    twice = [call("ask_approval", message=f"{what}?", options=["Yes", "No"]) for what in ("First", "Second")]
+    page = window_of(lambda ask: "done" if ask.turn else twice, before=before).open()
+    page.goto(page.url + page.locator("a.run-link").get_attribute("href").lstrip("/"))  # type: ignore[union-attr]
+    page.get_by_role("button", name="Stop").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    page.get_by_label("More", exact=True).focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Rename…").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("More", exact=True)).to_be_focused()
+    cards = page.locator(".asks .ask")
+    cards.filter(has_text="First").focus()
+    page.keyboard.press("y")
+    expect(cards).to_have_count(1)
+    expect(cards).to_be_focused()
+    cards.get_by_role("button", name="No").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".run-head .state")).to_have_text("Completed")
+    expect(page.locator("#content")).to_be_focused()

@@ -167,15 +167,56 @@ async () => {
   const many = Array.from({ length: 200 }, (_, index) => step(index + 1, ...(index >= 60 ? [index - 59] : [])));
   const drawn = layout(many, CHIP, 500), boxes = drawn.nodes;
   const clear = (a, b) => Math.abs(a.x - b.x) >= CHIP.width || Math.abs(a.y - b.y) >= CHIP.height;
+  const line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+  const on = (node) => (one, { x, y }) =>
+    x > one.x + 1 && x < one.x + node.width - 1 && y > one.y + 1 && y < one.y + node.height - 1;
+  const through = (steps, node, room) => {   // lines that run over a step they have nothing to do with
+    const { nodes, edges } = layout(steps, node, room), hit = on(node);
+    return edges.filter(({ from, to, path }) => {
+      line.setAttribute('d', path);
+      const others = nodes.filter(({ step }) => step.id !== from && step.id !== to), long = line.getTotalLength();
+      return Array.from({ length: 81 }, (_, at) => line.getPointAtLength(at / 80 * long))
+        .some((point) => others.some((one) => hit(one, point)));
+    }).length;
+  };
+  const far = Array.from({ length: 30 }, (_, at) => step(at + 1, ...(at ? [Math.ceil(at / 2), Math.max(1, at - 7)] : [])));
+  const past = [step(1), step(2), step(3), step(4, 1, 2), step(5, 3, 4)];
   const apart = boxes.every((a, i) => boxes.every((b, j) => i >= j || clear(a, b)));
   return {
     way: longest(few, (one) => took[one.id]), unknown: longest(few, () => null).path.length,
     waves: waves(few).map((wave) => wave.length),
     none: layout([], NODE, 300), apart, width: drawn.width, drawn: boxes.length, edges: drawn.edges.length,
+    through: [through(past, NODE, 500), through(far, NODE, 600), through(many, CHIP, 500)],
     circle: waves([step(1, 2), step(2, 1)]).flat().length,
   };
 }
 """
+
+
+COLUMNS = """
+async () => {
+  const preloaded = [...document.querySelectorAll('link[rel=modulepreload]')];
+  const { column, spans } = await import(preloaded.find((one) => one.href.endsWith('/words.js')).href);
+  const all = (make, values) => values.map(make(values));
+  return { thousands: all(column, [12345.6, 3, 0.2, 0]), some: all(column, [352.26, 1, 0.02, 0]),
+    little: all(column, [0.25, 0.0004, 0]), none: all(column, [0]), empty: column([])(0),
+    short: all(spans, [25_300, 12, 0]), long: all(spans, [3.6e6 * 20, 60e3]),
+    least: all(spans, [900, 0]) };
+}
+"""
+
+
+def test_the_figures_of_a_column_have_one_format(window_of: Any) -> None:
+    assert window_of(approval).open().evaluate(COLUMNS) == {
+        "thousands": ["12,346", "3", "<1", "0"],
+        "some": ["352.3", "1.0", "<0.1", "0.0"],
+        "little": ["0.250", "<0.001", "0.000"],
+        "none": ["0.000"],
+        "empty": "0.000",
+        "short": ["25.3 s", "<0.1 s", "0.0 s"],
+        "long": ["20.0 h", "<0.1 h"],
+        "least": ["900 ms", "0 ms"],
+    }
 
 
 def test_a_plan_is_drawn_by_its_waves_within_its_room_and_knows_its_longest_way(window_of: Any) -> None:
@@ -184,4 +225,5 @@ def test_a_plan_is_drawn_by_its_waves_within_its_room_and_knows_its_longest_way(
     assert (found["unknown"], found["waves"], found["circle"]) == (3, [1, 2, 1], 2)
     assert found["none"]["height"] == 0
     assert (found["drawn"], found["edges"], found["apart"]) == (200, 140, True)
+    assert found["through"] == [0, 0, 0], "no line runs over a step it has nothing to do with"
     assert found["width"] <= 500

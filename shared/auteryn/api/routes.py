@@ -85,6 +85,7 @@ ROUTES: tuple[Route, ...] = (
     R("GET", RUN + "/artifacts/{path:path}", runs.get_artifact, query=b.FileQuery, media=(FILE,), statuses=(200, 206, 304)),
     R("GET", RUN + "/versions/{path:path}", runs.list_versions, reply=v.Versions),
     R("GET", RUN + "/preview/{path:path}", window.preview_artifact, reply=Preview),
+    R("GET", RUN + "/revisions", runs.list_revisions, reply=v.Revisions),
     R("GET", RUN + "/scratchpad", runs.get_scratchpad, reply=dict[str, list[str]]),
     R("GET", RUN + "/asks", people.list_run_asks, query=b.AsksQuery, reply=v.Asks),
     R("GET", RUN + "/answer", people.get_answer, reply=Answer),

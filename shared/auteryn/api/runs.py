@@ -177,6 +177,11 @@ async def list_versions(call: Call[b.Empty, None]) -> v.Versions:
     return v.Versions(versions=tuple(await call.desk.versions(call.path["run"], call.path["path"])))
 
 
+async def list_revisions(call: Call[b.Empty, None]) -> v.Revisions:
+    """How the run's plan changed, oldest first: each changed step as it was and as it then became."""
+    return v.Revisions(revisions=tuple(await call.desk.revisions(call.path["run"])))
+
+
 # ---- schedules -----------------------------------------------------------------------------------------------
 
 

@@ -30,6 +30,7 @@ from auteryn.service.links import Link
 from auteryn.service.listing import Planned
 from auteryn.service.logs import LogLine
 from auteryn.service.progress import standing
+from auteryn.service.reading import Revision
 from auteryn.service.steer import Unheard
 from auteryn.service.tree import Version
 
@@ -114,6 +115,10 @@ class Artifacts(Record):
 
 class Versions(Record):
     versions: tuple[Version, ...]
+
+
+class Revisions(Record):
+    revisions: tuple[Revision, ...]
 
 
 class Schedules(Record):

@@ -30,6 +30,7 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun, checked_request
 from auteryn.service.progress import Standing
+from auteryn.service.reading import Revision
 from auteryn.service.steer import Unheard
 from auteryn.service.tree import Version
 from auteryn.service.webhooks import Tested
@@ -284,6 +285,9 @@ class Remote:
 
     async def versions(self, run: str, path_or_id: str) -> list[Version]:
         return list((await self._wire.read(v.Versions, "GET", f"{_of(run, 'versions')}/{quote(path_or_id)}")).versions)
+
+    async def revisions(self, run: str) -> list[Revision]:
+        return list((await self._wire.read(v.Revisions, "GET", _of(run, "revisions"))).revisions)
 
     async def scratchpad(self, run: str) -> dict[str, list[str]]:
         return await self._wire.read(dict[str, list[str]], "GET", _of(run, "scratchpad"))

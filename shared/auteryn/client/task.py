@@ -19,6 +19,7 @@ from auteryn.service.erase import Erased
 from auteryn.service.fork import Fork
 from auteryn.service.listing import MOST_RUNS, Planned
 from auteryn.service.progress import Standing
+from auteryn.service.reading import Revision
 from auteryn.service.steer import Unheard
 from auteryn.service.tree import Version
 
@@ -175,6 +176,10 @@ class Task:
     def versions(self, path_or_id: str) -> list[Version]:
         """Every version published under a file's path, oldest first; `artifact` reads each by its id."""
         return self._world.call(self._world.desk.versions(self.id, path_or_id))
+
+    def revisions(self) -> list[Revision]:
+        """How its plan changed, oldest first."""
+        return self._world.call(self._world.desk.revisions(self.id))
 
     def scratchpad(self) -> dict[str, list[str]]:
         """What the agent noted, by section."""

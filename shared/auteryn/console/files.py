@@ -86,14 +86,15 @@ def page() -> bytes:
         *(f'<link rel="modulepreload" href="{known.address(name)}">' for name in scripts),
         f'<script type="module" src="{known.address("app.js")}"></script>',
     ]
-    return _PAGE.format(head="\n".join(head), title="Auteryn", main=_EMPTY, after=_PLAIN).encode()
+    return _PAGE.format(head="\n".join(head), title="Auteryn", brand=_BRAND, main=_EMPTY, after=_PLAIN).encode()
 
 
 def refused_page(status: int) -> bytes:
     """What a person sees where there is nothing to show. It repeats nothing of what was asked for."""
     title, sentence = WRONG.get(status) or WRONG[500 if status >= 500 else 404]
     main = f'<main class="empty"><h1>{title}</h1><p>{sentence}</p><a class="button" href="/">All runs</a></main>'
-    return _PAGE.format(head="\n".join(_looks(files())), title=f"{title} · Auteryn", main=main, after="").encode()
+    head = "\n".join(_looks(files()))
+    return _PAGE.format(head=head, title=f"{title} · Auteryn", brand=_BRAND, main=main, after="").encode()
 
 
 def _looks(known: Files) -> list[str]:
@@ -102,6 +103,10 @@ def _looks(known: Files) -> list[str]:
     return [*sheets, f'<link rel="icon" href="{known.address("icon.svg")}">']
 
 
+_BRAND = """\
+<svg viewBox="0 0 24 24" aria-hidden="true">\
+<path d="M12 3L3.5 20h4L12 10.5 16.5 20h4z"/><circle cx="12" cy="18.2" r="1.9"/></svg>"""
+"""As `app.js` draws it: nothing moves when that takes over."""
 _EMPTY = '<main class="empty" aria-busy="true"></main>'
 _PLAIN = """\
 <noscript><p class="plain">This page needs JavaScript. The same as plain text: <a href="/runs.txt">runs</a>.</p></noscript>"""
@@ -117,7 +122,7 @@ _PAGE = """\
 </head>
 <body>
 <div id="app">
-<header class="top"><a class="brand" href="/">Auteryn</a></header>
+<header class="top"><a class="brand" href="/">{brand}Auteryn</a></header>
 {main}
 </div>
 {after}

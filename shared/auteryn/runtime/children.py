@@ -23,9 +23,12 @@ Births = tuple[tuple[e.AnyEvent, ...], tuple[Newborn, ...]]
 
 
 def title_of(text: str) -> str:
-    """The first line of a task, short enough for a list."""
+    """The first line of a task, short enough for a list; cut between two words where it can be."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return line if len(line) <= 80 else line[:79] + "…"
+    if len(line) <= 80:
+        return line
+    words = line[:80].rpartition(" ")[0].rstrip(" ,;:.-–—")
+    return (words if len(words) > 50 else line[:79]) + "…"
 
 
 def birth(run: Run, task: Input, at: datetime, *more: e.AnyEvent) -> Newborn:

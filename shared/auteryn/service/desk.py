@@ -49,7 +49,7 @@ from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
-from auteryn.service.reading import published, scratchpad, tool_list, versions
+from auteryn.service.reading import Revision, published, revisions, scratchpad, tool_list, versions
 from auteryn.service.steer import Unheard
 from auteryn.service.tree import Version, usage_of
 from auteryn.service.webhooks import Tested
@@ -354,6 +354,10 @@ class Desk:
         """Every version of such a file, oldest first."""
         found = await self.published(run, path_or_id)
         return await versions(self._access, await self.get(run), found.path)
+
+    async def revisions(self, run: str) -> list[Revision]:
+        """How its plan changed, oldest first."""
+        return await revisions(self._access, await self.get(run))
 
     async def scratchpad(self, run: str) -> dict[str, list[str]]:
         """Notes by section, of the whole tree."""

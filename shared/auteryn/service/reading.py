@@ -1,12 +1,16 @@
-"""Published files and their older versions, notes and tools, for reading."""
+"""Published files and their older versions, how a plan changed, notes and tools, for reading."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
 from auteryn.errors import NotFound
+from auteryn.schema.event import PlanRevised
+from auteryn.schema.plan import StepChange
+from auteryn.schema.record import Record
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.access import Access
 from auteryn.service.tree import Version, published_in, taken_over_in, tree_of
@@ -15,6 +19,17 @@ from auteryn.tools.registry import Registry
 
 PAGE = 1_000
 """Journal entries read at a time."""
+
+
+class Revision(Record):
+    """One change of a plan."""
+
+    revision: int
+    """Of the plan that came of it; the first plan is 1."""
+    at: datetime
+    note: str
+    """Why, or by whom."""
+    diff: tuple[StepChange, ...]
 
 
 async def published(access: Access, run: Run, newest: Sequence[Artifact], path_or_id: str) -> Artifact:
@@ -46,6 +61,16 @@ async def _versions(access: Access, run: Run) -> list[Version]:
     known = {one.artifact.id for one in found}
     found += {one.artifact.id: one for one in more if one.artifact.id not in known}.values()
     return sorted(found, key=attrgetter("at"))
+
+
+async def revisions(access: Access, run: Run) -> list[Revision]:
+    """How the run's plan changed, oldest first. Reads its journal."""
+    found, seq = list[Revision](), 0
+    while run.plan and (entries := await access.services.store.journal(run.id, after=seq, limit=PAGE)):
+        revised = [(entry.at, event) for entry in entries for event in entry.events if isinstance(event, PlanRevised)]
+        found += [Revision(revision=one.plan.revision, at=at, note=one.note, diff=one.diff) for at, one in revised]
+        seq = entries[-1].seq
+    return found
 
 
 async def scratchpad(access: Access, run: Run) -> dict[str, list[str]]:

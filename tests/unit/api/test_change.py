@@ -144,6 +144,14 @@ def test_a_step_that_has_not_begun_is_changed_or_left_out_and_the_plan_goes_on(o
             ]
             assert "write a poem" in done.steps[2].result
             assert done.revision == 3
+            changed = (await http.get(f"/v1/runs/{run}/revisions")).json()["revisions"]
+            assert [(one["revision"], one["note"], [step["id"] for step in one["diff"]]) for one in changed] == [
+                (2, "by ann", [2, 3]),
+                (3, "by ann", [3]),
+            ]
+            words = [(one["old"]["description"], one["new"]["description"]) for one in changed[1]["diff"]]
+            assert words == [("write it down", "write a poem")]
+            assert (await http.get("/v1/runs/run_nobody/revisions")).status_code == 404
 
     skipping(main())
 

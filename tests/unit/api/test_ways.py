@@ -50,6 +50,7 @@ WAYS: dict[str, Ways] = {
     "get_artifact": Ways("Task.artifact", "artifacts get"),
     "list_versions": Ways("Task.versions", "artifacts versions"),
     "preview_artifact": Ways(WINDOW, WINDOW),
+    "list_revisions": Ways("Task.revisions", "logs"),
     "get_scratchpad": Ways("Task.scratchpad", "notes"),
     "list_run_asks": Ways("Task.asks", "status"),
     "get_answer": Ways("Agent.request_approval", "result"),

@@ -1,8 +1,8 @@
 // A question to a person: what is asked, exactly what would be done, and what silence means.
 
-import { html, useState } from "./vendor/preact.js";
+import { html, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { post, session } from "./net.js";
-import { Act, Icon, Json, Link, Prose, now, say, useDraft } from "./parts.js";
+import { Act, Icon, Json, Link, Prose, focusOn, now, say, useDraft } from "./parts.js";
 import { bare, json, moment, sentence, short, span, unturned } from "./words.js";
 
 const TITLES = { approval: "Wants your decision", input: "Asks you", gate: "Asks for permission", stuck: "Is stuck and asks you", budget: "Asks about its budget" };
@@ -11,7 +11,8 @@ const NO = /^(no|deny|reject|refuse|cancel|stop|keep|do not|don't)\b/i;
 export const given = new Set();   // questions answered in this tab
 
 export function AskCard({ ask, title, onAnswered }) {
-  const [problem, setProblem] = useState(null);
+  const [problem, setProblem] = useState(null), box = useRef();
+  useLayoutEffect(() => () => { if (box.current?.contains(document.activeElement)) focusOn(nextTo(box.current)); }, [ask.state]);
   const [edited, setEdited] = useState(null), mayAnswer = session.value?.role !== "viewer";
   const answer = async (value) => {
     setProblem(null);
@@ -37,7 +38,7 @@ export function AskCard({ ask, title, onAnswered }) {
     if (value) answer(value);
   };
   const hint = yes && no ? `. Press y for ${yes}, n for ${no}.` : "";
-  return html`<article class="ask" id="ask-${ask.id}" tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${bare(ask.message)}${hint}" onKeyDown=${keys}>
+  return html`<article class="ask" id="ask-${ask.id}" ref=${box} tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${bare(ask.message)}${hint}" onKeyDown=${keys}>
     <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${unturned(short(title, 60))}<//>`}
       <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
     <${Prose} text=${unturned(ask.message)} />
@@ -51,6 +52,9 @@ export function AskCard({ ask, title, onAnswered }) {
     <p class="hint">${unturned(who(ask) + silence(ask))}</p>
   </article>`;
 }
+
+// The question that is answered next when this one goes.
+const nextTo = (card) => { const all = [...document.querySelectorAll("article.ask[tabindex]")], at = all.indexOf(card); return all[at + 1] ?? all[at - 1]; };
 
 const who = (ask) => {
   const named = ask.approvers?.length ? `${ask.approvers.join(", ")} may answer. ` : "";
@@ -93,5 +97,5 @@ function Answered({ ask }) {
   const said = ask.state === "answered" ? html`<strong>${typeof ask.value === "string" ? short(ask.value, 300) : JSON.stringify(ask.value)}</strong> by ${ask.by}` :
     ask.state === "expired" ? "Nobody answered in time" : ask.state === "withdrawn" ? "Withdrawn" : "Closed";
   return html`<article class="ask done"><header><${Icon} name="person" /><span class="ask-title">Asked</span></header>
-    ${ask.message && html`<${Prose} text=${ask.message} />`}<p class="answer"><${Icon} name="check" /> <span>${said}</span></p></article>`;
+    ${ask.message && html`<${Prose} text=${ask.message} />`}<p class="answer"><${Icon} name=${ask.state !== "answered" || NO.test(ask.value) ? "cross" : "check"} /> <span>${said}</span></p></article>`;
 }

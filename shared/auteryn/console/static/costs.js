@@ -2,9 +2,9 @@
 
 import { html, useEffect, useMemo, useState } from "./vendor/preact.js";
 import { get } from "./net.js";
-import { over } from "./story.js";
-import { Link, Meter, State } from "./parts.js";
-import { credits, number, plural, short, span } from "./words.js";
+import { over, worked } from "./story.js";
+import { Link, Meter, State, now } from "./parts.js";
+import { column, credits, number, plural, short, span, spans } from "./words.js";
 
 export function Costs({ story }) {
   const { view } = story, { usage, limits } = view, [children, setChildren] = useState([]), [split, setSplit] = useState(null), [ahead, setAhead] = useState(null);
@@ -14,6 +14,7 @@ export function Costs({ story }) {
     if (!over(story)) get(`/v1/runs/${story.id}/forecast`).then(setAhead, () => {});
   }, [story.id, story.seq, view.credits]);
   const tools = useMemo(() => byTool(story.items), [story.items]);
+  const ofSteps = column(children.map((run) => run.credits)), ofTools = column(tools.map((one) => one.credits)), times = spans(tools.map((one) => one.ms));
   const cap = limits.credits ? limits.credits / 1000 : 0, { tokens } = usage;
   return html`<div class="costs">
     <div class="gauges"><${Meter} label="Model calls" value=${usage.llm_calls} most=${limits.llm_calls} text="${number(usage.llm_calls)} / ${number(limits.llm_calls)}" />
@@ -23,21 +24,21 @@ export function Costs({ story }) {
     ${split && GROUPS.map(([name, title]) => split[name].length > (name === "causes" ? 0 : 1) && html`<${Split} title=${title} rows=${split[name].map((one) => [CAUSES[one.name] ?? one.name, one.credits])} />`)}
     ${split?.rate_limit_waits > 0 && html`<p class="hint">Waited ${plural(split.rate_limit_waits, "time")} for the model's provider, ${span(1000 * split.rate_limit_seconds)} altogether, free of charge.</p>`}
     ${split?.waived > 0 && html`<p class="hint">${credits(split.waived)} credits were made useless by a fault of the platform and are not charged.</p>`}
-    ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td><${State} state=${run.state} asks=${run.open_asks} /></td><td class="right figure">${credits(run.credits)}</td></tr>`)}</tbody></table></section>`}
+    ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td><${State} state=${run.state} asks=${run.open_asks} /></td><td class="right figure">${ofSteps(run.credits)}</td></tr>`)}</tbody></table></section>`}
     <section><h3>Tokens</h3><table class="plain"><tbody>${[["Read", tokens.prompt], ["of which from the cache", tokens.cached], ["Written", tokens.output], ["Thought", tokens.thoughts], ["For tools", tokens.tool_use]].filter(([, count]) => count).map(([name, count]) => html`<tr><td>${name}</td><td class="right figure">${number(count)}</td></tr>`)}</tbody></table></section>
     ${tools.length > 0 && html`<section><h3>Tools${story.whole ? "" : html` <small class="hint">in what is loaded</small>`}</h3><table class="plain"><thead><tr><th>Tool</th><th class="right">Calls</th><th class="right">Failed</th><th class="right">Time</th><th class="right">Credits</th></tr></thead>
-      <tbody>${tools.map((one) => html`<tr key=${one.tool}><td><code>${one.tool}</code></td><td class="right figure">${one.calls}</td><td class="right figure">${one.failed || ""}</td><td class="right figure">${span(one.ms)}</td><td class="right figure">${credits(one.credits)}</td></tr>`)}</tbody></table></section>`}
-    <p class="hint">${span(usage.active_ms)} at work, ${plural(usage.tool_calls, "tool call")}. Waiting is free.</p></div>`;
+      <tbody>${tools.map((one) => html`<tr key=${one.tool}><td><code>${one.tool}</code></td><td class="right figure">${one.calls}</td><td class="right figure">${one.failed || ""}</td><td class="right figure">${times(one.ms)}</td><td class="right figure">${one.credits ? ofTools(one.credits) : ""}</td></tr>`)}</tbody></table></section>`}
+    <p class="hint">${span(worked(story, now.value))} at work, ${plural(usage.tool_calls, "tool call")} done. Waiting is free.</p></div>`;
 }
 
 const CAUSES = { useful: "Useful work", retry: "Retries", loop: "Going in circles", "platform fault": "Faults of the platform", "no model: tools": "Tools, without a model", "no model: storage": "Storage, without a model" };
 const GROUPS = [["causes", "By cause"], ["models", "By model"]];
 
 function Split({ title, rows }) {
-  const total = rows.reduce((sum, [, value]) => sum + value, 0);
+  const total = rows.reduce((sum, [, value]) => sum + value, 0), said = column(rows.map(([, value]) => value));
   if (!total) return null;
   return html`<section><h3>${title}</h3><table class="plain split"><tbody>${rows.filter(([, value]) => value).map(([name, value]) => html`<tr key=${name}><td>${name.replaceAll("_", " ")}</td>
-    <td class="share"><svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width=${value / total * 100} height="6" rx="1" /></svg></td><td class="right figure">${credits(value)}</td></tr>`)}</tbody></table></section>`;
+    <td class="share"><svg viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect width=${value / total * 100} height="6" rx="1" /></svg></td><td class="right figure">${said(value)}</td></tr>`)}</tbody></table></section>`;
 }
 
 function byTool(items) {

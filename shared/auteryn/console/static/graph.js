@@ -28,9 +28,10 @@ export function layout(steps, node = NODE, room = Infinity) {
   let y = node.margin;
   rows.forEach(({ row, first }, index) => {
     if (index) y += node.height + (first ? node.gapY : node.rowGap);
-    row.forEach((step, column) => at.set(step.id, { step, x: (width - across(row.length)) / 2 + column * (node.width + node.gapX), y }));
+    row.forEach((step, column) => at.set(step.id, { step, x: (width - across(row.length)) / 2 + column * (node.width + node.gapX), y, row: index }));
   });
-  const edges = steps.flatMap((step) => (step.depends_on ?? []).filter((one) => at.has(one)).map((one) => edge(at.get(one), at.get(step.id), node)));
+  const drawn = rows.map(({ row }) => row.map((step) => at.get(step.id)));
+  const edges = steps.flatMap((step) => (step.depends_on ?? []).filter((one) => at.has(one)).map((one) => edge(at.get(one), at.get(step.id), drawn, node)));
   return { width, height: rows.length ? y + node.height + node.margin : 0, nodes: [...at.values()], edges };
 }
 
@@ -72,9 +73,25 @@ function ordered(layers) {
   return layers;
 }
 
-function edge(from, to, node) {
-  const x1 = from.x + node.width / 2, y1 = from.y + node.height, x2 = to.x + node.width / 2, y2 = to.y, bend = (y2 - y1) / 2;
-  return { from: from.step.id, to: to.step.id, path: `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}` };
+// Past the rows between them it runs where no step stands: between two, or beside all.
+function edge(from, to, rows, node) {
+  const end = { x: to.x + node.width / 2, y: to.y };
+  let at = { x: from.x + node.width / 2, y: from.y + node.height }, path = `M${at.x} ${at.y}`;
+  const bent = (x, y) => { const bend = (y - at.y) / 2; path += `C${at.x} ${at.y + bend} ${x} ${y - bend} ${x} ${y}`; at = { x, y }; };
+  for (const row of rows.slice(from.row + 1, to.row)) {
+    const y = row[0].y, free = clear(row, at.x + (end.x - at.x) * (y - at.y) / (end.y - at.y), node);
+    bent(free, y);
+    at = { x: free, y: y + node.height };
+    path += `V${at.y}`;
+  }
+  bent(end.x, end.y);
+  return { from: from.step.id, to: to.step.id, path };
+}
+
+function clear(row, wanted, node) {
+  const half = node.gapX / 2, gaps = [...row.map((one) => one.x - half), row.at(-1).x + node.width + half];
+  if (wanted <= gaps[0] || wanted >= gaps.at(-1)) return wanted;
+  return gaps.reduce((best, one) => Math.abs(one - wanted) < Math.abs(best - wanted) ? one : best);
 }
 
 // Two lines that are no wider than the room, by `measure(text)`; a line may end after any letter of East Asia or emoji.

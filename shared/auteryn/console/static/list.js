@@ -9,32 +9,34 @@ import { Compare } from "./compare.js";
 import { Filters, SavedViews, filtering, key, tagsOf, unfiltered, wanted } from "./filters.js";
 import { NewRun } from "./starting.js";
 import { Schedules } from "./schedules.js";
-import { ago, credits, moment, plain, sentence, short, span } from "./words.js";
+import { ago, column, credits, moment, plain, sentence, short, span } from "./words.js";
 
 const EVERY = 2000, SUMMED_EVERY = 10_000, PAGE = 100, CARDS = 4;
 const WAITS = { until: "a time", steps: "its steps", person: "a person", budget: "budget", rate_limit: "the rate limit" };
 
 export function RunList() {
   const query = address.value.searchParams, view = query.get("view") ?? "runs", owner = query.get("owner") ?? "";
-  const [chosen, setChosen] = useState(new Set()), [pages, setPages] = useState(1), [asks, setAsks] = useState([]), [help, setHelp] = useState(false);
+  const [chosen, setChosen] = useState(new Set()), [pages, setPages] = useState(1), [asks, setAsks] = useState(null), [help, setHelp] = useState(false);
   const found = useRuns(query, pages), { look } = found;
-  const lookAtAsks = async () => setAsks((await get("/v1/asks", owner && owner !== "*" ? { "Auteryn-Owner": owner } : {})).asks);
+  const lookAtAsks = async () => {
+    try { setAsks((await get("/v1/asks", owner && owner !== "*" ? { "Auteryn-Owner": owner } : {})).asks); } catch (problem) { setAsks((before) => before ?? []); throw problem; }
+  };
   const again = () => Promise.all([look(), lookAtAsks()]).catch(() => {});
   useEffect(() => polled(EVERY, lookAtAsks), [owner]);
   useEffect(() => { setPages(1); setChosen(new Set()); }, [key(query)]);
-  useEffect(() => { document.title = asks.length ? `(${asks.length}) Auteryn` : "Auteryn"; }, [asks.length]);
+  useEffect(() => { document.title = asks?.length ? `(${asks.length}) Auteryn` : "Auteryn"; }, [asks?.length]);
   const compared = query.get("compare")?.split(",").slice(0, 2);
   if (compared?.length === 2) return html`<main class="list"><div class="crumbs"><${Link} to="/"><${Icon} name="back" />Runs<//></div><div class="page-head"><h1>Two runs compared</h1></div><${Compare} ids=${compared} /></main>`;
   return html`<${Listed} ...${{ query, view, owner, chosen, setChosen, pages, setPages, asks, again, found, help, setHelp }} />`;
 }
 
 function Listed({ query, view, owner, chosen, setChosen, pages, setPages, asks, again, found, help, setHelp }) {
-  const { runs, more } = found, askers = useAskers(asks, runs ?? []);
+  const { runs, more } = found, askers = useAskers(asks ?? [], runs ?? []);
   useKeys({ "/": () => document.getElementById("search")?.focus(), n: () => mayAct() && setQuery({ new: "1" }), "?": () => setHelp(true) });
   return html`<main class="list">
-    <div class="page-head"><h1>Runs</h1><${Views} at=${view} />
+    <div class="page-head"><h1>${view === "schedules" ? "Schedules" : "Runs"}</h1><${Views} at=${view} />
       ${mayAct() && html`<button class="primary" onClick=${() => setQuery({ new: "1" })}><${Icon} name="plus" />New run</button>`}</div>
-    ${view === "schedules" ? html`<${Schedules} />` : html`
+    ${view === "schedules" ? html`<${Schedules} />` : asks === null ? html`<${Waiting} key="first" />` : html`
       <${Inbox} asks=${asks} askers=${askers} onAnswered=${again} />
       <${Summary} owner=${owner} asks=${asks.length} />
       <${Filters} query=${query} runs=${runs ?? []} /><${SavedViews} query=${query} />
@@ -118,14 +120,14 @@ function Summary({ owner, asks }) {
   const one = (name, value, more = "", look = "", state = "") => html`<div class=${look}><dt>${name}</dt><dd>${state && sum ? html`<button class="figure-link" onClick=${() => setQuery({ state })} aria-label="${value} ${name.toLowerCase()}: show them">${value}</button>` : value}${more && html`<small>${more}</small>`}</dd></div>`;
   return html`<dl class="summary" aria-busy=${!sum}>
     ${one("Need you", asks, "", asks ? "loud" : "", "asks")}${one("Working", sum?.working ?? "–", "", "", "running")}
-    ${one("Sleeping", sum?.sleeping ?? "–", sum?.next ? `next ${moment(sum.next)}` : "", "", "waiting")}
+    ${one("Waiting", sum?.sleeping ?? "–", sum?.next ? `next wake ${moment(sum.next)}` : "", "", "waiting")}
     ${one("Failed, 24 h", sum?.failed ?? "–", "", sum?.failed ? "bad" : "", "failed")}${one("Credits, 24 h", sum?.spent ?? "–", spend?.limit ? `${credits(spend.spent + spend.held)} of ${credits(spend.limit)} in ${spend.window}` : "", spend?.limit && spend.spent + spend.held > spend.limit * 0.9 ? "bad" : "")}</dl>`;
 }
 
 function Table({ runs, askers, chosen, setChosen, owners, busy }) {
   const asking = new Set(Object.values(askers).map((one) => one?.root)), asks = (run) => run.open_asks > 0 || asking.has(run.id);
   const toggle = (id) => { const next = new Set(chosen); next.delete(id) || next.add(id); setChosen(next); };
-  const all = runs.every((run) => chosen.has(run.id)), mark = mayAct(), box = useRef();
+  const all = runs.every((run) => chosen.has(run.id)), mark = mayAct(), box = useRef(), spent = column(runs.map((run) => run.credits));
   const step = (by) => {
     const rows = [...box.current.querySelectorAll("a.run-link")], at = rows.indexOf(document.activeElement);
     rows[Math.min(rows.length - 1, Math.max(0, at + by))]?.focus();
@@ -144,7 +146,7 @@ function Table({ runs, askers, chosen, setChosen, owners, busy }) {
       <td><${State} state=${run.state} asks=${asks(run)} /></td>
       <td class="progress">${run.steps > 0 && html`<${Steps} done=${run.step} total=${run.steps} />`}<span class="day">${run.ended_at ? `in ${span(Date.parse(run.ended_at) - Date.parse(run.created_at))}` : `Day ${run.day} of ${run.days}`}</span></td>
       <td class="why" title=${plain(run.why)}>${run.ended_at ? "" : asks(run) ? "a person" : waitingOn(run)}</td>
-      <td class="right figure">${credits(run.credits)}${run.limits.credits ? html`<small> / ${credits(run.limits.credits / 1000)}</small>` : ""}</td>
+      <td class="right figure">${spent(run.credits)}${run.limits.credits ? html`<span class="day">of ${credits(run.limits.credits / 1000)}</span>` : ""}</td>
       <td class="right age" title="begun ${moment(run.created_at)}">${ago(run.ended_at ?? run.created_at, now.value)}${!run.ended_at && run.last_event_at && html`<span class="day" title=${moment(run.last_event_at)}>last event ${ago(run.last_event_at, now.value)}</span>`}</td></tr>`)}</tbody></table>`;
 }
 

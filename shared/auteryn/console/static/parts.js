@@ -139,12 +139,15 @@ export function Copy({ text, label = "Copy" }) {
 
 export function Dialog({ title, onClose, children, wide = false }) {
   const box = useRef();
-  useEffect(() => { const open = box.current; open.showModal(); return () => open.close(); }, []);
+  useEffect(() => { const open = box.current, from = document.activeElement; open.showModal(); return () => { open.close(); focusOn(from); }; }, []);   // who closes it is back where they came from
   const outside = (event) => { if (event.target === box.current) onClose(); };
   return html`<dialog ref=${box} class=${wide ? "wide" : ""} aria-labelledby="dialog-title" onCancel=${onClose} onMouseDown=${outside}>
     <div class="dialog-body"><header><h2 id="dialog-title">${title}</h2><button class="quiet icon-only" aria-label="Close" onClick=${onClose}><${Icon} name="cross" /></button></header>${children}</div>
   </dialog>`;
 }
+
+// Where a reader goes on when what had the focus is gone: at this, or where the page begins.
+export const focusOn = (place) => (place?.isConnected ? place : document.getElementById("content"))?.focus({ preventScroll: true });
 
 const inSight = (tab) => tab?.parentElement && (tab.parentElement.scrollLeft = Math.min(tab.offsetLeft - 8, Math.max(tab.parentElement.scrollLeft, tab.offsetLeft + tab.offsetWidth + 8 - tab.parentElement.clientWidth)));
 
@@ -204,15 +207,17 @@ export function Menu({ label, children }) {
   }, []);
   const close = (event) => { if (event.key === "Escape" && box.current.open) { box.current.open = false; box.current.querySelector("summary").focus(); event.stopPropagation(); } };
   return html`<details class="menu" ref=${box} onKeyDown=${close}><summary class="button icon-only" aria-label=${label}><${Icon} name="more" /></summary>
-    <div class="menu-items" onClick=${() => { box.current.open = false; }}>${children}</div></details>`;
+    <div class="menu-items" onClick=${() => { box.current.open = false; box.current.querySelector("summary").focus(); }}>${children}</div></details>`;
 }
 
-// A button whose work takes a moment: it cannot be pressed twice, and its failure is said.
+// A button whose work takes a moment: it cannot be pressed twice, keeps the focus meanwhile, and its failure is said.
 export function Act({ act, children, class: look = "", ...more }) {
-  const [busy, setBusy] = useState(false);
+  const [busy, setBusy] = useState(false), working = useRef(false);
   const press = async () => {
+    if (working.current) return;
+    working.current = true;
     setBusy(true);
-    try { await act(); } catch (problem) { say(problem.message, true); } finally { setBusy(false); }
+    try { await act(); } catch (problem) { say(problem.message, true); } finally { working.current = false; setBusy(false); }
   };
-  return html`<button class=${look} disabled=${busy || more.disabled} aria-busy=${busy} ...${more} onClick=${press}>${children}</button>`;
+  return html`<button class=${look} aria-disabled=${busy || null} aria-busy=${busy} ...${more} onClick=${press}>${children}</button>`;
 }

@@ -14,7 +14,7 @@ import { Logs } from "./logs.js";
 import { Health, Notes } from "./health.js";
 import { Composer } from "./composer.js";
 import { useContextOf } from "./mind.js";
-import { begin, over, seen, told } from "./story.js";
+import { begin, over, seen, told, worked } from "./story.js";
 import { credits, moment, number, plain, plural, sentence, short, span } from "./words.js";
 
 const TAIL = 400, SETTLE = 300, LOOK_AGAIN = 4000;
@@ -106,8 +106,7 @@ function Header({ story, mind, link, refresh, dialog, setDialog, steer }) {
   const asks = Object.values(story.asks).filter((ask) => ask.state === "open" && ask.opened_at);
   const [ahead, setAhead] = useState(null);
   useEffect(() => { if (!ended) get(`/v1/runs/${story.id}/forecast`).then(setAhead, () => {}); else setAhead(null); }, [story.id, ended, view.usage.llm_calls]);
-  const sitting = story.lanes[story.id]?.at(-1), active = view.usage.active_ms + (sitting && !sitting.to && story.state === "running" ? Math.max(0, now.value - Date.parse(sitting.from)) : 0);
-  const elapsed = (view.ended_at ? Date.parse(view.ended_at) : now.value) - Date.parse(view.created_at);
+  const active = worked(story, now.value), elapsed = (view.ended_at ? Date.parse(view.ended_at) : now.value) - Date.parse(view.created_at);
   return html`<header class="run-head">
     <div class="crumbs"><${Link} to=${view.parent ? `/runs/${view.parent.run}` : "/"}><${Icon} name="back" />${view.parent ? `${view.parent.kind === "tick" ? "Tick" : "Step"} ${view.parent.key + (view.parent.kind === "tick" ? 1 : 0)} of its run` : "Runs"}<//>
       ${!ended && link === "lost" && html`<span class="stale" role="status">Not live: reconnecting…</span>`}</div>
@@ -121,11 +120,11 @@ function Header({ story, mind, link, refresh, dialog, setDialog, steer }) {
     <p class="sentence"><span role="status"><${State} state=${story.state} asks=${asks.length} /></span> <span>${story.failure ? sentence(plain(story.failure.message)) : asks.length ? `It waits for ${asks.length === 1 ? "an answer" : `${asks.length} answers`}, the oldest question since ${span(now.value - Math.min(...asks.map((ask) => Date.parse(ask.opened_at))))}.` : ended ? "" : plain(story.why)}</span></p>
     <ul class="facts">
       <li>${ended && view.ended_at ? `Ended ${moment(view.ended_at)}${/Step .*/.test(story.detail) ? `, ${/Step .*/.exec(story.detail)[0]}` : ""}` : story.detail}</li>
-      <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr>${view.options.effects === "dry" ? " · dry run" : ""}${mind?.model && html` <small>${mind.model}</small>`}</li>
-      <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>with ${span(active)} of work</small></li>
+      <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr>${view.options.effects === "dry" ? " · dry run" : ""}</li>
+      <li title="since ${moment(view.created_at)}">${span(elapsed)} <small>with ${span(active)} of work${active > elapsed ? " side by side" : ""}</small></li>
       <li>${number(view.usage.llm_calls)} <small>/ ${number(view.limits.llm_calls)} model calls</small></li>
       <li>${credits(view.credits)} <small>${view.limits.credits ? `/ ${credits(view.limits.credits / 1000)} ` : ""}credits${ahead ? `, about ${credits(ahead.credits_p50)} at the end` : ""}</small></li>
-      ${mind?.code && html`<li title=${mind.host}><small>release</small> ${mind.code}</li>`}
+      ${mind?.model && html`<li><small>model</small> ${mind.model}</li>`}${mind?.code && html`<li title=${mind.host}><small>release</small> ${mind.code}</li>`}
     </ul>
     ${dialog === "stop" && html`<${Stop} story=${story} refresh=${refresh} onClose=${close} />`}
     ${dialog === "rename" && html`<${Retitle} story=${story} onClose=${close} />`}

@@ -45,6 +45,10 @@ export function told(story, events) {
 export const TERMINAL = new Set(["completed", "failed", "cancelled"]);
 export const over = (story) => TERMINAL.has(story.status);
 
+// How long it has been at work, steps included, in ms: what has ended, and the slices that have not.
+export const worked = (story, now) => story.view.usage.active_ms + Object.values(story.lanes).map((lane) => lane.at(-1))
+  .reduce((sum, slice) => sum + (slice.to === null && !over(story) ? Math.max(0, now - Date.parse(slice.from)) : 0), 0);
+
 const standing = ({ status, state, detail, why }) => ({ status, state, detail, why });
 const add = (story, event, item) => story.items.push({ id: event.id, run: event.run_id, at: event.at, ...item }) - 1;
 const own = (story, event) => event.run_id === story.id;
@@ -134,7 +138,7 @@ const tell = {
     if (event.kind_of === "told") delete story.live[event.run_id];   // an interruption breaks off what was being said
     if (event.kind_of === "told" && event.why === "message") add(story, event, { kind: "heard", text: event.text.replace(SAID, ""), by: event.by, before: 1 + (story.turns[event.run_id] ?? 0) });
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
-    else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of, diff: event.diff });
+    else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of });
     if (event.kind_of === "renamed" && news(story, event)) story.title = event.title;
     if (event.artifact && !(own(story, event) && event.seq <= story.view?.seq)) story.artifacts = [...story.artifacts.filter((one) => one.path !== event.artifact.path), event.artifact];
     if (event.kind_of.startsWith("plan_") || event.artifact) story.dirty += 1;

@@ -14,7 +14,9 @@ export function Timeline({ story, at, onPick }) {
   const scale = useMemo(() => axis(story.lanes, until, room, zoom), [story.lanes, room, zoom, over(story) ? 0 : Math.floor(until / 1000)]);
   const lanes = Object.entries(story.lanes).sort(([a], [b]) => (story.runs[a] ?? (a === story.id ? -1 : 1e9)) - (story.runs[b] ?? (b === story.id ? -1 : 1e9)));
   const shown = lanes.length > MOST_LANES ? newest(lanes, story) : lanes, height = shown.length * ROW + 18;
+  const awaited = 1 + (story.view.plan?.steps ?? []).filter((step) => step.run).length;   // lanes to come, where nothing is loaded yet: what is below stays where it is
   return html`<section class="timeline" aria-label="Timeline" ref=${box}>
+    ${!story.items.length && html`<svg class="lanes" height=${Math.min(MOST_LANES, awaited) * ROW + 18} aria-hidden="true"></svg>`}
     ${shown.length > 0 && html`<div class="lanes"><div class="lane-names" aria-hidden="true">${shown.map(([run]) => html`<span key=${run}>${nameOf(run, story)}</span>`)}</div>
       <div class="lane-scroll" tabindex="0" role="group" aria-label=${said(story, scale, lanes)}>
         <svg width=${Math.ceil(scale.width)} height=${height} aria-hidden="true">

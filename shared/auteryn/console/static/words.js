@@ -17,6 +17,18 @@ export const ago = (at, now) => {
 export const number = (value) => Math.round(value).toLocaleString("en-US");
 export const credits = (value) => value >= 100 ? number(value) : value >= 1 ? value.toFixed(1) : value ? value.toFixed(3) : "0";
 
+// One column of figures: all with as many decimals as its largest needs, so that they compare at a glance.
+export function column(values) {
+  const most = Math.max(0, ...values), places = most >= 1000 ? 0 : most >= 1 ? 1 : 3, least = 10 ** -places;
+  const said = (value) => value.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+  return (value) => value > 0 && value < least / 2 ? `<${said(least)}` : said(value);
+}
+// The same for spans, in one unit.
+export function spans(all) {
+  const most = Math.max(0, ...all), [size, unit] = most >= 7.2e6 ? [3.6e6, "h"] : most >= 120e3 ? [60e3, "min"] : [1000, "s"], said = column(all.map((ms) => ms / size));
+  return (ms) => most < 1000 ? `${number(ms)} ms` : `${said(ms / size)} ${unit}`;
+}
+
 export function bytes(count) {
   const [value, unit] = count < 1000 ? [count, "B"] : count < 1e6 ? [count / 1e3, "kB"] : count < 1e9 ? [count / 1e6, "MB"] : [count / 1e9, "GB"];
   return `${value < 10 && unit !== "B" ? value.toFixed(1) : Math.round(value)} ${unit}`;
