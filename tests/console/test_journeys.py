@@ -73,6 +73,8 @@ def test_start_watch_approve_steer_stop(window_of: Any) -> None:
     expect(page.locator("dialog .receipt")).to_contain_text("step was told to stop")
     page.get_by_role("button", name="Close").last.click()
     expect(page.locator(".run-head .state")).to_have_text("Stopped")
+    expect(page.locator(".node.is-cancelled")).to_have_count(1)
+    expect(page.locator(":is(.node, .tool):is(.is-running, .is-in_progress)")).to_have_count(0)
     assert window.api(f"/v1/runs/{window.run('Compare')}")["status"] == "cancelled"
     assert window.complaints == []
 

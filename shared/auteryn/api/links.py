@@ -6,17 +6,17 @@ from a mail is a person.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 from urllib.parse import parse_qs
 
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from auteryn.api import bodies as b
 from auteryn.api.call import Call
+from auteryn.console.files import PLAIN_POLICY, plain_page
+from auteryn.console.prose import html_of
 from auteryn.errors import AuterynError, Invalid
 from auteryn.policy.durations import moment
 from auteryn.policy.shown import exact_json, unturned
@@ -28,30 +28,9 @@ from auteryn.service.why import silence_means
 LARGEST = 100_000
 """Bytes of a form."""
 
-_CSS = """
-:root{color-scheme:light dark;--ink:#1c1b1a;--soft:#6b6762;--paper:#faf9f7;--card:#fff;--line:#e4e0da;--go:#1f6f4a}
-@media(prefers-color-scheme:dark){:root{--ink:#eceae6;--soft:#a39e97;--paper:#171615;--card:#201f1d;--line:#38352f;--go:#7fd0a6}}
-*{box-sizing:border-box}
-body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.55 system-ui,sans-serif}
-main{max-width:38rem;margin:8vh auto;padding:0 1rem}
-section{background:var(--card);border:1px solid var(--line);border-radius:14px;padding:1.5rem}
-h1{font-size:1.2rem;line-height:1.35;margin:0 0 .75rem;overflow-wrap:anywhere;white-space:pre-wrap}
-p{margin:.5rem 0;white-space:pre-wrap;overflow-wrap:anywhere}
-.soft{color:var(--soft);font-size:.9rem}
-pre{background:var(--paper);border:1px solid var(--line);border-radius:8px;padding:.75rem;overflow:auto;max-height:22rem;
-font:.85rem/1.45 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anywhere}
-button{font:inherit;font-weight:600;width:100%;padding:.8rem 1rem;border-radius:10px;border:0;background:var(--go);
-color:var(--paper);cursor:pointer;margin-top:1rem;overflow-wrap:anywhere}
-button:focus-visible,input:focus-visible,textarea:focus-visible{outline:3px solid var(--ink);outline-offset:2px}
-label{display:block;margin-top:1rem;font-weight:600}
-input,textarea{font:inherit;width:100%;padding:.6rem;margin-top:.3rem;border:1px solid var(--soft);border-radius:8px;
-background:var(--paper);color:var(--ink)}
-"""
-_HASH = b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+ASKS = "Auteryn asks you"
 HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": PLAIN_POLICY.replace("form-action 'none'", "form-action 'self'"),
     "Cache-Control": "no-store",
     "X-Robots-Tag": "noindex",
 }
@@ -63,7 +42,7 @@ async def show_link(call: Call[b.Empty, None]) -> Response:
         tap, run, ask = await opened(call.engine, call.path["token"])
     except AuterynError as error:
         return _refused(error)
-    return _page(ask.message, _confirm(tap, run, ask))
+    return _page(ASKS, _confirm(tap, run, ask))
 
 
 async def follow_tap(call: Call[b.Empty, None]) -> Response:
@@ -82,7 +61,7 @@ async def _again(call: Call[b.Empty, None], refused: Invalid) -> Response:
         tap, run, ask = await opened(call.engine, call.path["token"])
     except AuterynError as error:
         return _refused(error)
-    return _page(ask.message, _confirm(tap, run, ask, f"That cannot be taken: it {refused.rule}."), 422)
+    return _page(ASKS, _confirm(tap, run, ask, f"That cannot be taken: it {refused.rule}."), 422)
 
 
 async def _written(call: Call[b.Empty, None]) -> str | None:
@@ -103,25 +82,24 @@ async def _written(call: Call[b.Empty, None]) -> str | None:
 
 
 def _confirm(tap: OneTap, run: Run, ask: Ask, complaint: str = "") -> str:
-    parts = [f"<p>{_read(ask.context)}</p>" if ask.context else ""]
+    parts = [f"<p class=hint>{_read(run.title)}</p>", _prose(ask.message), _prose(ask.context)]
     if ask.subject:
-        parts.append(
-            f"<p class=soft>{escape(ask.subject.tool)}, with exactly this:</p><pre>{escape(exact_json(ask.subject.args))}</pre>"
-        )
+        parts.append(f"<p class=label>Exactly this would be done</p><p><code>{escape(ask.subject.tool)}</code></p>")
+        parts.append(_code(exact_json(ask.subject.args)))
         if ask.subject.preview:
-            parts.append(f"<p class=soft>What it would do:</p><pre>{_read(ask.subject.preview)}</pre>")
+            parts.append(f"<p class=label>What it would do</p>{_code(ask.subject.preview)}")
     if complaint:
-        parts.append(f"<p role=alert><strong>{_read(complaint)}</strong></p>")
+        parts.append(f"<p role=alert class=problem>{_read(complaint)}</p>")
     parts.append(_form(tap, ask))
     until = f"This link holds until {moment(tap.until)}, once, and answers as {tap.by}. {silence_means(ask)}"
-    parts.append(f"<p class=soft>{_read(until)}</p><p class=soft>{_read(run.title)}</p>")
+    parts.append(f"<p class=hint>{_read(until)}</p>")
     return "".join(parts)
 
 
 def _form(tap: OneTap, ask: Ask) -> str:
     if tap.option is not None:
-        return f"<form method=post><button>{_read(tap.option)}</button></form>"
-    return f"<form method=post><label>Your answer{_field(ask)}</label><button>Send</button></form>"
+        return f"<form method=post><button class=primary>{_read(tap.option)}</button></form>"
+    return f"<form method=post><label>Your answer{_field(ask)}</label><button class=primary>Send</button></form>"
 
 
 def _field(ask: Ask) -> str:
@@ -134,11 +112,20 @@ def _field(ask: Ask) -> str:
 
 def _thanks(answer: Answer) -> str:
     said = answer.value if isinstance(answer.value, str) else json.dumps(answer.value, ensure_ascii=False)
-    return f"<p>Answered: <strong>{_read(said)}</strong></p><p class=soft>as {_read(answer.by)}. You can close this page.</p>"
+    return f"<p>Answered: <strong>{_read(said)}</strong></p><p class=hint>as {_read(answer.by)}. You can close this page.</p>"
 
 
 def _refused(error: AuterynError) -> Response:
     return _page("Nothing was answered", f"<p>{_read(_sentence(str(error)))}</p>", error.http_status)
+
+
+def _prose(text: str) -> str:
+    """What was written, with nothing in it to follow: here one answers."""
+    return f'<div class="prose">{html_of(unturned(text), links=False)}</div>' if text else ""
+
+
+def _code(text: str) -> str:
+    return f'<pre class="code" tabindex="0">{_read(text)}</pre>'
 
 
 def _read(text: str) -> str:
@@ -149,10 +136,6 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
-def _page(title: str, body: str, status: int = 200) -> HTMLResponse:
-    html = (
-        f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width,initial-scale=1'>"
-        f"<title>{_read(title[:80])}</title><style>{_CSS}</style>"
-        f"<main><section><h1>{_read(title)}</h1>{body}</section></main></html>"
-    )
-    return HTMLResponse(html, status, HEADERS)
+def _page(title: str, body: str, status: int = 200) -> Response:
+    page = plain_page(title, f'<section class="card tap"><h1>{title}</h1>{body}</section>')
+    return Response(page, status, HEADERS, media_type="text/html")

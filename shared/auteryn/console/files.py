@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+from html import escape
 from pathlib import Path
 
 from msgspec import Struct
@@ -37,7 +38,7 @@ POLICY = "; ".join(
 PLAIN_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Of a page that only says something."""
+"""Of a page without scripts."""
 WRONG = {
     401: ("Sign in first", "This is for somebody who is signed in."),
     403: ("This is not yours to see", "It belongs to somebody else."),
@@ -89,12 +90,17 @@ def page() -> bytes:
     return _PAGE.format(head="\n".join(head), title="Auteryn", brand=_BRAND, main=_EMPTY, after=_PLAIN).encode()
 
 
+def plain_page(title: str, main: str) -> bytes:
+    """A page without scripts that says something or holds a form. `main` is HTML, the title is text."""
+    head = "\n".join(_looks(files()))
+    return _PAGE.format(head=head, title=escape(title), brand=_BRAND, main=f"<main>{main}</main>", after="").encode()
+
+
 def refused_page(status: int) -> bytes:
     """What a person sees where there is nothing to show. It repeats nothing of what was asked for."""
     title, sentence = WRONG.get(status) or WRONG[500 if status >= 500 else 404]
-    main = f'<main class="empty"><h1>{title}</h1><p>{sentence}</p><a class="button" href="/">All runs</a></main>'
-    head = "\n".join(_looks(files()))
-    return _PAGE.format(head=head, title=f"{title} · Auteryn", brand=_BRAND, main=main, after="").encode()
+    said = f'<h1>{title}</h1><p>{sentence}</p><a class="button" href="/">All runs</a>'
+    return plain_page(f"{title} · Auteryn", f'<section class="empty">{said}</section>')
 
 
 def _looks(known: Files) -> list[str]:

@@ -123,7 +123,10 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
         case e.AskEscalated():
             return "warning", f"{event.ask}: nobody answered in time; now it is the turn of {', '.join(event.approvers)}"
         case e.AskReminded():
-            return "info", f"{event.ask}: people were reminded ({event.count})"
+            return (
+                "info",
+                f"people were reminded ({event.ask}, {'once' if event.count == 1 else f'{event.count} times'} by now)",
+            )
         case e.Digested():
             return "debug", f"digest of day {event.day}"
         case e.BudgetReached():
@@ -136,7 +139,8 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
         case e.Notified():
             return event.level, f"to the owner: {_short(event.message)}"
         case e.PlanCreated():
-            return "info", f"plan {event.plan.id} of {len(event.plan.steps)} steps: {_short(event.plan.goal)}"
+            goal = f": {_short(event.plan.goal)}" if event.plan.goal else ""
+            return "info", f"plan {event.plan.id} of {len(event.plan.steps)} steps{goal}"
         case e.PlanRevised():
             return "info", f"plan revised ({event.plan.revision}): steps {_ids(event.diff)} changed; {event.note}"
         case e.StepsStarted():

@@ -183,10 +183,13 @@ async def pay(to: str) -> str:
 def test_no_mark_on_a_page_turns_what_is_decided(opened):
     async def main():
         async with opened((call("pay", to=f"{TURNED}\u200b"), "done"), tools=[pay]) as office, office.browser() as phone:
-            run, _ask, links = await tapped(office, context=TURNED, message=TURNED, options=("\u2066Yes\u2069", "No"))
+            context = f"{TURNED} **now** [yes](https://evil.test) <https://evil.test>\n\n[yes]: https://evil.test"
+            run, _ask, links = await tapped(office, context=context, message=TURNED, options=("\u2066Yes\u2069", "No"))
             page = (await phone.get(links["\u2066Yes\u2069"])).text
             assert page.count("Pay to \ufffdmoc.live\ufffd") >= 2 and "\ufffdYes\ufffd</button>" in page
             assert not set(page) & set(TURNS)
+            assert "<strong>now</strong> [yes](https://evil.test)" in page and "[yes]: https://evil.test" in page
+            assert 'href="https' not in page, "here one answers, and follows nothing"
             assert "\ufffdYes\ufffd" in (await phone.post(links["\u2066Yes\u2069"])).text
             assert (await office.desk.result(run.id)).result == "\u2066Yes\u2069", "the answer is the option as it was given"
             gated = await office.world.asked(await office.world.start("Pay"))

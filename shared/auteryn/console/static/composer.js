@@ -12,7 +12,9 @@ export function Composer({ story, sent, setSent }) {
   const [text, setText] = useDraft(`say ${story.id}`), [mode, setMode] = useState("steer"), [unheard, look] = useUnheard(story, sent.length), key = useRef(once());
   const send = async () => {   // said twice, or again after a lost reply, it is heard once
     const mine = { text: text.trim(), from: story.items.length, key: crypto.randomUUID() };
-    await post(`/v1/runs/${story.id}/messages`, { text: mine.text, mode }, key.current);
+    try { await post(`/v1/runs/${story.id}/messages`, { text: mine.text, mode }, key.current); } catch (problem) {
+      throw problem.status ? problem : new Error("The server cannot be reached, and your words are still here. Send them again when it can: they are heard once.");
+    }
     key.current = once();
     setSent((before) => [...before, mine]);
     setText("");

@@ -137,7 +137,7 @@ function Table({ runs, askers, chosen, setChosen, owners, busy }) {
   useKeys({ j: () => step(1), ArrowDown: () => arrow(1), k: () => step(-1), ArrowUp: () => arrow(-1), x: pick });
   return html`<table class="runs" ref=${box} aria-busy=${busy}><thead><tr>
       ${mark && html`<th class="pick"><input type="checkbox" aria-label="Choose all" checked=${all} onChange=${() => setChosen(new Set(all ? [] : runs.map((run) => run.id)))} /></th>`}
-      <th>Run</th>${owners && html`<th>Owner</th>`}<th>State</th><th>Progress</th><th>Waiting on</th><th class="right">Credits</th><th class="right">Age</th></tr></thead>
+      <th>Run</th>${owners && html`<th>Owner</th>`}<th>State</th><th>Progress</th><th class="why">Waiting on</th><th class="right">Credits</th><th class="right">Age</th></tr></thead>
     <tbody>${runs.map((run) => html`<tr key=${run.id} data-run=${run.id} class=${chosen.has(run.id) ? "chosen" : ""}>
       ${mark && html`<td class="pick"><input type="checkbox" aria-label="Choose ${run.title}" checked=${chosen.has(run.id)} onChange=${() => toggle(run.id)} /></td>`}
       <td class="name"><${Link} to="/runs/${run.id}" class="run-link"><bdi>${short(run.title, 120)}</bdi><//>

@@ -12,8 +12,9 @@ export function Plan({ story, refresh, onFollow, onFork }) {
   const { plan, schedules } = story.view, [as, setAs] = useState("graph"), [picked, setPicked] = useState(null);
   const steps = useMemo(() => {
     const asking = new Set(Object.values(story.asks).filter((ask) => ask.state === "open").map((ask) => ask.run));
-    return (plan?.steps ?? []).map((step) => ({ ...step, ...story.steps[step.id] })).map((step) => ({ ...step, state: asking.has(step.run) ? "asks" : stepState(step.status) }));
-  }, [plan, story.steps, story.asks]);
+    const known = (plan?.steps ?? []).map((step) => ({ ...step, ...story.steps[step.id] }));
+    return known.map((step) => over(story) ? left(step, story) : step).map((step) => ({ ...step, state: asking.has(step.run) ? "asks" : stepState(step.status) }));
+  }, [plan, story.steps, story.asks, story.status]);
   const clocks = schedules.map((schedule) => html`<${Card} key=${schedule.id} run=${story.id} schedule=${schedule} ended=${over(story)} />`);
   if (!plan) return schedules.length ? html`<div class="plan">${clocks}</div>` : html`<p class="hint">It works without a plan.</p>`;
   const step = steps.find((one) => one.id === picked), chain = longest(steps, ms), chosen = step && html`<${Chosen} key=${step.id} ...${{ step, story, refresh, onFollow, onFork }} />`;
@@ -29,6 +30,9 @@ export function Plan({ story, refresh, onFollow, onFork }) {
     ${plan.revision > 1 && html`<${Revisions} run=${story.id} count=${plan.revision - 1} />`}
     ${clocks}</div>`;
 }
+
+// A run that was stopped takes its steps along, and tells of none.
+const left = (step, story) => step.status === "in_progress" ? { ...step, status: "cancelled", endedAt: story.view.ended_at ?? step.startedAt } : step;
 
 // All of them, however little of a long run is loaded: asked for when somebody wants to see them.
 function Revisions({ run, count }) {

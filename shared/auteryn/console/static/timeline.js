@@ -9,16 +9,18 @@ import { clock, moment, plural, short, span } from "./words.js";
 const ROW = 20, LABEL = 74, MOST_LANES = 12;
 
 export function Timeline({ story, at, onPick }) {
-  const box = useRef(), room = Math.max(160, useWidth(box) - LABEL), [zoom, setZoom] = useState(1);
+  const box = useRef(), strip = useRef(), atEnd = useRef(true), room = Math.max(160, useWidth(box) - LABEL), [zoom, setZoom] = useState(1);
   const until = story.view.ended_at ? Date.parse(story.view.ended_at) : over(story) ? lastOf(story) : now.value;
   const scale = useMemo(() => axis(story.lanes, until, room, zoom), [story.lanes, room, zoom, over(story) ? 0 : Math.floor(until / 1000)]);
   const lanes = Object.entries(story.lanes).sort(([a], [b]) => (story.runs[a] ?? (a === story.id ? -1 : 1e9)) - (story.runs[b] ?? (b === story.id ? -1 : 1e9)));
   const shown = lanes.length > MOST_LANES ? newest(lanes, story) : lanes, height = shown.length * ROW + 18;
+  const scrolled = () => { const { scrollLeft, scrollWidth, clientWidth } = strip.current; atEnd.current = scrollWidth - scrollLeft - clientWidth < 4; };
+  useLayoutEffect(() => { if (atEnd.current && strip.current) strip.current.scrollLeft = strip.current.scrollWidth; }, [scale.width]);   // the newest is in sight until somebody looks elsewhere
   const awaited = 1 + (story.view.plan?.steps ?? []).filter((step) => step.run).length;   // lanes to come, where nothing is loaded yet: what is below stays where it is
   return html`<section class="timeline" aria-label="Timeline" ref=${box}>
     ${!story.items.length && html`<svg class="lanes" height=${Math.min(MOST_LANES, awaited) * ROW + 18} aria-hidden="true"></svg>`}
     ${shown.length > 0 && html`<div class="lanes"><div class="lane-names" aria-hidden="true">${shown.map(([run]) => html`<span key=${run}>${nameOf(run, story)}</span>`)}</div>
-      <div class="lane-scroll" tabindex="0" role="group" aria-label=${said(story, scale, lanes)}>
+      <div class="lane-scroll" ref=${strip} onScroll=${scrolled} tabindex="0" role="group" aria-label=${said(story, scale, lanes)}>
         <svg width=${Math.ceil(scale.width)} height=${height} aria-hidden="true">
           ${scale.spans.map((one) => one.gap && html`<g key=${one.from} class="gap"><rect x=${one.x} y="0" width=${one.width} height=${height - 16} /><text x=${one.x + one.width / 2} y=${height - 4} text-anchor="middle">${span(one.to - one.from).split(" ").slice(0, 2).join(" ")} free</text><title>Nothing ran for ${span(one.to - one.from)}: free of charge</title></g>`)}
           ${shown.map(([run, slices], row) => bars(slices, scale, until).map((bar) => html`<g key="${run}-${bar.x}" class="slice ${bar.open && !over(story) ? "open" : ""} ${bar.cut ? "cut" : ""}">

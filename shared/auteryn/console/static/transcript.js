@@ -89,7 +89,7 @@ const SHAPES = {
     if (item.failure) return html`<p class="line">Failed (${item.failure.reason.replaceAll("_", " ")}): ${plain(item.failure.message)}</p>`;
     return html`<p class="seam"><span>${item.slice ? `Slice ${item.slice} begins` : { waiting: waits(item.why), paused: "Paused", pending: "Goes on in its next slice", completed: "Completed", cancelled: "Stopped" }[item.state] ?? item.why}</span></p>`;
   },
-  tool: Tool,
+  tool: ({ item, open, story }) => html`<${Tool} item=${item} open=${open} ended=${over(story)} />`,
 };
 
 // What it asks stands in the line before.
@@ -103,13 +103,13 @@ const EFFECTS = { idempotent: "a repeat changes nothing more", keyed: "a repeat 
 let known = null;
 const learn = () => { known ??= get("/v1/tools").then(({ tools }) => { effects.value = Object.fromEntries(tools.map((tool) => [tool.name, tool.effect])); }, () => { known = null; }); };
 
-function Tool({ item, open }) {
+function Tool({ item, open, ended }) {
   useEffect(learn, []);
-  const { result } = item, state = !result ? "running" : result.error ? "failed" : "completed";
-  return html`<details class="tool is-${state}" open=${open}>
+  const { result } = item, state = !result ? ended ? "broken off" : "running" : result.error ? "failed" : "completed";
+  return html`<details class="tool is-${state.replace(" ", "-")}" open=${open}>
     <summary><i class="dot" aria-hidden="true"></i><code>${item.tool}</code><span class="args">${callLine(item.args)}</span>
       ${effects.value[item.tool] && effects.value[item.tool] !== "read" && html`<span class="effect is-${effects.value[item.tool]}" title=${EFFECTS[effects.value[item.tool]]}>${effects.value[item.tool]}</span>`}
-      <span class="took">${result ? span(result.ms) : "…"}${result?.attempts > 1 ? ` · ${result.attempts} tries` : ""}</span><span class="sr">${state}</span></summary>
+      <span class="took">${result ? span(result.ms) : ended ? "broken off" : "…"}${result?.attempts > 1 ? ` · ${result.attempts} tries` : ""}</span><span class="sr">${state}</span></summary>
     <div class="tool-body">${item.args && html`<span class="label">Arguments</span><${Json} value=${item.args} />`}
       ${result && html`<span class="label">${result.error ? `Failed: ${result.error}` : "Answer"}</span><${Json} value=${result.output ?? ""} />`}
       ${result?.credits ? html`<p class="hint">${credits(result.credits)} credits</p>` : ""}</div></details>`;

@@ -40,8 +40,8 @@ export const whole = (at) => new Date(at).toLocaleString([], { dateStyle: "mediu
 
 // What the server says of a run, for who reads it here: this place's time, no ids of things that have names, words for codes.
 export const plain = (text) => String(text ?? "").replace(/(\d{4}-\d\d-\d\d) (\d\d:\d\d)(?::\d\d)? UTC/g, (_, day, time) => moment(`${day}T${time}Z`))
-  .replace(/ \((?:ask|run|plan)_\w+(?:, ([^)]*))?\)/g, (_, rest) => (rest ? ` (${rest})` : "")).replace(/ \(slice \d+ on [^)]*\)/, "").replace(/\bplan plan_\w+/g, "plan")
-  .replace(/^[a-z]+(?:_[a-z]+)+(?=: )/, (code) => code.replaceAll("_", " "));
+  .replace(/ \((?:ask|run|plan)_\w+(?:, ([^)]*))?\)/g, (_, rest) => (rest ? ` (${rest})` : "")).replace(/ \(slice \d+ on [^)]*\)/, "").replace(/\b(plan|schedule) (?:plan|sched)_\w+/g, "$1")
+  .replace(/^ask_\w+: /, "").replace(/^[a-z]+(?:_[a-z]+)+(?=: )/, (code) => code.replaceAll("_", " "));
 export const sentence = (text) => text && `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…:]$/.test(text) ? "" : "."}`;
 // Markdown in one line.
 export const bare = (text, most) => short(String(text).replace(/[*`]+|^\s*(?:#+|[-*]) /gm, ""), most);
