@@ -67,6 +67,19 @@ def test_a_run_that_cannot_be_shown_says_why_and_leads_back(window_of: Any, stat
         expect(page.locator("table.runs")).to_be_visible()
 
 
+def test_a_fault_of_the_page_is_said_with_a_way_on(window_of: Any) -> None:
+    window = window_of(approval, before=two)
+    page, run = window.open(), window.run("Ask me")
+    broken = {**window.api(f"/v1/runs/{run}"), "limits": None}
+    page.route(f"**/v1/runs/{run}", lambda route: route.fulfill(json=broken))
+    page.get_by_role("link", name="Ask me").last.click()
+    expect(page.get_by_role("alert")).to_contain_text("This page has a fault")
+    page.unroute(f"**/v1/runs/{run}")
+    page.get_by_role("button", name="Load it again").click()
+    expect(page.locator("h1")).to_have_text("Ask me")
+    expect(page.locator(".asks .ask")).to_be_visible()
+
+
 def test_offline_is_said_and_forgotten_when_it_is_over(window_of: Any) -> None:
     window = window_of(approval, before=two)
     page = window.open()

@@ -10,6 +10,7 @@ import msgspec
 from auteryn.schema import event as e
 from auteryn.schema.human import Ask
 from auteryn.schema.message import text_of
+from auteryn.schema.record import full
 from auteryn.schema.run import Run
 from auteryn.service.logs import kind_of, line
 from auteryn.service.progress import progress_event, status_line
@@ -67,7 +68,7 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
 
 def asked(ask: Ask) -> dict[str, Any]:
     """A question as people's programs see it."""
-    return {**msgspec.to_builtins(ask), "options": list(ask.options), "kind": ask.kind, "input_type": ask.input_type}
+    return full(ask)
 
 
 def snapshot(run: Run, at: datetime) -> dict[str, Any]:

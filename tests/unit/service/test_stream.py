@@ -7,14 +7,17 @@ import random
 from contextlib import aclosing
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from auteryn.runtime import marks
+from auteryn.schema.human import Ask
 from auteryn.schema.record import to_json
 from auteryn.service import crowd
 from auteryn.service.cursor import Position, read_cursor, written
+from auteryn.service.feed import asked
 from auteryn.service.new import NewRun, drafts
-from auteryn.testing.clock import SkippingClock, skipping
+from auteryn.testing.clock import START, SkippingClock, skipping
 from auteryn.testing.scripted import Say
 from auteryn.tools.tool import tool
 
@@ -407,3 +410,9 @@ def test_whoever_reads_for_all_may_go_in_the_middle_of_it_and_nobody_misses_anyt
 
 def store_of(desk):
     return desk._access.services.store
+
+
+def test_a_question_is_told_with_all_its_fields():
+    told = asked(Ask(id="ask_1", run="run_1", message="Go?", opened_at=START, quorum=2))
+    assert told.keys() == set(Ask.__struct_fields__)
+    assert (told["votes"], told["on_timeout"], told["opened_at"]) == ([], "wait", msgspec.to_builtins(START))

@@ -2,7 +2,7 @@
 
 import { html, render, useEffect, useRef, useState } from "./vendor/preact.js";
 import { Problem, ask, early, ended, feed, session, whoAmI } from "./net.js";
-import { Link, Notice, address, forgetDrafts, go, now } from "./parts.js";
+import { Boundary, Link, Notice, address, forgetDrafts, go, now } from "./parts.js";
 import { RunList } from "./list.js";
 import { RunPage } from "./run.js";
 import { sentence, span } from "./words.js";
@@ -17,7 +17,7 @@ function Console() {
   useEffect(() => { if (first.current !== place) { first.current = null; content.current?.focus({ preventScroll: true }); } }, [place]);   // a reader begins where the eye does
   if (who === undefined) return html`<div class="empty" aria-busy="true"></div>`;
   return html`<a class="skip" href="#content">Skip to the content</a><${Top} who=${who} />
-    <div id="content" ref=${content} tabindex="-1">${who === null ? html`<${SignIn} />` : id ? html`<${RunPage} key=${id} id=${decodeURIComponent(id)} />` : html`<${RunList} />`}</div><${Notice} />`;
+    <div id="content" ref=${content} tabindex="-1"><${Boundary} key=${place}>${who === null ? html`<${SignIn} />` : id ? html`<${RunPage} key=${id} id=${decodeURIComponent(id)} />` : html`<${RunList} />`}<//></div><${Notice} />`;
 }
 
 function Top({ who }) {

@@ -146,6 +146,13 @@ export function Dialog({ title, onClose, children, wide = false }) {
   </dialog>`;
 }
 
+// A fault in what it holds is said in its place, with a way on.
+export function Boundary({ children }) {
+  const [problem, setProblem] = useState(null);
+  this.componentDidCatch = setProblem;   // as Preact calls it
+  return problem ? html`<main class="empty" role="alert"><h1>This page has a fault</h1><p>Nothing of the runs is lost. ${sentence(String(problem.message ?? problem))}</p><button onClick=${() => location.reload()}>Load it again</button></main>` : children;
+}
+
 // Where a reader goes on when what had the focus is gone: at this, or where the page begins.
 export const focusOn = (place) => (place?.isConnected ? place : document.getElementById("content"))?.focus({ preventScroll: true });
 

@@ -6,7 +6,7 @@ import { Act, Dialog, Icon, Link, Prose, STATES, State, Steps, now, stepState, u
 import { CHIP, NARROW, NODE, folded, layout, longest, waves } from "./graph.js";
 import { Card } from "./schedules.js";
 import { over } from "./story.js";
-import { credits, moment, number, plain, plural, sentence, short, span } from "./words.js";
+import { credits, moment, plain, plural, sentence, short, span } from "./words.js";
 
 export function Plan({ story, refresh, onFollow, onFork }) {
   const { plan, schedules } = story.view, [as, setAs] = useState("graph"), [picked, setPicked] = useState(null);
@@ -27,7 +27,7 @@ export function Plan({ story, refresh, onFollow, onFork }) {
       ${chain.path.length > 1 && chain.path.length < steps.length && html`<p class="hint legend"><i aria-hidden="true"></i>Longest way: ${chain.path.length > 8 ? plural(chain.path.length, "step") : chain.path.join(" → ")}${chain.ms ? `, ${span(chain.ms)} so far` : ""}. The rest runs beside it.</p>`}` : html`<ol class="step-list">${steps.map((one) => html`<li key=${one.id}><button class="step-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
       <span class="step-number">${one.id}</span><span class="step-text">${one.description}</span><${State} state=${one.state} /></button>${step === one && chosen}</li>`)}</ol>`}
     ${as === "graph" && chosen}
-    ${plan.revision > 1 && html`<${Revisions} run=${story.id} count=${plan.revision - 1} />`}
+    <${Revisions} run=${story.id} changed=${`${plan.revision} ${steps.filter((one) => one.status === "skipped").length}`} />
     ${clocks}</div>`;
 }
 
@@ -35,12 +35,12 @@ export function Plan({ story, refresh, onFollow, onFork }) {
 const left = (step, story) => step.status === "in_progress" ? { ...step, status: "cancelled", endedAt: story.view.ended_at ?? step.startedAt } : step;
 
 // All of them, however little of a long run is loaded: asked for when somebody wants to see them.
-function Revisions({ run, count }) {
+function Revisions({ run, changed }) {
   const [open, setOpen] = useState(false), [found, setFound] = useState(null), [problem, setProblem] = useState(null);
-  useEffect(() => { if (open) get(`/v1/runs/${run}/revisions`).then((page) => { setFound(page.revisions); setProblem(null); }, setProblem); }, [open, run, count]);
-  return html`<details class="revisions" onToggle=${(event) => setOpen(event.currentTarget.open)}><summary>How it changed, ${count === 1 ? "once" : `${number(count)} times`}</summary>
+  useEffect(() => { if (open) get(`/v1/runs/${run}/revisions`).then((page) => { setFound(page.revisions); setProblem(null); }, setProblem); }, [open, run, changed]);
+  return html`<details class="revisions" onToggle=${(event) => setOpen(event.currentTarget.open)}><summary>How it changed</summary>
     ${problem ? html`<p class="problem" role="alert">${sentence(problem.message)} Close this and open it to try again.</p>` : found === null ? html`<p class="hint" aria-busy="true">Looking…</p>` :
-      html`<ol>${found.map((one) => html`<li key=${one.revision}><time datetime=${one.at}>${moment(one.at)}</time>${one.note && html` ${sentence(one.note)}`}<${Diff} changes=${one.diff} /></li>`)}</ol>`}</details>`;
+      !found.length ? html`<p class="hint">It is as it was made.</p>` : html`<ol>${found.map((one, index) => html`<li key=${index}><time datetime=${one.at}>${moment(one.at)}</time>${one.note && html` ${sentence(one.note)}`}<${Diff} changes=${one.diff} /></li>`)}</ol>`}</details>`;
 }
 
 // What each changed step was, and what it is now.
