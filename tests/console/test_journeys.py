@@ -67,6 +67,7 @@ def test_start_watch_approve_steer_stop(window_of: Any) -> None:
     page.locator("#steer").fill("be short")
     page.get_by_role("button", name="Send").click()
     expect(page.locator(".heard", has_text="be short")).to_be_visible()
+    expect(page.locator("#steer")).to_be_focused()
 
     page.get_by_role("button", name="Stop", exact=True).click()
     page.get_by_role("button", name="Stop the run").click()

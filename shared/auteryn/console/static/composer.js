@@ -18,6 +18,7 @@ export function Composer({ story, sent, setSent }) {
     key.current = once();
     setSent((before) => [...before, mine]);
     setText("");
+    document.getElementById("steer")?.focus();   // the button has nothing more to send
   };
   const typed = (now) => { key.current = once(); setText(now); };
   const sendIt = () => send().catch((problem) => say(problem.message, true));
