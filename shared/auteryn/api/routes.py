@@ -9,7 +9,7 @@ from msgspec import Struct
 from starlette.routing import compile_path
 
 from auteryn.api import bodies as b
-from auteryn.api import figures, links, people, runs, webhooks, window
+from auteryn.api import figures, links, memories, people, runs, webhooks, window
 from auteryn.api import views as v
 from auteryn.api.call import Call
 from auteryn.api.keys import Role
@@ -119,6 +119,8 @@ ROUTES: tuple[Route, ...] = (
     R("POST", "/v1/webhooks/{webhook}/rotate", webhooks.rotate_webhook, "operator", body=b.Empty, reply=v.NewWebhook),
     R("POST", "/v1/webhooks/{webhook}/test", webhooks.test_webhook, "operator", body=b.Empty, reply=Tested),
     R("DELETE", "/v1/webhooks/{webhook}", webhooks.remove_webhook, "operator", statuses=(204,)),
+    R("GET", "/v1/memories", memories.list_memories, reply=v.Memories),
+    R("DELETE", "/v1/memories/{memory}", memories.forget_memory, "operator", statuses=(204,)),
     R("GET", "/v1/plans/{plan}", runs.run_of_plan, reply=v.RunView),
     R("POST", "/v1/prose", window.render_prose, body=b.ProseBody, reply=v.Prose, largest=2 * MB),
     R("GET", "/v1/spend", figures.get_spend, reply=v.Spend),

@@ -29,6 +29,7 @@ from auteryn.service.costs import CreditDetail
 from auteryn.service.links import Link
 from auteryn.service.listing import Planned
 from auteryn.service.logs import LogLine
+from auteryn.service.memories import Memory
 from auteryn.service.progress import standing
 from auteryn.service.reading import Revision
 from auteryn.service.steer import Unheard
@@ -190,6 +191,10 @@ class NewWebhook(Record):
     webhook: Webhook
     secret: str
     """Signs what is sent (standardwebhooks.com); nobody can learn it again."""
+
+
+class Memories(Record):
+    memories: tuple[Memory, ...]
 
 
 class Webhooks(Record):

@@ -70,9 +70,11 @@ def erase(common: Common, run_id: str) -> None:
 
 async def _erase(common: Common, run_id: str) -> None:
     async with opened(common) as home:
-        erased = await home.desk.erase(await home.named(run_id))
+        erased, command = await home.desk.erase(await home.named(run_id)), home.command
     if common.json:
         output.json_line(erased)
     elif not common.quiet:
         left = f"LEFT OVER: {', '.join(erased.leftovers)}" if erased.leftovers else "nothing is left"
         click.echo(f"{len(erased.runs)} runs and {erased.blobs} files are erased; {left}.", err=True)
+        if erased.memories:
+            click.echo(f"What it saved for later runs stays ({erased.memories}): {command} memories", err=True)

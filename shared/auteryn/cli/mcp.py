@@ -12,7 +12,17 @@ from auteryn.cli.home import going, settings_of
 from auteryn.cli.root import Common, Listing, common
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.tools.egress import Egress
-from auteryn.tools.mcp import add_server, allow, approve, changes, no_mcp, read_approved, read_servers, tool_name
+from auteryn.tools.mcp import (
+    add_server,
+    allow,
+    approve,
+    changes,
+    no_mcp,
+    read_approved,
+    read_servers,
+    remove_server,
+    tool_name,
+)
 from auteryn.tools.mcp_server import Connection, Definition, ServerConfig, Settled
 from auteryn.tools.tool import Effect, Permission
 from auteryn.tools.untrusted import cleaned
@@ -33,12 +43,23 @@ def mcp() -> None:
 @click.pass_obj
 def add(common: Common, name: str, command: str, url: str, env: tuple[str, ...], header: tuple[str, ...]) -> None:
     """Add a server. Nothing of it is used before `auteryn mcp approve`."""
-    if bool(command) == bool(url):
+    program, *args = _words(command) or [""]
+    if bool(program) == bool(url):
         raise Invalid("--command", command, "give --command or --url, one of them")
-    program, *args = shlex.split(command) if command else [""]
     config = ServerConfig(command=program, args=args, url=url, env=_pairs("--env", env), headers=_pairs("--header", header))
     add_server(settings_of(common).home, name, config)
     output.text(f"{name} is added; `auteryn mcp approve {name}` shows its tools")
+
+
+@mcp.command()
+@click.argument("name")
+@common
+@click.pass_obj
+def remove(common: Common, name: str) -> None:
+    """Take a server out, with what was approved of it."""
+    remove_server(settings_of(common).home, name)
+    if not common.quiet and not common.json:
+        click.echo(f"{name} is taken out.", err=True)
 
 
 @mcp.command(name="list")
@@ -95,8 +116,12 @@ def approve_(common: Common, name: str, yes: bool) -> int:
 @click.pass_obj
 def allow_(common: Common, name: str, tool: str, effect: str, permission: str, sends: bool) -> None:
     """Say what a tool does and whether a person is asked: a server's own word is not taken for it."""
+    home = settings_of(common).home
+    known = read_approved(home).servers.get(name, {})
+    if name in read_servers(home).mcpServers and tool not in known:
+        raise Invalid("TOOL", tool, f"is none of the approved tools of {name}: {', '.join(known) or 'there are none'}")
     word = Settled(effect=cast("Effect", effect), permission=cast("Permission", permission), sends=sends)
-    allow(settings_of(common).home, name, tool, word)
+    allow(home, name, tool, word)
 
 
 async def _offered(config: ServerConfig, guard: Egress) -> list[Definition]:
@@ -108,6 +133,13 @@ async def _offered(config: ServerConfig, guard: Egress) -> list[Definition]:
         return list(connection.definitions.values())
     finally:
         await connection.close()
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise Invalid("--command", command, f"cannot be read: {error}") from None
 
 
 def _pairs(option: str, given: tuple[str, ...]) -> dict[str, str]:

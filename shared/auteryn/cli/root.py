@@ -62,6 +62,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "keys": "Make, list and revoke API keys.",
         "limits": "What owners may spend in a day or another span.",
         "webhooks": "Tell other programs of runs.",
+        "memories": "What runs keep for later ones.",
         "mcp": "Tool servers of others.",
         "tools": "List the tools, show one, try one.",
         "dev": "The whole cloud shape on this machine: functions, emulators, stand-ins.",

@@ -42,6 +42,7 @@ from auteryn.service.estimate import Estimate, Forecast
 from auteryn.service.links import Link
 from auteryn.service.listing import MOST_RUNS, Planned, Wanted
 from auteryn.service.logs import LogLine
+from auteryn.service.memories import Memory
 from auteryn.service.new import NewRun, lifetime
 from auteryn.service.webhooks import Tested
 from auteryn.service.why import RunHealth
@@ -230,6 +231,16 @@ class Agent:
         """Answer a question of any run; the first answer counts. For a gated call: `remember` answers the same for this tool
         and target until the run ends (or `until`), `args` allows the call with these arguments instead."""
         return self.world.call(self.world.desk.answer(ask_id, value, by, remember, until=until, args=args))
+
+    # ---- what is kept for later runs
+
+    def memories(self) -> list[Memory]:
+        """What runs have saved for later ones with `memory_save`, newest first."""
+        return self.world.call(self.world.desk.memories())
+
+    def forget(self, memory_id: str) -> None:
+        """No later run finds it any more. Raises `NotFound`."""
+        self.world.call(self.world.desk.forget(memory_id))
 
     # ---- programs that hear of runs
 

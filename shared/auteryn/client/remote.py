@@ -28,6 +28,7 @@ from auteryn.service.fork import Fork
 from auteryn.service.links import Link
 from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
+from auteryn.service.memories import Memory
 from auteryn.service.new import NewRun, checked_request
 from auteryn.service.progress import Standing
 from auteryn.service.reading import Revision
@@ -187,6 +188,14 @@ class Remote:
             return await self._wire.read(Answer, "GET", _of(run, "answer"))
         except NotFound:
             return None
+
+    # ---- what is kept for later runs
+
+    async def memories(self) -> list[Memory]:
+        return list((await self._wire.read(v.Memories, "GET", "/v1/memories")).memories)
+
+    async def forget(self, memory: str) -> None:
+        await self._wire.ask("DELETE", f"/v1/memories/{_name(memory)}")
 
     # ---- programs that hear of runs
 

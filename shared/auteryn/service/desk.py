@@ -31,6 +31,7 @@ from auteryn.service import (
     fork,
     links,
     listing,
+    memories,
     spend,
     steer,
     stream,
@@ -47,6 +48,7 @@ from auteryn.service.fork import Fork
 from auteryn.service.links import Link
 from auteryn.service.listing import ANY, Planned, Wanted
 from auteryn.service.logs import LogLine
+from auteryn.service.memories import Memory
 from auteryn.service.new import NewRun
 from auteryn.service.progress import Standing, credit_usage, metrics, progress, standing, status_line
 from auteryn.service.reading import Revision, published, revisions, scratchpad, tool_list, versions
@@ -229,6 +231,16 @@ class Desk:
     async def answered(self, run: str) -> Answer | None:
         """The answer a question run ended with."""
         return await asks.answer_of(self._access, await self.get(run))
+
+    # ---- what is kept for later runs
+
+    async def memories(self) -> list[Memory]:
+        """What the owner's runs have saved for later ones, newest first."""
+        return await memories.memories(self._access)
+
+    async def forget(self, memory: str) -> None:
+        """No later run finds it any more."""
+        await memories.forget(self._access, memory)
 
     # ---- programs that hear of runs
 

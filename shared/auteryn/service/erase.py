@@ -17,6 +17,7 @@ from auteryn.schema.post import POST, POSTS
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
+from auteryn.service.memories import memories
 from auteryn.service.tree import files_in, tree_of
 
 
@@ -31,6 +32,8 @@ class Erased(Record):
     shared_blobs: int
     """Blobs that stay, because another run has the same bytes."""
     leftovers: tuple[str, ...]
+    memories: int = 0
+    """What its runs have saved for later ones: it stays until it is forgotten."""
 
 
 async def erase(access: Access, run_id: str) -> Erased:
@@ -69,6 +72,7 @@ async def erase(access: Access, run_id: str) -> Erased:
         blobs=len(published - shared),
         shared_blobs=len(shared),
         leftovers=tuple(left),
+        memories=sum(one.run in {run.id for run in tree} for one in await memories(access)),
     )
 
 

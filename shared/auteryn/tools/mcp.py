@@ -21,6 +21,7 @@ import msgspec
 from auteryn.errors import Corrupt, Invalid, ToolFailed
 from auteryn.policy.answer_schema import matches
 from auteryn.schema.record import Record
+from auteryn.tools.egress import readable
 from auteryn.tools.mcp_ask import call_asking
 from auteryn.tools.mcp_schema import sanitised
 from auteryn.tools.mcp_server import Definition, Server, ServerConfig, Settled
@@ -137,13 +138,30 @@ def add_server(home: Path, name: str, config: ServerConfig) -> None:
     """Put a server into `mcp.json`; what stands there otherwise stays as it is."""
     if not _NAME.fullmatch(name):
         raise Invalid("name", name, "must be 1 to 30 letters, digits, - or _")
+    if config.url:
+        try:
+            readable(config.url)
+        except ToolFailed as error:
+            raise Invalid("url", config.url, f"can be no server: {error}") from error
     path = home / SERVERS
     whole: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     servers: dict[str, Any] = whole.setdefault("mcpServers", {})
     if name in servers:
-        raise Invalid("name", name, f"is in {path} already")
+        raise Invalid("name", name, f"is in {path} already: `auteryn mcp remove {name}` takes it out")
     servers[name] = msgspec.to_builtins(config)
     _write(path, whole)
+
+
+def remove_server(home: Path, name: str) -> None:
+    """Take a server out of `mcp.json`, and what was approved of it; raises `Invalid` if it is not there."""
+    path, servers = home / SERVERS, read_servers(home).mcpServers
+    if name not in servers:
+        raise Invalid("name", name, f"is not among the servers: {', '.join(servers) or 'there are none'}")
+    whole: dict[str, Any] = json.loads(path.read_text())
+    del whole["mcpServers"][name]
+    _write(path, whole)
+    approved = {one: tools for one, tools in read_approved(home).servers.items() if one != name}
+    _write(home / APPROVED, msgspec.to_builtins(Approved(servers=approved)))
 
 
 def allow(home: Path, server: str, tool: str, word: Settled) -> None:

@@ -30,7 +30,7 @@ async def memory_save(
     known = await ctx.store.docs(KIND, owner)
     if len(known) >= MEMORIES and all(doc.id != memory for doc in known):
         raise ToolFailed(
-            "quota", f"{len(known):,} memories are kept for {owner!r}, the most there may be: some must be deleted"
+            "quota", f"{len(known):,} memories are kept for {owner!r}, the most there may be: the owner can have some forgotten"
         )
     body = {"text": text, "tags": tags, "run": ctx.run.id, "foreign": FOREIGN in ctx.labels}
     await ctx.store.put(Doc(kind=KIND, id=memory, scope=owner, body=body, at=ctx.clock.now()))

@@ -11,6 +11,7 @@ from auteryn.api.auth import login_token, members_of
 from auteryn.api.keys import issue, revoke
 from auteryn.api.routes import ROUTES, WINDOW
 from auteryn.errors import Invalid
+from auteryn.schema.change import Doc
 from auteryn.service.asks import Question
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import SkippingClock, skipping
@@ -53,6 +54,9 @@ def test_every_route_as_nobody_as_a_stranger_and_as_a_viewer(opened):
             names = {"run": run.id, "ask": question.asks[0].id, "plan": "plan_none", "path": "a.txt", "schedule": "sched_none"}
             names |= {"message": "m_none", "step": "1"}
             names |= {"token": "forged.word", "webhook": (await office.desk.add_webhook("https://example.com/"))[0].id}
+            said, now = {"text": "x", "tags": [], "run": run.id, "foreign": False}, office.world.now()
+            await office.world.services.store.put(Doc(kind="memory", id="memory_1", scope=run.owner, body=said, at=now))
+            names |= {"memory": "memory_1"}
             await office.world.clock.sleep(timedelta(minutes=1))
             before = (await office.desk.get(run.id)).seq
             for route in (*ROUTES, *(page for page in WINDOW if page.role)):
@@ -82,6 +86,7 @@ def test_every_route_as_nobody_as_a_stranger_and_as_a_viewer(opened):
                         assert seen in (200, 201, 202, 204) or route.path.endswith(NOT_THERE), route
             assert (await office.desk.get(run.id)).seq == before
             assert not await office.world.services.store.inbox(run.id)
+            assert [one.id for one in await office.desk.memories()] == ["memory_1"]
             async with await office.client(owner="mallory") as stranger:
                 assert (await stranger.get("/v1/runs")).json()["runs"] == (await stranger.get("/v1/asks")).json()["asks"] == []
 

@@ -84,6 +84,8 @@ WAYS: dict[str, Ways] = {
     "rotate_webhook": Ways("Agent.rotate_webhook", "webhooks rotate"),
     "test_webhook": Ways("Agent.test_webhook", "webhooks test"),
     "remove_webhook": Ways("Agent.remove_webhook", "webhooks remove"),
+    "list_memories": Ways("Agent.memories", "memories ls"),
+    "forget_memory": Ways("Agent.forget", "memories forget"),
     "run_of_plan": Ways("Agent.get_task_progress", AT_HOME),
     "render_prose": Ways(WINDOW, WINDOW),
     "get_spend": Ways("Agent.spend", "limits ls"),

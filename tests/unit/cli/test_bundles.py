@@ -46,6 +46,7 @@ def test_a_run_goes_out_as_a_file_is_erased_and_comes_back(auteryn: Auteryn, tmp
         "blobs": 0,
         "shared_blobs": 0,
         "leftovers": [],
+        "memories": 0,
     }
     assert auteryn("result", run).code != 0
     assert auteryn("import", "b.zip").out.strip() == run

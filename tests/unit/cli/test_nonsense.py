@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from auteryn.tools.mcp import approve
+from auteryn.tools.mcp_server import Definition
+
 NONSENSE = {
     "no task": ((), "say what to do"),
     "only spaces": (("   ",), "say what to do"),
@@ -147,10 +150,10 @@ def test_what_others_call_a_command_leads_to_it(auteryn) -> None:
         assert f"did you mean `auteryn {meant}`?" in auteryn(said).err
 
 
-@pytest.mark.parametrize("group", ["artifacts", "tools", "keys", "limits", "webhooks", "mcp", "schedule"])
+@pytest.mark.parametrize("group", ["artifacts", "tools", "keys", "limits", "webhooks", "memories", "mcp", "schedule"])
 def test_a_group_by_itself_lists_what_there_is(auteryn, created, group: str) -> None:
     run = created("Compare the prices")
-    listed = "ls" if group in ("keys", "limits", "webhooks", "schedule") else "list"
+    listed = "ls" if group in ("keys", "limits", "webhooks", "memories", "schedule") else "list"
 
     assert auteryn(group) == auteryn(group, listed)
     assert auteryn(group, "--json") == auteryn(group, listed, "--json")
@@ -160,6 +163,27 @@ def test_a_group_by_itself_lists_what_there_is(auteryn, created, group: str) -> 
     if group == "artifacts":
         assert auteryn(group, run, "--json") == auteryn(group, "list", run, "--json")
         assert "handed over no files" in auteryn(group, "get", run).err
+
+
+def test_a_tool_server_is_added_as_it_can_be_reached_and_taken_out_again(auteryn, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for wrong, said in (
+        (("add", "shop", "--command", 'serve "orders'), "--command: 'serve \"orders' cannot be read"),
+        (("add", "shop", "--command", "  "), "--command"),
+        (("add", "shop", "--url", "ftp://shop.example.com"), "must begin with http:// or https://"),
+        (("add", "my shop", "--command", "serve"), "letters, digits"),
+        (("remove", "shop"), "is not among the servers: there are none"),
+    ):
+        done = auteryn("mcp", *wrong)
+        assert (done.code, said in done.err) == (2, True), done
+    assert not (home / "mcp.json").exists()
+    assert auteryn("mcp", "add", "shop", "--command", "serve orders").code == 0
+    assert "`auteryn mcp remove shop` takes it out" in auteryn("mcp", "add", "shop", "--command", "serve").err
+    approve(home, "shop", [Definition(name="order")])
+    assert "none of the approved tools of shop: order" in auteryn("mcp", "allow", "shop", "odrer").err
+    assert auteryn("mcp", "allow", "shop", "order", "--effect", "read").code == 0
+    assert auteryn("mcp", "remove", "shop").code == 0
+    assert auteryn("mcp", "list").out == "" and "order" not in (home / "mcp-approved.json").read_text()
 
 
 def test_a_run_that_was_cancelled_says_so_when_it_is_asked_for_its_result(auteryn, created) -> None:
