@@ -13,6 +13,8 @@ from uuid import UUID
 import msgspec
 
 from auteryn.errors import ToolFailed
+from auteryn.policy.limits import OUTPUT_CAP
+from auteryn.schema.record import to_json
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.database import Answer, Source, Tables, opened
@@ -165,14 +167,20 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
         [f"distinct and quartiles are estimates: there are more than {EXACT_ROWS:,} rows"] if row_count > EXACT_ROWS else []
     )
     notes = source.notes + estimated
+    told = {
+        "columns": described,
+        "sample": [[plain(value) for value in row] for row in sample[:TOP]],
+        **({"notes": notes} if notes else {}),
+    }
+    names = ", ".join(f"{name} {kind}" for name, kind in columns)
     return {
         "path": path,
         "size_bytes": files.stat(path.partition("#")[0]).size_bytes,
         "row_count": row_count,
         "column_count": len(columns),
-        "columns": described,
-        "sample": [[plain(value) for value in row] for row in sample[:TOP]],
-        **({"notes": notes} if notes else {}),
+        # of an answer that is cut the model sees the first part: it must know all names
+        **({"names": names} if len(to_json(told)) > OUTPUT_CAP else {}),
+        **told,
     }
 
 

@@ -17,6 +17,7 @@ import duckdb
 import openpyxl
 import pytest
 
+from auteryn.agent.output import capped
 from auteryn.errors import ToolFailed
 from auteryn.schema.event import CallAnswered
 from auteryn.tools import data as module
@@ -477,6 +478,8 @@ def test_a_table_of_many_columns_is_profiled_in_the_memory_there_is(room: Room) 
     assert (profile["column_count"], profile["row_count"]) == (300, 40)
     assert [one["max"] for one in profile["columns"]] == [39 * at for at in range(300)]
     assert all(one["distinct"] == (40 if at else 1) for at, one in enumerate(profile["columns"]))
+    shown, cut = capped(profile, "call_1", room.files)
+    assert cut and all(f" c{at} BIGINT" in shown["head"] for at in range(1, 300))
 
 
 def test_a_query_that_needs_too_much_memory_is_stopped(room: Room) -> None:
