@@ -79,14 +79,14 @@ async def _side_by_side(mind: Mind, work: list[Work]) -> AsyncGenerator[Facts, N
         lanes.setdefault(one.lane, []).append(one)
     done: asyncio.Queue[_Ready] = asyncio.Queue()
 
-    async def commit(*facts: e.AnyEvent) -> None:
+    async def commit(*facts: e.AnyEvent, over: bool = False) -> None:
         committed = asyncio.get_running_loop().create_future()
-        await done.put(_Ready(facts, committed))
+        await done.put(_Ready(facts, committed, over))
         await committed
 
     async def drive(lane: list[Work]) -> None:
-        for one in lane:
-            await done.put(_Ready(await _run(mind, one, commit)))
+        for one in lane:  # each sees what the one before it has changed in the run
+            await commit(*await _run(mind, one, commit), over=True)
 
     tasks = [asyncio.create_task(drive(lane)) for lane in lanes.values()]
     try:
@@ -95,10 +95,10 @@ async def _side_by_side(mind: Mind, work: list[Work]) -> AsyncGenerator[Facts, N
             ready = [await _first(done, tasks)]
             while not done.empty():  # what came at the same moment shares a commit
                 ready.append(done.get_nowait())
-            left -= sum(one.committed is None for one in ready)
+            left -= sum(one.over for one in ready)
             yield tuple(fact for one in ready for fact in one.facts)
             for one in ready:
-                if one.committed is not None and not one.committed.cancelled():  # whose time was over meanwhile
+                if not one.committed.cancelled():  # its time was over meanwhile
                     one.committed.set_result(None)
     finally:
         for task in tasks:
@@ -107,10 +107,11 @@ async def _side_by_side(mind: Mind, work: list[Work]) -> AsyncGenerator[Facts, N
 
 
 class _Ready(NamedTuple):
-    """Facts to commit: a call's answer, or with `committed` what a call under way waits to see committed."""
+    """Facts to commit, and who waits to see them committed: a call under way, or its lane when the call is over."""
 
     facts: Facts
-    committed: asyncio.Future[None] | None = None
+    committed: asyncio.Future[None]
+    over: bool
 
 
 async def _uncommitted(*facts: e.AnyEvent) -> None:

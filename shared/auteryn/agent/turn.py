@@ -36,10 +36,9 @@ from auteryn.schema.record import derived_id, to_json
 from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
 from auteryn.tools.notes import ledger_notes
 from auteryn.tools.profiles import for_files, for_words
+from auteryn.tools.registry import kept_out
 
 STOP, GO_ON = "Stop here", "Go on"
-NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep", "agent_spawn")
-"""A step does its own work: it makes no plans and no schedules."""
 
 
 async def next_turn(mind: Mind) -> Facts:
@@ -152,10 +151,9 @@ def declared(mind: Mind) -> tuple[Declaration, ...]:
 
 def _declared(mind: Mind) -> tuple[Declaration, ...]:
     run = mind.run
-    kept_out = NOT_FOR_STEPS if run.parent else ("go_deep",) if run.mode == "deep" else ()
     task = mind.thread.task
     early = [*for_files(task.files), *(for_words(task.text) if run.mode == "deep" else ())]
-    return mind.registry.declared(run.mode, [*early, *mind.thread.found], kept_out)
+    return mind.registry.declared(run.mode, [*early, *mind.thread.found], kept_out(run))
 
 
 def _with_tail(mind: Mind, notice: str) -> list[Content]:

@@ -40,7 +40,12 @@ class ChangedStep(msgspec.Struct, forbid_unknown_fields=True):
     review: bool | None = None
 
 
-@tool(effect="idempotent", group="plan", cost=0)
+def one_plan(args: dict[str, Any]) -> str:
+    """A run has one plan: what changes it runs one after the other, also where the model calls for all at once."""
+    return "plan"
+
+
+@tool(effect="idempotent", group="plan", cost=0, serial=one_plan)
 async def plan_create(
     ctx: ToolContext,
     goal: Annotated[str, "What all steps together achieve, and what every step must know"],
@@ -62,7 +67,7 @@ async def plan_create(
     return Pause(wait=ForSteps(call=ctx.call), events=(PlanCreated(plan=plan, call=ctx.call),))
 
 
-@tool(effect="idempotent", group="plan", cost=0)
+@tool(effect="idempotent", group="plan", cost=0, serial=one_plan)
 async def plan_update(
     ctx: ToolContext,
     updates: Annotated[list[ChangedStep], "Steps to change; what is not given stays"] = [],  # noqa: B006 - never changed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from msgspec.structs import replace
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.ports.model import Declaration
+from auteryn.schema.run import Run
 from auteryn.tools.tool import Tool, about
 
 SEARCH = "tool_search"
@@ -16,6 +18,14 @@ INDEX_LINE = 70
 
 DECLARATIONS_KEPT = 100
 """Sets of tools remembered as they are declared: the steps of a plan mostly ask for the same."""
+
+NOT_FOR_STEPS = ("plan_create", "plan_update", "schedule", "go_deep", "agent_spawn")
+"""A step does its own work: it makes no plans and no schedules."""
+
+
+def kept_out(run: Run) -> tuple[str, ...]:
+    """Tools this run never sees, nor finds."""
+    return NOT_FOR_STEPS if run.parent else ("go_deep",) if run.mode == "deep" else ()
 
 
 class Registry:
@@ -48,7 +58,9 @@ class Registry:
             return self._all[name]
         if name in self._all:
             raise ToolFailed("missing_extra", f"{name} cannot be used here: {self._why[name]}")
-        raise ToolFailed("not_found", f"there is no tool {name!r}; tool_search finds what there is")
+        meant = re.split(r"[.:/]", name)[-1].lower()
+        rule = f"call it {meant!r}" if meant in self else "tool_search finds what there is"
+        raise ToolFailed("not_found", f"there is no tool {name!r}; {rule}")
 
     @property
     def hidden(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Generic, TypeVar
 from msgspec import Meta
 
 from auteryn.policy.gates import FOREIGN
-from auteryn.tools.registry import Registry
+from auteryn.tools.registry import Registry, kept_out
 from auteryn.tools.said import CONCEPTS, ENDINGS, SAID
 from auteryn.tools.tool import Result, Tool, ToolContext, about, tool
 
@@ -49,7 +49,8 @@ async def tool_search(
     ctx: ToolContext, query: Annotated[str, "What you want to do, in a few words", Meta(min_length=1)]
 ) -> Result:
     """Find more tools by what they do. Those found can be called from the next turn on."""
-    found = [ctx.registry.get(name) for name in find(ctx.registry, query)[:FOUND]]
+    unseen = kept_out(ctx.run)
+    found = [ctx.registry.get(name) for name in find(ctx.registry, query) if name not in unseen][:FOUND]
     ctx.shown.update(one.name for one in found)
     told = {"tools": [{"name": one.name, "about": about(one)} for one in found]}
     return Result(output=told, labels=(FOREIGN,) if any(one.foreign_words for one in found) else ())

@@ -10,13 +10,13 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from auteryn.tools.plan import NewStep, plan_create
+from auteryn.tools.plan import NewStep, one_plan, plan_create
 from auteryn.tools.tool import Pause, ToolContext, tool
 
 MOST_HELPERS = 20
 
 
-@tool(effect="idempotent", group="plan", cost=0)
+@tool(effect="idempotent", group="plan", cost=0, serial=one_plan)
 async def agent_spawn(
     ctx: ToolContext,
     tasks: Annotated[

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
+from auteryn.schema.run import Parent
 from auteryn.tools.search import about, rank, tool_search
 from unit.tools.room import Room
 
@@ -49,6 +51,7 @@ WANTED = [
 @pytest.mark.tool("tool_search", "happy")
 @pytest.mark.parametrize(("phrase", "name"), WANTED, ids=[name + ": " + phrase for phrase, name in WANTED])
 def test_the_right_tool_is_among_the_first_three(room: Room, phrase: str, name: str) -> None:
+    room.run = replace(room.run, mode="fast")  # a DEEP run has no need of go_deep
     found = room.call(tool_search, query=phrase).output["tools"]
     assert name in [one["name"] for one in found[:3]]
 
@@ -59,6 +62,17 @@ def test_found_tools_are_shown_from_then_on(room: Room) -> None:
     declared = [one.name for one in room.registry.declared("fast", [one["name"] for one in found])]
     assert "file_delete" in declared
     assert declared[: len(room.registry.declared("fast"))] == [one.name for one in room.registry.declared("fast")]
+
+
+def test_what_a_run_never_sees_is_not_found_either(room: Room) -> None:
+    def found(query: str) -> list[str]:
+        return [one["name"] for one in room.call(tool_search, query=query).output["tools"]]
+
+    assert "go_deep" not in found("go_deep: more thinking") and "plan_create" in found("plan_create steps")
+    room.run = replace(room.run, mode="fast")
+    assert "go_deep" in found("go_deep: more thinking")
+    room.run = replace(room.run, parent=Parent(run="run_0", root="run_0", kind="step", key=1))
+    assert not {"plan_create", "agent_spawn", "go_deep"} & {*found("plan_create steps"), *found("go_deep: more thinking")}
 
 
 def test_each_comes_with_one_line(room: Room) -> None:

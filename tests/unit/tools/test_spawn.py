@@ -8,7 +8,7 @@ import pytest
 
 from auteryn.schema import event as e
 from auteryn.testing.clock import skipping
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scripted import Ask, Line, Say, call
 from auteryn.testing.world import World
 from auteryn.tools.spawn import agent_spawn
 from unit.tools.outside import as_a_judge_calls
@@ -40,6 +40,29 @@ def test_helpers_report_and_each_has_a_share_of_the_budget(tmp_path: Path) -> No
             assert len(started.steps) == 3 and sum(one.share.llm_calls for one in started.steps) < ended.limits.llm_calls
             told = [fact for fact in facts if isinstance(fact, e.Told) and fact.why == "report"]
             assert not told and ended.usage.llm_calls == 5
+
+    skipping(story())
+
+
+def test_two_calls_in_one_turn_lose_no_task(tmp_path: Path) -> None:
+    def twice(ask: Ask) -> Line:
+        if ask.task.startswith("Look at"):
+            return "seen"
+        if ask.turn == 0:
+            return Say(calls=[call("agent_spawn", tasks=TASKS[:1]), call("agent_spawn", tasks=TASKS[1:])])
+        if ask.turn == 1:
+            report, refused = ask.results["agent_spawn"]
+            assert [step["description"] for step in report["output"]["steps"]] == TASKS[:1]
+            assert "under way" in refused["error"]
+            return call("agent_spawn", tasks=TASKS[1:])
+        return "all seen"
+
+    async def story() -> None:
+        async with World(tmp_path, model=twice, tools=[agent_spawn]) as world:
+            run = await world.ended(await world.start("Compare three vendors"))
+            assert run.result == "all seen"
+            plans = [fact.plan for fact in await world.events(run.id) if isinstance(fact, e.PlanCreated)]
+            assert [step.description for plan in plans for step in plan.steps] == TASKS
 
     skipping(story())
 
