@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auteryn.errors import Unavailable, WrongState
 from auteryn.policy.modes import MODES
+from auteryn.ports.model import ModelRequest
 from auteryn.schema import event as e
+from auteryn.schema.message import Reply
 from auteryn.testing.clock import START, skipping
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scripted import Ask, Line, ScriptedModel, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_input
 from auteryn.tools.time import wait
@@ -110,6 +114,29 @@ def test_a_fast_run_ends_after_eleven_minutes_with_what_it_has(tmp_path: Path) -
             assert ended.failure and ended.failure.reason == "timeout"
             assert ended.result == "first findings"
             assert ended.ended_at and ended.ended_at - START <= 12 * MINUTE
+
+    skipping(story())
+
+
+class Trickling(ScriptedModel):
+    """Its second answer takes an hour, and is never silent."""
+
+    async def generate(self, request: ModelRequest, **how: Any) -> Reply:
+        how["spend"](1)
+        if len(request.contents) > 1:
+            await asyncio.sleep(3_600)
+        return await super().generate(request, **{**how, "spend": None})
+
+
+@pytest.mark.proves("P13")
+def test_an_answer_that_never_comes_to_its_end_does_not_outlive_a_fast_run(tmp_path: Path) -> None:
+    async def story() -> None:
+        model = Trickling([["first findings", call("dig", minutes=4)], "much later"])
+        async with World(tmp_path, model=model, tools=[dig]) as world:
+            ended = await world.ended(await world.start("Dig", mode="fast"))
+            assert ended.failure and ended.failure.reason == "timeout"
+            assert (ended.result, ended.usage.llm_calls) == ("first findings", 2)
+            assert ended.ended_at and ended.ended_at - START == 11 * MINUTE
 
     skipping(story())
 

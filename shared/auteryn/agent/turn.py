@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from functools import partial
@@ -28,7 +29,7 @@ from auteryn.policy.limits import (
     REQUESTS_PER_ANSWER,
     UNREADABLE_ANSWERS,
 )
-from auteryn.policy.modes import MODES
+from auteryn.policy.modes import FAST, MODES
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema import event as e
 from auteryn.schema.message import Content, Reply, Tokens
@@ -84,9 +85,17 @@ async def out_of_time(mind: Mind) -> Facts:
 
 
 async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
-    """The model call; its failures become what they mean for the run."""
+    """The model call; its failures become what they mean for the run. Of a FAST run it ends with the run's time: an answer that
+    trickles is no silence."""
+    ends_at = mind.stop_at + FAST.slice_margin
+    seconds = (ends_at - mind.now()).total_seconds() if mind.run.mode == "fast" and not mind.run.parent else None
     try:
-        return await compacted(mind) if what == "compaction" else await _spoken(mind)
+        async with asyncio.timeout(seconds) as limit:
+            return await compacted(mind) if what == "compaction" else await _spoken(mind)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return _ended(mind, "timeout", LIMIT_WORDS["timeout"])
     except RateLimited as error:
         return _outage(mind, "rate_limited", str(error), error.retry_after)
     except Unavailable as error:

@@ -33,6 +33,7 @@ from auteryn.tools.jail import cleaned
 LONGEST_INPUT = 400_000
 """Characters. The task is part of every request: longer texts are given as files."""
 LONGEST_KEY = 200
+LONGEST_TITLE = 200
 MOST_LABELS = 20
 CARRY_OUT = "Carry out the given plan."
 """The task of a run that was given steps and no words."""
@@ -174,6 +175,8 @@ def _check_text(new: NewRun, plan: Plan | None) -> None:
     for field, text in (("input", new.input), ("goal", new.goal)):
         if len(text) > LONGEST_INPUT:
             raise Invalid(field, text, f"has {len(text):,} characters, more than {LONGEST_INPUT:,}: give the text as a file")
+    if len(new.title) > LONGEST_TITLE:
+        raise Invalid("title", new.title, f"must have at most {LONGEST_TITLE} characters")
 
 
 def _check_budget(new: NewRun) -> None:

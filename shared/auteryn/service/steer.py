@@ -16,9 +16,9 @@ from auteryn.schema import inbox as m
 from auteryn.schema.record import Record, new_id
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
+from auteryn.service.new import LONGEST_TITLE
 
 LONGEST_MESSAGE = 100_000
-LONGEST_TITLE = 200
 LONGEST_STEP = 20_000
 
 

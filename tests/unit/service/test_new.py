@@ -33,6 +33,7 @@ def wants(check: FileCheck) -> NewRun:
         (NewRun(input="x", approve="never"), "approve"),  # pyright: ignore[reportArgumentType]
         (NewRun(input="x", key=""), "key"),
         (NewRun(input="x", labels={"a": "b" * 501}), "labels.a"),
+        (NewRun(input="x", title="t" * 201), "title"),
         (NewRun(input="x", files={"../up": b""}), "files['../up']"),
         (NewRun(input="x", files={".auteryn/done/x": b""}), "files['.auteryn/done/x']"),
         (NewRun(input="x", files={"a.txt": Path("/nowhere/at/all")}), "files['a.txt']"),
