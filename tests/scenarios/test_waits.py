@@ -13,7 +13,8 @@ from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import ForPerson, ForRateLimit, ForSteps, Options, UntilTime
 from auteryn.testing.clock import START, skipping
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scenarios import given
+from auteryn.testing.scripted import Ask, Line, Say, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_approval, ask_input
 from auteryn.tools.plan import plan_create
@@ -139,6 +140,53 @@ def test_without_auto_retry_the_first_outage_ends_the_run(tmp_path: Path) -> Non
             ended = await world.ended(run)
             assert ended.status == "failed" and ended.failure and ended.failure.reason == "error"
             assert ended.usage.llm_calls == 1
+
+    skipping(story())
+
+
+@pytest.mark.proves("P48")
+@pytest.mark.parametrize(("auto_retry", "tries", "waits"), [(True, 3, True), (False, 1, False)])
+def test_what_was_said_of_retries_holds_for_tools_and_in_steps_too(
+    tmp_path: Path, auto_retry: bool, tries: int, waits: bool
+) -> None:
+    tried = list[str]()
+
+    @tool(effect="read")
+    async def shaky(ctx: ToolContext) -> str:
+        """Works at the third try."""
+        tried.append(ctx.run.id)
+        if len(tried) < 3:
+            raise ToolFailed("unavailable", "not now", retryable=True)
+        return "at last"
+
+    def script(ask: Ask) -> Line:
+        if given(ask) == "call":
+            return call("shaky") if ask.turn == 0 else str(ask.new_results)
+        if given(ask) == "think" and ask.attempt == 0:
+            raise Unavailable("503")
+        return "thought"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[shaky]) as world:
+            run = await world.start("Plan", plan=["call", "think"], options=Options(auto_retry=auto_retry))
+            plan = (await world.ended(run)).plan
+            assert plan and len(tried) == tries
+            assert ("at last" in (plan.step(1).result or "")) == waits
+            assert (plan.step(2).status, plan.step(2).result) == (("completed", "thought") if waits else ("failed", None))
+
+    skipping(story())
+
+
+@pytest.mark.proves("P27", "P28")
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_thoughts_of_steps_are_kept_where_those_of_the_run_are_and_nowhere_else(tmp_path: Path, wanted: bool) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[Say(text="done", thoughts="Let me break this down...")]) as world:
+            run = await world.start("Plan", plan=["one"], options=Options(include_thoughts=wanted))
+            await world.ended(run)
+            for one in await world.tree(run):
+                thoughts = [event.thoughts for event in await world.events(one.id) if isinstance(event, e.ModelAnswered)]
+                assert thoughts == ["Let me break this down..." if wanted else ""]
 
     skipping(story())
 
