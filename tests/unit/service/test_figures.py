@@ -17,7 +17,7 @@ from auteryn.schema.message import Tokens
 from auteryn.schema.run import Credits, Usage
 from auteryn.service.listing import Wanted
 from auteryn.service.new import NewRun, drafts
-from auteryn.service.progress import credit_usage, metrics
+from auteryn.service.progress import credit_usage, metrics, status_line
 from auteryn.testing.clock import SkippingClock, skipping
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -57,6 +57,23 @@ def test_the_progress_is_the_specs_json_exactly(opened):
                     *({"id": n, "status": "pending", "result": None} for n in (3, 4, 5, 6)),
                 ],
             }
+
+    skipping(main())
+
+
+@pytest.mark.proves("P33", "P40")
+def test_the_day_stands_still_when_the_run_has_ended_and_the_last_day_is_the_last(opened):
+    async def main():
+        clock = SkippingClock()
+        async with opened(until(4), clock=clock) as desk:
+            run = await desk.create(NewRun(input="Research competitors", steps=SIX))
+            await desk.result(run.id)
+            ended = (await desk.standing(run.id)).detail
+            assert ended == "Day 3 of 7, Step 6/6 complete"
+            await clock.sleep(timedelta(days=30))
+            assert (await desk.standing(run.id)).detail == ended
+            over = replace(run, status="running", over_time=True)
+            assert status_line(over, over.deadline_at + timedelta(minutes=5)).startswith("Day 7 of 7")
 
     skipping(main())
 
