@@ -27,7 +27,8 @@ _LEADING_ZERO = re.compile(r"0\d+")
 """A postcode or an id: digits that are no number."""
 
 _MAYBE_DATE = re.compile(r"(?=.*\d\d)[\w .,/-]{6,20}")
-"""Quickly said no to: trying every form is slow."""
+_PROBED = 50
+"""Values spread over the sample that are tried first. Trying every form is slow, and most text is no date."""
 
 _GROUPED_THREES = re.compile(r"\d{1,3}(?:([.,'\u00a0\u202f\u2009 ])\d{3})+")
 _DATES = (
@@ -117,7 +118,9 @@ def _as_number(column: str, numbers: Sequence[str], *, comma: bool) -> str:
 def _date_forms(values: Sequence[str]) -> list[str]:
     """The forms in which nearly all values are dates, that of most values first; none if they are not."""
     forms, left = list[str](), [value for value in values if _MAYBE_DATE.fullmatch(value)]
-    if len(left) < ENOUGH * len(values):
+    probe = left[:: max(1, len(left) // _PROBED)]
+    dates = sum(any(_is_date(value, form) for form in _DATES) for value in probe)
+    if len(left) < ENOUGH * len(values) or dates * 2 < len(probe):
         return []
     fitting = 0
     while left:
