@@ -109,11 +109,11 @@ class Spending:
     async def left(self, owner: str, run: str) -> None:
         """The slice is over. After the last one of this owner, what is left is given back."""
         purse = self._purses.get(owner)
-        if purse is None:
+        if purse is None or purse.window is None:  # no limit was met here, so nothing was promised
             return
         async with purse.lock:
             purse.promised.pop(run, None)
-            if not purse.promised and purse.window is not None and (purse.held or purse.used):
+            if not purse.promised and (purse.held or purse.used):
                 await self._write(owner, purse, lambda line: _settled(line, purse, held=0))
 
     async def standing(self, owner: str) -> Spent | None:
