@@ -31,8 +31,7 @@ def kept_out(run: Run) -> tuple[str, ...]:
 class Registry:
     """Tools by name. What cannot work here is left out of sight, with the reason kept for `auteryn doctor`.
 
-    Whether a tool can work is found out when somebody first asks for it: finding a sandbox takes a fraction of a second, and
-    a quick answer needs none.
+    Whether a tool can work is found out when somebody first asks for it: finding a sandbox takes a fraction of a second.
     """
 
     def __init__(self, tools: Iterable[Tool] = (), *, first: Callable[[], Iterable[Tool]] | None = None) -> None:
