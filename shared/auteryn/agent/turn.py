@@ -88,9 +88,10 @@ async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
     """The model call; its failures become what they mean for the run. Of a FAST run it ends with the run's time: an answer that
     trickles is no silence."""
     ends_at = mind.stop_at + FAST.slice_margin
-    seconds = (ends_at - mind.now()).total_seconds() if mind.run.mode == "fast" and not mind.run.parent else None
+    fast = mind.run.mode == "fast" and not mind.run.parent
+    limit = asyncio.timeout((ends_at - mind.now()).total_seconds() if fast else None)
     try:
-        async with asyncio.timeout(seconds) as limit:
+        async with limit:
             return await compacted(mind) if what == "compaction" else await _spoken(mind)
     except TimeoutError:
         if not limit.expired():
