@@ -16,6 +16,7 @@ from auteryn.ports.model import ModelRequest
 from auteryn.schema import event as e
 from auteryn.schema.message import Reply
 from auteryn.testing.clock import START, skipping
+from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import Ask, Line, ScriptedModel, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_input
@@ -151,6 +152,25 @@ def test_at_the_deadline_the_run_concludes_with_what_it_has(tmp_path: Path) -> N
             ended = await world.ended(await world.start("Dig", max_duration=2 * HOUR))
             assert (ended.status, ended.result, ended.over_time) == ("completed", "half of it is done", True)
             assert ended.ended_at and ended.ended_at - START <= 2 * HOUR + MINUTE
+
+    skipping(story())
+
+
+@pytest.mark.proves("P93", "F24")
+def test_a_step_that_waits_for_a_person_concludes_at_the_deadline_of_the_whole(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        if given(ask) == "Plan":
+            return "all concluded"
+        return "concluded unanswered" if ask.turn else call("ask_input", message="Which?")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[ask_input]) as world:
+            run = await world.start("Plan", plan=["ask"], max_duration=3 * HOUR)
+            ended = await world.ended(run)
+            (step,) = [one for one in await world.tree(run) if one.parent]
+            assert (step.status, step.result, ended.result) == ("completed", "concluded unanswered", "all concluded")
+            assert step.ended_at and step.ended_at - START == 3 * HOUR
+            assert ended.ended_at and ended.ended_at - START <= 3 * HOUR + MINUTE
 
     skipping(story())
 
