@@ -58,9 +58,13 @@ class Files:
         """What the slice's next commit must hold. `keys`: of calls that will still be open after it."""
         return ()
 
+    def at_rest(self, files: Workspace) -> bool:
+        """Whether there is nothing to `end`."""
+        return not files.half_made()
+
     async def end(self, files: Workspace) -> None:
         """The slice is over: remove what broken-off calls left half-made."""
-        if files.half_made():
+        if not self.at_rest(files):
             await asyncio.to_thread(files.sweep)
 
     async def given(self, root: str, write: Callable[[Workspace], None], now: datetime) -> None:
@@ -100,6 +104,9 @@ class StoredFiles(Files):
 
     async def changed(self, run: Run, files: Workspace, keys: Collection[str], now: datetime) -> tuple[Doc, ...]:
         return await self._changed(run.root, files, keys, now)
+
+    def at_rest(self, files: Workspace) -> bool:
+        return False
 
     async def end(self, files: Workspace) -> None:
         self._open.pop(files.root, None)

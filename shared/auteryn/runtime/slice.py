@@ -73,7 +73,8 @@ async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = N
     finally:
         engine.leave(run_id, sitting)
         if sitting is not None:
-            await seen_through(sitting.close())
+            if not sitting.at_rest():
+                await seen_through(sitting.close())
             log_slice(sitting.run, sitting.credits)
         if sitting is None or not sitting.left:
             await services.store.give_back(lease)
@@ -89,16 +90,14 @@ class Slice:
         self.began = engine.now()
         mode = MODES[run.mode]
         self.stop_at = self.began + mode.slice_time - mode.slice_margin
-        self.hosted_until = None if budget is None else self.began + budget
-        """Then the run is handed over, whatever its mode."""
+        self.hosted_until = None if budget is None else self.began + budget  # then it is handed over, whatever its mode
         self.thinks = thinks
         self.files: Workspace | None = None
         self.looked = self.began
         self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder, code=engine.code),)
         self.left = self.begun = False  # begun: the journal is read, and there is something to hand over
         self.interrupt: Literal["", "inbox", "lost", "stop"] = ""
-        self.busy: asyncio.Task[Any] | None = None
-        """The task that thinks, while it may be interrupted."""
+        self.busy: asyncio.Task[Any] | None = None  # the task that thinks, while it may be interrupted
         self.committing = False
         self.unsummarised = self.credits = 0
         self.unsaved: tuple[Doc, ...] = ()  # of the files; a commit that was refused leaves it to the next one
@@ -142,13 +141,12 @@ class Slice:
         """Run the loop; a cancel, a pause or a lost lease interrupts whatever it awaits."""
         if self._paused():
             return "paused"
-        self.busy = asyncio.current_task()
-        assert self.busy
+        self.busy = task = asyncio.current_task()
         try:
             if not self.interrupt:  # else it came while nobody was busy
                 await self._loop()
         except asyncio.CancelledError:
-            if not self.interrupt or self.busy.uncancel():  # stopped from outside: the sitting itself ends
+            if not self.interrupt or (task and task.uncancel()):  # stopped from outside: the sitting itself ends
                 raise
         finally:
             self.busy = None
@@ -224,7 +222,7 @@ class Slice:
         messages = await self.services.store.inbox(self.run.id)
         intake = take_in(self.run, self.mind.thread, messages, now)
         if intake.cancel:
-            await self._cancel(intake)
+            await self._cancel(intake, intake.cancel.by)
         elif intake.halted:
             await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
         elif intake.events or intake.consumed or self.first[1:] or (self.first and not may_call(self.run)):
@@ -232,9 +230,8 @@ class Slice:
             await self._commit((*intake.events, *over), consumed=tuple(intake.consumed), sends=tuple(intake.sends))
         await self._advance()
 
-    async def _cancel(self, intake: Intake) -> None:
-        assert intake.cancel is not None
-        fact = cancelled(self.run, self.mind.thread, self.mind.registry, intake.cancel.by, self._active_ms())
+    async def _cancel(self, intake: Intake, by: str) -> None:
+        fact = cancelled(self.run, self.mind.thread, self.mind.registry, by, self._active_ms())
         answers = tuple(event for event in intake.events if isinstance(event, e.AskAnswered))  # what came before the cancel
         await self._commit((*answers, fact), consumed=tuple(intake.consumed), leave=True)
 
@@ -306,6 +303,11 @@ class Slice:
         if starts and not children:
             await self._advance()
 
+    def at_rest(self) -> bool:
+        """The sitting is over; whether there is nothing to `close`, as after nearly every one."""
+        nothing_open, owes_nothing = self.open.shut(), self.engine.spending.at_rest(self.run.owner)
+        return nothing_open and owes_nothing and (self.files is None or self.engine.files.at_rest(self.files))
+
     async def close(self) -> None:
         """The sitting is over, however it ended: nothing of it stays open, nor on this machine what is kept elsewhere."""
         await self.open.close()
@@ -337,8 +339,6 @@ class Slice:
         await self._commit((*facts, left), leave=True)
         if (at := wake_at(self.run)) is not None:
             await self.engine.hint(self.services.queue.enqueue(self.run.id, max(at, self.engine.now())))
-
-    # ---- beginning
 
     async def _mind(self, thread: Thread) -> Mind:
         self.files = await self.engine.files.begin(self.run, open_keys(thread, ()))

@@ -106,11 +106,16 @@ class Spending:
             purse.promised.pop(run.id, None)
         return credits
 
+    def at_rest(self, owner: str) -> bool:
+        """Whether nobody has met a limit of this owner here, so that there is nothing to give back."""
+        purse = self._purses.get(owner)
+        return purse is None or purse.window is None
+
     async def left(self, owner: str, run: str) -> None:
         """The slice is over. After the last one of this owner, what is left is given back."""
-        purse = self._purses.get(owner)
-        if purse is None or purse.window is None:  # no limit was met here, so nothing was promised
+        if self.at_rest(owner):
             return
+        purse = self._purses[owner]
         async with purse.lock:
             purse.promised.pop(run, None)
             if not purse.promised and (purse.held or purse.used):

@@ -57,6 +57,11 @@ class Sitting:
             del self._open[name]
             await _close(name, task)
 
+    def shut(self) -> bool:
+        """Nothing is opened any more; whether nothing is open."""
+        self._closed = True
+        return not self._open
+
     async def close(self) -> None:
         """Close everything, newest first. What is still being made is finished first, so that nothing is left behind."""
         self._closed = True
