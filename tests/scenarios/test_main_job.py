@@ -388,9 +388,18 @@ def test_the_budget_ends_a_run_with_its_own_exit_code_and_what_there_is(tmp_path
     with strict("facts") as gemini:
         terminal = Terminal(tmp_path, gemini.url)
 
-        out, err = terminal.auteryn("run", "--mode", "deep", "Which city is it?", "--budget", "0.01", code=5)
+        out, err = terminal.auteryn("run", "--mode", "deep", "Which city is it?", "--budget", "15", code=5)
 
         assert "credit_limit" in err
         assert out == "Canberra is the capital of Australia.\n"
         terminal.auteryn("result", code=5)
         gemini.was_kept()
+
+
+def test_a_budget_that_pays_for_no_turn_ends_a_run_at_no_cost(tmp_path: Path) -> None:
+    with strict("facts") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+
+        out, err = terminal.auteryn("run", "--mode", "deep", "Which city is it?", "--budget", "0.01", code=5)
+
+        assert out == "" and "0 model calls" in err and "pays no further turn" in err

@@ -117,9 +117,9 @@ def test_without_a_sandbox_the_tools_are_hidden(monkeypatch: pytest.MonkeyPatch)
 def no_wall(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Only the rung of Google Cloud is tried, and its command is not here."""
     monkeypatch.setenv(ladder.SETTING, "cloud-run")
-    ladder.chosen.cache_clear()
+    ladder.climbing.cache_clear()
     yield
-    ladder.chosen.cache_clear()
+    ladder.climbing.cache_clear()
 
 
 @pytest.mark.tool("python_run", "failure")

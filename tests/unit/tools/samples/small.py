@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from msgspec.structs import replace
+
 from unit.tools.bench import Args, Bench, sample
 
 
@@ -58,6 +60,7 @@ def plan_update(bench: Bench) -> Iterator[Args]:
 
 @sample
 def go_deep(bench: Bench) -> Iterator[Args]:
+    bench.run = replace(bench.run, mode="fast")
     yield {"reason": "it takes research"}
 
 
