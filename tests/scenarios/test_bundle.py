@@ -185,13 +185,7 @@ def test_what_is_no_bundle_is_refused_and_leaves_nothing(tmp_path):
             whole = await desk.export(run)
 
         def changed(name: str, change) -> bytes:
-            out = io.BytesIO()
-            with zipfile.ZipFile(io.BytesIO(whole)) as old, zipfile.ZipFile(out, "w") as new:
-                for one in old.namelist():
-                    body = change(old.read(one)) if one.startswith(name) else old.read(one)
-                    if body is not None:
-                        new.writestr(one, body)
-            return out.getvalue()
+            return rewritten(whole, lambda one, body: change(body) if one.startswith(name) else body)
 
         journal = f"runs/{run}.jsonl"
         wrong = [

@@ -16,7 +16,7 @@ from auteryn.testing.scripted import Ask, Line, call, silence
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_input
 from auteryn.tools.time import wait
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Tool, ToolContext, tool
 
 HOUR = timedelta(hours=1)
 
@@ -179,8 +179,8 @@ def test_a_message_that_arrives_as_the_run_ends_is_answered_first(tmp_path: Path
     skipping(story())
 
 
-@pytest.mark.proves("L5", "P56")
-def test_an_interruption_breaks_off_the_call_at_work_and_is_heard_at_once(tmp_path: Path) -> None:
+def mixing() -> tuple[asyncio.Event, Tool]:
+    """A tool that never comes back, and whether it was called."""
     begun = asyncio.Event()
 
     @tool(effect="read")
@@ -189,6 +189,13 @@ def test_an_interruption_breaks_off_the_call_at_work_and_is_heard_at_once(tmp_pa
         begun.set()
         await asyncio.Event().wait()
         return "mixed"
+
+    return begun, mix
+
+
+@pytest.mark.proves("L5", "P56")
+def test_an_interruption_breaks_off_the_call_at_work_and_is_heard_at_once(tmp_path: Path) -> None:
+    begun, mix = mixing()
 
     def script(ask: Ask) -> Line:
         return "in blue" if heard(ask, "make it blue") else call("mix")
@@ -251,14 +258,7 @@ def test_an_interruption_does_not_forget_a_call_that_may_have_taken_effect(tmp_p
 
 @pytest.mark.proves("L5", "P56")
 def test_an_interruption_reaches_the_steps_at_work_and_what_only_waits_in_them(tmp_path: Path) -> None:
-    begun = asyncio.Event()
-
-    @tool(effect="read")
-    async def mix(ctx: ToolContext) -> str:
-        """Mix the paint, for ever."""
-        begun.set()
-        await asyncio.Event().wait()
-        return "mixed"
+    begun, mix = mixing()
 
     def script(ask: Ask) -> Line:
         colour = "blue" if heard(ask, "make it blue") else "red"

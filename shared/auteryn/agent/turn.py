@@ -222,8 +222,11 @@ def _unseen_tokens(mind: Mind) -> int:
 
 def _payable_output(mind: Mind) -> int | None:
     """Tokens of output that what is left of the budget pays for, as the prompt is only estimated; None without a budget."""
-    left, prompt = _credits_left(mind), _foreseen(mind, 0)
-    return None if left is None else max(0, left - prompt - left // 20) * 1_000 // max(1, _foreseen(mind) - prompt)
+    left = _credits_left(mind)
+    if left is None:
+        return None
+    prompt, whole = _foreseen(mind, 0), _foreseen(mind)
+    return max(0, left - prompt - left // 20) * 1_000 // max(1, whole - prompt)
 
 
 LIMIT_WORDS: dict[str, str] = {

@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
-from msgspec.structs import replace
 from starlette.responses import Response
 
 from auteryn.api import bodies as b
@@ -312,5 +311,5 @@ async def _seen(call: Call[Any, Any]) -> v.RunView:
 
 
 async def _view(call: Call[Any, Any], run: Run, why: str | None = None) -> v.RunView:
-    """With what its steps have used so far: figures that only grow, whichever step is under way."""
-    return v.view(replace(run, usage=await call.desk.usage(run)), call.now, why)
+    """The run with the figures it has in lists."""
+    return v.view(await call.desk.counted(run), call.now, why)

@@ -58,8 +58,7 @@ def add(common: Common, name: str, command: str, url: str, env: tuple[str, ...],
 def remove(common: Common, name: str) -> None:
     """Take a server out, with what was approved of it."""
     remove_server(settings_of(common).home, name)
-    if not common.quiet and not common.json:
-        click.echo(f"{name} is taken out.", err=True)
+    common.done(f"{name} is taken out.")
 
 
 @mcp.command(name="list")

@@ -49,5 +49,4 @@ def forget(common: Common, memory: str) -> None:
 async def _forget(common: Common, memory: str) -> None:
     async with opened(common) as home:
         await home.desk.forget(memory)
-    if not common.quiet and not common.json:
-        click.echo(f"{memory} is forgotten.", err=True)
+    common.done(f"{memory} is forgotten.")

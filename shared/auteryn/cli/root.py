@@ -101,6 +101,11 @@ class Common:
     def __init__(self, home: str | None = None, *, json: bool = False, quiet: bool = False) -> None:
         self.home, self.json, self.quiet = home, json, quiet
 
+    def done(self, sentence: str) -> None:
+        """Tell a person, not a program, that what was asked for is done."""
+        if not self.quiet and not self.json:
+            click.echo(sentence, err=True)
+
 
 class LazyGroup(click.Group):
     """Imports the module of a command when that command is used."""

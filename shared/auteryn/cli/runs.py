@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import cast, get_args
 
 import click
-from msgspec.structs import replace
 
 from auteryn.cli import exits, output
 from auteryn.cli.home import Home, going, opened
@@ -51,7 +50,7 @@ async def _ls(common: Common, wanted: Wanted, of: str | None, limit: int) -> Non
         page = await (desk.children(await home.named(of), limit=limit) if of else desk.runs(wanted, limit=limit))
         fitting = [run for run in page.runs if wanted.fits(run) and run.status in (wanted.status or (run.status,))]
         found = [await desk.get(run.id) for run in fitting]
-        runs = [replace(run, usage=await desk.usage(run)) for run in found]
+        runs = [await desk.counted(run) for run in found]
         if common.json:
             for run in runs:
                 output.json_line(run)

@@ -64,8 +64,7 @@ def remove(common: Common, webhook: str) -> None:
 async def _remove(common: Common, webhook: str) -> None:
     async with opened(common) as home:
         await home.desk.remove_webhook(webhook)
-    if not common.quiet and not common.json:
-        click.echo(f"{webhook} is told nothing any more.", err=True)
+    common.done(f"{webhook} is told nothing any more.")
 
 
 @webhooks.command()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from auteryn.errors import AuterynError, Corrupt, NotFound
 from auteryn.policy.cloud import SWEEP_LINE
 from auteryn.policy.limits import LEASE
 from auteryn.policy.retry import backoff
+from auteryn.ports.store import Standing
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.lost import tell_parent
@@ -58,18 +59,26 @@ async def dispatch(engine: Engine, run_id: str, here: Here = NOTHING) -> None:
     """
     if run_id.startswith(POST):
         await _deliver(engine, run_id)
-        return
-    store, queue = engine.services.store, engine.services.queue
+    elif standing := await _standing(engine, run_id):
+        await _act(engine, standing, here)
+
+
+async def _standing(engine: Engine, run_id: str) -> Standing | None:
+    """None for a run with nothing to start: there is none, or it cannot be read, and is set aside."""
     try:
-        standing = await store.standing(run_id)
+        return await engine.services.store.standing(run_id)
     except NotFound:
-        return
-    except Corrupt as error:  # nothing to start; the others go on
+        return None
+    except Corrupt as error:  # the others go on
         _log.error("%s cannot be read: %s", run_id, error)
         await tell_parent(engine, run_id, str(error))
         await _set_aside(engine, run_id)
-        return
-    now, run, lease, unread = engine.now(), standing.run, standing.lease, standing.unread is not None
+        return None
+
+
+async def _act(engine: Engine, standing: Standing, here: Here = NOTHING) -> None:
+    queue, now, run_id = engine.services.queue, engine.now(), standing.run.id
+    run, lease, unread = standing.run, standing.lease, standing.unread is not None
     match due(run, now, unread=unread, lease=lease):
         case Nothing():
             pass
@@ -136,9 +145,10 @@ async def sweep(engine: Engine, *, starting: bool = False, at_once: int = 1) -> 
     found, late = await engine.services.store.due(engine.now()), [timedelta()]
 
     async def one(run_id: str) -> None:
-        late.append(await _overdue(engine, run_id))
         try:
-            await dispatch(engine, run_id)
+            if standing := await _standing(engine, run_id):
+                late.append(_late(standing, engine.now()))
+                await _act(engine, standing)
         except AuterynError as error:
             _log.warning("%s is due and could not be started: %s", run_id, error)
         if not starting:
@@ -169,12 +179,7 @@ async def _times_swept(engine: Engine, run_id: str) -> int:
     return old.body["times"] if old else 0
 
 
-async def _overdue(engine: Engine, run_id: str) -> timedelta:
+def _late(standing: Standing, now: datetime) -> timedelta:
     """Since when it is due; a message's own time is not asked for."""
-    store = engine.services.store
-    try:
-        lease = await store.lease(run_id)
-        at = lease.until if lease is not None else wake_at(await store.get(run_id))
-    except AuterynError:  # gone, unreadable, or the store itself: then whoever calls sees no sweep at all
-        return timedelta()
-    return max(engine.now() - at, timedelta()) if at is not None else timedelta()
+    at = standing.lease.until if standing.lease is not None else wake_at(standing.run)
+    return max(now - at, timedelta()) if at is not None else timedelta()

@@ -292,6 +292,10 @@ class Desk:
         """What every turn of the model is shown word for word, and how often the conversation was summarised."""
         return await ledger(self._access, await self.get(run))
 
+    async def counted(self, run: Run) -> Run:
+        """With what its children under way have used so far, as in lists."""
+        return await listing.counted(self._access, run)
+
     async def usage(self, run: Run) -> Usage:
         """What the run has used, and its children under way as far as they are."""
         return await usage_of(self._access.services.store, run)

@@ -46,10 +46,11 @@ async def erase(access: Access, run_id: str) -> Erased:
         raise WrongState(f"run {run_id!r} is {run.status}: cancel it first")
     store = access.services.store
     tree = [one async for one in tree_of(store, run)]
+    ids = {one.id for one in tree}
     entries = [entry for one in tree for entry in await store.journal(one.id)]
     asks = {fact.ask.id for fact in e.facts(entries) if isinstance(fact, e.AskOpened)}
     published = _blobs(entries) | await _kept_aside(store, run.id)
-    shared = await _elsewhere(store, {one.id for one in tree}, published)
+    shared = await _elsewhere(store, ids, published)
     files = access.engine.files.of(run.id).root
     await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
     await access.engine.files.drop(run.id)
@@ -72,7 +73,7 @@ async def erase(access: Access, run_id: str) -> Erased:
         blobs=len(published - shared),
         shared_blobs=len(shared),
         leftovers=tuple(left),
-        memories=sum(one.run in {run.id for run in tree} for one in await memories(access)),
+        memories=sum(one.run in ids for one in await memories(access)),
     )
 
 

@@ -65,7 +65,7 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
     while True:
         most = limit - len(found)
         page = await store.runs(owner=owner, status=wanted.status or None, limit=most, cursor=cursor)
-        for run in filter(wanted.fits, [await _counted(access, run) for run in page.runs]):
+        for run in filter(wanted.fits, [await counted(access, run) for run in page.runs]):
             if wanted.asking and run.owner not in asking:
                 asking[run.owner] = await _asking(Access(access.engine, run.owner))
             if not wanted.asking or run.id in asking[run.owner]:
@@ -80,11 +80,11 @@ async def runs(access: Access, wanted: Wanted, limit: int, cursor: str | None, *
 async def children(access: Access, run: Run, limit: int, cursor: str | None) -> Page:
     """The runs of its steps and ticks, newest first."""
     page = await access.services.store.runs(parent=run.id, roots_only=False, limit=limit, cursor=cursor)
-    return replace(page, runs=tuple([await _counted(access, one) for one in page.runs]))
+    return replace(page, runs=tuple([await counted(access, one) for one in page.runs]))
 
 
-async def _counted(access: Access, run: Run) -> Run:
-    """With what its own children under way have used so far."""
+async def counted(access: Access, run: Run) -> Run:
+    """With what its children under way have used so far: figures that only grow, whichever step is under way."""
     return replace(run, usage=await usage_of(access.services.store, run)) if run.shares else run
 
 
