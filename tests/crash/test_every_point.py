@@ -56,6 +56,13 @@ def test_a_second_kill_during_the_recovery_changes_nothing_either(examination: E
     assert holds(examination.report)
 
 
+@pytest.mark.proves("P31", "L1", "L6", "L7")
+@every_scenario
+def test_a_power_cut_at_any_point_changes_nothing_either(examination: Examination) -> None:
+    examination.cut_power(thin=5)
+    assert holds(examination.report)
+
+
 @pytest.mark.proves("L3", "L5", "F3", "F4", "F5", "F6", "F16", "F19", "F22")
 @every_scenario
 def test_messages_may_be_lost_doubled_or_late(examination: Examination) -> None:

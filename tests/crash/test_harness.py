@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from auteryn.adapters.embedded.database import Database
 from auteryn.agent import attempt
 from auteryn.runtime import slice as slices
 from auteryn.testing.chaos import Examination
@@ -35,6 +36,15 @@ def test_an_effect_without_its_intent_is_found(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(attempt.Work, "needs_intent", property(lambda work: False))
     with pytest.raises(AssertionError, match="without its intent"):
         Examination(SCENARIOS["once"])
+
+
+@pytest.mark.proves("L6")
+def test_an_intent_that_does_not_wait_for_the_disk_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = Database.write
+    with Examination(SCENARIOS["once"]) as examination:
+        monkeypatch.setattr(Database, "write", lambda self, apply, lasting=True: write(self, apply, lasting=False))
+        examination.cut_power()
+        assert examination.report.effects_doubled > 0
 
 
 @pytest.mark.proves("L3")

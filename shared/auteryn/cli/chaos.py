@@ -32,7 +32,8 @@ SAMPLE = 3
 @common
 @click.pass_obj
 def chaos(common: Common, scenarios: tuple[str, ...], full: bool, cloud: bool, seeds: int, seed: int) -> int:
-    """Kill the engine before and after every effect, lose and double its messages, thaw its zombies; print what holds.
+    """Kill the engine before and after every effect, cut the power, lose and double its messages, thaw its zombies;
+    print what holds.
 
     Everything happens in temporary folders and in virtual time, with a scripted model. Exit code 1 if a law was broken.
     """
@@ -54,10 +55,9 @@ def chaos(common: Common, scenarios: tuple[str, ...], full: bool, cloud: bool, s
             screen.line(f"    {law}", "red")
 
     def _counts(report: Report) -> str:
-        kills = f"{report.kills} kills, {report.double_kills} double kills, {report.message_faults} message faults"
-        return (
-            f"{kills}, {report.zombies} zombies · {report.effects_doubled} effects doubled · {len(report.broken)} laws broken"
-        )
+        deaths = f"{report.kills} kills, {report.double_kills} double kills, {report.power_cuts} power cuts"
+        others = f"{report.message_faults} message faults, {report.zombies} zombies"
+        return f"{deaths}, {others} · {report.effects_doubled} effects doubled · {len(report.broken)} laws broken"
 
     reports = main(scenarios, full=full, seed=seed, tell=tell)
     return exits.DONE if all(report.holds for report in reports) else exits.FAILED

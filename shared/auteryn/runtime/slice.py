@@ -87,18 +87,16 @@ class Slice:
 
     def __init__(self, engine: Engine, run: Run, lease: Lease, *, budget: timedelta | None = None, thinks: bool = True) -> None:
         self.engine, self.services, self.run, self.lease = engine, engine.services, run, lease
-        self.began = engine.now()
+        self.began = self.looked = engine.now()
         mode = MODES[run.mode]
         self.stop_at = self.began + mode.slice_time - mode.slice_margin
         self.hosted_until = None if budget is None else self.began + budget  # then it is handed over, whatever its mode
         self.thinks = thinks
         self.files: Workspace | None = None
-        self.looked = self.began
         self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder, code=engine.code),)
-        self.left = self.begun = False  # begun: the journal is read, and there is something to hand over
+        self.left = self.begun = self.committing = False  # begun: the journal is read, and there is something to hand over
         self.interrupt: Literal["", "inbox", "lost", "stop"] = ""
         self.busy: asyncio.Task[Any] | None = None  # the task that thinks, while it may be interrupted
-        self.committing = False
         self.unsummarised = self.credits = 0
         self.unsaved: tuple[Doc, ...] = ()  # of the files; a commit that was refused leaves it to the next one
         self.open = Sitting()
@@ -224,16 +222,16 @@ class Slice:
         if intake.cancel:
             await self._cancel(intake, intake.cancel.by)
         elif intake.halted:
-            await self._commit((*intake.events, intake.halted), consumed=tuple(intake.consumed), leave=True)
+            await self._commit((*intake.events, intake.halted), consumed=intake.consumed, leave=True)
         elif intake.events or intake.consumed or self.first[1:] or (self.first and not may_call(self.run)):
             over = waits_over(self.mind, intake.events) if self.thinks and not intake.paused else ()
-            await self._commit((*intake.events, *over), consumed=tuple(intake.consumed), sends=tuple(intake.sends))
+            await self._commit((*intake.events, *over), consumed=intake.consumed, sends=intake.sends, lasting=False)
         await self._advance()
 
     async def _cancel(self, intake: Intake, by: str) -> None:
         fact = cancelled(self.run, self.mind.thread, self.mind.registry, by, self._active_ms())
         answers = tuple(event for event in intake.events if isinstance(event, e.AskAnswered))  # what came before the cancel
-        await self._commit((*answers, fact), consumed=tuple(intake.consumed), leave=True)
+        await self._commit((*answers, fact), consumed=intake.consumed, leave=True)
 
     async def _advance(self) -> None:
         """Create the runs of everything that may start now; one commit for as many as fit into one."""
@@ -249,10 +247,11 @@ class Slice:
         self,
         facts: tuple[e.AnyEvent, ...],
         *,
-        consumed: tuple[str, ...] = (),
-        sends: tuple[Send, ...] = (),
+        consumed: Sequence[str] = (),
+        sends: Sequence[Send] = (),
         children: tuple[Newborn, ...] = (),
         leave: bool = False,
+        lasting: bool = True,
     ) -> None:
         """Make these facts true, then tell whoever should know. Raises `Conflict` if another slice was first."""
         now = self.engine.now()
@@ -274,13 +273,14 @@ class Slice:
             change = Change(
                 run=run,
                 entry=entry,
-                consumed=consumed,
+                consumed=tuple(consumed),
                 sends=sends,
                 children=children,
                 docs=(*documents(self.run, run, events, now), *told, *self.unsaved),
                 summary=summary,
                 leave=leave,
                 wake_at=wake_at(run) if leave else None,
+                lasting=lasting or leave or bool(sends or told),
             )
             stopped: asyncio.CancelledError | None = None
             try:
@@ -326,7 +326,7 @@ class Slice:
         if self.engine.observer:
             self.engine.observer.committed(before, run, entry)
 
-    async def _tell(self, sends: tuple[Send, ...], children: tuple[Newborn, ...], told: tuple[Doc, ...]) -> None:
+    async def _tell(self, sends: Sequence[Send], children: tuple[Newborn, ...], told: tuple[Doc, ...]) -> None:
         """Hints, all of them: whatever is lost here is found again by `due`."""
         for told_of in (*(send.run for send in sends), *(post.id for post in told)):
             await self.engine.wake(told_of)

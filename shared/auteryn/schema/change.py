@@ -58,6 +58,8 @@ class Change(Record):
     """Give the lease back: the slice ends with this commit."""
     wake_at: datetime | None = None
     """With `leave`: when the run wants a slice though nobody writes to it; None = only when it is written to."""
+    lasting: bool = True
+    """False: all of it can be taken in again from the inbox, so a power cut may take it back. A crash takes nothing."""
 
 
 SUMMARY_EVERY = 16

@@ -1,4 +1,5 @@
-"""The certificate: every scenario, killed before and after every point, its mail lost, doubled and late, its zombies thawed."""
+"""The certificate: every scenario, killed before and after every point, the power cut, its mail lost, doubled and late, its
+zombies thawed."""
 
 from __future__ import annotations
 
@@ -27,6 +28,7 @@ class Report:
     points: int = 0
     kills: int = 0
     double_kills: int = 0
+    power_cuts: int = 0
     message_faults: int = 0
     zombies: int = 0
     states_compared: int = 0
@@ -68,6 +70,7 @@ def examine(scenario: Scenario, *, seed: int = 0, doubles: int = 20, thin: int =
     with Examination(scenario) as examination:
         examination.kill_everywhere(step=7 if scenario is WEEK else 1)
         examination.kill_twice(doubles, seed)
+        examination.cut_power(thin)
         examination.lose_mail(thin)
         examination.thaw_zombies(thin)
         return examination.report
@@ -100,6 +103,13 @@ class Examination:
             story = self._story().through([Fate(die_at=first), Fate(die_at=second)])
             self._judge(story, f"killed at {first}, then at {second}")
             self.report.double_kills += 1
+
+    def cut_power(self, thin: int = 1) -> None:
+        """As a kill, but what no commit has waited for is lost with it."""
+        for at in range(0, len(self.usual.points), thin):
+            story = self._story().through([Fate(die_at=at, cuts_power=True)])
+            self._judge(story, f"power cut {at} {self.usual.points[at]}")
+            self.report.power_cuts += 1
 
     def lose_mail(self, thin: int = 1) -> None:
         """Messages lost, doubled and late, one at a time and all together."""
@@ -210,6 +220,7 @@ COLUMNS = (
     "points",
     "kills",
     "double_kills",
+    "power_cuts",
     "message_faults",
     "zombies",
     "states_compared",

@@ -2,7 +2,8 @@
 
 Every durable write, every message handed over, every model call and every tool call is a point, before and after. At the
 point a `Fate` names, the process dies as by SIGKILL: nothing after it is executed, what was not yet confirmed is lost, and
-the kernel frees what it held. Then the folder is opened again.
+the kernel frees what it held. Or the power is cut: what did not wait for the disk is lost, too. Then the folder is opened
+again.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -59,6 +62,8 @@ class Fate:
 
     die_at: int | None = None
     """Number of the point, from 0. At an even one (before) pending writes are lost, at an odd one they still arrive."""
+    cuts_power: bool = False
+    """It dies by a power cut, and so does everything in the database that no commit has waited for."""
     freeze_at: int | None = None
     """Number of the point at which it freezes until `meanwhile` is over."""
     meanwhile: Callable[[], timedelta] | None = None
@@ -124,7 +129,7 @@ def mortal(fate: Fate) -> Callable[[Services], Services]:
     """Ports whose every effect is a point of this fate."""
 
     def around(services: Services) -> Services:
-        fate.last_words = _grip_of(services)
+        fate.last_words = _grip_of(services, fate.cuts_power)
         fate.clock = services.clock
         parts = {room: cast(Any, _Mortal(room, getattr(services, room), fate, services)) for room in EFFECTS}
         return replace(services, **parts)
@@ -150,14 +155,48 @@ def _mortal(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
     return fn
 
 
-def _grip_of(services: Services) -> Callable[[bool], None]:
+def _grip_of(services: Services, cuts_power: bool) -> Callable[[bool], None]:
     """How this process lets go of its folder: by a kill just before, or just after, what was pending became safe."""
     database: Any = getattr(services.store, "database")  # noqa: B009 - of the embedded store; the port has none
+    disk = _Disk(database.file, database.connection) if cuts_power else None
 
     def let_go(flush: bool) -> None:
         database.close() if flush else database.abandon()
+        if disk:
+            disk.lose_power()
 
     return let_go
+
+
+class _Disk:
+    """What a power cut leaves of a database: everything up to the last commit that waited for the disk."""
+
+    def __init__(self, file: Path, connection: sqlite3.Connection) -> None:
+        self._file, self._kept = file, file.with_suffix(".kept")
+        self._waits = self._waited = True
+        self._keep()
+        connection.set_trace_callback(self._hear)
+
+    def _hear(self, statement: str) -> None:
+        """Called as each statement begins."""
+        self._keep()
+        if statement.startswith("PRAGMA synchronous"):
+            self._waits = statement.endswith("full")
+        self._waited = self._waits and statement == "COMMIT"
+
+    def _keep(self) -> None:
+        if not self._waited:
+            return
+        with closing(sqlite3.connect(self._file)) as now, closing(sqlite3.connect(self._kept)) as kept:
+            kept.execute("PRAGMA synchronous = off")
+            now.backup(kept)
+
+    def lose_power(self) -> None:
+        self._keep()
+        self._file.unlink()
+        for log in ("-wal", "-shm"):
+            self._file.with_name(self._file.name + log).unlink(missing_ok=True)
+        self._kept.rename(self._file)
 
 
 class _Mortal:
@@ -270,6 +309,8 @@ async def played(scenario: Scenario, home: Path, fate: Fate, **world: Any) -> st
     _FATE.set(fate)
     tools = [mortal_tool(tool) for tool in scenario.tools]
     parts: dict[str, Any] = {"model": scenario.model(), "tools": tools, "around": mortal(fate), **scenario.settings, **world}
+    if fate.cuts_power:
+        parts["synchronous"] = "full"
     async with World(home, **parts) as here:
         return await scenario.play(here)
 

@@ -146,7 +146,7 @@ class SqliteStore:
                 c.executemany(_PUT, docs)
             return first_child
 
-        first_child = await self.database.write(apply)
+        first_child = await self.database.write(apply, lasting=change.lasting)
         if run.terminal:
             self._kept.pop(run.id, None)
         else:
