@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from auteryn.errors import Invalid, NotFound, WrongState
+from auteryn.errors import Corrupt, Invalid, NotFound, WrongState
 from auteryn.policy.gates import ALLOW
 from auteryn.schema import event as e
 from auteryn.service.asks import Question
@@ -25,6 +25,7 @@ from auteryn.tools.human import ask_approval
 from auteryn.tools.notes import note_write
 from auteryn.tools.script import script_run
 from auteryn.tools.tool import tool
+from scenarios.test_lost_child import damage
 
 SECRET = "marzipan-7f3a"
 
@@ -324,5 +325,34 @@ def test_a_published_file_stays_while_a_run_at_work_has_just_published_the_same_
             assert (erased.blobs, erased.shared_blobs) == (0, 1)
             await world.ended(two)
             assert await desk.artifact(two, "a.txt") == b"the same"
+
+    skipping(story())
+
+
+@pytest.mark.proves("F29")
+def test_a_run_that_nobody_can_read_keeps_no_other_from_being_erased_and_its_file(tmp_path):
+    """As one whose old bytes the bucket has deleted: what is known of it without its journal still counts."""
+
+    def script(ask):
+        before = 12 if given(ask).startswith("Work long") else 0
+        if ask.turn < before:
+            return call("calculate", expression=f"{ask.turn} + 1")
+        return [call("file_write", path="a.txt", content="the same"), call("artifact_publish", path="a.txt"), "published"][
+            ask.turn - before
+        ]
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[calculate, file_write, artifact_publish]) as world:
+            desk = Desk(world.host.engine)
+            two = await world.ended((await desk.create(NewRun(input="Work long and publish", mode="deep"))).id)
+            one = await world.ended((await desk.create(NewRun(input="Publish", mode="deep"))).id)
+            damage(world, two.id, "key & 16777215 = 3")
+            await world.reopen()
+            desk = Desk(world.host.engine)
+            with pytest.raises(Corrupt):
+                await world.services.store.journal(two.id)
+            erased = await desk.erase(one.id)
+            assert (erased.leftovers, erased.shared_blobs) == ((), 1)
+            assert await world.services.blobs.get(two.artifacts[0].sha256) == b"the same"
 
     skipping(story())

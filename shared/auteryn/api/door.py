@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -18,7 +18,7 @@ from auteryn.api.call import Call, Reply
 from auteryn.api.keys import Role
 from auteryn.api.limits import Quota, Rate, Room
 from auteryn.api.openapi import document
-from auteryn.api.problems import NoSuchMethod, unexpected
+from auteryn.api.problems import CutOff, NoSuchMethod, unexpected
 from auteryn.api.reading import body_of, file_of, in_time, query_of
 from auteryn.api.routes import MCP_PATH, Route, route_of
 from auteryn.api.runs import stream_events
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from auteryn.api.mcp import McpRoom
 
 GUARDS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "DENY"}
+
+DESCRIPTION_PATH = "/openapi.json"
 
 QUOTA, PACE = Quota(), Pace()
 
@@ -76,6 +78,8 @@ class Door:
             if error.http_status >= 500:
                 _log.warning("%s %s: %s", request.method, request.url.path, error)
             response = refused(request, error)
+        except ClientDisconnect:  # the other side's affair: it is no fault of ours, and wakes nobody at night
+            response = refused(request, CutOff("the request's body was cut off: send it again"))
         except Exception:  # noqa: BLE001 - the outermost place there is: a fault must not look like a broken connection
             _log.exception("%s %s failed", request.method, request.url.path)
             response = refused(request, unexpected())
@@ -86,8 +90,8 @@ class Door:
         return response
 
     async def _respond(self, request: Request) -> Response:
-        if request.url.path == "/openapi.json" and request.method in ("GET", "HEAD"):
-            return _json(request, document(), 200)
+        if request.url.path == DESCRIPTION_PATH:
+            return self._description(request)
         if request.url.path == MCP_PATH:
             return await self._tools(request)
         route, path = route_of(request.method, request.url.path)
@@ -138,6 +142,11 @@ class Door:
             return (await self.engine.services.store.get(path["run"])).owner if "run" in path else None
         except NotFound:
             return None
+
+    def _description(self, request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            raise NoSuchMethod(f"{DESCRIPTION_PATH!r} takes GET only", "GET")
+        return _json(request, document(), 200)
 
     async def _tools(self, request: Request) -> Response:
         """The tools for other agents; each checks itself what its caller may do."""

@@ -32,6 +32,13 @@ class NoSuchMethod(Refused):
         self.allow = allow
 
 
+class CutOff(Refused):
+    """The caller hung up before the request's body had come."""
+
+    code = "cut_off"
+    http_status = 400
+
+
 class TooSlow(Refused):
     """The request's body does not come."""
 

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from auteryn.api.auth import IdTokens
-from auteryn.api.problems import NoSuchMethod, Unauthenticated, problem
+from auteryn.api.problems import CutOff, NoSuchMethod, Unauthenticated, problem
 from auteryn.errors import AuterynError, Invalid, NotFound
 from auteryn.policy.cloud import HEALTH_PATH, PUSH_SLICE_STOP, STEPS_PATH, SWEEP_PATH, WAKE_PATH
 from auteryn.runtime.dispatch import Here, dispatch, sweep
@@ -32,6 +32,8 @@ async def respond(request: Request, engine: Engine, id_tokens: IdTokens, callers
         await _respond(request, engine, id_tokens, callers)
     except AuterynError as error:
         return problem(error)
+    except ClientDisconnect:
+        return problem(CutOff("the body was cut off"))
     return Response(status_code=204)
 
 

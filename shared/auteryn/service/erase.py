@@ -84,9 +84,12 @@ async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
     found = set[str]()
     async for run in every_run(store, roots_only=False):
         if run.id not in tree and await _has_published(store, run):
-            found |= _blobs(await store.journal(run.id))
+            found |= {one.sha256 for one in run.artifacts}
+            with suppress(Corrupt):  # a journal that cannot be read keeps nobody else's run from being erased
+                found |= _blobs(await store.journal(run.id))
         if run.id not in tree and run.parent is None:
-            found |= await _kept_aside(store, run.id)
+            with suppress(Corrupt):
+                found |= await _kept_aside(store, run.id)
     return found & blobs
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from base64 import b64encode
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -93,6 +95,38 @@ def test_a_body_that_does_not_come_is_given_up_and_one_that_comes_in_time_is_tak
             assert (await http.post("/v1/runs", content=body(20), headers=json)).status_code == 201
 
     skipping(main())
+
+
+@pytest.mark.proves("L15")
+@pytest.mark.parametrize(
+    ("media", "begun"),
+    [
+        ("application/json", b'{"inp'),
+        ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="run"\r\n\r\n{"inp'),
+    ],
+)
+def test_a_caller_that_hangs_up_in_its_own_sentence_leaves_no_run_and_no_alarm(opened, caplog, media: str, begun: bytes):
+    async def main():
+        async with opened() as office:
+            _, key = await office.key()
+            pieces = [{"type": "http.request", "body": begun, "more_body": True}, {"type": "http.disconnect"}]
+            said = list[dict[str, Any]]()
+
+            async def receive():
+                return pieces.pop(0)
+
+            async def send(message):
+                said.append(message)
+
+            headers = [(b"authorization", f"Bearer {key}".encode()), (b"content-type", media.encode())]
+            where = {"path": "/v1/runs", "raw_path": b"/v1/runs", "query_string": b""}
+            scope = {"type": "http", "method": "POST", "scheme": "http", "http_version": "1.1", "headers": headers, **where}
+            await office.door(scope, receive, send)
+            assert (said[0]["status"], json.loads(said[1]["body"])["code"]) == (400, "cut_off")
+            assert (await office.desk.runs()).runs == ()
+
+    skipping(main())
+    assert [one for one in caplog.records if one.levelname in ("WARNING", "ERROR")] == []
 
 
 def test_the_same_key_is_the_same_run_and_another_request_with_it_is_refused(opened):

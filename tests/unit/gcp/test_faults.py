@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 from google.api_core.exceptions import GatewayTimeout, NotFound, ServiceUnavailable
+from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
 
-from auteryn.adapters.gcp.faults import persist
+from auteryn.adapters.gcp.faults import from_auth, persist
+from auteryn.errors import NotAllowed, Unavailable
 
 NO_TIME = timedelta(0)
 
@@ -39,3 +41,12 @@ def test_without_patience_the_second_failure_is_raised_and_what_is_refused_is_no
         with pytest.raises((ServiceUnavailable, NotFound)):
             asyncio.run(persist(call, NO_TIME))  # type: ignore[arg-type]
         assert len(made) == times
+
+
+def test_a_token_that_cannot_be_had_now_is_told_from_one_that_nobody_gives() -> None:
+    unreachable = RefreshError("the metadata server does not answer")
+    unreachable.__cause__ = TransportError("status 503")  # as google-auth raises it
+    for error in (unreachable, RefreshError("try later", retryable=True), TransportError("no route")):
+        assert isinstance(from_auth(error, "bucket 'b'"), Unavailable)
+    for error in (RefreshError("invalid_grant"), DefaultCredentialsError("nobody is signed in")):
+        assert isinstance(from_auth(error, "bucket 'b'"), NotAllowed)

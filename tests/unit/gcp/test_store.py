@@ -71,6 +71,20 @@ async def test_a_commit_is_one_request_and_reads_nothing(room: Room) -> None:
     assert room.network.calls == {"Commit": 2}
 
 
+@in_a_room
+async def test_a_full_inbox_is_read_page_by_page_in_the_order_of_arrival(room: Room) -> None:
+    """However much was said while nobody listened, no reply grows with it."""
+    run = await room.store.create(newborn())
+    sends = [Send(run=run.id, message=a_poke(number)) for number in range(700, 0, -1)]
+    await room.store.commit(change(await room.store.create(newborn()), sends=tuple(sends)))
+    room.network.calls.clear()
+
+    found = await room.store.inbox(run.id)
+
+    assert [one.id for one in found] == [one.message.id for one in sends]
+    assert room.network.calls == {"RunQuery": 3}
+
+
 @pytest.mark.proves("L4")
 @in_a_room
 async def test_what_a_slice_does_most_is_one_request(room: Room) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -180,3 +183,71 @@ def test_a_wrong_key_is_named(facts: Any):
         return caught.value.reason
 
     assert ask(facts, drive, "gemini-3-flash-preview") == "no_key"
+
+
+@contextmanager
+def metadata(monkeypatch: pytest.MonkeyPatch, statuses: list[int]) -> Iterator[list[str]]:
+    """What tells a process in Cloud Run who it is. The tokens it gave are listed; each is over when it comes. `statuses`: of
+    the next answers, then 200."""
+    from google.auth.compute_engine import _metadata
+
+    given = list[str]()
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            said: dict[str, Any] = {"email": "slice@p", "scopes": [], "aliases": ["default"]}
+            status = 200
+            if "/token" in self.path:
+                status = statuses.pop(0) if statuses else 200
+                said = {"access_token": f"token-{len(given)}", "expires_in": 60, "token_type": "Bearer"}
+                given.extend([said["access_token"]] if status == 200 else [])
+            self.send_response(status)
+            self.send_header("Metadata-Flavor", "Google")
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps(said).encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        host = f"127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+        monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
+        monkeypatch.setenv("GCE_METADATA_IP", host)
+        monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", host)  # as GCE_METADATA_HOST does, read when it is imported
+        try:
+            yield given
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.proves("F31")
+def test_vertex_is_asked_with_tokens_of_the_service_account_that_are_renewed_also_after_an_outage(
+    facts: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """As in a job of two hours, whose tokens live for one; nothing but the environment says where the model is."""
+    model = "gemini-3.1-pro-preview"
+    environ = {
+        "GOOGLE_GENAI_USE_VERTEXAI": "true",
+        "GOOGLE_CLOUD_PROJECT": "shop-123456",
+        "GOOGLE_CLOUD_LOCATION": "europe-west4",
+        "GOOGLE_VERTEX_BASE_URL": facts.base_url,
+    }
+
+    async def drive() -> None:
+        clock = NoWaiting()
+        gemini = GeminiModel.from_environment(environ, resolve=lambda role: (model,), thinking=thinking_config, clock=clock)
+        for _ in range(3):
+            assert (await gemini.generate(request(tools=()))).text == "Canberra is the capital of Australia."
+        assert len(clock.slept) == 1
+        await gemini.close()
+
+    with metadata(monkeypatch, [200, 502]) as given:
+        asyncio.run(drive())
+    assert len(given) == 3
+    asked = [row for row in facts.world.rows if "/projects/shop-123456/locations/europe-west4/" in row["path"]]
+    assert [row["verdict"] for row in asked] == ["ok"] * 3

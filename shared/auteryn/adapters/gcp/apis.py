@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from google.api_core import exceptions
 
-from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google
+from auteryn.adapters.gcp.faults import CALL_SECONDS, from_auth, from_google
 from auteryn.adapters.gcp.settings import CloudSettings
 from auteryn.errors import Conflict, NotAllowed, NotFound, Unavailable
 
@@ -36,27 +36,50 @@ class Google:
         return await asyncio.to_thread(self._get, api, path)
 
     def _get(self, api: str, path: str) -> Mapping[str, Any]:
-        import google.auth
         import requests
         from google.auth.exceptions import GoogleAuthError
         from google.auth.transport.requests import AuthorizedSession
 
-        known: Any = google.auth
         stand_in = self._there.apis_host
         try:
             if stand_in:
                 answer = requests.get(f"http://{stand_in}/{api}/{path}", timeout=CALL_SECONDS)
             else:
-                credentials, _ = known.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
-                session: Any = AuthorizedSession(credentials)
+                session: Any = AuthorizedSession(_credentials())
                 with session:
                     answer = session.get(f"https://{api}.googleapis.com/{path}", timeout=CALL_SECONDS)
-        except (requests.exceptions.RequestException, GoogleAuthError) as error:
+        except GoogleAuthError as error:
+            raise from_auth(error, f"{api}.googleapis.com") from error
+        except requests.exceptions.RequestException as error:
             raise Unavailable(f"{api}.googleapis.com did not answer: {error}") from error
         if answer.status_code != 200:
             theirs: Any = exceptions
             raise from_google(theirs.from_http_response(answer), path.partition("?")[0])
         return answer.json()
+
+
+async def signed_in() -> str:
+    """Whose token opens everything else; raises what `from_auth` makes of there being none."""
+    return await asyncio.to_thread(_signed_in)
+
+
+def _signed_in() -> str:
+    from google.auth.exceptions import GoogleAuthError
+    from google.auth.transport.requests import Request
+
+    try:
+        credentials = _credentials()
+        credentials.refresh(Request())
+    except GoogleAuthError as error:
+        raise from_auth(error, "Google Cloud") from error
+    return f"tokens are those of {getattr(credentials, 'service_account_email', 'your own account')}"
+
+
+def _credentials() -> Any:
+    import google.auth
+
+    known: Any = google.auth
+    return known.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])[0]
 
 
 async def apis(google: Google, project: str, needed: Sequence[str]) -> str:

@@ -19,9 +19,10 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError, PreconditionFailed, RetryError
 from google.api_core.exceptions import NotFound as Missing
+from google.auth.exceptions import GoogleAuthError
 
 from auteryn.adapters.embedded.faults import from_os
-from auteryn.adapters.gcp.faults import PATIENCE, from_google
+from auteryn.adapters.gcp.faults import PATIENCE, from_auth, from_google
 from auteryn.errors import AuterynError, Corrupt, NotFound, Unavailable
 
 LOOK_FIRST_BYTES = 1 << 20
@@ -210,6 +211,8 @@ def _translated(bucket: str, file: str = "") -> Generator[None]:
         raise
     except GoogleAPICallError as error:
         raise from_google(error, bucket) from error
+    except GoogleAuthError as error:
+        raise from_auth(error, bucket) from error
     except RetryError as error:
         raise _given_up(error, bucket) from error
     except requests.exceptions.RequestException as error:

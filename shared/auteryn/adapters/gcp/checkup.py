@@ -8,7 +8,7 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from auteryn.adapters.gcp.apis import Google, apis, given, secret
+from auteryn.adapters.gcp.apis import Google, apis, given, secret, signed_in
 from auteryn.adapters.gcp.blobs import CloudBlobs
 from auteryn.adapters.gcp.clients import close_transport, local_channel
 from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google
@@ -45,6 +45,11 @@ async def checkup(
     google = Google(there)
     steps = "or take the subscription's push endpoint from terraform output"
     try:
+        if not there.local:
+            who = await _answer("credentials", signed_in, "")
+            yield who
+            if who.bad:
+                return  # everything else would only say so again
         for name, look, todo in (
             ("apis", lambda: apis(google, there.project, needed), "terraform apply in infra/terraform switches them on"),
             ("database", lambda: _database(store, there), f"{APPLY}; you yourself need roles/datastore.user"),

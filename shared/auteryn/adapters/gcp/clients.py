@@ -6,6 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, TypeVar
 
+from google.auth.exceptions import GoogleAuthError
+
+from auteryn.adapters.gcp.faults import from_auth
+
 C = TypeVar("C")
 
 
@@ -18,9 +22,13 @@ class PerLoop(Generic[C]):
         self._client: C | None = None
 
     def get(self) -> C:
+        """Raises `NotAllowed` where there are no credentials."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
-            self._loop, self._client = loop, self._make()
+            try:
+                self._loop, self._client = loop, self._make()
+            except GoogleAuthError as error:
+                raise from_auth(error, "Google Cloud") from error
         return self._client
 
     async def close(self) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from google.api_core import exceptions as google
+from google.auth.exceptions import GoogleAuthError, TransportError
 
 from auteryn.errors import AuterynError, Conflict, Invalid, NotAllowed, NotFound, RateLimited, Unavailable
 
@@ -72,6 +73,18 @@ def from_google(error: google.GoogleAPICallError, what: str) -> AuterynError:
             return Invalid("request", said, "was refused as malformed")
         case _:
             return Unavailable(said, retry_after=_SOON)
+
+
+def for_now(error: GoogleAuthError) -> bool:
+    """Whether there is no token only because whoever issues it did not answer: the metadata server, Google's token endpoint."""
+    return bool(error.retryable) or isinstance(error, TransportError) or isinstance(error.__cause__, TransportError)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+
+
+def from_auth(error: GoogleAuthError, what: str) -> AuterynError:
+    """The typed error where the credentials gave no token; raise it `from error`."""
+    if for_now(error):
+        return Unavailable(f"{what}: no token could be had: {error}", retry_after=_SOON)
+    return NotAllowed(f"{what}: the credentials were not accepted: {error} (gcloud auth application-default login)")
 
 
 _SOON = timedelta(seconds=1)

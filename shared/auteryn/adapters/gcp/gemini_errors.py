@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HOW_TO_GET_ACCESS = (
     "set GEMINI_API_KEY (a key from https://aistudio.google.com/apikey), or GOOGLE_GENAI_USE_VERTEXAI=true with "
-    "GOOGLE_CLOUD_PROJECT and application default credentials"
+    "GOOGLE_CLOUD_PROJECT and application default credentials (gcloud auth application-default login)"
 )
 
 
@@ -37,13 +37,15 @@ def wire_errors() -> tuple[type[Exception], ...]:
 def meaning(error: Exception, model: str, silence: timedelta, prompt_tokens: Callable[[], int]) -> AuterynError:
     """The error of our own tree for one of `wire_errors()`; `prompt_tokens` is asked only where a quota must be compared."""
     import httpx2
-    from google.auth.exceptions import GoogleAuthError, TransportError
+    from google.auth.exceptions import GoogleAuthError
     from google.genai.errors import APIError
+
+    from auteryn.adapters.gcp.faults import for_now
 
     match error:
         case APIError():
             return _api_error(error, model, prompt_tokens)
-        case TransportError():
+        case GoogleAuthError() if for_now(error):
             return Unavailable(f"the credentials for {model!r} could not be refreshed: {error}")
         case GoogleAuthError():
             return ModelRefused("no_key", f"Google credentials were not accepted: {error}; {HOW_TO_GET_ACCESS}")

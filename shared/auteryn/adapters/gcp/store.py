@@ -222,8 +222,8 @@ class FirestoreStore:
         return new
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
-        messages = self._unread(run)
-        found = await self.database.find(messages if limit is None else messages.limit(limit))
+        pages = self.database.pages(self._unread(run).order_by("__name__"), limit)
+        found = [document async for page in pages for document in page]
         found.sort(key=lambda document: (document.create_time, document.get("place")))
         return await asyncio.gather(*(self._message(document, run) for document in found))
 
