@@ -1,5 +1,10 @@
 """Agents that work for days: `Agent`, `Task`, `tool`, and the errors. Importing it loads nothing until a name is used."""
 
+import sys
+
+if sys.platform == "win32":
+    raise ImportError("Auteryn runs on Linux and macOS: on Windows, install and start it inside WSL")
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from auteryn.client.agent import Agent

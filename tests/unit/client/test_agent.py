@@ -432,3 +432,9 @@ def test_whatever_a_tool_gives_is_told_and_the_run_goes_on(agent_at_home):
         said = str(agent.run("look", mode="deep"))
     assert "{'name': '?', 'kinds': [1], 'what': \"<class 'object'>\"}" in said
     assert "no file ?" in said
+
+
+def test_where_it_cannot_run_it_says_so_and_what_to_do():
+    code = "import sys; sys.platform = 'win32'; import auteryn"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr
+    assert told.endswith("ImportError: Auteryn runs on Linux and macOS: on Windows, install and start it inside WSL\n")

@@ -266,3 +266,9 @@ def test_a_closed_store_is_unavailable(tmp_path: Path) -> None:
             await store.due(NOON)
 
     asyncio.run(main())
+
+
+def test_a_commit_waits_until_the_drive_itself_has_it_also_where_fsync_alone_does_not(tmp_path: Path) -> None:
+    database = Database(tmp_path)
+    assert database.rows("PRAGMA synchronous") == [(2,)] and database.rows("PRAGMA fullfsync") == [(1,)]
+    database.close()

@@ -287,6 +287,7 @@ class Database:
             f"page_size = {PAGE_BYTES}",
             "journal_mode = WAL",
             f"synchronous = {synchronous}",
+            "fullfsync = on",  # on macOS a plain fsync leaves the data in the drive's own cache; elsewhere it means nothing
             f"wal_autocheckpoint = {LONGEST_LOG // PAGE_BYTES}",
             f"journal_size_limit = {2 * LONGEST_LOG}",
             f"cache_size = -{CACHE_BYTES // 1024}",
