@@ -29,6 +29,8 @@ EXACT_ROWS = 2_000_000
 """Beyond it distinct counts and quantiles are estimates, in constant memory."""
 COLUMNS_A_PASS, CELLS_A_PASS = 50, 4_000_000
 """What is counted exactly at once: 200 columns of 50 rows, or 8 of 2M, are more than the database's memory."""
+PROFILED = 400
+"""Columns that are described: each group of them is a pass over the file, and a model reads no 10,000."""
 TOP = 5
 TOP_DISTINCT = 10_000
 """Columns with more different values have no top list: it would name ids."""
@@ -158,18 +160,28 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
         source = tables.sources[0]
         columns = [] if source.blank else tables.columns("t")
         row_count = tables.one("SELECT count(*) FROM t")[0]
-        sample = tables.ask(f"SELECT * FROM t LIMIT {SAMPLE}", SAMPLE).rows if columns else []
-        described = _described(tables, columns, row_count)
+        picked = columns[:PROFILED]
+        some = ", ".join(identifier(name) for name, _ in picked)
+        sample = tables.ask(f"SELECT {some} FROM t LIMIT {SAMPLE}", SAMPLE).rows if picked else []
+        table = "t"
+        if len(columns) > len(picked) and row_count * PROFILED <= CELLS_A_PASS:
+            table = "t_picked"  # every pass over the file parses all its columns
+            tables.run(f"CREATE TABLE {table} AS SELECT {some} FROM t")
+        described = _described(tables, table, picked, row_count)
+    last = [column.pop("last") for column in described]
+    notes = [*source.notes, *_total(described, last, row_count)]
     for at, column in enumerate(described):
         texts = [row[at] for row in sample if isinstance(row[at], str)] if column["type"] == "VARCHAR" else []
-        column |= {"hint": hint} if (hint := cast_hint(column["name"], texts)) else {}
-    estimated = (
-        [f"distinct and quartiles are estimates: there are more than {EXACT_ROWS:,} rows"] if row_count > EXACT_ROWS else []
-    )
-    notes = source.notes + estimated
+        hint = cast_hint(column["name"], texts) or _unnested(column["name"], column["type"])
+        column |= {"hint": hint} if hint else {}
+    if row_count > EXACT_ROWS:
+        notes.append(f"distinct and quartiles are estimates: there are more than {EXACT_ROWS:,} rows")
+    if len(columns) > len(picked):
+        notes.append(f"described are the first {PROFILED} of {len(columns):,} columns: name those you need in data_query")
     told = {
         "columns": described,
         "sample": [[plain(value) for value in row] for row in sample[:TOP]],
+        **({"last_row": [plain(value) for value in last]} if row_count > TOP else {}),
         **({"notes": notes} if notes else {}),
     }
     names = ", ".join(f"{name} {kind}" for name, kind in columns)
@@ -184,7 +196,29 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
     }
 
 
-def _described(tables: Tables, columns: Sequence[tuple[str, str]], row_count: int) -> list[dict[str, Any]]:
+def _unnested(name: str, kind: str) -> str | None:
+    """How the objects in a column become columns and rows."""
+    if kind.startswith("STRUCT") and kind.endswith("[]"):
+        return f"lists of objects: a row each with SELECT unnest({identifier(name)}, recursive := true) FROM …"
+    return f"objects: their fields are {identifier(name)}.name" if kind.startswith("STRUCT") else None
+
+
+def _total(described: list[dict[str, Any]], last: list[Any], row_count: int) -> list[str]:
+    """A note where the last row is the sum of the others: whoever adds up all rows counts everything twice."""
+    numbers = [(column, value) for column, value in zip(described, last, strict=True) if _numeric(column["type"])]
+    sums = [(column, value) for column, value in numbers if value and column["nulls"] < row_count - 2 and "mean" in column]
+    same = [
+        column["name"]
+        for column, value in sums
+        if math.isclose(float(column["mean"]) * (row_count - column["nulls"]), 2 * float(value), rel_tol=1e-9)
+    ]
+    # two columns, or a row without a name of its own: one sum alone may be chance
+    if len(same) < 2 and not (same and len(sums) == 1 and row_count > TOP):
+        return []
+    return [f"the last row is the total of the others ({', '.join(same)}): leave it out when you add up or average"]
+
+
+def _described(tables: Tables, table: str, columns: Sequence[tuple[str, str]], row_count: int) -> list[dict[str, Any]]:
     """Every column's figures, in two passes over the file for as many columns as memory holds at once."""
     exact = row_count <= EXACT_ROWS
     described = [{"name": name, "type": kind} for name, kind in columns]
@@ -193,25 +227,25 @@ def _described(tables: Tables, columns: Sequence[tuple[str, str]], row_count: in
         some = described[at : at + together]
         measures = [_measures(column["name"], column["type"], exact=exact) for column in some]
         asked = [expression for one in measures for expression in one.values()]
-        figures = iter(tables.one(f"SELECT {', '.join(asked)} FROM t"))
+        figures = iter(tables.one(f"SELECT {', '.join(asked)} FROM {table}"))
         for column, one in zip(some, measures, strict=True):
             found = {label: next(figures) for label in one}
-            filled = found.pop("filled")
+            filled, last = found.pop("filled"), found.pop("last")
             column |= {"nulls": row_count - filled}
             column |= {label: plain(value) for label, value in found.items() if value is not None}
-            column["repeats"] = found.get("distinct", 0) < filled
-        _add_tops(tables, some)
+            column |= {"repeats": found.get("distinct", 0) < filled, "last": last}
+        _add_tops(tables, table, some)
     return described
 
 
 def _measures(name: str, kind: str, *, exact: bool) -> dict[str, str]:
     """Label → SQL of what is asked about a column of this type."""
     column = identifier(name)
-    asked = {"filled": f"count({column})"}
+    text = "::VARCHAR" if "TIME ZONE" in kind else ""
+    asked = {"filled": f"count({column})", "last": f"last({column}){text}"}
     if _nested(kind):
         return asked
     asked["distinct"] = f"count(DISTINCT {column})" if exact else f"approx_count_distinct({column})"
-    text = "::VARCHAR" if "TIME ZONE" in kind else ""
     asked |= {"min": f"min({column}){text}", "max": f"max({column}){text}"}
     if _numeric(kind):
         quartiles = "quantile_cont" if exact else "approx_quantile"
@@ -223,13 +257,13 @@ def _measures(name: str, kind: str, *, exact: bool) -> dict[str, str]:
     return asked
 
 
-def _add_tops(tables: Tables, described: list[dict[str, Any]]) -> None:
+def _add_tops(tables: Tables, table: str, described: list[dict[str, Any]]) -> None:
     """The most frequent values of the columns in which values repeat."""
     wanted = [column for column in described if column.pop("repeats") and column.get("distinct", TOP_DISTINCT) < TOP_DISTINCT]
     if not wanted:
         return
     maps = ", ".join(f"map_entries(histogram({_as_key(column['name'], column['type'])}))" for column in wanted)
-    for column, entries in zip(wanted, tables.one(f"SELECT {maps} FROM t"), strict=True):
+    for column, entries in zip(wanted, tables.one(f"SELECT {maps} FROM {table}"), strict=True):
         ranked = sorted(entries, key=lambda entry: (-entry["value"], entry["key"]))
         column["top"] = [{"value": plain(entry["key"]), "count": entry["value"]} for entry in ranked[:TOP]]
 

@@ -122,7 +122,10 @@ def _invalid(field: str, value: Any, rule: str) -> ToolFailed:
 
 def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, limit: int) -> dict[str, Any]:
     with files.path_for_library(path) as real:
-        name, names, rows = _text_cells(real, path) if path.lower().endswith(_TEXT) else sheet_cells(Path(real), path, sheet)
+        notes = list[str]()
+        name, names, rows = (
+            _text_cells(real, path, notes) if path.lower().endswith(_TEXT) else sheet_cells(Path(real), path, sheet)
+        )
     width = max(map(len, rows), default=0)
     top, left, bottom, right = _corners(asked) if asked else (0, 0, len(rows) - 1, width - 1)
     picked = [[shown_cell(cell) for cell in row[left : right + 1]] for row in rows[top : bottom + 1]]
@@ -134,12 +137,13 @@ def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, lim
         "rows": picked[:limit],
         "row_count": len(picked),
         "truncated": len(picked) > limit,
+        **({"notes": notes} if notes else {}),
     }
 
 
-def _text_cells(real: Path, path: str) -> tuple[str, list[str], list[list[Any]]]:
+def _text_cells(real: Path, path: str, notes: list[str]) -> tuple[str, list[str], list[list[Any]]]:
     """The cells of a text file with separators, as one sheet; what is written like a number is one."""
-    text = readable(real, path).read_bytes().decode("utf-8-sig", "replace")
+    text = readable(real, path, notes).read_bytes().decode("utf-8-sig", "replace")
     try:
         dialect = csv.Sniffer().sniff(text[:8_192], ",;\t|")
         dialect.doublequote = True  # though none may stand in the first lines

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from auteryn.tools.tables.words import identifier
+from auteryn.tools.tables.words import identifier, literal
 
 ENOUGH = 0.8
 """Share of the sample that must fit: a few "n/a" do not hide a column of numbers."""
 
+_LETTERS = r"(?:US|CA?|AU?|HK|NZ|R)\$|[A-Z]{3}|zł|Kč|kr\.?|руб\.?|Rs\.?|Fr\.|元|円|원"
+"""Currencies that are written with letters; the same in DuckDB's expressions."""
+_MONEY = rf"(?:{_LETTERS}|[$£¥€\u20a0-\u20c0￥￦])"
 _DRESSED = re.compile(
-    r"[-+(]?\s*(?:[A-Z]{3}\s*|[$€£¥₹]\s*)?[-+]?\s*"
-    r"(?:\d{1,3}(?:[.,'\u00a0\u202f\u2009 ]\d{2,3})+|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
-    r"\s*(?:%|[A-Z]{3}|[$€£¥₹])?\s*\)?-?"
+    rf"[-+(]?\s*{_MONEY}?\s*[-+(]?\s*"
+    r"(?:\d{1,3}(?:[.,'’\u00a0\u202f\u2009 ]\d{2,3})+|\d+)(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
+    rf"\s*(?:%|{_MONEY})?\s*\)?-?"
 )
 """A number in work clothes: sign, currency, grouping, exponent, percent, brackets or a last minus for negative."""
 
-_CLOTHES = r"\s\p{Z}\p{Sc}%()+''"
+_NOTHING = re.compile(rf"(?i)#?n\.?/?a\.?n?|null|none|nil|k\.\s?a\.|missing|{_MONEY}?\s*[-?.–—]+\s*{_MONEY}?")
+"""What is written where there is no value: it tells nothing of the others."""
+
+_CLOTHES = r"\s\p{Z}\p{Sc}%()+''’"
 """What is taken off, in DuckDB's expressions. Nothing else is: of "<5" or "Q1" no number is made."""
 _BARE = "^-?[0-9.]+([eE]-?[0-9]+)?$"
 """What must be left, else NULL: no NaN of "nan"."""
@@ -26,11 +33,13 @@ _BARE = "^-?[0-9.]+([eE]-?[0-9]+)?$"
 _LEADING_ZERO = re.compile(r"0\d+")
 """A postcode or an id: digits that are no number."""
 
-_MAYBE_DATE = re.compile(r"(?=.*\d\d)[\w .,/-]{6,20}")
+_MAYBE_DATE = re.compile(r"(?=.*\d\d)[\w .,/:-]{6,30}")
+_TIMES = (" %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", ", %H:%M", ", %H:%M:%S")
+"""What may follow a date."""
 _PROBED = 50
 """Values spread over the sample that are tried first. Trying every form is slow, and most text is no date."""
 
-_GROUPED_THREES = re.compile(r"\d{1,3}(?:([.,'\u00a0\u202f\u2009 ])\d{3})+")
+_GROUPED_THREES = re.compile(r"\d{1,3}(?:([.,'’\u00a0\u202f\u2009 ])\d{3})+")
 _DATES = (
     "%Y-%m-%d",
     "%d.%m.%Y",
@@ -55,22 +64,52 @@ _NARROW = {"%Y%m%d": re.compile(r"(?:19|20)\d{6}"), "%d.%m.%y": re.compile(r"\d\
 
 def cast_hint(column: str, values: Sequence[str]) -> str | None:
     """One sentence with the SQL that turns this text column into numbers or dates; None if it is just text."""
-    told = [value.strip() for value in values if value and value.strip()]
+    filled = [value.strip() for value in values if value and value.strip()]
+    signs = _foreign(filled)
+    told = [value.translate(signs) for value in filled if not _NOTHING.fullmatch(value)]
     if not told:
         return None
+    text, shown = _translated(identifier(column), signs), next(value for value in filled if not _NOTHING.fullmatch(value))
     if forms := _date_forms(told):
         either = " (day first or month first: both fit)" if _both_fit(told, forms) else ""
-        return f"dates as text, such as {told[0]!r}{either}: use {_as_date(column, forms)}"
+        return f"dates as text, such as {shown!r}{either}: use {_as_date(text, forms)}"
     numbers = [value for value in told if _DRESSED.fullmatch(value)]
     if len(numbers) < ENOUGH * len(told) or any(map(_LEADING_ZERO.fullmatch, numbers)):
         return None
     comma = _decimal_comma(numbers)
     if comma is None:
-        return f"numbers as text in more than one notation, such as {numbers[0]!r}: clean them before you calculate"
-    expression = _as_number(column, numbers, comma=comma)
-    odd = [value for value in told if not _DRESSED.fullmatch(value)]
+        return f"numbers as text in more than one notation, such as {shown!r}: clean them before you calculate"
+    odd = [value for value in filled if not _DRESSED.fullmatch(value.translate(signs))]
     others = f" (NULL for others, such as {odd[0]!r})" if odd else ""
-    return f"numbers as text, such as {numbers[0]!r}: use {expression}{others}"
+    money = sorted({found[0] for number in numbers if (found := re.search(_MONEY, number))})
+    mixed = f" in several currencies ({', '.join(money)}: add up only what is one)" if len(money) > 1 else ""
+    return f"numbers as text{mixed}, such as {shown!r}: use {_as_number(text, numbers, comma=comma)}{others}"
+
+
+def comma_decides(values: Sequence[str]) -> bool:
+    """Whether these texts are numbers, and the comma is their decimal mark beyond doubt."""
+    told = [value.strip() for value in values if value and value.strip() and not _NOTHING.fullmatch(value.strip())]
+    numbers = [value for value in told if _DRESSED.fullmatch(value)]
+    return bool(numbers) and len(numbers) >= ENOUGH * len(told) and _decimal_comma(numbers) is True
+
+
+def grouped(values: Sequence[str], mark: str) -> bool:
+    """Whether this mark stands in some of these numbers, and always as if it grouped thousands: 1.000 and 25."""
+    marked = [value.strip().lstrip("-+") for value in values if value and mark in value]
+    return bool(marked) and all(value[0] != "0" and _GROUPED_THREES.fullmatch(value) for value in marked)
+
+
+def _foreign(values: Sequence[str]) -> dict[int, str]:
+    """Digits of other scripts that occur in these values, and other minus signs, as those SQL knows."""
+    strange = {sign for value in values for sign in value if not sign.isascii()}
+    zeros = {ord(sign) - unicodedata.decimal(sign) for sign in strange if unicodedata.decimal(sign, None) is not None}
+    marks = {sign: plain for sign, plain in (("٫", "."), ("٬", ","), ("−", "-"), ("–", "-"), ("％", "%")) if sign in strange}
+    return {ord(sign): plain for sign, plain in marks.items()} | {zero + n: str(n) for zero in zeros for n in range(10)}
+
+
+def _translated(text: str, signs: Mapping[int, str]) -> str:
+    """The SQL expression, with these signs replaced."""
+    return f"translate({text}, {literal(''.join(map(chr, signs)))}, {literal(''.join(signs.values()))})" if signs else text
 
 
 def _decimal_comma(numbers: Sequence[str]) -> bool | None:
@@ -97,19 +136,19 @@ def _vote(number: str) -> bool | None:
     return mark == ","
 
 
-def _as_number(column: str, numbers: Sequence[str], *, comma: bool) -> str:
-    quoted = identifier(column)
+def _as_number(text: str, numbers: Sequence[str], *, comma: bool) -> str:
+    """SQL that makes a number of `text`, an expression."""
     off = f"[{_CLOTHES}{'.' if comma else ','}]"
-    if any(re.search("[A-Z]{3}", number) for number in numbers):
-        off = f"[A-Z]{{3}}|{off}"
+    if any(re.search(_LETTERS, number) for number in numbers):
+        off = f"{_LETTERS}|{off}"
     if trailing := any(number.endswith("-") for number in numbers):
         off = rf"-\s*$|{off}"
-    expression = f"regexp_replace({quoted}, '{off}', '', 'g')"
+    expression = f"regexp_replace({text}, '{off}', '', 'g')"
     if comma:
         expression = f"replace({expression}, ',', '.')"
     expression = f"TRY_CAST(regexp_extract({expression}, '{_BARE}') AS DOUBLE)"
-    signs = [f"{quoted} LIKE '%(%'"] * any(one.startswith("(") for one in numbers)
-    signs += [f"rtrim({quoted}) LIKE '%-'"] * trailing
+    signs = [f"{text} LIKE '%(%'"] * any("(" in one for one in numbers)
+    signs += [f"rtrim({text}) LIKE '%-'"] * trailing
     if signs:
         expression = f"{expression} * CASE WHEN {' OR '.join(signs)} THEN -1 ELSE 1 END"
     return f"{expression} / 100" if all(number.rstrip(" )").endswith("%") for number in numbers) else expression
@@ -119,12 +158,17 @@ def _date_forms(values: Sequence[str]) -> list[str]:
     """The forms in which nearly all values are dates, that of most values first; none if they are not."""
     forms, left = list[str](), [value for value in values if _MAYBE_DATE.fullmatch(value)]
     probe = left[:: max(1, len(left) // _PROBED)]
-    dates = sum(any(_is_date(value, form) for form in _DATES) for value in probe)
+    known = _DATES
+    if sum(":" in value for value in probe) * 2 > len(probe):
+        known += tuple(
+            form + time for form in _DATES for time in _TIMES if any(_is_date(value, form + time) for value in probe)
+        )
+    dates = sum(any(_is_date(value, form) for form in known) for value in probe)
     if len(left) < ENOUGH * len(values) or dates * 2 < len(probe):
         return []
     fitting = 0
     while left:
-        best = max(_DATES, key=lambda form: sum(_is_date(value, form) for value in left))
+        best = max(known, key=lambda form: sum(_is_date(value, form) for value in left))
         others = [value for value in left if not _is_date(value, best)]
         if len(others) == len(left):
             break
@@ -142,9 +186,10 @@ def _both_fit(values: Sequence[str], forms: Sequence[str]) -> bool:
     )
 
 
-def _as_date(column: str, forms: Sequence[str]) -> str:
+def _as_date(text: str, forms: Sequence[str]) -> str:
     told = ", ".join(f"'{form}'" for form in forms)
-    return f"TRY_STRPTIME({identifier(column)}, {told if len(forms) == 1 else f'[{told}]'})::DATE"
+    kind = "TIMESTAMP" if any("%M" in form for form in forms) else "DATE"
+    return f"TRY_STRPTIME({text}, {told if len(forms) == 1 else f'[{told}]'})::{kind}"
 
 
 def _is_date(value: str, form: str) -> bool:

@@ -31,7 +31,10 @@ def explained(error: Exception, sql: str, tables: Tables) -> AuterynError:
         case "PermissionException":
             return _not_reached(told, tables)
         case "OutOfMemoryException":
-            return ToolFailed("too_large", f"the query needs too much memory: filter or aggregate earlier. {told}")
+            return ToolFailed(
+                "too_large",
+                f"the query needs too much memory: filter or aggregate earlier, and name the columns you need. {told}",
+            )
         case _ if "configuration has been locked" in told:
             return ToolFailed("denied", told)
         case _:

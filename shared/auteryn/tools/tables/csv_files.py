@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import io
 import itertools
 import re
 from collections.abc import Callable
@@ -12,18 +13,30 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field, structs
 
 from auteryn.errors import ToolFailed
-from auteryn.policy.quotas import MB
+from auteryn.policy.quotas import MB, UNPACKED_BYTES
+from auteryn.tools.tables.casts import comma_decides, grouped
+from auteryn.tools.tables.encodings import guessed
 from auteryn.tools.tables.titles import LOOKED_AT, titles_above, years_ahead
-from auteryn.tools.tables.words import literal
+from auteryn.tools.tables.words import identifier, literal
 
 WHOLE_BYTES = 64 * MB
 """Up to here every row is looked at before a column's type is settled (1 s for 1M rows); beyond it the first 200,000."""
 _HEAD_BYTES = 256 * 1024
 _CHUNK = MB
 _MARKS = ",;\t|"
+_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson")
+_LINES = 20_000
+"""Looked at to tell a file in another encoding from one with a few such lines."""
+_PASTED = "cp1252"
+"""What single lines are in, that came into a file in UTF-8 from elsewhere."""
+_BYTE = re.compile("[\udc80-\udcff]")
+"""One that is no UTF-8, as `surrogateescape` decodes it."""
+_JUDGED, _JUDGED_CELLS = 1_000, 200_000
+"""Rows that settle what commas and points mean."""
+_GROUPS = r"\s*[-+]?[1-9]\d{0,2}(\.\d{3})+\s*"
 _SEP = re.compile(r"sep=(.)[,;\t|]*\r?\n?", re.I)
 """Excel's own way to say what stands between the fields, in the first line."""
 
@@ -43,6 +56,8 @@ class _Dialect(Struct):
     ragged: bool = False
     comma: bool = False
     """Numbers are written 1,50."""
+    grouped: list[str] = field(default_factory=list[str])
+    """Columns of numbers that are written 1.000."""
 
 
 def is_blank(real: Path) -> bool:
@@ -54,21 +69,24 @@ def is_blank(real: Path) -> bool:
         return False
 
 
-def readable(real: Path, shown: str) -> Path:
+def readable(real: Path, shown: str, notes: list[str]) -> Path:
     """The file itself, or beside it a copy in UTF-8 with plain line ends: of text in another encoding, and where the header
     has several lines, which the sniffer takes from no file with CRLF or a mark of its byte order."""
-    if not real.name.lower().endswith((".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson")):
+    if not real.name.lower().removesuffix(".gz").endswith(_TEXTS):
         return real
-    encoding = _encoding(real, shown)
-    if encoding == "utf-8-sig" and not _header_goes_on(real):
+    encoding, errors = _encoding(real, shown, notes)
+    if errors == "strict" and not _header_goes_on(real):
         return real
-    copy = real.with_name(f"utf8 {real.name}")
+    copy = real.with_name(f"utf8 {real.name.removesuffix('.gz')}")
+    size = 0
     with (
-        real.open(encoding=encoding, errors="replace") as before,
+        io.TextIOWrapper(_open(real), encoding=encoding, errors=errors) as before,
         copy.open("x", encoding="utf-8", newline="") as after,
     ):
         while text := before.read(_CHUNK):
-            after.write(text)
+            size += after.write(_BYTE.sub(lambda found: bytes([ord(found[0]) & 0xFF]).decode(_PASTED, "replace"), text))
+            if size > UNPACKED_BYTES:
+                raise ToolFailed("too_large", f"{shown!r} unpacks to more than {UNPACKED_BYTES:,} signs")
     return copy
 
 
@@ -77,6 +95,8 @@ def csv_relation(run: Run, real: Path, shown: str, notes: list[str]) -> str:
     head = _head(real)
     sniffed = _sniffed(run, real)
     seen = _by_eye(head)
+    if seen and sniffed is None:  # thousands of columns are too many to try every dialect with
+        sniffed = _sniffed(run, real, f", delim = {literal(seen[0])}, quote = '\"', escape = '\"', header = true, skip = 0")
     if seen and (sniffed is None or _misread(sniffed, seen)):
         sniffed = _sniffed(run, real, f", delim = {literal(seen[0])}, header = true, skip = 0, null_padding = true")
         if sniffed is None:
@@ -87,8 +107,9 @@ def csv_relation(run: Run, real: Path, shown: str, notes: list[str]) -> str:
         raise ToolFailed("unsupported", f"{shown!r} cannot be read as a table of text columns")
     if not sniffed.ragged:
         sniffed = _with_commas(run, real, _below_titles(run, real, sniffed, head))
-    _remark(sniffed, shown, notes)
-    return _select(real, sniffed)
+    relation = _select(real, sniffed)
+    _remark(sniffed, shown, notes, either=_either_way(run, relation, sniffed))
+    return relation
 
 
 _WAY_OUT = "Repair the file, or leave such rows out with FROM read_csv('{0}', header = true, ignore_errors = true)"
@@ -97,6 +118,8 @@ _WAY_OUT = "Repair the file, or leave such rows out with FROM read_csv('{0}', he
 def _below_titles(run: Run, real: Path, sniffed: _Dialect, head: list[str]) -> _Dialect:
     """The same file from its header on, where that has years in it, or titles or Excel's "sep=;" stand above it."""
     mark, above = sniffed.delimiter, sniffed.skip
+    if sniffed.comment:
+        return sniffed  # such lines are not counted, and are no titles
     if told := _SEP.fullmatch(head[0] if head else ""):
         mark, above = told[1], 1
     else:
@@ -120,19 +143,45 @@ def _first_rows(head: list[str], mark: str) -> tuple[list[list[str]], list[int]]
 
 
 def _with_commas(run: Run, real: Path, sniffed: _Dialect) -> _Dialect:
-    """The same table with 1,50 as a number, where that makes numbers of texts and the point is nobody's decimal mark."""
+    """The same table with 1,50 as a number, where that makes numbers of texts and the point is nobody's decimal mark; and
+    with 1.000 as a thousand, where another column's comma is the decimal mark."""
     kinds = dict(sniffed.columns)
-    if sniffed.delimiter == "," or "VARCHAR" not in kinds.values() or "DOUBLE" in kinds.values():
+    if not {"VARCHAR", "DOUBLE"} & set(kinds.values()):
+        return sniffed
+    texts = _texts(run, real, sniffed)
+    if any(kind == "VARCHAR" and comma_decides(texts[name]) for name, kind in kinds.items()):
+        sniffed.grouped = [name for name, kind in kinds.items() if kind == "DOUBLE" and grouped(texts[name], ".")]
+    if sniffed.delimiter == "," or "DOUBLE" in kinds.values():
         return sniffed
     below = f", header = true, skip = {sniffed.skip}" if sniffed.skip else ""
     other = _sniffed(run, real, f", delim = {literal(sniffed.delimiter)}, decimal_separator = ','{below}")
     if other is None or [name for name, _ in other.columns] != list(kinds):
         return sniffed
-    changed = {(kinds[name], kind) for name, kind in other.columns if kinds[name] != kind}
-    if changed != {("VARCHAR", "DOUBLE")}:
+    changed = [name for name, kind in other.columns if kinds[name] != kind]
+    only = all((kinds[name], kind) == ("VARCHAR", "DOUBLE") for name, kind in other.columns if name in changed)
+    if not changed or not only or all(grouped(texts[name], ",") for name in changed):
         return sniffed
     other.comma = True
     return other
+
+
+def _either_way(run: Run, relation: str, dialect: _Dialect) -> str | None:
+    """The other way to read the file's dates, if no day of them is beyond the 12th."""
+    other = {"%d": "%m", "%m": "%d"}.get((dialect.date_format or "")[:2])
+    if other is None or "." in (dialect.date_format or ""):  # with points it is the day that comes first, everywhere
+        return None
+    days = [f"coalesce(max(day({identifier(name)})), 0)" for name, kind in dialect.columns if kind == "DATE"]
+    if not days or run(f"SELECT greatest({', '.join(days)}) FROM ({relation})").fetchone()[0] > 12:
+        return None
+    return f"{other}{(dialect.date_format or '')[2]}{'%d' if other == '%m' else '%m'}{(dialect.date_format or '')[5:]}"
+
+
+def _texts(run: Run, real: Path, dialect: _Dialect) -> dict[str, list[str]]:
+    """The first values of each column as they are written."""
+    columns = [(name, "VARCHAR") for name, _ in dialect.columns]
+    most = min(_JUDGED, 1 + _JUDGED_CELLS // len(columns))
+    rows = run(f"{_select(real, structs.replace(dialect, columns=columns))} LIMIT {most}").fetchall()
+    return {name: [row[at] for row in rows] for at, (name, _) in enumerate(columns)}
 
 
 def _sniffed(run: Run, real: Path, options: str = "") -> _Dialect | None:
@@ -193,7 +242,7 @@ def _odd_line(real: Path, mark: str, width: int) -> str:
     return f"not every row has the header's {width} fields"
 
 
-def _remark(dialect: _Dialect, shown: str, notes: list[str]) -> None:
+def _remark(dialect: _Dialect, shown: str, notes: list[str], *, either: str | None) -> None:
     if not dialect.header:
         notes.append(f"{shown!r} has no header row: its columns are called {dialect.columns[0][0]}, …")
     if dialect.skip:
@@ -201,12 +250,18 @@ def _remark(dialect: _Dialect, shown: str, notes: list[str]) -> None:
     if dialect.comma:
         numbers = ", ".join(name for name, kind in dialect.columns if kind == "DOUBLE")
         notes.append(f"{shown!r}: numbers were read with a decimal comma: {numbers}")
+    if dialect.grouped:
+        notes.append(
+            f"{shown!r}: points were read as marks of thousands, as commas are decimal marks: {', '.join(dialect.grouped)}"
+        )
     if dialect.date_format and dialect.date_format != "%Y-%m-%d":
-        notes.append(f"{shown!r}: dates were read as {dialect.date_format}")
+        way_out = f"; {either} fits as well, with FROM read_csv({literal(shown)}, dateformat = '{either}')" if either else ""
+        notes.append(f"{shown!r}: dates were read as {dialect.date_format}{way_out}")
 
 
 def _select(real: Path, dialect: _Dialect) -> str:
-    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in dialect.columns)
+    kinds = [(name, "VARCHAR" if name in dialect.grouped else kind) for name, kind in dialect.columns]
+    columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds)
     options = [
         "auto_detect = false",
         f"delim = {literal(dialect.delimiter)}",
@@ -221,7 +276,14 @@ def _select(real: Path, dialect: _Dialect) -> str:
     options += [f"timestampformat = {literal(dialect.time_format)}"] if dialect.time_format else []
     options += ["decimal_separator = ','"] if dialect.comma else []
     options += ["null_padding = true", "parallel = false"] if dialect.ragged else []
-    return f"SELECT * FROM read_csv({literal(str(real))}, {', '.join(options)})"
+    plain = [f"{_ungrouped(identifier(name))} AS {identifier(name)}" for name in dialect.grouped]
+    picked = f"* REPLACE ({', '.join(plain)})" if plain else "*"
+    return f"SELECT {picked} FROM read_csv({literal(str(real))}, {', '.join(options)})"
+
+
+def _ungrouped(column: str) -> str:
+    """1.000 as a thousand, and 1.5 as what it is."""
+    return f"CAST(CASE WHEN {column} SIMILAR TO '{_GROUPS}' THEN replace({column}, '.', '') ELSE {column} END AS DOUBLE)"
 
 
 # ---- bytes ---------------------------------------------------------------------------------------------------
@@ -242,26 +304,44 @@ def _head(real: Path) -> list[str]:
     return lines[:-1] if len(raw) == _HEAD_BYTES else lines
 
 
-def _encoding(real: Path, shown: str) -> str:
-    """UTF-8 unless the bytes say otherwise."""
-    with real.open("rb") as file:
-        start = file.read(_CHUNK)
-        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return "utf-16"
-        if b"\0" in start:
-            raise ToolFailed("unsupported", f"{shown!r} is not text")
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            decoder.decode(start)
-            while chunk := file.read(_CHUNK):
+def _encoding(real: Path, shown: str, notes: list[str]) -> tuple[str, str]:
+    """UTF-8 unless the bytes say otherwise; and what to do with those that cannot be decoded. A guess is noted."""
+    try:
+        with _open(real) as file:
+            start = chunk = file.read(_CHUNK)
+            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return "utf-16", "replace"
+            if b"\0" in start:
+                raise ToolFailed("unsupported", f"{shown!r} is not text")
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            while chunk:
                 decoder.decode(chunk)
+                chunk = file.read(_CHUNK)
             decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1252"
-    return "utf-8-sig"
+    except UnicodeDecodeError:
+        return _no_utf8(real, shown, notes)
+    except (OSError, EOFError) as error:
+        raise ToolFailed("unsupported", f"{shown!r} cannot be read: {error}") from error
+    return "utf-8-sig", "strict"
+
+
+def _no_utf8(real: Path, shown: str, notes: list[str]) -> tuple[str, str]:
+    """Another encoding; or UTF-8 into which lines in another were pasted."""
+    with _open(real) as file:
+        beyond = [
+            sign for line in itertools.islice(file, _LINES) for sign in line.decode("utf-8", "surrogateescape") if sign > "\x7f"
+        ]
+    pasted = sum(bool(_BYTE.match(sign)) for sign in beyond)
+    if pasted * 2 <= len(beyond):
+        notes.append(f"{shown!r} is UTF-8 but for some signs, which were read as {_PASTED}")
+        return "utf-8-sig", "surrogateescape"
+    with _open(real) as file:
+        encoding = guessed(file)
+    notes.append(f"{shown!r} is not UTF-8; it was read as {encoding}, so check the letters beyond ASCII")
+    return encoding, "replace"
 
 
 def _header_goes_on(real: Path) -> bool:
     """The first line ends within quotes, as where Excel's cell has two lines."""
-    with real.open("rb") as file:
+    with _open(real) as file:
         return file.readline(_HEAD_BYTES).count(b'"') % 2 == 1

@@ -185,10 +185,12 @@ class _Links:
     def __init__(self, files: Workspace, stack: ExitStack, real: dict[str, str]) -> None:
         self._files, self._stack, self._real = files, stack, real
         self._known: dict[str, str] = {}
+        self.notes: dict[str, list[str]] = {}
 
     def real(self, path: str) -> str:
         if path not in self._known:
-            made = readable(self._stack.enter_context(self._files.path_for_library(path)), path)
+            notes = self.notes.setdefault(path, [])
+            made = readable(self._stack.enter_context(self._files.path_for_library(path)), path, notes)
             self._known[path] = str(made)
             self._real[str(made)] = path
         return self._known[path]
@@ -219,6 +221,7 @@ def _opened_source(tables: Tables, leash: Leash, links: _Links, alias: str, path
     if not kind.endswith(KINDS):
         raise ToolFailed("unsupported", f"files: {path!r} is no table file ({', '.join(KINDS)})")
     real = Path(links.real(file))
+    source.notes += links.notes[file]
     if kind.endswith(SHEETS):
         load_sheet(tables.run, leash, real, path, sheet or None, alias, source.notes)
         return source

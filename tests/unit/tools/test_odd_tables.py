@@ -1,0 +1,189 @@
+"""Tables as other people's programs write them: what comes out is what was meant, or it is said what was made of it."""
+
+from __future__ import annotations
+
+import gzip
+from typing import Any
+
+import pytest
+
+from auteryn.tools.data import PROFILED, data_profile, data_query
+from auteryn.tools.tables.casts import cast_hint
+from auteryn.tools.tables.encodings import guessed
+from unit.tools.room import Room
+
+
+def rows(room: Room, sql: str, **given: Any) -> list[list[Any]]:
+    return room.call(data_query, sql=sql, **given)["rows"]
+
+
+def column(profile: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(one for one in profile["columns"] if one["name"] == name)
+
+
+# ---- numbers -------------------------------------------------------------------------------------------------
+
+
+def test_points_group_thousands_where_another_column_has_decimal_commas(room: Room) -> None:
+    room.put("t.csv", "Artikel;Preis;Menge;Dichte\nA;0,05;1.000;1.5\nB;1.234,99;25;2.25\nC;9,50;-12.500;3\n")
+    answer = room.call(data_query, sql="SELECT sum(Menge), sum(Dichte) FROM t", files={"t": "t.csv"})
+    assert answer["rows"] == [[-11_475, 6.75]]
+    assert answer["notes"] == ["'t.csv': points were read as marks of thousands, as commas are decimal marks: Menge"]
+
+
+def test_a_decimal_point_far_below_thousands_is_still_one(room: Room) -> None:
+    room.put("t.csv", "Preis;Menge\n" + "0,05;1.000\n" * 2_000 + "0,05;1.5\n")
+    assert rows(room, "SELECT sum(Menge) FROM 't.csv'") == [[2_000_001.5]]
+
+
+def test_points_stay_decimal_marks_where_nothing_speaks_against_it(room: Room) -> None:
+    room.put("t.csv", "id;weight;note\n1;1.250;a\n2;0.375;b, c\n")
+    assert rows(room, "SELECT sum(weight) FROM 't.csv'") == [[1.625]]
+
+
+def test_commas_that_may_group_thousands_make_no_decimals(room: Room) -> None:
+    room.put("t.tsv", "id\tamount\n1\t1,234\n2\t999\n3\t12,345\n")
+    hint = column(room.call(data_profile, path="t.tsv"), "amount")["hint"]
+    assert rows(room, f"SELECT sum({hint.partition('use ')[2]}) FROM 't.tsv'") == [[14_578]]
+
+
+@pytest.mark.parametrize(
+    ("texts", "numbers"),
+    [
+        (["١٢٣", "٤٥٦٫٥"], [123.0, 456.5]),
+        (["１２３４", "５６"], [1234.0, 56.0]),
+        (["−5", "7"], [-5.0, 7.0]),
+        (["$ (700,000.00)", "$1,200.50", "$ -"], [-700_000.0, 1200.5, None]),
+        (["1’234.50", "12’000.00"], [1234.5, 12_000.0]),
+        (["R$ 1.234,50", "R$ 5,00"], [1234.5, 5.0]),
+        (["1 234,50 zł", "99,90 zł"], [1234.5, 99.9]),
+        (["Rs. 1,23,456.00", "Rs. 5"], [123_456.0, 5.0]),
+        (["12.5", "N/A", "-", "n/a", "NULL", "7"], [12.5, None, None, None, None, 7.0]),
+    ],
+)
+def test_numbers_of_other_countries_come_with_sql_that_reads_them(
+    room: Room, texts: list[str], numbers: list[float | None]
+) -> None:
+    room.put("t.csv", "id;the amount\n" + "".join(f"{at};{text}\n" for at, text in enumerate(texts)))
+    hint = column(room.call(data_profile, path="t.csv"), "the amount")["hint"]
+    expression = hint.partition("use ")[2].partition(" (NULL for others")[0]
+    assert [value for (value,) in rows(room, f"SELECT {expression} FROM 't.csv' ORDER BY id")] == numbers
+
+
+def test_amounts_in_several_currencies_are_said_to_be_so() -> None:
+    assert "in several currencies ($, CHF, €: " in (cast_hint("total", ["€12.50", "$8.00", "CHF 100.00"]) or "")
+    assert "currenc" not in (cast_hint("total", ["€12.50", "€8.00"]) or "")
+
+
+# ---- dates ---------------------------------------------------------------------------------------------------
+
+
+def test_dates_that_may_be_read_in_two_ways_are_read_in_the_other_as_it_is_told(room: Room) -> None:
+    room.put("t.csv", "id,day\n1,01/02/2024\n2,03/04/2024\n")
+    told = room.call(data_query, sql="SELECT day FROM 't.csv'")
+    assert told["rows"][0] == ["2024-02-01"]
+    source = told["notes"][0].partition("with FROM ")[2]
+    assert rows(room, f"SELECT day FROM {source}") == [["2024-01-02"], ["2024-03-04"]]
+    room.put("t.csv", "id,day\n1,01/02/2024\n2,14/04/2024\n")
+    assert room.call(data_query, sql="SELECT day FROM 't.csv'")["notes"] == ["'t.csv': dates were read as %d/%m/%Y"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["31.12.2024 14:05", "01.02.2024 08:00"], "2024-12-31T14:05:00"),
+        (["12/31/2024 2:05 PM", "1/2/2024 11:00 AM"], "2024-12-31T14:05:00"),
+        (["31 Dec 2024, 14:05", "1 Feb 2024, 08:00"], "2024-12-31T14:05:00"),
+    ],
+)
+def test_times_as_text_come_with_sql_that_reads_them(room: Room, texts: list[str], first: str) -> None:
+    room.put("t.csv", "id;at\n" + "".join(f"{at};{text}\n" for at, text in enumerate(texts)))
+    hint = column(room.call(data_profile, path="t.csv"), "at")["hint"]
+    assert rows(room, f"SELECT {hint.partition('use ')[2]} FROM 't.csv' ORDER BY id")[0] == [first]
+
+
+# ---- rows and columns ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("end", ["", "\n,,\n"])
+def test_a_last_row_that_is_the_total_is_told(room: Room, end: str) -> None:
+    table = "region,units,revenue\nNorth,10,100.5\nSouth,20,200.25\nWest,30,300\n"
+    room.put("t.csv", f"{table}{end}Total,60,600.75\n")
+    assert "the last row is the total of the others (units, revenue)" in room.call(data_profile, path="t.csv")["notes"][0]
+    room.put("t.csv", f"{table}East,60,60.5\n")
+    assert "notes" not in room.call(data_profile, path="t.csv")
+
+
+def test_the_last_row_is_shown(room: Room) -> None:
+    room.put("t.csv", "a,b\n" + "".join(f"{at},x\n" for at in range(9)) + ",Source: us\n")
+    assert room.call(data_profile, path="t.csv")["last_row"] == [None, "Source: us"]
+
+
+def test_comments_around_a_table_are_no_part_of_it(room: Room) -> None:
+    room.put("t.csv", "# exported 2024-01-01\n# by a tool\nid,amount\n1,5\n2,6\n# end\n")
+    assert rows(room, "SELECT id, amount FROM 't.csv'") == [[1, 5], [2, 6]]
+
+
+def test_of_ten_thousand_columns_each_can_be_asked_and_the_first_are_described(room: Room) -> None:
+    width = 10_000
+    lines = [",".join(f"c{at}" for at in range(width)), *(",".join(str(row * at) for at in range(width)) for row in (1, 2))]
+    room.put("wide.csv", "\n".join(lines))
+    assert rows(room, "SELECT sum(c9999) FROM 'wide.csv'") == [[3 * 9_999]]
+    profile = room.call(data_profile, path="wide.csv")
+    assert (profile["column_count"], [one["max"] for one in profile["columns"]]) == (width, [2 * at for at in range(PROFILED)])
+    assert f"the first {PROFILED} of 10,000 columns" in profile["notes"][0]
+
+
+def test_objects_in_columns_come_with_the_way_to_their_fields(room: Room) -> None:
+    room.put("page.json", '{"meta": {"page": 1}, "data": [{"id": 1, "amount": 2.5}, {"id": 2, "amount": 4}]}')
+    profile = room.call(data_profile, path="page.json")
+    ask = column(profile, "data")["hint"].partition("with ")[2].replace("…", "'page.json'")
+    assert rows(room, f"SELECT sum(amount) FROM ({ask})") == [[6.5]]
+    field = column(profile, "meta")["hint"].partition("are ")[2].replace(".name", ".page")
+    assert rows(room, f"SELECT {field} FROM 'page.json'") == [[1]]
+
+
+# ---- bytes ---------------------------------------------------------------------------------------------------
+
+CITIES = {
+    "cp932": "東京 大阪 名古屋 札幌 福岡 りんご みかん バナナ",
+    "euc_jp": "東京 大阪 名古屋 札幌 福岡 りんご みかん バナナ",
+    "gb18030": "北京 上海 广州 深圳 成都 重庆 销售额 城市",
+    "big5": "台北 高雄 台中 新竹 銷售額 城市 產品 數量",
+    "cp949": "서울 부산 대구 인천 광주 대전 매출 도시",
+    "cp1251": "Москва Казань Новосибирск Екатеринбург Самара Омск",
+    "cp1253": "Αθήνα Θεσσαλονίκη Πάτρα Ηράκλειο Λάρισα Βόλος",
+    "cp1255": "ירושלים חיפה אשדוד נתניה",
+    "cp1256": "القاهرة دبي الرياض جدة عمان بيروت",
+    "cp1252": "München Köln Düsseldorf Évreux Besançon Málaga A€ m² Größe",
+}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("encoding", CITIES)
+def test_text_in_an_older_encoding_is_read_and_that_is_told(room: Room, encoding: str, packed: bool) -> None:
+    cities = CITIES[encoding].split()
+    body = "".join(f"{city},{at}.5\n" for at, city in enumerate(["city,n", *cities]))[:-1].replace("city,n,0.5", "city,n", 1)
+    raw = body.encode(encoding)
+    path = "t.csv.gz" if packed else "t.csv"
+    room.put(path, gzip.compress(raw) if packed else raw)
+    answer = room.call(data_query, sql=f"SELECT city FROM '{path}' ORDER BY n")
+    assert [city for (city,) in answer["rows"]] == cities
+    assert answer["notes"] == [f"'{path}' is not UTF-8; it was read as {encoding}, so check the letters beyond ASCII"]
+
+
+def test_few_letters_are_western_ones() -> None:
+    for text in ("Größe (m²);Preis in €", "à;é", "ÜÖÄ,ÄÖ", "°C"):
+        assert guessed([text.encode("cp1252")]) == "cp1252", text
+
+
+def test_one_line_in_another_encoding_spoils_no_other(room: Room) -> None:
+    room.put("t.csv", "city,n\nMünchen,1\n".encode() + "Köln,2\n".encode("cp1252") + "Łódź,3\n".encode())
+    answer = room.call(data_query, sql="SELECT city FROM 't.csv' ORDER BY n")
+    assert answer["rows"] == [["München"], ["Köln"], ["Łódź"]]
+    assert answer["notes"] == ["'t.csv' is UTF-8 but for some signs, which were read as cp1252"]
+
+
+def test_a_torn_archive_is_refused(room: Room) -> None:
+    room.put("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 1_000)[:40])
+    assert "cannot be read" in str(room.refusal(data_query, sql="SELECT * FROM 't.csv.gz'"))
