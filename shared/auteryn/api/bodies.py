@@ -116,7 +116,7 @@ class AnswerBody(Record):
 
 class LinksBody(Record):
     by: str = ""
-    """In whose name the links answer; empty: yours."""
+    """In whose name the links answer; empty: yours. Another's is for an admin to give."""
 
 
 class WebhookBody(Record):

@@ -6,11 +6,11 @@ from starlette.responses import RedirectResponse, Response
 
 from auteryn.api import bodies as b
 from auteryn.api import views as v
-from auteryn.api.auth import COOKIE, of_key
+from auteryn.api.auth import COOKIE, may, of_key
 from auteryn.api.call import Call, Reply
 from auteryn.api.keys import key_of
 from auteryn.api.problems import Unauthenticated
-from auteryn.errors import NotFound
+from auteryn.errors import NotAllowed, NotFound
 from auteryn.schema.human import Answer, Ask
 from auteryn.service.asks import Question
 
@@ -31,8 +31,12 @@ async def get_ask(call: Call[b.Empty, None]) -> Ask:
 
 
 async def make_links(call: Call[b.Empty, b.LinksBody]) -> Reply:
-    """One-tap links that answer an open question in somebody's name: for a mail or message of your own."""
-    found = await call.desk.links(call.path["ask"], call.body.by or call.caller.name)
+    """One-tap links that answer an open question in your name, or, for an admin, in somebody else's: for a mail or message of
+    your own."""
+    by, caller = call.body.by or call.caller.name, call.caller
+    if by != caller.name and not may(caller, "admin"):
+        raise NotAllowed(f"by: only an admin may make links that answer as another than {caller.name!r}")
+    found = await call.desk.links(call.path["ask"], by)
     return Reply(v.Links(links=tuple(found)), 201)
 
 

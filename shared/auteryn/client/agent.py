@@ -214,8 +214,8 @@ class Agent:
         """One question of any run, open or not."""
         return self.world.call(self.world.desk.question(ask_id))
 
-    def links(self, ask_id: str, by: str = "owner") -> list[Link]:
-        """One-tap links that answer an open question in somebody's name: for a mail or message of your own."""
+    def links(self, ask_id: str, by: str = "") -> list[Link]:
+        """One-tap links that answer an open question in somebody's name (empty: yours): for a mail or message of your own."""
         return self.world.call(self.world.desk.links(ask_id, by))
 
     def answer(

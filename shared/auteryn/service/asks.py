@@ -190,11 +190,13 @@ async def _asking(access: Access, ask_id: str) -> Run:
 
 
 async def _said_before(access: Access, ask_id: str, said: Said, by: str) -> Answer | None:
+    """The very answer this person has given: in the inbox, as a vote, or as one of those who agreed."""
     run, ask = await _asking(access, ask_id), await question(access, ask_id)
     given = _given(access, replace(ask, approvers=()), said, by)
     inbox = [one.answer for one in await access.services.store.inbox(run.id) if isinstance(one, Answered | Voted)]
-    for found in [*inbox, *ask.votes, *await _answers(access, run)]:
-        if replace(found, at=given.at) == given:
+    facts = e.facts(await access.services.store.journal(run.id))
+    for found in [*inbox, *(fact.answer for fact in facts if isinstance(fact, e.AskVoted | e.AskAnswered))]:
+        if by in found.by.split(", ") and replace(found, at=given.at, by=by) == given:
             return found
     return None
 

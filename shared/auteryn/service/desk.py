@@ -219,8 +219,10 @@ class Desk:
         """A question, open or not."""
         return await asks.question(self._access, ask_id)
 
-    async def links(self, ask_id: str, by: str) -> list[Link]:
-        """One-tap links that answer an open question in somebody's name; raises `NotAllowed` for who is no approver."""
+    async def links(self, ask_id: str, by: str = "") -> list[Link]:
+        """One-tap links that answer an open question in somebody's name (empty: the owner's); raises `NotAllowed` for who is no
+        approver."""
+        by = by or "owner"
         run, ask = await asks.open_ask(self._access, ask_id)
         if not self._access.engine.public_url:
             raise WrongState("AUTERYN_PUBLIC_URL is not set: links would lead nowhere")

@@ -148,10 +148,32 @@ def test_a_link_to_a_question_without_options_has_a_field_and_says_what_is_wrong
 
 
 @pytest.mark.proves("L14")
+def test_nobody_but_an_admin_makes_links_that_answer_as_somebody_else(opened):
+    async def main():
+        async with opened() as office, office.browser() as phone:
+            run, ask, _links = await tapped(office, approvers=("ann@example.com",))
+            where, as_ann = f"/v1/asks/{ask.id}", {"by": "ann@example.com"}
+            _, key = await office.key("operator", name="bob")
+            async with office.browser(Authorization=f"Bearer {key}") as bob:
+                for refused in (
+                    await bob.post(f"{where}/answer", json={"value": "No"}),
+                    await bob.post(f"{where}/links", json={}),
+                    await bob.post(f"{where}/links", json=as_ann),
+                ):
+                    assert refused.status_code == 403, refused.text
+            async with await office.client("admin") as admin:
+                made = (await admin.post(f"{where}/links", json=as_ann)).json()["links"]
+            assert (await phone.post(made[1]["url"])).status_code == 200
+            assert (await office.desk.result(run.id)).result == "No"
+
+    skipping(main())
+
+
+@pytest.mark.proves("L14")
 def test_a_gates_page_shows_the_exact_arguments_and_what_would_happen(opened):
     async def main():
         script = (call("delete", table="</pre><b>records"), "It is done.")
-        async with opened(script, tools=[delete]) as office, await office.client() as http, office.browser() as phone:
+        async with opened(script, tools=[delete]) as office, await office.client("admin") as http, office.browser() as phone:
             office.world.host.engine.public_url = URL
             run = (await http.post("/v1/runs", json={"input": "Tidy up", "mode": "deep"})).json()["id"]
             await office.world.asked(run)

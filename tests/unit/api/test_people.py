@@ -69,6 +69,25 @@ def test_an_answer_that_is_repeated_with_a_key_is_the_same_answer_and_another_on
     skipping(main())
 
 
+@pytest.mark.proves("P60")
+def test_each_of_several_who_must_agree_may_repeat_the_answer_whose_reply_was_lost(opened):
+    async def main():
+        async with opened() as office, await office.client() as ann:
+            _, text = await office.key(name="bob")
+            asked = {"message": "Go?", "options": ["Yes", "No"], "quorum": 2}
+            run = (await ann.post("/v1/asks", json=asked)).json()
+            where, key = f"/v1/asks/{run['asks'][0]['id']}/answer", {"Idempotency-Key": "k"}
+            async with office.browser(Authorization=f"Bearer {text}") as bob:
+                for one in (ann, bob):
+                    assert (await one.post(where, json={"value": "Yes"}, headers=key)).status_code == 200
+                assert (await office.world.ended(run["id"])).result == "Yes"
+                for one in (ann, bob):
+                    assert (await one.post(where, json={"value": "Yes"}, headers=key)).status_code == 200
+                    assert (await one.post(where, json={"value": "No"}, headers=key)).status_code == 409
+
+    skipping(main())
+
+
 @pytest.mark.proves("P62", "L14")
 def test_a_gate_shows_the_exact_arguments_and_opens_for_them(opened):
     async def main():
