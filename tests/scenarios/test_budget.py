@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -91,6 +92,38 @@ def test_not_even_the_last_words_of_a_run_and_its_steps_cost_more_than_is_left(
             assert ended.usage.credits.total <= credits
             assert world.model.calls == ended.usage.llm_calls  # type: ignore[attr-defined]
             assert bool(ended.usage.llm_calls) == (credits >= 20_000)
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+@pytest.mark.parametrize("options", [Options(), Options(at_budget="ask")], ids=["go on", "ask"])
+def test_a_budget_too_small_for_one_turn_says_what_a_turn_needs_and_that_much_pays_one(
+    tmp_path: Path, options: Options
+) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=["done"], tools=[lookup]) as world:
+            run = await world.start("Look", credits=100, options=options)
+            ended = await world.ended(run)
+            assert ended.failure and ended.failure.reason == "credit_limit" and not ended.usage.llm_calls
+            said = re.search(r"0\.1 credits is too small for a single turn, .* to need ([\d.]+)\.", ended.failure.message)
+            assert said and "Start it again with a larger budget" in ended.failure.message
+            enough = round(float(said[1]) * 1_000)
+            again = await world.ended(await world.start("Look", credits=enough, options=options))
+            assert again.result == "done"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+def test_a_step_whose_share_is_too_small_for_one_turn_says_so(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=["done"], tools=[lookup]) as world:
+            run = await world.start("Plan", plan=["part 1", "part 2"], credits=3_000)
+            ended = await world.ended(run)
+            assert ended.plan and ended.failure and "of 3 credits is too small for a single turn" in ended.failure.message
+            for step in ended.plan.steps:
+                assert "is too small for a single turn" in (step.error or "") and "fewer steps" in (step.error or "")
 
     skipping(story())
 

@@ -402,4 +402,4 @@ def test_a_budget_that_pays_for_no_turn_ends_a_run_at_no_cost(tmp_path: Path) ->
 
         out, err = terminal.auteryn("run", "--mode", "deep", "Which city is it?", "--budget", "0.01", code=5)
 
-        assert out == "" and "0 model calls" in err and "pays no further turn" in err
+        assert out == "" and "0 model calls" in err and "0.01 credits is too small for a single turn" in err

@@ -6,6 +6,7 @@ import asyncio
 import time
 from datetime import timedelta
 from functools import partial
+from math import ceil
 from typing import Literal
 
 from msgspec.structs import replace
@@ -60,7 +61,7 @@ async def next_turn(mind: Mind) -> Facts:
         mind.wait_for.append(wait)
         return ()
     if limit := _limit(mind):
-        if limit == "credit_limit" and (ask := raise_question(run, mind.now())):
+        if limit == "credit_limit" and (ask := raise_question(run, mind.now(), _short(mind))):
             return (e.AskOpened(ask=ask),)
         return await _wrapped_up(mind, limit)
     if run.parent and (mind.calls_left < 1 or _short(mind) > 0):
@@ -233,14 +234,28 @@ LIMIT_WORDS: dict[str, str] = {
     "timeout": "the 11 minutes of a FAST run are over",
     "deadline": "the run's time is over",
     "llm_call_limit": "the run's {calls} model calls are used up",
-    "credit_limit": "the run's budget of {credits:g} credits is used up: what is left pays no further turn",
+    "credit_limit": "the run's budget of {credits:g} credits is used up: the next turn is estimated to need {needed:g}, and that is"
+    " not left",
 }
+TOO_SMALL = (
+    "the run's budget of {credits:g} credits is too small for a single turn, which is estimated to need {needed:g}. Nothing was"
+    " spent. Start it again with a larger budget: most tasks take several turns, and an estimate of the task says about how much"
+)
+SHARE_TOO_SMALL = (
+    "the step's share of the budget, {credits:g} credits, is too small for a single turn, which is estimated to need {needed:g}:"
+    " the run needs a larger budget or fewer steps"
+)
+
+
+def _in_words(mind: Mind, words: str) -> str:
+    limits, needed = mind.run.limits, ceil((1 + _foreseen(mind)) / 100) / 10
+    return words.format(calls=limits.llm_calls, credits=(limits.credits or 0) / 1000, needed=needed)
 
 
 async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
     """One last turn without tools, if a model call is left for it; then the end, with what there is."""
     run = mind.run
-    why = run.concluding or LIMIT_WORDS[limit].format(calls=run.limits.llm_calls, credits=(run.limits.credits or 0) / 1000)
+    why = run.concluding or _in_words(mind, LIMIT_WORDS[limit])
     past, most = mind.now() >= run.deadline_at + CONCLUDE, _payable_output(mind)
     if (
         limit == "timeout"
@@ -249,6 +264,8 @@ async def _wrapped_up(mind: Mind, limit: FailReason) -> Facts:
         or (most is not None and most < LEAST_OUTPUT)
         or await mind.room(partial(_foreseen, mind))
     ):
+        if limit == "credit_limit" and not (run.concluding or run.usage.llm_calls):
+            why = _in_words(mind, SHARE_TOO_SMALL if run.parent else TOO_SMALL)
         return _ended(mind, limit, why)
     began = time.monotonic()
     try:

@@ -38,11 +38,11 @@ def near(run: Run, now: datetime) -> list[e.AnyEvent]:
             return [reached]
 
 
-def raise_question(run: Run, now: datetime) -> Ask | None:
-    """The question whether to raise a budget that is used up, for owners who chose to be asked; None for others. Its id names
-    the limit, so each budget is asked about once."""
+def raise_question(run: Run, now: datetime, short: int) -> Ask | None:
+    """The question whether to raise a budget that is used up, for owners who chose to be asked; None for others, and where the
+    raise would not pay what the next turn is `short` of. Its id names the limit, so each budget is asked about once."""
     limit = run.limits.credits
-    if limit is None or run.options.at_budget != "ask" or run.concluding or run.parent:
+    if limit is None or run.options.at_budget != "ask" or run.concluding or run.parent or raised(limit) - limit < short:
         return None
     return asked_of(
         run,

@@ -222,7 +222,7 @@ def _share_asked(run: Run, message: m.ShareAsked, now: datetime, out: Intake) ->
     change = _more(message.run, share, more if enough else Share(llm_calls=0))  # what is refused is no larger than it was
     if enough:
         out.events.append(change)
-    elif message.short_credits and (ask := raise_question(run, now)):
+    elif message.short_credits and (ask := raise_question(run, now, message.short_credits)):
         opened = (*run.asks, *(one.ask for one in out.events if isinstance(one, e.AskOpened)))
         out.events += [] if any(one.id == ask.id for one in opened) else [e.AskOpened(ask=ask)]
         return
