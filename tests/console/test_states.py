@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from console.test_for_everybody import complaints_of
@@ -240,3 +241,42 @@ def test_a_plan_is_drawn_by_its_waves_within_its_room_and_knows_its_longest_way(
     assert (found["drawn"], found["edges"], found["apart"]) == (200, 140, True)
     assert found["through"] == [0, 0, 0], "no line runs over a step it has nothing to do with"
     assert found["width"] <= 500
+
+
+@pytest.mark.proves("P40")
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
+def test_the_list_tells_whose_turn_it_is_a_persons_the_clocks_or_its_own_steps(window_of: Any, scheme: str, width: int) -> None:
+    def script(ask: Ask) -> Line:
+        task = given(ask)
+        if ask.turn or task == "Look":
+            return "seen"
+        if task == "Watch":
+            return call("schedule", every="6h", instruction="Look", until="5d")
+        return call("ask_approval", message="Go?", options=["Yes", "No"]) if "Ask" in task else call("wait", until="5h")
+
+    async def before(world: World) -> None:
+        for task in ("Ask me", "Sleep well"):
+            await world.until(await world.start(task), lambda one: bool(one.waits))
+        for task, step in (("Plan a sleep", "Sleep"), ("Plan to hear", "Ask")):
+            await world.until(await world.start(task, plan=[step]), lambda one: one.status == "waiting" and bool(one.shares))
+        await world.until(await world.start("Watch"), lambda one: any(s.ended for s in one.schedules) and bool(one.waits))
+
+    window = window_of(script, before=before, scheme=scheme, width=width)
+    page = window.open()
+    for task, state, on in (
+        ("Ask me", "Needs you", "a person"),
+        ("Sleep well", "Sleeping", "a time"),
+        ("Plan a sleep", "Steps under way", "its steps"),
+        ("Plan to hear", "Needs you", "a person"),
+        ("Watch", "Sleeping", "its next tick"),
+    ):
+        row = page.locator("table.runs tbody tr", has=page.get_by_role("link", name=task, exact=True))
+        expect(row.locator(".state")).to_have_text(state)
+        if width > 1000:
+            expect(row.locator("td.why")).to_contain_text(on)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and complaints_of(page) == []
+    page.goto(f"{window.url}/runs/{window.run('Plan a sleep')}")
+    expect(page.locator(".run-head .state")).to_have_text("Steps under way")
+    page.goto(f"{window.url}/runs/{window.run('Watch')}")
+    expect(page.locator(".lane-names")).to_contain_text("Tick 1")
+    assert window.complaints == []

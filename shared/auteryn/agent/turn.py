@@ -234,16 +234,16 @@ LIMIT_WORDS: dict[str, str] = {
     "timeout": "the 11 minutes of a FAST run are over",
     "deadline": "the run's time is over",
     "llm_call_limit": "the run's {calls} model calls are used up",
-    "credit_limit": "the run's budget of {credits:g} credits is used up: the next turn is estimated to need {needed:g}, and that is"
-    " not left",
+    "credit_limit": "the run's budget of {credits:g} credits is used up: the next turn is estimated to need {needed:g}, and"
+    " that is not left",
 }
 TOO_SMALL = (
-    "the run's budget of {credits:g} credits is too small for a single turn, which is estimated to need {needed:g}. Nothing was"
-    " spent. Start it again with a larger budget: most tasks take several turns, and an estimate of the task says about how much"
+    "the run's budget of {credits:g} credits is too small for a single turn, which is estimated to need {needed:g}. Nothing"
+    " was spent. Start it again with a larger budget: most tasks take several turns, and an estimate says about how much"
 )
 SHARE_TOO_SMALL = (
-    "the step's share of the budget, {credits:g} credits, is too small for a single turn, which is estimated to need {needed:g}:"
-    " the run needs a larger budget or fewer steps"
+    "the step's share of the budget, {credits:g} credits, is too small for a single turn, which is estimated to need"
+    " {needed:g}: the run needs a larger budget or fewer steps"
 )
 
 

@@ -34,6 +34,7 @@ from auteryn.service.progress import standing
 from auteryn.service.reading import Revision
 from auteryn.service.steer import Unheard
 from auteryn.service.tree import Version
+from auteryn.service.why import WaitsOn
 
 OuterStatus = Literal["pending", "running", "completed", "failed", "cancelled"]
 
@@ -52,6 +53,8 @@ class RunLine(Record):
     """Such as "Day 2 of 7, Step 3/6 complete"."""
     why: str
     """One sentence: why nothing happens now, or that something does."""
+    waits_on: WaitsOn
+    """What it waits for first, in one word: a person, its steps under way, only time, or budget; empty unless it waits."""
     day: int
     days: int
     step: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from typing import cast
 
 import click
@@ -48,7 +49,7 @@ def add(common: Common, name: str, command: str, url: str, env: tuple[str, ...],
         raise Invalid("--command", command, "give --command or --url, one of them")
     config = ServerConfig(command=program, args=args, url=url, env=_pairs("--env", env), headers=_pairs("--header", header))
     add_server(settings_of(common).home, name, config)
-    output.text(f"{name} is added; `auteryn mcp approve {name}` shows its tools")
+    common.done(f"{name} is added; `auteryn mcp approve {name}` shows its tools")
 
 
 @mcp.command()
@@ -94,14 +95,19 @@ def approve_(common: Common, name: str, yes: bool) -> int:
     definitions = going(_offered(servers[name], settings.egress))
     known = read_approved(settings.home).servers.get(name, {})
     states = changes(known, definitions)
-    for one in definitions:
-        output.text(f"{states[one.name]:9} {tool_name(name, one.name)}: {cleaned(' '.join(one.description.split()))[:200]}")
-    for gone in (tool for tool, state in states.items() if state == "gone"):
-        output.text(f"gone      {tool_name(name, gone)}")
+    described = {one.name: cleaned(" ".join(one.description.split()))[:200] for one in definitions}
+    for tool, state in states.items():
+        line = {"state": state, "tool": tool_name(name, tool), "description": described.get(tool, "")}
+        if common.json:
+            output.json_line(line)
+        else:
+            output.text(f"{state:9} {line['tool']}{': ' if tool in described else ''}{line['description']}")
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("nobody can be asked here: look at what is shown, then approve it with --yes")
     if not yes and not click.confirm("Approve these?", err=True):
         return exits.FAILED
     approve(settings.home, name, definitions)
-    output.text(f"{len(definitions)} tools of {name} are approved as they are now")
+    common.done(f"{len(definitions)} tools of {name} are approved as they are now")
     return exits.DONE
 
 

@@ -15,6 +15,7 @@ from auteryn.errors import Invalid, WrongState
 from auteryn.policy.durations import shown
 from auteryn.schema.run import Run, Status
 from auteryn.service.listing import Wanted
+from auteryn.service.why import waits_on
 
 
 @click.command()
@@ -63,16 +64,19 @@ async def _ls(common: Common, wanted: Wanted, of: str | None, limit: int) -> Non
                 err=True,
             )
         else:
-            output.table(
-                ("RUN", "STATUS", "MODE", "STEPS", "AGE", "CREDITS", "TITLE"), [_row(home, run) for run in runs], right=(5,)
-            )
+            rows = [_row(home, run, asks=bool(run.shares and await desk.asks(run.id))) for run in runs]
+            output.table(("RUN", "STATUS", "MODE", "STEPS", "AGE", "CREDITS", "TITLE"), rows, right=(5,))
             if page.next:
                 click.echo(f"More with --limit {limit * 2}.", err=True)
 
 
-def _row(home: Home, run: Run) -> tuple[str, ...]:
+WAITING = {"person": "needs you", "steps": "steps under way", "time": "sleeping"}
+
+
+def _row(home: Home, run: Run, *, asks: bool) -> tuple[str, ...]:
+    """`asks`: one of its steps asks a person."""
     steps = f"{run.plan.done}/{len(run.plan.steps)}" if run.plan else "-"
-    status = "needs you" if run.asks and run.status == "waiting" else run.status
+    status = WAITING["person"] if asks else WAITING.get(waits_on(run), run.status)
     age = shown(home.host.engine.now() - run.created_at).split()[0]
     return run.id, status, run.mode.upper(), steps, age, f"{run.usage.credits.total / 1000:.1f}", fitted(clean(run.title), 60)
 

@@ -14,7 +14,7 @@ from auteryn.schema.record import full
 from auteryn.schema.run import Run
 from auteryn.service.logs import kind_of, line
 from auteryn.service.progress import progress_event, status_line
-from auteryn.service.why import why_waiting
+from auteryn.service.why import waits_on, why_waiting
 
 Kind = Literal[
     "task_progress", "thought", "message", "tool_call", "tool_result", "ask", "log", "status", "step", "reset"
@@ -89,8 +89,8 @@ def _status(run: Run, at: datetime, state: str | None = None) -> dict[str, Any]:
     """`status` is one of the outer words, `state` the engine's own."""
     state = state or run.status
     outer = "running" if state in ("waiting", "paused") else state
-    why = why_waiting(run, at) if state == run.status else ""
-    return {"status": outer, "state": state, "detail": status_line(run, at), "why": why}
+    why, on = (why_waiting(run, at), waits_on(run)) if state == run.status else ("", "")
+    return {"status": outer, "state": state, "detail": status_line(run, at), "why": why, "waits_on": on}
 
 
 def _end(run: Run, event: e.RunCompleted | e.RunFailed | e.RunCancelled, at: datetime) -> Item:
@@ -141,6 +141,10 @@ def _more(event: e.AnyEvent) -> dict[str, Any]:
             return {"text": event.text, "by": event.by, "message_id": event.message}
         case e.Renamed():
             return {"title": event.title}
+        case e.TicksStarted(run=str(run)):
+            return {"tick": {"run": run, "number": event.index + 1}}
+        case e.TickEnded():
+            return {"tick": {"run": event.end.run, "number": event.end.step + 1}}
         case e.PlanRevised():
             return {"diff": msgspec.to_builtins(event.diff)}
         case _:

@@ -10,7 +10,7 @@ from auteryn.policy.credits import whole, whole_total
 from auteryn.policy.durations import shown
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run, Usage
-from auteryn.service.why import why_waiting
+from auteryn.service.why import WaitsOn, waits_on, why_waiting
 
 DAY = timedelta(days=1)
 
@@ -26,6 +26,8 @@ class Standing(Record):
     """Such as "Day 2 of 7, Step 3/6 complete"."""
     why: str
     """One sentence: why nothing happens now, or that something does."""
+    waits_on: WaitsOn
+    """What it waits for first, in one word: a person, its steps under way, only time, or budget; empty unless it waits."""
     day: int
     days: int
     step: int
@@ -40,6 +42,7 @@ def standing(run: Run, now: datetime) -> Standing:
         state=run.status,
         detail=status_line(run, now),
         why=why_waiting(run, now),
+        waits_on=waits_on(run),
         day=day,
         days=days,
         step=run.plan.done if run.plan else 0,

@@ -21,6 +21,8 @@ from auteryn.schema.record import Record
 from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, Run, Schedule, UntilTime, Wait
 from auteryn.service.access import Access
 
+WaitsOn = Literal["", "person", "steps", "time", "budget"]
+
 MOST_BELOW = 3
 """Steps whose own reasons are told."""
 
@@ -105,6 +107,18 @@ async def health(access: Access, run: Run) -> RunHealth:
         stalls=run.stalls,
         undelivered=tuple(f"{doc.body['letter']['type']}: {doc.body.get('error', '')}" for doc in undelivered),
     )
+
+
+def waits_on(run: Run) -> WaitsOn:
+    """What a run that waits needs first, in one word: a person, else its steps and ticks under way, else only time, or what
+    others give back of its budget. Empty for a run that does not wait."""
+    if run.status != "waiting":
+        return ""
+    if run.asks:
+        return "person"
+    if run.shares:
+        return "steps"
+    return "budget" if all(isinstance(wait, ForBudget) and not wait.at for wait in run.waits) else "time"
 
 
 def why_waiting(run: Run, now: datetime) -> str:

@@ -11,6 +11,7 @@ from auteryn.policy.limits import LEASE
 from auteryn.schema.run import Channel
 from auteryn.service.new import NewRun, drafts
 from auteryn.testing.clock import START, SkippingClock, skipping
+from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import call
 from auteryn.tools.human import ask_approval
 from auteryn.tools.time import wait
@@ -50,6 +51,24 @@ def test_a_run_that_waits_for_steps_says_what_the_steps_wait_for(opened):
             why = await desk.why_waiting(run.id)
             assert why.startswith("It waits for step 2. Step 2 waits for a person to answer 'Go?' (ask_")
             assert why.count(".") == 2
+
+    skipping(main())
+
+
+def test_who_waits_for_its_own_steps_is_told_from_who_waits_for_a_person_or_a_clock(opened):
+    def script(ask):
+        if ask.turn:
+            return "ok"
+        return {"ask": QUESTION, "sleep": call("wait", until="5h")}.get(given(ask), "ok")
+
+    async def main():
+        clock = SkippingClock()
+        async with opened(script, clock=clock, tools=[ask_approval, wait]) as desk:
+            steps = await desk.create(NewRun(input="Do it", steps=drafts([{"description": "sleep"}, {"description": "ask"}])))
+            others = [await desk.create(NewRun(input=task, mode="deep")) for task in ("ask", "sleep", "do")]
+            await clock.sleep(HOUR)
+            standing = [await desk.standing(run.id) for run in (steps, *others)]
+            assert [one.waits_on for one in standing] == ["steps", "person", "time", ""]
 
     skipping(main())
 

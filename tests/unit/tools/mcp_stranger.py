@@ -74,7 +74,7 @@ def server(mode: str) -> MCPServer[Any]:
     @made.tool(annotations=ToolAnnotations(read_only_hint=True), description=said)
     def add(a: Annotated[int, Field(description="One")], b: Annotated[int, Field(description="Other")] = 1) -> str:
         match mode:
-            case "hang":
+            case "hang" if a == 1:
                 time.sleep(60)  # the caller loses patience first, and ends this process
             case "crash":
                 os._exit(3)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from auteryn.cli.mcp import mcp as command
@@ -140,7 +140,9 @@ def test_a_hostile_server_is_harmless(tmp_path: Path, room: Room, honest: list[D
     assert failed.kind == "failed" and "not instructions" in str(failed)
     stopped(room)
     reading = Settled(effect="read", permission="auto")
-    assert room.refusal(approved(tmp_path / "d", stdio("hang", timeout=3.0), honest, reading), a=1).kind == "timeout"
+    assert "\n5\n" in room.call(approved(tmp_path / "d", stdio("hang"), honest, reading), a=2, b=3)["text"]  # it is at work now
+    hasty = approved(tmp_path / "i", stdio("hang", timeout=0.2), honest, reading)
+    assert room.refusal(hasty, a=1).kind == "timeout"
     once = room.refusal(approved(tmp_path / "h", stdio("crash"), honest), a=1)
     assert once.kind == "ambiguous" and "it may have taken effect" in str(once) and not once.retryable
     crashing = approved(tmp_path / "e", stdio("crash"), honest, reading)
@@ -328,15 +330,21 @@ def test_the_owner_adds_lists_approves_and_allows(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("AUTERYN_HOME", str(tmp_path))
     shell = CliRunner()
 
-    def said(*args: str) -> str:
+    def done(*args: str, json: bool = False) -> Result:
         from auteryn.cli.root import Common
 
-        result = shell.invoke(command, list(args), obj=Common(home=str(tmp_path)), catch_exceptions=False)
-        return result.output
+        return shell.invoke(command, list(args), obj=Common(home=str(tmp_path), json=json), catch_exceptions=False)
+
+    def said(*args: str) -> str:
+        return done(*args).output
 
     said("add", "sums", "--command", f"{sys.executable} {SCRIPT} honest", "--env", "A=b")
     assert "nothing is approved" in said("list")
-    assert "new" in said("approve", "sums", "--yes")
+    unasked = done("approve", "sums")
+    assert "new       sums__add: Add" in unasked.stdout and "approve it with --yes" in unasked.stderr and unasked.exit_code == 2
+    assert "nothing is approved" in said("list")
+    approving = done("approve", "sums", "--yes", json=True)
+    assert json.loads(approving.stdout) == {"state": "new", "tool": "sums__add", "description": "Add two numbers."}
     assert "sums__add" in said("list")
     said("allow", "sums", "add", "--effect", "read", "--permission", "auto")
     assert mcp_tools(tmp_path)[0].permission == "auto"

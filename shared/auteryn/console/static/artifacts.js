@@ -17,7 +17,7 @@ export function Files({ story }) {
       <li key=${one.path} class=${verdict ? verdict.ok ? "ok" : "bad" : ""}><${Icon} name=${verdict ? verdict.ok ? "check" : "cross" : "file"} /><code>${one.path}</code><small>${verdict ? verdict.detail.replace(`${one.path}, `, "") || (verdict.ok ? "is there" : "is missing") : "not looked at yet"}</small></li>`; })}</ul></section>`}
     ${files.length > 1 && html`<div class="bar-row"><span class="hint">${plural(files.length, "file")}, ${bytes(files.reduce((sum, one) => sum + one.size_bytes, 0))}</span><${Act} class="small end" act=${() => download(story.view)}><${Icon} name="down" />Save all<//></div>`}
     ${files.length ? html`<ul class="file-list">${files.map((one) => html`<li key=${one.id}><div class="file"><button class="file-row" aria-expanded=${picked === one.id} onClick=${() => setPicked(picked === one.id ? null : one.id)}>
-        <${Icon} name="file" /><span class="file-name"><b><bdi>${one.title || one.path}</bdi></b><small>${one.path} · ${bytes(one.size_bytes)}${one.run && story.runs[one.run] ? ` · step ${story.runs[one.run]}` : ""}</small></span></button>
+        <${Icon} name="file" /><span class="file-name"><b><bdi>${one.title || one.path}</bdi></b><small>${one.path} · ${bytes(one.size_bytes)}${story.runs[one.run] ? ` · ${story.runs[one.run].toLowerCase()}` : ""}</small></span></button>
         <a class="button small" href=${address(story.id, one)} download aria-label="Save ${one.path}"><${Icon} name="down" /></a></div>
         ${picked === one.id && html`<${Shown} run=${story.id} artifact=${one} />`}</li>`)}</ul>` : html`<p class="hint">Nothing was handed over${over(story) ? "" : " yet"}.</p>`}</div>`;
 }

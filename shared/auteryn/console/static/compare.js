@@ -6,7 +6,7 @@ import { Link, Prose, State, stepState } from "./parts.js";
 import { bytes, column, moment, number, span } from "./words.js";
 
 const ROWS = [
-  ["State", (run) => html`<${State} state=${run.state} asks=${run.open_asks} />`, (run) => run.state],
+  ["State", (run) => html`<${State} state=${run.state} asks=${run.open_asks} on=${run.waits_on} />`, (run) => run.state],
   ["Begun", (run) => moment(run.created_at)],
   ["Mode", (run) => run.mode.toUpperCase()],
   ["Took", (run) => run.ended_at ? span(Date.parse(run.ended_at) - Date.parse(run.created_at)) : "not ended"],

@@ -14,7 +14,7 @@ export function Health({ story, link }) {
   const { view } = story, [found, setFound] = useState(null);
   useEffect(() => polled(5000, async () => setFound(await get(`/v1/runs/${story.id}/health`))), [story.id]);
   const last = story.items.at(-1), cut = Object.values(story.lanes).flat().filter((one) => one.cut).length, asks = Object.values(story.asks).filter((ask) => ask.state === "open").length;
-  return html`<div class="health"><p class="sentence"><${State} state=${story.state} asks=${asks} /> <span>${sentence(plain(found?.why ?? story.why))}</span></p>
+  return html`<div class="health"><p class="sentence"><${State} state=${story.state} asks=${asks} on=${story.waits_on} /> <span>${sentence(plain(found?.why ?? story.why))}</span></p>
     <dl class="pairs">
       ${view.waits.map((wait) => html`<div><dt>${WAITS[wait.kind] ?? wait.kind}</dt><dd>${wait.at ? `${moment(wait.at)} (in ${span(Date.parse(wait.at) - now.value)})` : wait.until ? `at most until ${moment(wait.until)}` : "as long as it takes"}${wait.reason || wait.why ? `: ${wait.reason || wait.why}` : ""}</dd></div>`)}
       <div><dt>Newest event</dt><dd>${last ? `${ago(last.at, now.value)}, entry ${number(story.seq)}` : "none"}</dd></div>

@@ -143,7 +143,7 @@ function Table({ runs, askers, chosen, setChosen, owners, busy }) {
       <td class="name"><${Link} to="/runs/${run.id}" class="run-link"><bdi>${short(run.title, 120)}</bdi><//>
         <span class="mode is-${run.mode}">${run.mode}</span>${tagsOf(run).map((tag) => html`<span class="tag" key=${tag}>${tag}</span>`)}</td>
       ${owners && html`<td class="owner">${run.owner}</td>`}
-      <td><${State} state=${run.state} asks=${asks(run)} /></td>
+      <td><${State} state=${run.state} asks=${asks(run)} on=${run.waits_on} /></td>
       <td class="progress">${run.steps > 0 && html`<${Steps} done=${run.step} total=${run.steps} />`}<span class="day">${run.ended_at ? `in ${span(Date.parse(run.ended_at) - Date.parse(run.created_at))}` : `Day ${run.day} of ${run.days}`}</span></td>
       <td class="why" title=${plain(run.why)}>${run.ended_at ? "" : asks(run) ? "a person" : waitingOn(run)}</td>
       <td class="right figure">${spent(run.credits)}${run.limits.credits ? html`<span class="day">of ${credits(run.limits.credits / 1000)}</span>` : ""}</td>
@@ -151,7 +151,7 @@ function Table({ runs, askers, chosen, setChosen, owners, busy }) {
 }
 
 const waitingOn = (run) => {
-  const kinds = [...new Set(run.waits.map((wait) => WAITS[wait.kind] ?? wait.kind))];
+  const kinds = [...new Set(run.waits.map(({ kind }) => kind === "steps" && run.waits_on === "time" ? "its next tick" : WAITS[kind] ?? kind))];
   return kinds.length && run.state === "waiting" ? kinds.join(", ") + (run.waits[0].at ? `, ${moment(run.waits[0].at)}` : "") : "";
 };
 

@@ -64,12 +64,12 @@ const PATHS = {
 const FILLED = new Set(["stop", "pause", "play", "send"]);
 export const Icon = ({ name }) => html`<svg class="icon ${FILLED.has(name) ? "filled" : ""}" viewBox="0 0 20 20" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 
-export const STATES = { pending: "Starting", to_come: "To come", running: "Working", waiting: "Waiting", paused: "Paused", completed: "Completed", failed: "Failed", cancelled: "Stopped", asks: "Needs you",
+export const STATES = { pending: "Starting", to_come: "To come", running: "Working", waiting: "Waiting", sleeping: "Sleeping", in_steps: "Steps under way", paused: "Paused", completed: "Completed", failed: "Failed", cancelled: "Stopped", asks: "Needs you",
   in_progress: "Working", skipped: "Skipped" };
 export const stepState = (status) => (status === "pending" ? "to_come" : status);
-export const look = (state, asks = 0) => (asks && state === "waiting" ? "asks" : state);
-export const State = ({ state, asks = 0 }) => {
-  const found = look(state, asks);
+export const look = (state, asks = 0, on = "") => state !== "waiting" ? state : asks ? "asks" : { steps: "in_steps", time: "sleeping" }[on] ?? state;
+export const State = ({ state, asks = 0, on = "" }) => {
+  const found = look(state, asks, on);
   return html`<span class="state is-${found}"><i class="dot" aria-hidden="true"></i>${STATES[found] ?? found}</span>`;
 };
 

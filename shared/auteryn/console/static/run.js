@@ -77,7 +77,7 @@ function Shown({ story, link, refresh, earlier }) {
   return html`<main class="run">
     <${Header} ...${{ story, mind, link, refresh, dialog, setDialog, steer }} />
     <p class="sr" role="status">${open.length > 0 && `${plural(open.length, "question")} to answer`}</p>
-    ${open.length > 0 && html`<div class="asks">${open.map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${ask.run !== story.id && story.runs[ask.run] ? `Step ${story.runs[ask.run]}` : ""} onAnswered=${refresh} />`)}</div>`}
+    ${open.length > 0 && html`<div class="asks">${open.map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${story.runs[ask.run] ?? ""} onAnswered=${refresh} />`)}</div>`}
     <${Ending} story=${story} />
     <${Timeline} story=${story} at=${query.get("at")} onPick=${pick} />
     <div class="columns">${isWide && html`<section class="left" aria-label="Activity">${activity}</section>`}
@@ -117,7 +117,7 @@ function Header({ story, mind, link, refresh, dialog, setDialog, steer }) {
           <button class="danger" onClick=${() => setDialog("stop")}><${Icon} name="stop" />Stop</button>`}
         ${ended && story.status !== "completed" && !view.parent && html`<${Act} class="primary" act=${retry}><${Icon} name="retry" />Retry<//>`}
         <${More} story=${story} onPick=${setDialog} /></div>`}</div>
-    <p class="sentence"><span role="status"><${State} state=${story.state} asks=${asks.length} /></span> <span>${story.failure ? sentence(plain(story.failure.message)) : asks.length ? `It waits for ${asks.length === 1 ? "an answer" : `${asks.length} answers`}, the oldest question since ${span(now.value - Math.min(...asks.map((ask) => Date.parse(ask.opened_at))))}.` : ended ? "" : plain(story.why)}</span></p>
+    <p class="sentence"><span role="status"><${State} state=${story.state} asks=${asks.length} on=${story.waits_on} /></span> <span>${story.failure ? sentence(plain(story.failure.message)) : asks.length ? `It waits for ${asks.length === 1 ? "an answer" : `${asks.length} answers`}, the oldest question since ${span(now.value - Math.min(...asks.map((ask) => Date.parse(ask.opened_at))))}.` : ended ? "" : plain(story.why)}</span></p>
     <ul class="facts">
       <li>${ended && view.ended_at ? `Ended ${moment(view.ended_at)}${/Step .*/.test(story.detail) ? `, ${/Step .*/.exec(story.detail)[0]}` : ""}` : story.detail}</li>
       <li><abbr title=${view.reason}>${view.mode.toUpperCase()}</abbr>${view.options.effects === "dry" ? " · dry run" : ""}</li>
@@ -180,7 +180,7 @@ export function Receipt({ receipt, story, heading = "h3" }) {
   const groups = Object.entries(MEANS).filter(([name]) => receipt[name]?.length);
   return html`<div class="receipt"><${heading}>Receipt<//>
     ${groups.length || receipt.children?.length ? html`<dl>${groups.map(([name, means]) => html`<div class="is-${name}"><dt>${receipt[name].length} ${means(receipt[name].length)}</dt><dd>${receipt[name].map((tool) => html`<code>${tool}</code> `)}</dd></div>`)}
-      ${receipt.children?.length > 0 && html`<div><dt>${receipt.children.length} ${receipt.children.length === 1 ? "step was" : "steps were"} told to stop</dt><dd>${receipt.children.map((run) => html`<${Link} to="/runs/${run}">${story.runs[run] ? `Step ${story.runs[run]}` : run}<//> `)}</dd></div>`}</dl>` :
+      ${receipt.children?.length > 0 && html`<div><dt>${receipt.children.length} ${receipt.children.length === 1 ? "step was" : "steps were"} told to stop</dt><dd>${receipt.children.map((run) => html`<${Link} to="/runs/${run}">${story.runs[run] ?? run}<//> `)}</dd></div>`}</dl>` :
       html`<p>Nothing was under way.</p>`}</div>`;
 }
 

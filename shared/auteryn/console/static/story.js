@@ -2,14 +2,14 @@
 // `told(story, events)` never changes the story it is given.
 
 export const begin = (id) => ({
-  id, seq: 0, view: null, title: "", status: "pending", state: "pending", detail: "", why: "",
+  id, seq: 0, view: null, title: "", status: "pending", state: "pending", detail: "", why: "", waits_on: "",
   whole: false,        // the stream began at the run's first event
   items: [],           // the transcript, oldest first
   calls: {},           // of calls without an answer: index in items
   questions: {},       // ask id → index in items
   asks: {},            // ask id → the question, its state and answer
   steps: {},           // step id → status, run, result, error, startedAt, endedAt, attempt
-  runs: {},            // run id → step number of a child
+  runs: {},            // run id → what a child is called: "Step 3", "Tick 2"
   lanes: {},           // run id → slices: { slice, from, to, cut, turns }
   turns: {},           // run id → its newest turn
   live: {},            // run id → what is being said right now
@@ -30,7 +30,7 @@ export function seen(story, view) {
     if (ask.state === "open" && ask.run === view.id && !open.has(id)) next.asks[id] = { ...ask, state: "closed" };
   for (const step of view.plan?.steps ?? []) {
     next.steps[step.id] = { ...next.steps[step.id], ...step };
-    if (step.run) next.runs[step.run] = step.id;
+    if (step.run) next.runs[step.run] = `Step ${step.id}`;
   }
   return next;
 }
@@ -49,7 +49,7 @@ export const over = (story) => TERMINAL.has(story.status);
 export const worked = (story, now) => story.view.usage.active_ms + Object.values(story.lanes).map((lane) => lane.at(-1))
   .reduce((sum, slice) => sum + (slice.to === null && !over(story) ? Math.max(0, now - Date.parse(slice.from)) : 0), 0);
 
-const standing = ({ status, state, detail, why }) => ({ status, state, detail, why });
+const standing = ({ status, state, detail, why, waits_on }) => ({ status, state, detail, why, waits_on });
 const add = (story, event, item) => story.items.push({ id: event.id, run: event.run_id, at: event.at, ...item }) - 1;
 const own = (story, event) => event.run_id === story.id;
 const news = (story, event) => own(story, event) && event.seq >= story.seq;
@@ -122,7 +122,7 @@ const tell = {
     const begins = event.status === "in_progress";
     story.steps[event.id_of] = { ...before, status: event.status, run: event.run, result: event.result, error: event.error,
       startedAt: begins ? event.at : before.startedAt, endedAt: begins ? null : event.at };
-    story.runs[event.run] = event.id_of;
+    story.runs[event.run] = `Step ${event.id_of}`;
     add(story, event, { kind: "step", step: event.id_of, status: event.status, result: event.result, error: event.error });
     story.dirty += 1;
   },
@@ -139,6 +139,7 @@ const tell = {
     if (event.kind_of === "told" && event.why === "message") add(story, event, { kind: "heard", text: event.text.replace(SAID, ""), by: event.by, before: 1 + (story.turns[event.run_id] ?? 0) });
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
     else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of });
+    if (event.tick) story.runs[event.tick.run] = `Tick ${event.tick.number}`;
     if (event.kind_of === "renamed" && news(story, event)) story.title = event.title;
     if (event.artifact && !(own(story, event) && event.seq <= story.view?.seq)) story.artifacts = [...story.artifacts.filter((one) => one.path !== event.artifact.path), event.artifact];
     if (event.kind_of.startsWith("plan_") || event.artifact) story.dirty += 1;

@@ -12,7 +12,7 @@ export function Timeline({ story, at, onPick }) {
   const box = useRef(), strip = useRef(), atEnd = useRef(true), room = Math.max(160, useWidth(box) - LABEL), [zoom, setZoom] = useState(1);
   const until = story.view.ended_at ? Date.parse(story.view.ended_at) : over(story) ? lastOf(story) : now.value;
   const scale = useMemo(() => axis(story.lanes, until, room, zoom), [story.lanes, room, zoom, over(story) ? 0 : Math.floor(until / 1000)]);
-  const lanes = Object.entries(story.lanes).sort(([a], [b]) => (story.runs[a] ?? (a === story.id ? -1 : 1e9)) - (story.runs[b] ?? (b === story.id ? -1 : 1e9)));
+  const lanes = Object.entries(story.lanes).sort(([a], [b]) => nameOf(a, story).localeCompare(nameOf(b, story), "en", { numeric: true }));
   const shown = lanes.length > MOST_LANES ? newest(lanes, story) : lanes, height = shown.length * ROW + 18;
   const scrolled = () => { const { scrollLeft, scrollWidth, clientWidth } = strip.current; atEnd.current = scrollWidth - scrollLeft - clientWidth < 4; };
   useLayoutEffect(() => { if (atEnd.current && strip.current) strip.current.scrollLeft = strip.current.scrollWidth; }, [scale.width]);   // the newest is in sight until somebody looks elsewhere
@@ -40,7 +40,7 @@ const newest = (lanes, story) => {
   return lanes.filter((lane) => kept.has(lane));
 };
 const lastOf = (story) => Date.parse(story.items.at(-1)?.at ?? story.view.created_at);
-const nameOf = (run, story) => run === story.id ? "Run" : story.runs[run] ? `Step ${story.runs[run]}` : "Tick";
+const nameOf = (run, story) => run === story.id ? "Run" : story.runs[run] ?? "Tick";   // "Run" before "Step 1" before "Tick 1"
 const sliceTitle = (bar, run, story) => bar.count > 1 ? `${nameOf(run, story)}: ${bar.count} slices` :
   `${nameOf(run, story)}, slice ${bar.slice.slice}: from ${clock(bar.slice.from)}${bar.slice.to ? `, ${span(Date.parse(bar.slice.to) - Date.parse(bar.slice.from))}` : ", at work"}${bar.cut ? ", cut off and resumed" : ""}`;
 

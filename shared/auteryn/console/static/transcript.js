@@ -44,7 +44,7 @@ export function Transcript({ story, only, setOnly, earlier, at }) {
     <div class="bar-row"><label class="check"><input type="checkbox" checked=${thoughts} onChange=${(event) => setThoughts(event.currentTarget.checked)} />Thoughts</label>
       <label class="check"><input type="checkbox" checked=${quiet} onChange=${(event) => setQuiet(event.currentTarget.checked)} />Every fact</label>
       ${Object.keys(story.runs).length > 0 && html`<label class="choice"><span class="sr">Whose activity</span><select value=${only ?? ""} onChange=${(event) => setOnly(event.currentTarget.value || null)}>
-        <option value="">Everybody</option><option value=${story.id}>The planner</option>${Object.entries(story.runs).map(([run, step]) => html`<option value=${run}>Step ${step}</option>`)}</select></label>`}
+        <option value="">Everybody</option><option value=${story.id}>The planner</option>${Object.entries(story.runs).map(([run, name]) => html`<option value=${run}>${name}</option>`)}</select></label>`}
       ${(end !== null || !following.current) && html`<button class="quiet small" onClick=${jump}><${Icon} name="down" />Now</button>`}</div>
     <div class="scroll" ref=${box} onScroll=${scrolled} tabindex="0" role="log" aria-label="Transcript" aria-live="off">
       ${start > 0 ? html`<p class="center"><button class="small" onClick=${older}>Earlier</button></p>` : earlier && html`<p class="center"><button class="small" onClick=${earlier}>Load all that happened before</button></p>`}
@@ -57,7 +57,7 @@ export function Transcript({ story, only, setOnly, earlier, at }) {
 
 const isQuiet = (item, story) => (item.kind === "note" && (item.level === "debug" || QUIET.has(item.fact))) || (item.kind === "status" && !isError(item) && (item.run !== story.id || item.state === "running" && item.slice === 1));
 
-const Who = ({ run, story }) => run === story.id ? null : html`<span class="who">${story.runs[run] ? `Step ${story.runs[run]}` : "Tick"}</span>`;
+const Who = ({ run, story }) => run === story.id ? null : html`<span class="who">${story.runs[run] ?? "Tick"}</span>`;
 
 function Item({ item, story, here }) {
   const Shape = SHAPES[item.kind] ?? Note;
