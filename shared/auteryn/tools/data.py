@@ -49,7 +49,10 @@ def no_duckdb() -> str | None:
 @tool(reads_files=True, effect="read", group="data", missing=no_duckdb)
 async def data_profile(
     ctx: ToolContext,
-    path: Annotated[str, "A csv, tsv, json, jsonl, parquet, xlsx, xls or ods file; 'book.xlsx#Sheet2' names a sheet"],
+    path: Annotated[
+        str,
+        "A csv, tsv, json, jsonl, parquet, xlsx, xls or ods file; 'book.xlsx#Sheet2' names a sheet, '…#Sheet2!A5:D9' a part",
+    ],
 ) -> dict[str, Any]:
     """What is in a table file: rows, columns with types, empty cells, distinct values, smallest, largest, quartiles, frequent
     values, some rows, and how to turn text such as "$1,200" into numbers. Look here before data_query."""
@@ -172,7 +175,7 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
     notes = [*source.notes, *_total(described, last, row_count)]
     for at, column in enumerate(described):
         texts = [row[at] for row in sample if isinstance(row[at], str)] if column["type"] == "VARCHAR" else []
-        hint = cast_hint(column["name"], texts) or _unnested(column["name"], column["type"])
+        hint = cast_hint(column["name"], texts) or _way_in(column["name"], column["type"])
         column |= {"hint": hint} if hint else {}
     if row_count > EXACT_ROWS:
         notes.append(f"distinct and quartiles are estimates: there are more than {EXACT_ROWS:,} rows")
@@ -196,8 +199,10 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
     }
 
 
-def _unnested(name: str, kind: str) -> str | None:
-    """How the objects in a column become columns and rows."""
+def _way_in(name: str, kind: str) -> str | None:
+    """How objects in a column become columns and rows, and durations numbers."""
+    if kind == "INTERVAL":
+        return f"durations: sum(epoch({identifier(name)})) is seconds"
     if kind.startswith("STRUCT") and kind.endswith("[]"):
         return f"lists of objects: a row each with SELECT unnest({identifier(name)}, recursive := true) FROM …"
     return f"objects: their fields are {identifier(name)}.name" if kind.startswith("STRUCT") else None

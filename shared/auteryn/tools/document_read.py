@@ -157,14 +157,15 @@ def _shape_text(shape: Any) -> str:
 
 
 def _sheets(real: Path, path: str, pages: str | None, leash: Leash) -> Read:
-    _, names, _ = sheet_cells(real, path, None)
+    names = sheet_cells(real, path, None).names
     texts, left = list[str](), list[str]()
     wanted = picked(pages, len(names))
     if len(wanted) > MOST_SHEETS:
         left.append(f"{len(wanted) - MOST_SHEETS} of {len(wanted)} sheets: name them in pages, at most {MOST_SHEETS} at a time")
     for number in wanted[:MOST_SHEETS]:
         leash.check()
-        name, _, rows = sheet_cells(real, path, names[number - 1])
+        cells = sheet_cells(real, path, names[number - 1])
+        name, rows = cells.name, cells.rows
         if len(rows) > SHEET_ROWS:
             left.append(f"{name!r} has {len(rows):,} rows, shown are {SHEET_ROWS}: data_query asks all of them")
         shown = [[_cell(cell) for cell in row] for row in rows[:SHEET_ROWS]]

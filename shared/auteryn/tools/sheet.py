@@ -18,7 +18,7 @@ from auteryn.tools.sheet_formulas import cell_at, computed, shown_at
 from auteryn.tools.sheet_plan import Planned, planned
 from auteryn.tools.sheet_shape import Sheet
 from auteryn.tools.tables.csv_files import readable
-from auteryn.tools.tables.workbooks import SHEETS, sheet_cells, shown_cell
+from auteryn.tools.tables.workbooks import SHEETS, Cells, sheet_cells, shown_cell
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.workspace import Workspace
 
@@ -60,7 +60,7 @@ async def sheet_create(
 async def sheet_read(
     ctx: ToolContext,
     path: Annotated[str, "An .xlsx, .xlsm, .xlsb, .xls, .ods, .csv or .tsv file"],
-    sheet: Annotated[str | None, "Name of the sheet; else the first"] = None,
+    sheet: Annotated[str | None, "Name of the sheet; else the first that is seen and has cells"] = None,
     range: Annotated[str | None, "Cells such as A1:D20; else all"] = None,
     limit: Annotated[int, Meta(ge=1, le=MOST_ROWS), "Most rows in the answer"] = 100,
 ) -> dict[str, Any]:
@@ -122,27 +122,26 @@ def _invalid(field: str, value: Any, rule: str) -> ToolFailed:
 
 def _read(files: Workspace, path: str, sheet: str | None, asked: str | None, limit: int) -> dict[str, Any]:
     with files.path_for_library(path) as real:
-        notes = list[str]()
-        name, names, rows = (
-            _text_cells(real, path, notes) if path.lower().endswith(_TEXT) else sheet_cells(Path(real), path, sheet)
-        )
+        cells = _text_cells(real, path) if path.lower().endswith(_TEXT) else sheet_cells(Path(real), path, sheet)
+    rows = cells.rows
     width = max(map(len, rows), default=0)
     top, left, bottom, right = _corners(asked) if asked else (0, 0, len(rows) - 1, width - 1)
     picked = [[shown_cell(cell) for cell in row[left : right + 1]] for row in rows[top : bottom + 1]]
     last = shown_at(top + max(0, min(len(picked), limit) - 1), max(left, min(right, width - 1)))
     return {
-        "sheet": name,
-        "sheets": names,
+        "sheet": cells.name,
+        "sheets": cells.names,
         "range": f"{shown_at(top, left)}:{last}",
         "rows": picked[:limit],
         "row_count": len(picked),
         "truncated": len(picked) > limit,
-        **({"notes": notes} if notes else {}),
+        **({"notes": cells.notes} if cells.notes else {}),
     }
 
 
-def _text_cells(real: Path, path: str, notes: list[str]) -> tuple[str, list[str], list[list[Any]]]:
+def _text_cells(real: Path, path: str) -> Cells:
     """The cells of a text file with separators, as one sheet; what is written like a number is one."""
+    notes = list[str]()
     text = readable(real, path, notes).read_bytes().decode("utf-8-sig", "replace")
     try:
         dialect = csv.Sniffer().sniff(text[:8_192], ",;\t|")
@@ -153,7 +152,7 @@ def _text_cells(real: Path, path: str, notes: list[str]) -> tuple[str, list[str]
         rows = [[_number_or_text(cell) for cell in row] for row in csv.reader(io.StringIO(text, newline=""), dialect)]
     except csv.Error as error:
         raise ToolFailed("unsupported", f"{path!r} cannot be read cell by cell ({error}): data_query reads it") from error
-    return real.stem, [real.stem], rows
+    return Cells(real.stem, [real.stem], rows, [], notes)
 
 
 def _number_or_text(cell: str) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
+from datetime import time, timedelta
 from typing import Any
 
+import openpyxl
 import pytest
 
 from auteryn.tools.data import PROFILED, data_profile, data_query
+from auteryn.tools.sheet import sheet_read
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.encodings import guessed
 from unit.tools.room import Room
@@ -187,3 +191,105 @@ def test_one_line_in_another_encoding_spoils_no_other(room: Room) -> None:
 def test_a_torn_archive_is_refused(room: Room) -> None:
     room.put("t.csv.gz", gzip.compress(b"a,b\n1,2\n" * 1_000)[:40])
     assert "cannot be read" in str(room.refusal(data_query, sql="SELECT * FROM 't.csv.gz'"))
+
+
+# ---- workbooks -----------------------------------------------------------------------------------------------
+
+
+def book_of(*lines: list[Any], merged: tuple[str, ...] = ()) -> openpyxl.Workbook:
+    book = openpyxl.Workbook()
+    for line in lines:
+        book.worksheets[0].append(line)
+    for area in merged:
+        book.worksheets[0].merge_cells(area)
+    return book
+
+
+def saved(book: openpyxl.Workbook) -> bytes:
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def test_names_in_merged_cells_are_in_the_names_of_all_columns_below(room: Room) -> None:
+    lines = [
+        ["Sales 2024"],
+        [],
+        ["Region", "Q1", None, "Q2", None],
+        [None, "Units", "Revenue", "Units", "Revenue"],
+        ["North", 1, 10.5, 2, 20.5],
+        ["South", 3, 30.5, 4, 40.5],
+    ]
+    room.put("b.xlsx", saved(book_of(*lines, merged=("A1:E1", "A3:A4", "B3:C3", "D3:E3"))))
+    assert rows(room, """SELECT "Region", "Q1 Units" + "Q2 Units", "Q2 Revenue" FROM 'b.xlsx'""") == [
+        ["North", 3, 20.5],
+        ["South", 7, 40.5],
+    ]
+
+
+def test_a_merged_cell_counts_for_all_rows_it_covers(room: Room) -> None:
+    lines = [["Region", "City", "Sales"], ["North", "A", 1], [None, "B", 2], ["South", "C", 4]]
+    room.put("b.xlsx", saved(book_of(*lines, merged=("A2:A3",))))
+    answer = room.call(data_query, sql="SELECT Region, sum(Sales) FROM 'b.xlsx' GROUP BY 1 ORDER BY 1")
+    assert answer["rows"] == [["North", 3], ["South", 4]]
+    assert answer["notes"] == ["'b.xlsx': merged cells count for each cell they cover"]
+
+
+def test_the_first_sheet_that_is_seen_and_has_cells_is_read(room: Room) -> None:
+    book = book_of(["key", "value"], ["v", 1])
+    book.worksheets[0].sheet_state = "hidden"
+    book.create_sheet("Notes")
+    book.create_sheet("Data").append(["a", "b"])
+    book["Data"].append([1, 2])
+    book.active = 2
+    room.put("b.xlsx", saved(book))
+    answer = room.call(data_query, sql="SELECT a, b FROM 'b.xlsx'")
+    assert answer["rows"] == [[1, 2]]
+    assert "read is its sheet 'Data'" in answer["notes"][0]
+    assert room.call(sheet_read, path="b.xlsx")["sheet"] == "Data"
+
+
+def test_formulas_that_nobody_computed_have_values(room: Room) -> None:
+    lines = [["item", "n", "price", "total"], ["a", 2, 1.5, "=B2*C2"], ["b", 3, 2, "=B3*C3"], ["c", 0, 1, "=C4/B4"]]
+    room.put("b.xlsx", saved(book_of(*lines)))
+    answer = room.call(data_query, sql="SELECT total FROM 'b.xlsx'")
+    assert answer["rows"] == [[3], [6], [None]]
+    assert answer["notes"] == ["'b.xlsx': 2 formulas were stored without values, and were computed"]
+    assert room.call(sheet_read, path="b.xlsx", range="D2:D3")["rows"] == [[3], [6]]
+
+
+def test_a_second_table_below_is_told_and_read_alone(room: Room) -> None:
+    lines = [["region", "sales"], ["N", 1], ["S", 2], [], ["product", "units", "price"], ["p", 10, 2.5], ["q", 20, 3.5]]
+    room.put("b.xlsx", saved(book_of(*lines)))
+    note = room.call(data_profile, path="b.xlsx")["notes"][0]
+    part = note.partition(": '")[2].partition("'")[0]
+    assert part == "b.xlsx#Sheet!A5:C7"
+    assert rows(room, f"SELECT sum(units * price) FROM '{part}'") == [[95]]
+    assert rows(room, "SELECT sum(sales) FROM 'b.xlsx#A1:B3'") == [[3]]
+
+
+def test_columns_without_name_and_cells_are_none_and_times_can_be_added_up(room: Room) -> None:
+    lines = [[], [None, "who", None, "from", "took"], [None, "a", None, time(9, 30), timedelta(hours=20)]]
+    room.put("b.xlsx", saved(book_of(*lines, [None, "b", None, time(10), timedelta(hours=30)])))
+    profile = room.call(data_profile, path="b.xlsx")
+    assert [(one["name"], one["type"]) for one in profile["columns"]] == [
+        ("who", "VARCHAR"),
+        ("from", "TIME"),
+        ("took", "INTERVAL"),
+    ]
+    seconds = column(profile, "took")["hint"].partition(": ")[2].partition(" is")[0]
+    assert rows(room, f"SELECT {seconds} / 3600, min(\"from\") FROM 'b.xlsx'") == [[50, "09:30:00"]]
+
+
+def test_a_file_is_what_it_holds_and_not_what_it_is_called(room: Room) -> None:
+    room.put("export.xls", "Stadt\tUmsatz\nKöln\t1.5\n".encode("cp1252"))
+    answer = room.call(data_query, sql="SELECT Stadt, Umsatz FROM 'export.xls'")
+    assert answer["rows"] == [["Köln", 1.5]]
+    assert "'export.xls' is text, no workbook: it was read as csv" in answer["notes"]
+    room.put("book.csv", saved(book_of(["a", "b"], [1, 2])))
+    assert rows(room, "SELECT a, b FROM 'book.csv'") == [[1, 2]]
+    room.put("page.xls", "<html><table><tr><td>a</td></tr></table></html>")
+    assert "is a web page" in str(room.refusal(data_profile, path="page.xls"))
+    assert "data_query reads text" in str(room.refusal(sheet_read, path="export.xls"))
+    room.put("pack.zip", b"PK")
+    assert "the tool archive" in str(room.refusal(data_profile, path="pack.zip"))

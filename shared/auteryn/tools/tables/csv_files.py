@@ -21,6 +21,7 @@ from auteryn.tools.tables.casts import comma_decides, grouped
 from auteryn.tools.tables.encodings import guessed
 from auteryn.tools.tables.titles import LOOKED_AT, titles_above, years_ahead
 from auteryn.tools.tables.words import identifier, literal
+from auteryn.tools.tables.workbooks import SHEETS, is_workbook
 
 WHOLE_BYTES = 64 * MB
 """Up to here every row is looked at before a column's type is settled (1 s for 1M rows); beyond it the first 200,000."""
@@ -32,6 +33,7 @@ _LINES = 20_000
 """Looked at to tell a file in another encoding from one with a few such lines."""
 _PASTED = "cp1252"
 """What single lines are in, that came into a file in UTF-8 from elsewhere."""
+_PAGE = re.compile(rb"\s*<(?:!doctype|html|table|meta|head|div)\b", re.IGNORECASE)
 _BYTE = re.compile("[\udc80-\udcff]")
 """One that is no UTF-8, as `surrogateescape` decodes it."""
 _JUDGED, _JUDGED_CELLS = 1_000, 200_000
@@ -69,10 +71,15 @@ def is_blank(real: Path) -> bool:
         return False
 
 
+def has_columns(real: Path) -> bool:
+    """Text in which most lines have as many fields as the first, and more than one."""
+    return _by_eye(_head(real)) is not None
+
+
 def readable(real: Path, shown: str, notes: list[str]) -> Path:
     """The file itself, or beside it a copy in UTF-8 with plain line ends: of text in another encoding, and where the header
     has several lines, which the sniffer takes from no file with CRLF or a mark of its byte order."""
-    if not real.name.lower().removesuffix(".gz").endswith(_TEXTS):
+    if not real.name.lower().removesuffix(".gz").endswith((*_TEXTS, *SHEETS)) or is_workbook(real):
         return real
     encoding, errors = _encoding(real, shown, notes)
     if errors == "strict" and not _header_goes_on(real):
@@ -312,7 +319,11 @@ def _encoding(real: Path, shown: str, notes: list[str]) -> tuple[str, str]:
             if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return "utf-16", "replace"
             if b"\0" in start:
-                raise ToolFailed("unsupported", f"{shown!r} is not text")
+                raise ToolFailed("unsupported", f"{shown!r} is not text, nor a file that is known")
+            if _PAGE.match(start):
+                raise ToolFailed(
+                    "unsupported", f"{shown!r} is a web page: give it a name that ends in .html, and doc_read reads it"
+                )
             decoder = codecs.getincrementaldecoder("utf-8")()
             while chunk:
                 decoder.decode(chunk)

@@ -17,9 +17,9 @@ from msgspec import Struct, field
 from auteryn.errors import AuterynError, ToolFailed
 from auteryn.tools.leash import Leash, Stopped
 from auteryn.tools.tables.complaints import explained
-from auteryn.tools.tables.csv_files import csv_relation, is_blank, readable
+from auteryn.tools.tables.csv_files import csv_relation, has_columns, is_blank, readable
 from auteryn.tools.tables.words import files_in, identifier, literal, literal_list
-from auteryn.tools.tables.workbooks import SHEETS, load_sheet
+from auteryn.tools.tables.workbooks import SHEETS, is_workbook, load_sheet
 from auteryn.tools.workspace import Workspace
 
 MEMORY = "512MB"
@@ -28,6 +28,7 @@ THREADS = 1
 """With more, the last digit of a sum of floats differs from run to run; and 1M rows of CSV take the same second."""
 CSVS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz")
 JSONS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
+ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 KINDS = (*CSVS, *JSONS, ".parquet", *SHEETS)
 COMPUTING = frozenset({"SELECT", "EXPLAIN", "CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "MULTI", "MERGE_INTO"})
 """Statements that are run; whatever they make is in memory and gone afterwards."""
@@ -219,17 +220,23 @@ def _opened_source(tables: Tables, leash: Leash, links: _Links, alias: str, path
     file, _, sheet = path.partition("#")
     kind = file.lower()
     if not kind.endswith(KINDS):
-        raise ToolFailed("unsupported", f"files: {path!r} is no table file ({', '.join(KINDS)})")
+        unpack = ": the tool archive takes the files out of it" if kind.endswith(ARCHIVES) else ""
+        raise ToolFailed("unsupported", f"files: {path!r} is no table file ({', '.join(KINDS)}){unpack}")
     real = Path(links.real(file))
     source.notes += links.notes[file]
-    if kind.endswith(SHEETS):
-        load_sheet(tables.run, leash, real, path, sheet or None, alias, source.notes)
+    workbook = kind.endswith((*SHEETS, *CSVS)) and is_workbook(real)
+    if workbook:
+        load_sheet(tables.run, leash, real, path.removesuffix(f"#{sheet}"), sheet, alias, source.notes)
         return source
+    if kind.endswith(SHEETS):
+        if not has_columns(real):
+            raise ToolFailed("unsupported", f"{path!r} cannot be read as a spreadsheet, nor as text with columns")
+        source.notes.append(f"{path!r} is text, no workbook: it was read as csv")
     if is_blank(real):
         source.blank = True
         source.notes.append(f"{path!r} is empty")
         relation = "SELECT NULL::VARCHAR AS column0 WHERE false"
-    elif kind.endswith(CSVS):
+    elif kind.endswith((*CSVS, *SHEETS)):
         relation = csv_relation(tables.run, real, path, source.notes)
     elif kind.endswith(JSONS):
         relation = f"SELECT * FROM read_json_auto({literal(str(real))})"

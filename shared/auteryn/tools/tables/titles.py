@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+Area = tuple[tuple[int, int], tuple[int, int]]
+"""Row and column, from 0, of the first and of the last cell."""
 LOOKED_AT = 20
 """Rows from the top among which the header is looked for."""
 
@@ -38,6 +40,29 @@ def years_ahead(rows: Sequence[Sequence[Any]]) -> bool:
     rows = rows[:LOOKED_AT]
     same = [row for row in rows if len(row) == len(rows[0])] if rows else []
     return len(same) > 1 and any(map(_is_year, same[0])) and not all(map(_is_year, same[0])) and _is_header(same)
+
+
+def unmerged(rows: list[list[Any]], merged: Sequence[Area]) -> None:
+    """What is said once for several rows is said in each; and "Q1" above "Units" and "Revenue" is in the names of both."""
+    filled = [at for row in rows for at, cell in enumerate(row) if cell not in ("", None)]
+    edges = (min(filled, default=0), max(filled, default=0))
+    groups = set[int]()
+    for (top, left), (bottom, right) in merged:
+        if bottom >= len(rows) or right >= len(rows[top]):
+            continue
+        below = rows[bottom + 1][left : right + 1] if bottom + 1 < len(rows) else []
+        if left == right:
+            for row in rows[top + 1 : bottom + 1]:
+                row[left] = rows[top][left]
+        elif top == bottom and (left, right) != edges and below and all(isinstance(cell, str) and cell for cell in below):
+            rows[top][left : right + 1] = [rows[top][left]] * (right + 1 - left)
+            groups.add(top)
+    for at in sorted(groups, reverse=True):
+        rows[at + 1] = [
+            " ".join(str(cell) for cell in dict.fromkeys((above, below)) if cell not in ("", None))
+            for above, below in zip(rows[at], rows[at + 1], strict=True)
+        ]
+        rows[at] = [""] * len(rows[at])
 
 
 def _is_header(rows: Sequence[Sequence[Any]]) -> bool:
