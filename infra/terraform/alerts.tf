@@ -166,7 +166,8 @@ resource "google_monitoring_alert_policy" "this" {
 }
 
 resource "google_billing_budget" "this" {
-  count = var.budget == null ? 0 : 1
+  provider = google.budgets
+  count    = var.budget == null ? 0 : 1
 
   billing_account = var.budget.billing_account
   display_name    = "Auteryn in ${var.project_id}"
@@ -189,7 +190,13 @@ resource "google_billing_budget" "this" {
     }
   }
 
-  all_updates_rule {
-    monitoring_notification_channels = [for channel in google_monitoring_notification_channel.email : channel.id]
+  # It takes five channels, not more; without a rule the admins of the billing account are told.
+  dynamic "all_updates_rule" {
+    for_each = length(var.alert_emails) == 0 ? [] : [values(google_monitoring_notification_channel.email)]
+    content {
+      monitoring_notification_channels = [for channel in slice(all_updates_rule.value, 0, min(5, length(var.alert_emails))) : channel.id]
+    }
   }
+
+  depends_on = [google_project_service.this]
 }

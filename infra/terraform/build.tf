@@ -61,6 +61,18 @@ resource "google_storage_bucket" "state" {
     }
   }
 
+  # What builds were started from (README): the image is what stays of it.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 30
+      matches_prefix = ["source/"]
+      with_state     = "ANY"
+    }
+  }
+
   dynamic "encryption" {
     for_each = var.kms_key == null ? [] : [var.kms_key]
     content {

@@ -9,7 +9,7 @@ locals {
       ingress     = "INGRESS_TRAFFIC_ALL"
       size        = var.api
       timeout     = "900s"
-      watched     = local.health_paths
+      watched     = local.alive_paths
 
       # Streams and the feed live beside requests: without CPU between them they stall.
       cpu_idle = false
@@ -85,7 +85,8 @@ resource "google_cloud_run_v2_service" "function" {
         }
       }
 
-      # Two minutes without an answer: nothing in here goes on. Whoever was connected resumes elsewhere.
+      # Two minutes without an answer: nothing in here goes on. Whoever was connected resumes elsewhere. The store is not asked:
+      # while it is away, a restart would only end what waits for it.
       dynamic "liveness_probe" {
         for_each = each.value.watched
         content {

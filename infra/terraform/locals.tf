@@ -28,7 +28,8 @@ locals {
     } : name => var.image == null ? [] : command
   }
 
-  # The hello image serves no such path.
+  # The hello image serves no such paths.
+  alive_paths  = var.image == null ? [] : ["/health/process"]
   health_paths = var.image == null ? [] : ["/health"]
 
   # What Cloud Run gives to so many vCPUs, in GiB.

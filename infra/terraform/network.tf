@@ -1,5 +1,6 @@
-# Optional second line of the egress guard: everything leaves through one network with NAT, and only web traffic does. The
-# metadata server is not network traffic and no firewall stops it; the tools' guard and the narrow accounts do.
+# Optional second line of the egress guard: everything leaves through one network with NAT, and only web traffic does, and what
+# vpc_egress.ports names. The metadata server is not network traffic and no firewall stops it; the tools' guard and the narrow
+# accounts do.
 
 locals {
   networks = [
@@ -63,7 +64,7 @@ locals {
   # By rising priority: inside addresses never, the web yes, the rest never.
   _firewall = {
     deny-inside = { priority = 1000, protocol = "all", ports = [], ranges = ["10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"] }
-    allow-web   = { priority = 2000, protocol = "tcp", ports = ["80", "443"], ranges = ["0.0.0.0/0"] }
+    allow-web   = { priority = 2000, protocol = "tcp", ports = distinct(concat(["80", "443"], try(var.vpc_egress.ports, []))), ranges = ["0.0.0.0/0"] }
     deny-rest   = { priority = 65000, protocol = "all", ports = [], ranges = ["0.0.0.0/0"] }
   }
 }

@@ -343,8 +343,9 @@ variable "tools" {
 }
 
 variable "vpc_egress" {
-  description = "Send everything the agent fetches through a network of its own, with NAT and a firewall that lets only web traffic to public addresses out. Null: straight to the internet; the tools' own guard holds either way. The range must be /26 or wider: a slice takes up to two addresses."
+  description = "Send everything the agent fetches through a network of its own, with NAT and a firewall that lets only web traffic to public addresses out, and what ports names besides: 587 or 465 for a mail server, 4317 for a collector. Null: straight to the internet; the tools' own guard holds either way. The range must be /26 or wider: a slice takes up to two addresses."
   type = object({
+    ports = optional(list(string), [])
     range = optional(string, "10.180.0.0/22")
   })
   default = null
@@ -352,5 +353,10 @@ variable "vpc_egress" {
   validation {
     condition     = var.vpc_egress == null ? true : can(cidrnetmask(var.vpc_egress.range)) && tonumber(split("/", var.vpc_egress.range)[1]) <= 26
     error_message = "vpc_egress.range must be an IPv4 range of /26 or wider."
+  }
+
+  validation {
+    condition     = var.vpc_egress == null ? true : alltrue([for port in var.vpc_egress.ports : can(regex("^[1-9][0-9]{0,4}$", port))])
+    error_message = "vpc_egress.ports must hold numbers of TCP ports."
   }
 }

@@ -7,9 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import httpx2
 import pytest
 from msgspec.structs import replace
 
+from auteryn.api.door import Door
+from auteryn.policy.cloud import ALIVE_PATH, HEALTH_PATH
 from auteryn.ports import Services
 from auteryn.testing.emulators.clock import JumpingClock
 from auteryn.testing.laws import broken_laws, mails
@@ -64,6 +67,10 @@ def test_without_the_store_no_effect_happens_and_afterwards_the_work_goes_on(tmp
                 while world.host.engine.live:  # noqa: ASYNC110 - the slice gives up by itself
                     await asyncio.sleep(0.02)
             assert len(mails(world.home)) == 1
+            browser = httpx2.AsyncClient(transport=httpx2.ASGITransport(Door(world.host.engine)), base_url="http://door")
+            async with browser:  # whoever restarts processes is told that nothing is wrong with this one
+                assert (await browser.get(ALIVE_PATH)).status_code == 200
+                assert (await browser.get(HEALTH_PATH)).status_code == 503
 
             there.network.faults.heal()
             world.host.sweep_every = timedelta(seconds=1)

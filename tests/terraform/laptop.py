@@ -28,6 +28,17 @@ os.execv({real!r}, ["terraform", *argv])
 """The state stays in the folder: reaching its bucket takes an account."""
 
 
+FAILING = """
+import pathlib, subprocess
+ended = subprocess.run([{real!r}, *sys.argv[1:]]).returncode
+mark = pathlib.Path({mark!r})
+if sys.argv[1] == "apply" and not mark.exists():
+    mark.touch()
+    sys.exit("Error waiting to create Service: revision is not ready and cannot serve traffic")
+sys.exit(ended)
+"""
+
+
 @dataclass(frozen=True)
 class Laptop:
     folder: Folder
@@ -43,6 +54,12 @@ class Laptop:
 
     def keeps_its_state(self) -> None:
         self.plays("terraform", BACKEND.format(real=str(Path(shutil.which(terraform()) or ""))))
+
+    def fails_to_apply_once(self) -> None:
+        """The next `terraform apply` does what it should and then fails, as where a container does not start."""
+        self.plays(
+            "terraform", FAILING.format(real=str(Path(shutil.which(terraform()) or "")), mark=str(self.tools / "failed"))
+        )
 
     def answers(self, code: int) -> None:
         """From now on `curl` ends so."""

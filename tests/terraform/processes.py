@@ -92,9 +92,9 @@ def processes_are_watched_and_have_time(world: World, given: Given) -> Iterator[
         container = service["template"][0]["containers"][0]
         if container["resources"][0]["cpu_idle"] is not idle:
             yield f"{service.address}: cpu_idle is {not idle}"
-        for probe in ("startup_probe", "liveness_probe") if name == "api" else ("startup_probe",):
+        for probe, path in (("startup_probe", cloud.HEALTH_PATH), ("liveness_probe", cloud.ALIVE_PATH))[: 2 - idle]:
             paths = [get["path"] for one in container[probe] for get in one["http_get"]]
-            if paths != ([cloud.HEALTH_PATH] if given.image else []):
+            if paths != ([path] if given.image else []):
                 yield f"{service.address}: {probe} asks {paths}"
         for probe in (one for kind in ("startup_probe", "liveness_probe") for one in container[kind]):
             if probe["timeout_seconds"] > probe["period_seconds"]:

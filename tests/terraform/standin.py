@@ -80,6 +80,7 @@ class Provider(grpc.GenericRpcHandler):
         reply = MESSAGES["Schemas"]()
         for name in ("project", "region", "billing_project"):
             reply.provider.block.attributes.add(name=name, type=b'"string"', optional=True)
+        reply.provider.block.attributes.add(name="user_project_override", type=b'"bool"', optional=True)
         for kind, entries in (("resource", reply.resources), ("data", reply.data)):
             for name, block in self.schema[kind].items():
                 entries.add(key=name).value.block.CopyFrom(described(block, top=True))

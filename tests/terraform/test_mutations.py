@@ -143,6 +143,9 @@ PLANTED = {
     "streams that stall": Planted(
         "functions.tf", "cpu_idle = false", "cpu_idle = true", rules.processes_are_watched_and_have_time
     ),
+    "a restart for the store's sake": Planted(
+        "functions.tf", "local.alive_paths", "local.health_paths", rules.processes_are_watched_and_have_time
+    ),
     "a probe of nothing": Planted("locals.tf", '["/health"]', '["/healthz"]', rules.processes_are_watched_and_have_time),
     "a database anybody may delete": Planted(
         "store.tf", 'var.deletion_protection ? "ABANDON"', 'var.point_in_time_recovery ? "DELETE"', rules.data_is_protected

@@ -40,6 +40,20 @@ def test_a_first_release_that_does_not_answer_leaves_the_hello_image(laptop: Lap
     assert not any(one["command"] for one in containers), "it knows none of ours"
 
 
+def test_a_release_that_never_gets_ready_goes_back_too(laptop: Laptop) -> None:
+    """Terraform fails then, when some of it is rolled out."""
+    laptop.answers(0)
+    assert laptop.release("roll-out", DIGEST).returncode == 0
+    laptop.fails_to_apply_once()
+
+    bad = laptop.release("roll-out", OTHER)
+
+    assert bad.returncode == 1
+    assert f"back to {DIGEST}" in bad.stderr
+    assert "the one before answers" in bad.stderr
+    assert laptop.image() == DIGEST
+
+
 def test_whether_the_old_image_answers_is_told_too(laptop: Laptop) -> None:
     laptop.answers(0)
     laptop.release("roll-out", DIGEST)

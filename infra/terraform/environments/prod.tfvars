@@ -24,7 +24,8 @@ vpc_egress = {}
 
 # Mail and Slack. First with create = true and no version: that makes the secrets, empty. Then their values,
 #   printf %s "$TOKEN" | gcloud secrets versions add auteryn-slack --data-file=-
-# and then their versions, as here. A secret that exists already needs no create.
+# and then their versions, as here. A secret that exists already needs no create. The network must let the mail out, by the
+# port that AUTERYN_SMTP_URL names: vpc_egress = { ports = ["587"] } above.
 #
 # secrets = {
 #   AUTERYN_SMTP_URL = { create = true, secret = "auteryn-smtp", version = "1" }

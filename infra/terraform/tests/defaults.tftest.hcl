@@ -6,6 +6,10 @@ mock_provider "google" {
   }
 }
 
+mock_provider "google" {
+  alias = "budgets"
+}
+
 variables {
   project_id = "an-example-project"
 }

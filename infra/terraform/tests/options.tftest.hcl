@@ -6,6 +6,10 @@ mock_provider "google" {
   }
 }
 
+mock_provider "google" {
+  alias = "budgets"
+}
+
 variables {
   project_id = "an-example-project"
 }
@@ -60,6 +64,46 @@ run "a_budget_and_mails" {
   assert {
     condition     = length(google_monitoring_notification_channel.email) == 1 && google_billing_budget.this[0].amount[0].specified_amount[0].units == "100"
     error_message = "A budget needs its amount, an address its channel."
+  }
+}
+
+run "a_budget_tells_five_addresses_and_no_more" {
+  command = plan
+
+  variables {
+    alert_emails = [for place in range(7) : "team${place}@example.com"]
+    budget       = { amount = 100, billing_account = "01AB23-CD45EF-678901" }
+  }
+
+  assert {
+    condition     = length(google_monitoring_notification_channel.email) == 7 && length(google_billing_budget.this[0].all_updates_rule) == 1
+    error_message = "Alerts go to everybody, the budget's to as many as it takes."
+  }
+}
+
+run "a_budget_without_addresses_is_told_to_the_billing_admins" {
+  command = plan
+
+  variables {
+    budget = { amount = 100, billing_account = "01AB23-CD45EF-678901" }
+  }
+
+  assert {
+    condition     = length(google_billing_budget.this[0].all_updates_rule) == 0
+    error_message = "A rule without channels is refused."
+  }
+}
+
+run "mail_leaves_through_the_network_too" {
+  command = plan
+
+  variables {
+    vpc_egress = { ports = ["587"] }
+  }
+
+  assert {
+    condition     = toset(flatten(google_compute_firewall.egress["allow-web"].allow[*].ports)) == toset(["80", "443", "587"])
+    error_message = "What the deployment sends mail through must be let out."
   }
 }
 

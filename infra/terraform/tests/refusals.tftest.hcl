@@ -2,6 +2,10 @@
 
 mock_provider "google" {}
 
+mock_provider "google" {
+  alias = "budgets"
+}
+
 run "nothing_that_cannot_be" {
   command = plan
 
@@ -51,9 +55,10 @@ run "no_more_instances_at_once_than_a_service_takes" {
     api        = { concurrency = 2000 }
     budget     = { amount = 10, billing_account = "my account" }
     project_id = "an-example-project"
+    vpc_egress = { ports = ["smtp"] }
   }
 
-  expect_failures = [var.api, var.budget]
+  expect_failures = [var.api, var.budget, var.vpc_egress]
 }
 
 run "no_setting_that_this_folder_makes" {

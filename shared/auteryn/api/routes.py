@@ -17,7 +17,7 @@ from auteryn.api.problems import NoSuchMethod
 from auteryn.api.reading import JSON, ZIP
 from auteryn.console.preview import Preview
 from auteryn.errors import NotFound
-from auteryn.policy.cloud import HEALTH_PATH
+from auteryn.policy.cloud import ALIVE_PATH, HEALTH_PATH
 from auteryn.schema.human import Answer, Ask
 from auteryn.service.asks import Question
 from auteryn.service.context import Ledger, RunContext
@@ -130,6 +130,7 @@ ROUTES: tuple[Route, ...] = (
     R("DELETE", "/v1/session", people.sign_out, statuses=(204,)),
     R("GET", "/login", people.follow_link, None, query=b.LoginQuery, statuses=(303,)),
     R("GET", HEALTH_PATH, people.get_health, None, reply=v.Health),
+    R("GET", ALIVE_PATH, people.get_alive, None, reply=v.Health),
     R("GET", "/healthz", people.get_health, None, reply=v.Health),
 )
 

@@ -54,6 +54,8 @@ STEPS_PATH = "/steps"
 """A push from `STEPS_SUBSCRIPTION`."""
 SWEEP_PATH = "/sweep"
 """The minute's call of Cloud Scheduler."""
+ALIVE_PATH = "/health/process"
+"""Answers 200 on `api` while the process does, whether or not the store answers: a restart would not bring it back."""
 HEALTH_PATH = "/health"
 """Answers 200 on `api` to anybody. Not only `/healthz`: Cloud Run keeps paths that end in z to itself and answers 404 from
 outside (known issues, reserved URL paths)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from base64 import urlsafe_b64encode as b64encode
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -505,7 +506,8 @@ async def test_odd_names_lead_nowhere_else(room: Room) -> None:
         assert await room.store.send(run.id, said) is False
         assert await room.store.put(doc)
         assert await room.store.doc("note", name) == doc
-    for cursor in ("x", "!!", "W10", "WzEsIiJd"):
+    forged = [f'[1,"{name}"]' for name in ("", "..", "__all__", "a/b", "é", "x" * 1_500)]
+    for cursor in ("x", "!!", "W10", *(b64encode(one.encode()).decode() for one in forged)):
         with pytest.raises(Invalid, match="cursor"):
             await room.store.runs(cursor=cursor)
 

@@ -21,8 +21,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def name_of(text: str) -> str:
     """A document's name for any text: the text itself if it may be one, which ids made by `new_id` may."""
     name = quote(text, safe="@:+=,")
-    reserved = name in ("", ".", "..") or name.startswith("__")
-    return f"~{hashlib.sha256(text.encode()).hexdigest()}" if reserved or len(name) > LONGEST_NAME else name
+    return name if _is_name(name) else f"~{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _is_name(text: str) -> bool:
+    reserved = text in ("", ".", "..") or text.startswith("__") or "/" in text
+    return text.isascii() and not reserved and len(text) <= LONGEST_NAME
 
 
 def plain(moment: datetime) -> datetime:
@@ -43,7 +47,7 @@ def position_of(cursor: str) -> tuple[datetime, str]:
         moment = _EPOCH + timedelta(microseconds=micros)
     except (ValueError, OverflowError, msgspec.MsgspecError) as error:
         raise Invalid("cursor", cursor, "must be the `next` of an earlier page") from error
-    if not name or "/" in name:
+    if not _is_name(name):
         raise Invalid("cursor", cursor, "must be the `next` of an earlier page")
     return moment, name
 
