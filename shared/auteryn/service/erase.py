@@ -17,6 +17,7 @@ from auteryn.schema.post import POST, POSTS
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
+from auteryn.service.listing import UNDER_WAY
 from auteryn.service.memories import memories
 from auteryn.service.tree import files_in, tree_of
 
@@ -51,11 +52,11 @@ async def erase(access: Access, run_id: str) -> Erased:
     asks = {fact.ask.id for fact in e.facts(entries) if isinstance(fact, e.AskOpened)}
     published = _blobs(entries) | await _kept_aside(store, run.id)
     shared = await _elsewhere(store, ids, published)
-    files = access.engine.files.of(run.id).root
-    await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
-    await access.engine.files.drop(run.id)
     for sha256 in published - shared:
         await access.services.blobs.delete(sha256)
+    files = access.engine.files.of(run.id).root
+    await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
+    await access.engine.files.drop(run.id)  # after its blobs: until then a repeat finds which they are
     for ask in asks:
         await store.drop("ask", ask)
     for post in await store.docs(POST, POSTS):  # on its way to somebody
@@ -81,16 +82,30 @@ async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
     """Which of these blobs other runs still use, of whatever owner; older versions of their files included."""
     if not blobs:
         return set()
-    found = set[str]()
+    found, at_work = set[str](), set[str]()
     async for run in every_run(store, roots_only=False):
-        if run.id not in tree and await _has_published(store, run):
-            found |= {one.sha256 for one in run.artifacts}
-            with suppress(Corrupt):  # a journal that cannot be read keeps nobody else's run from being erased
-                found |= _blobs(await store.journal(run.id))
-        if run.id not in tree and run.parent is None:
-            with suppress(Corrupt):
-                found |= await _kept_aside(store, run.id)
+        if run.id not in tree:
+            found |= await _used(store, run)
+            at_work |= set() if run.terminal else {run.id}
+    # Where there are many this has taken long: who was at work then, or has begun since, may have put the same bytes meanwhile.
+    at_work |= {run.id async for run in every_run(store, status=UNDER_WAY, roots_only=False)}
+    for one in at_work:
+        with suppress(NotFound, Corrupt):
+            found |= await _used(store, await store.get(one))
     return found & blobs
+
+
+async def _used(store: Store, run: Run) -> set[str]:
+    """The blobs of a run. A journal that cannot be read keeps nobody else's run from being erased."""
+    found = set[str]()
+    if await _has_published(store, run):
+        found |= {one.sha256 for one in run.artifacts}
+        with suppress(Corrupt):
+            found |= _blobs(await store.journal(run.id))
+    if run.parent is None:
+        with suppress(Corrupt):
+            found |= await _kept_aside(store, run.id)
+    return found
 
 
 async def _has_published(store: Store, run: Run) -> bool:

@@ -1,0 +1,93 @@
+"""Erasing while others are at work, and what a crash leaves of it. Every slice has a folder of its own, as in the cloud."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from auteryn.errors import Unavailable
+from auteryn.ports import Services
+from auteryn.runtime.files import StoredFiles
+from auteryn.schema.files import KIND
+from auteryn.service.desk import Desk
+from auteryn.testing.clock import skipping
+from auteryn.testing.scenarios import given
+from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.world import World
+from auteryn.tools.deliver import artifact_publish
+from auteryn.tools.files import file_write
+from auteryn.tools.time import wait
+from scenarios.test_meanwhile import Meanwhile
+
+TOOLS = [artifact_publish, file_write, wait]
+SAME = b"the same"
+
+
+def script(ask: Ask) -> Line:
+    late = given(ask) == "later"
+    lines: list[Line] = [call("file_write", path="a.txt", content=SAME.decode()), call("artifact_publish", path="a.txt")]
+    return [*([call("wait", until="1h")] if late else []), *lines, *([call("wait", until="9h")] if late else []), "done"][
+        ask.turn
+    ]
+
+
+def alone(world: World, folder: Path) -> None:
+    """As in the cloud."""
+    engine = world.host.engine
+    engine.files = StoredFiles(folder, engine.services.store, engine.services.blobs, tree_bytes=1 << 20)
+
+
+@pytest.mark.proves("P37")
+def test_what_a_run_at_work_has_published_since_it_was_looked_at_stays(tmp_path: Path) -> None:
+    """To look at every run there is may take minutes."""
+
+    async def told() -> None:
+        store = Meanwhile()
+        async with World(tmp_path, model=script, tools=TOOLS, around=store.around) as world:
+            alone(world, tmp_path / "machine")
+            one, two = (await world.ended(await world.start("now"))).id, await world.start("later")
+            await world.waiting(two)
+
+            async def goes_on() -> None:
+                await world.after(timedelta(hours=2))
+
+            store.once("docs", goes_on, when=lambda kind, scope: (kind, scope) == (KIND, two))
+            erased = await Desk(world.host.engine).erase(one)
+            assert (erased.blobs, erased.shared_blobs, erased.leftovers) == (0, 1, ())
+            assert (await world.ended(two)).status == "completed"
+            assert await Desk(world.host.engine).artifact(two, "a.txt") == SAME
+
+    skipping(told())
+
+
+@pytest.mark.proves("F30")
+def test_what_a_crash_left_of_a_runs_files_goes_when_it_is_erased_again(tmp_path: Path) -> None:
+    async def told() -> None:
+        blobs = Meanwhile()
+
+        def around(services: Services) -> Services:
+            blobs.inner = services.blobs
+            return replace(services, blobs=blobs)  # pyright: ignore[reportArgumentType]
+
+        async with World(
+            tmp_path, model=[call("file_write", path="a.txt", content=SAME.decode()), "done"], tools=TOOLS, around=around
+        ) as world:
+            alone(world, tmp_path / "machine")
+            run = (await world.ended(await world.start("Write"))).id
+
+            async def dies() -> None:
+                raise Unavailable("the bucket does not answer")
+
+            assert await blobs.inner.has(sha256(SAME).hexdigest())
+            blobs.once("delete", dies, first=True)
+            with pytest.raises(Unavailable):
+                await Desk(world.host.engine).erase(run)
+            erased = await Desk(world.host.engine).erase(run)
+            assert (erased.blobs, erased.leftovers) == (1, ())
+            assert not await blobs.inner.has(sha256(SAME).hexdigest())
+
+    skipping(told())
