@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auteryn.agent.thread import Thread
@@ -68,6 +68,10 @@ def step_end(step: int, status: str, calls: int) -> m.AnyMessage:
     return m.StepEnded(id=f"ended-{end.run}", sent_at=NOW, kind_of_child="step", of="plan_1", end=end)
 
 
+def share_asked(run: str, short: int) -> m.AnyMessage:
+    return m.ShareAsked(id=f"share-{run}-{short}", sent_at=NOW, run=run, used_calls=5, short_credits=short)
+
+
 messages: st.SearchStrategy[m.AnyMessage] = st.one_of(
     st.sampled_from([m.Pause(id="p", sent_at=NOW), m.Resume(id="r", sent_at=NOW), m.Poke(id="k", sent_at=NOW)]),
     st.sampled_from(["steer", "queue"]).map(lambda mode: m.UserMessage(id=f"u-{mode}", sent_at=NOW, text="hello", mode=mode)),
@@ -75,9 +79,7 @@ messages: st.SearchStrategy[m.AnyMessage] = st.one_of(
         lambda ask: m.Answered(id=f"answer-{ask}", sent_at=NOW, answer=Answer(ask=ask, value="y", by="me", at=NOW))
     ),
     st.builds(step_end, st.integers(1, STEPS + 3), st.sampled_from(sorted(ENDED)), st.integers(0, 4)),
-    st.sampled_from([*CHILDREN, "run_stranger"]).map(
-        lambda run: m.ShareAsked(id=f"share-{run}", sent_at=NOW, run=run, used_calls=5)
-    ),
+    st.builds(share_asked, st.sampled_from([*CHILDREN, "run_stranger"]), st.sampled_from([0, 30_000])),
     st.sampled_from(["u-steer", "u-queue", "u-unknown"]).flatmap(
         lambda said: st.sampled_from([None, "other words"]).map(
             lambda text: m.Reword(id=f"w-{said}-{text}", sent_at=NOW, message=said, text=text)
@@ -93,14 +95,18 @@ messages: st.SearchStrategy[m.AnyMessage] = st.one_of(
 )
 
 
+def batches(inbox: list[m.AnyMessage], cuts: list[int]) -> list[list[m.AnyMessage]]:
+    """What arrived, each message once, as it was found in several looks."""
+    arrived = list({message.id: message for message in inbox}.values())
+    edges = sorted({0, len(arrived), *(cut for cut in cuts if cut < len(arrived))})
+    return [arrived[begin:end] for begin, end in itertools.pairwise(edges)]
+
+
 @pytest.mark.proves("L5", "F19", "F16")
 @given(st.lists(messages, max_size=8), st.lists(st.integers(0, 8), max_size=3))
 def test_each_message_is_taken_once_and_the_facts_can_be_committed(inbox: list[m.AnyMessage], cuts: list[int]) -> None:
-    arrived = list({message.id: message for message in inbox}.values())
     run, thread, accepted = BASE, Thread(run="run_1"), Counter[int]()
-    edges = sorted({0, len(arrived), *(cut for cut in cuts if cut < len(arrived))})
-    for begin, end in itertools.pairwise(edges):
-        batch = arrived[begin:end]
+    for batch in batches(inbox, cuts):
         intake = take_in(run, thread, batch, NOW)
         assert intake.consumed == [message.id for message in batch]
         accepted.update(s.step for event in intake.events if isinstance(event, e.StepsEnded) for s in event.steps)
@@ -109,11 +115,12 @@ def test_each_message_is_taken_once_and_the_facts_can_be_committed(inbox: list[m
 
 
 @pytest.mark.proves("L11", "F19")
-@given(st.lists(messages, max_size=12), st.randoms(use_true_random=False))
-def test_shares_never_promise_more_than_the_run_has(inbox: list[m.AnyMessage], dice: object) -> None:
+@given(st.lists(messages, max_size=12), st.lists(st.integers(0, 12), max_size=5))
+@example([share_asked(run, 30_000) for run in CHILDREN], [])
+def test_shares_never_promise_more_than_the_run_has(inbox: list[m.AnyMessage], cuts: list[int]) -> None:
     run, thread = BASE, Thread(run="run_1")
-    for message in inbox:
-        intake = take_in(run, thread, [message], NOW)
+    for batch in batches(inbox, cuts):
+        intake = take_in(run, thread, batch, NOW)
         run = committed(run, tuple(intake.events))
         while (births := advance(run, Input(text="t"), NOW)) and births[0]:
             run = committed(run, births[0])
