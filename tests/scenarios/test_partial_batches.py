@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pytest
 
@@ -14,12 +14,12 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.files import file_read, file_write
-from auteryn.tools.tool import Tool, ToolContext, tool
+from auteryn.tools.tool import Effect, Tool, ToolContext, tool
 
 WIDTH = 4
 
 
-def slow(began: list[int], fast: tuple[int, ...], effect: Literal["read", "once"]) -> Tool:
+def slow(began: list[int], fast: tuple[int, ...], effect: Effect) -> Tool:
     @tool(effect=effect, timeout=timedelta(hours=1))
     async def work(ctx: ToolContext, number: Annotated[int, "Which"]) -> str:
         """Work."""
@@ -36,8 +36,8 @@ def script(ask: Ask) -> Line:
 
 
 @pytest.mark.proves("P57", "P59", "L7")
-@pytest.mark.parametrize("effect", ["read", "once"])
-def test_exactly_the_unanswered_calls_of_a_turn_run_on_resume(tmp_path: Path, effect: Literal["read", "once"]) -> None:
+@pytest.mark.parametrize("effect", ["read", "keyed", "once"])
+def test_exactly_the_unanswered_calls_of_a_turn_run_on_resume(tmp_path: Path, effect: Effect) -> None:
     async def story(home: Path, fast: tuple[int, ...]) -> None:
         began = list[int]()
         async with World(home, model=script, tools=[slow(began, fast, effect)]) as world:
@@ -48,8 +48,10 @@ def test_exactly_the_unanswered_calls_of_a_turn_run_on_resume(tmp_path: Path, ef
             await world.reopen()
             ended = await world.ended(run)
             open_ones = [n for n in range(WIDTH) if n not in fast]
-            assert sorted(began) == (open_ones if effect == "read" else [])
+            assert sorted(began) == ([] if effect == "once" else open_ones)
             answers = [event for event in await world.events(run) if isinstance(event, e.CallAnswered)]
+            intents = [event for event in await world.events(run) if isinstance(event, e.CallStarted)]
+            assert len(intents) == (0 if effect == "read" else WIDTH)
             unknown = [event.call for event in answers if event.error == "ambiguous"]
             assert len({event.call for event in answers}) == len(answers) == WIDTH
             assert len(unknown) == (len(open_ones) if effect == "once" else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from auteryn.testing.world import World
 from auteryn.tools.human import ask_approval, ask_input
 from auteryn.tools.plan import plan_create
 from auteryn.tools.time import wait
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Effect, ToolContext, tool
 
 HOUR = timedelta(hours=1)
 
@@ -269,6 +270,63 @@ def test_a_key_that_never_worked_is_said_at_once(tmp_path: Path) -> None:
             ended = await world.ended(await world.start("Hello"))
             assert ended.failure and ended.failure.reason == "model_refused"
             assert world.now() - START < timedelta(minutes=1)
+
+    skipping(story())
+
+
+@pytest.mark.proves("P48", "L6")
+@pytest.mark.parametrize(
+    ("effect", "transient", "pauses"),
+    [
+        ("read", True, [7, 7, 7]),
+        ("idempotent", True, [7, 7, 7]),
+        ("keyed", True, [7, 7, 7]),
+        ("once", True, []),
+        ("read", False, []),
+    ],
+)
+def test_a_call_that_failed_in_passing_is_made_again_unless_it_may_have_taken_effect(
+    tmp_path: Path, effect: Effect, transient: bool, pauses: list[int]
+) -> None:
+    made = list[tuple[str, datetime]]()
+
+    @tool(effect=effect)
+    async def service(ctx: ToolContext) -> str:
+        """Ask a service."""
+        made.append((ctx.call, ctx.clock.now()))
+        raise ToolFailed("unavailable", "try again", retryable=transient, retry_after=timedelta(seconds=7))
+
+    async def story() -> None:
+        async with World(tmp_path, model=[call("service"), "done"], tools=[service]) as world:
+            run = await world.ended(await world.start("Ask"))
+            events = await world.events(run.id)
+            (answer,) = [event for event in events if isinstance(event, e.CallAnswered)]
+            assert [later - at for (_, at), (_, later) in pairwise(made)] == [timedelta(seconds=one) for one in pauses]
+            assert {key for key, _ in made} == {answer.call} and (answer.error, run.result) == ("unavailable", "done")
+            intents = [event for event in events if isinstance(event, e.CallStarted)]
+            assert len(intents) == (effect in ("keyed", "once"))
+
+    skipping(story())
+
+
+@pytest.mark.proves("P48")
+def test_the_pauses_of_a_tool_that_names_none_grow_and_what_succeeds_is_not_made_again(tmp_path: Path) -> None:
+    made = list[datetime]()
+
+    @tool(effect="read")
+    async def service(ctx: ToolContext) -> str:
+        """Ask a service."""
+        made.append(ctx.clock.now())
+        if len(made) < 4:
+            raise ToolFailed("unavailable", "try again", retryable=True)
+        return "here"
+
+    async def story() -> None:
+        async with World(tmp_path, model=[call("service"), "done"], tools=[service]) as world:
+            run = await world.ended(await world.start("Ask"))
+            (answer,) = [event for event in await world.events(run.id) if isinstance(event, e.CallAnswered)]
+            assert (answer.output, answer.error, answer.attempts) == ("here", None, 4)
+            assert [(later - at).total_seconds() for at, later in pairwise(made)] == [1, 2, 4]
 
     skipping(story())
 
