@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from auteryn.errors import Unavailable
+from auteryn.errors import Unavailable, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.files import StoredFiles
 from auteryn.schema.files import KIND
@@ -21,6 +22,7 @@ from auteryn.testing.world import World
 from auteryn.tools.deliver import artifact_publish
 from auteryn.tools.files import file_write
 from auteryn.tools.time import wait
+from auteryn.tools.tool import ToolContext, tool
 from scenarios.test_meanwhile import Meanwhile
 
 TOOLS = [artifact_publish, file_write, wait]
@@ -91,3 +93,33 @@ def test_what_a_crash_left_of_a_runs_files_goes_when_it_is_erased_again(tmp_path
             assert not await blobs.inner.has(sha256(SAME).hexdigest())
 
     skipping(told())
+
+
+@pytest.mark.proves("L10", "L15")
+@pytest.mark.parametrize("seconds", [3, 50])
+def test_a_run_is_erased_when_what_was_at_work_below_it_has_stopped_and_not_before(tmp_path: Path, seconds: int) -> None:
+    @tool(effect="once", timeout=timedelta(hours=2))
+    async def work(ctx: ToolContext) -> str:
+        """It hears that it is to stop, and takes its time."""
+        try:
+            await ctx.clock.sleep(timedelta(hours=1))
+        finally:
+            await asyncio.shield(ctx.clock.sleep(timedelta(seconds=seconds)))
+        return ""
+
+    async def story() -> None:
+        async with World(tmp_path, model=lambda ask: call("work"), tools=[work]) as world:
+            desk = Desk(world.host.engine)
+            run = await world.start("Work side by side", plan=["one", "two"])
+            await world.after(timedelta(minutes=1))
+            await world.cancel(run)
+            await world.ended(run)
+            assert len(world.host.engine.live) == 2
+            if seconds > 15:
+                with pytest.raises(WrongState, match="erase it again"):
+                    await desk.erase(run)
+                await world.after(timedelta(seconds=seconds))
+            erased = await desk.erase(run)
+            assert (len(erased.runs), erased.leftovers, world.host.engine.live) == (3, (), {})
+
+    skipping(story())

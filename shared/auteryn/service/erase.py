@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -17,9 +18,13 @@ from auteryn.schema.post import POST, POSTS
 from auteryn.schema.record import Record
 from auteryn.schema.run import Run
 from auteryn.service.access import Access
+from auteryn.service.follow import ended
 from auteryn.service.listing import UNDER_WAY
 from auteryn.service.memories import memories
 from auteryn.service.tree import files_in, tree_of
+
+STOPPING = timedelta(seconds=15)
+"""How long is waited for what is below an ended run, and was told to stop with it."""
 
 
 class Erased(Record):
@@ -38,15 +43,18 @@ class Erased(Record):
 
 
 async def erase(access: Access, run_id: str) -> Erased:
-    """Erase a run that has ended, and everything below it. Raises `WrongState` for one that has not, or belongs to another run.
-    After a crash, a repeat erases the rest."""
+    """Erase a run that has ended, and everything below it. Raises `WrongState` for one that has not, or belongs to another run,
+    and where something below does not stop. After a crash, a repeat erases the rest."""
     run = await access.run(run_id)
     if run.parent:
         raise WrongState(f"run {run_id!r} belongs to {run.parent.root!r}: erase that run, and it goes with it")
     if not run.terminal:
         raise WrongState(f"run {run_id!r} is {run.status}: cancel it first")
-    store = access.services.store
-    tree = [one async for one in tree_of(store, run)]
+    store, give_up_at = access.services.store, access.now() + STOPPING
+    tree = list[Run]()
+    async for one in tree_of(store, run):  # what a run below it has begun is listed when that has ended
+        await _stopped(access, one, give_up_at)
+        tree.append(one)
     ids = {one.id for one in tree}
     entries = [entry for one in tree for entry in await store.journal(one.id)]
     asks = {fact.ask.id for fact in e.facts(entries) if isinstance(fact, e.AskOpened)}
@@ -76,6 +84,18 @@ async def erase(access: Access, run_id: str) -> Erased:
         leftovers=tuple(left),
         memories=sum(one.run in ids for one in await memories(access)),
     )
+
+
+async def _stopped(access: Access, one: Run, give_up_at: datetime) -> None:
+    """Back when the run has ended: a slice at work would write again what was erased. Raises `WrongState` if it does not in
+    time."""
+    if one.terminal:
+        return
+    try:
+        with suppress(Corrupt):  # it never ends, and nobody works on it
+            await ended(access, one.id, max(give_up_at - access.now(), timedelta()))
+    except TimeoutError as error:
+        raise WrongState(f"run {one.id!r} below it was told to stop and has not yet: erase it again in a minute") from error
 
 
 async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
