@@ -17,6 +17,8 @@ import pytest
 from auteryn.schema import event as e
 from auteryn.schema.message import Call
 from auteryn.schema.run import UntilTime
+from auteryn.service.desk import Desk
+from auteryn.service.fork import Fork
 from auteryn.testing.clock import START, skipping
 from auteryn.testing.emulators.servers import held_port
 from auteryn.testing.laws import broken_laws
@@ -95,6 +97,40 @@ def test_a_week_of_looks_reports_each_change_once(tmp_path: Path, shop: FaultSer
             assert len([one for one in pictures if "change" not in one]) == 3 and len(pictures) == 5
 
     skipping(story())
+
+
+@pytest.mark.usefixtures("time_stands_still_for_the_network")
+@pytest.mark.proves("P75", "P78")
+@pytest.mark.parametrize("how", ["fork", "retry"])
+def test_who_begins_with_another_runs_past_knows_its_looks_and_hears_what_has_changed_since(tmp_path: Path, how: str) -> None:
+    server, price = FaultServer(), {"is": "49.90"}
+    server.on("/", lambda asked: Reply(f"<h1>Oak chair</h1><p>Price: {price['is']} EUR</p>", headers={"etag": price["is"]}))
+
+    def script(ask: Ask) -> Line:
+        seen = [one["output"] for one in ask.results.get("monitor_watch", [])]
+        if not seen or not seen[-1].get("over"):
+            return Call(name="monitor_watch", args={"url": server.url("/"), "name": "chair", "every": "6h", "until": "2d"})
+        return str([(one["figures"][0]["before"], one["figures"][0]["after"]) for one in seen[:-1]] + [seen[-1]["looks"]])
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, builtin=True, egress=server.egress()) as world:  # type: ignore[arg-type]
+            desk = Desk(world.host.engine, "local")
+            run = await world.start("Watch the price of the chair for two days")
+            await world.after(timedelta(hours=13))  # three looks; the fork knows two of them
+            cut = next(one for one in reversed(await world.journal(run)) if one.at < START + timedelta(hours=12)).seq
+            price["is"] = "39.90"
+            await world.after(timedelta(hours=8))  # the first run has heard of it
+            if how == "retry":
+                await desk.cancel(run)
+                await world.ended(run)
+                price["is"] = "29.90"
+            again = await (desk.fork(run, Fork(after=cut)) if how == "fork" else desk.retry(run))
+            ended = await world.ended(again.id)
+            assert ended.result == str([("49.90 EUR", "39.90 EUR") if how == "fork" else ("39.90 EUR", "29.90 EUR"), 8])
+            assert await broken_laws(world, again.id) == []
+
+    skipping(story())
+    server.close()
 
 
 @pytest.mark.proves("P31", "P75", "P78", "L6")

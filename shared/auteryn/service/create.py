@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from auteryn.agent.taint import HEIRS, LABEL, label_of, read_with
@@ -27,6 +28,8 @@ from auteryn.service.access import Access
 from auteryn.service.advice import advice
 from auteryn.service.new import NewRun, Request, checked_request, run_of
 from auteryn.service.spend import check_spend
+from auteryn.tools.looks import KIND as LOOKS
+from auteryn.tools.looks import Watched, taken_over
 from auteryn.tools.workspace import Workspace
 
 CHUNK_BYTES = 1 << 20
@@ -135,7 +138,8 @@ def _chunks(path: Path) -> Iterator[bytes]:
 
 
 async def copy_notes(access: Access, old: Run, new: str, *, until: datetime | None = None) -> None:
-    """Copy the notes of a tree, with `until` only those written by then; and what may stand in them and in its files (L14)."""
+    """Copy the notes of a tree and the looks at pages it watched, with `until` only those made by then; and what may stand in
+    them and in its files (L14)."""
     store = access.services.store
     read = {str(doc.body) for doc in await store.docs(LABEL, old.root)}
     for label in read | read_with(old.used_tools, access.engine.registry):
@@ -144,12 +148,16 @@ async def copy_notes(access: Access, old: Run, new: str, *, until: datetime | No
         if until is not None and note.at > until:
             break
         await store.put(replace(note, id=derived_id("note", new, note.id), scope=new), if_absent=True)
+    for page in await store.docs(LOOKS, old.root):
+        if watched := taken_over(msgspec.convert(page.body, Watched), until):
+            name = f"{new}/{page.id.partition('/')[2]}"
+            await store.put(replace(page, id=name, scope=new, body=msgspec.to_builtins(watched)), if_absent=True)
 
 
 async def drop_copies(access: Access, run: str) -> None:
     """Remove what was copied for a run that another request had created already: nobody else would find and erase it."""
     await access.engine.files.drop(run)
-    for kind in ("note", LABEL):
+    for kind in ("note", LOOKS, LABEL):
         for doc in await access.services.store.docs(kind, run):
             await access.services.store.drop(kind, doc.id)
 

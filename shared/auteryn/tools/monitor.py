@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -17,16 +17,16 @@ from msgspec import Meta
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy import durations
 from auteryn.schema.change import Doc
-from auteryn.schema.record import Record, derived_id
+from auteryn.schema.record import derived_id
 from auteryn.schema.run import UntilTime
 from auteryn.tools.compare_images import differing, side_by_side
+from auteryn.tools.looks import KIND, Look, Watched
 from auteryn.tools.monitor_text import Difference, difference, page_words, told, without_noise
 from auteryn.tools.refusals import refusal
 from auteryn.tools.tool import Pause, ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, notice
 from auteryn.tools.web import PAGE_BYTES, host_of, no_web, page_of, rendered
 
-KIND = "monitor"
 KEPT = 60
 """Looks remembered of one page; their texts and pictures stay in the files."""
 SHORTEST = timedelta(minutes=1)
@@ -34,39 +34,6 @@ _NAME = re.compile(r"[a-z0-9]+")
 
 Name = Annotated[str, "What you call this page", Meta(min_length=1, max_length=60)]
 Ignore = Annotated[list[str], "RE2 expressions: what they match does not count", Meta(max_length=20)]
-
-
-class Look(Record):
-    """What a page was at one moment."""
-
-    id: str
-    at: datetime
-    sha256: str
-    """Of the words that count."""
-    text: str
-    """File with them."""
-    picture: str = ""
-    """File; taken when the words had changed."""
-
-
-class Watched(Record):
-    """One page under watch."""
-
-    url: str
-    selector: str | None = None
-    ignore: list[str] = []
-    dates: bool = False
-    etag: str = ""
-    modified: str = ""
-    looks: tuple[Look, ...] = ()
-    count: int = 0
-    start: datetime | None = None
-    """Of the grid of a watch."""
-    index: int = -1
-    """Grid point of the last look."""
-    reported: str = ""
-    """Call that was told of the change seen at `index`, if there was one."""
-    changes: int = 0
 
 
 _look = tool(  # of both tools that fetch a page
