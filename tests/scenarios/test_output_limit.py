@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from auteryn.errors import RateLimited
 from auteryn.schema import event as e
 from auteryn.schema.run import Options
 from auteryn.testing.clock import skipping
@@ -28,6 +30,30 @@ def test_an_answer_cut_at_the_output_limit_is_given_as_a_whole(tmp_path: Path, c
                 await world.reopen()
                 await world.after(world.host.sweep_every)
             assert (await world.ended(run)).result == "One, two, three, four."
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5", "P35")
+def test_an_answer_cut_at_the_output_limit_is_whole_though_it_was_summarised_before_its_end(tmp_path: Path) -> None:
+    long, hour = "One, two, " * 400, timedelta(hours=1)
+    busy = [RateLimited("quota", retry_after=hour)]
+
+    def script(ask: Ask) -> Line:
+        if "Summarise this transcript" in ask.last:
+            return "it counts"
+        if "it counts" in str(ask.request.contents):
+            return busy.pop() if busy else "three."
+        return Say(text=long, finish="max_tokens") if ask.turn else call("calculate", expression="1+1")
+
+    async def story() -> None:
+        small = {"compact_at_tokens": 1_000, "keep_tokens": 200}
+        async with World(tmp_path, model=script, tools=[calculate], **small) as world:  # type: ignore[arg-type]
+            run = await world.start("Count")
+            await world.until(run, lambda one: one.status == "waiting")
+            assert "Compacted" in await world.outline(run)
+            await world.reopen(hour)
+            assert (await world.ended(run)).result == long + "three."
 
     skipping(story())
 

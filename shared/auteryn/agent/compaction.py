@@ -8,6 +8,7 @@ from typing import Any
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.prompt import text
 from auteryn.agent.speak import ask_model, paid
+from auteryn.agent.thread import task_parts
 from auteryn.policy.gates import named_in
 from auteryn.policy.limits import CHARS_PER_TOKEN
 from auteryn.policy.modes import MODES
@@ -17,6 +18,8 @@ from auteryn.schema.message import Content
 
 RESULT_CHARS = 600
 """Of each tool result in the transcript that is summarised: its file holds the rest."""
+SHORTER = (20_000, 4_000)
+"""Of each tool result in the transcript that another model goes on from, where it is too long as a whole."""
 
 
 async def compacted(mind: Mind) -> Facts:
@@ -41,8 +44,14 @@ async def compacted(mind: Mind) -> Facts:
 
 
 def raised(mind: Mind) -> Facts:
-    """Go on with another model: the conversation as text, since signatures belong to the model that made them."""
-    summary = f"(with another model)\n{_transcript(mind.thread.contents[1:])[-20_000:]}"
+    """Go on with another model: the conversation as text, since signatures belong to the model that made them. Results are
+    whole if all fits into half of what a conversation may hold, else cut as needed; at last the beginning is left out."""
+    first, *others = mind.thread.contents
+    said = {**first, "parts": first["parts"][len(task_parts(mind.thread.task)) :]}  # before the first answer, or summarised
+    most = mind.settings.compact_at_tokens * CHARS_PER_TOKEN // 2
+    told = (_transcript([said, *others], result_chars) for result_chars in (most, *SHORTER, RESULT_CHARS))
+    whole = next((one for one in told if len(one) <= most), None)
+    summary = f"(with another model)\n{whole or _transcript([said, *others])[-most:]}"
     return (e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, **_known(mind)),)
 
 
@@ -55,6 +64,8 @@ def _known(mind: Mind) -> dict[str, Any]:
         "reminders": thread.reminders,
         "share_refused": thread.share_refused,
         "said": named_in(thread.owner_said[1:]),
+        "last_text": thread.last_text,
+        "unfinished": thread.unfinished,
     }
 
 
@@ -86,22 +97,22 @@ def _summary_request(mind: Mind, contents: list[Content]) -> ModelRequest:
     )
 
 
-def _transcript(contents: list[Content]) -> str:
+def _transcript(contents: list[Content], result_chars: int = RESULT_CHARS) -> str:
     """The conversation as plain text, long results cut in the middle."""
-    lines = (_line(content["role"], part) for content in contents for part in content["parts"])
+    lines = (_line(content["role"], part, result_chars) for content in contents for part in content["parts"])
     return "\n".join(filter(None, lines))
 
 
-def _line(role: str, part: dict[str, Any]) -> str:
+def _line(role: str, part: dict[str, Any], most: int) -> str:
     if call := part.get("functionCall"):
-        return f"agent calls {call['name']} {_short(json.dumps(call.get('args') or {}, ensure_ascii=False))}"
+        return f"agent calls {call['name']} {_short(json.dumps(call.get('args') or {}, ensure_ascii=False), most)}"
     if answer := part.get("functionResponse"):
-        return f"{answer['name']} answers {_short(json.dumps(answer['response'], ensure_ascii=False))}"
+        return f"{answer['name']} answers {_short(json.dumps(answer['response'], ensure_ascii=False), most)}"
     if part.get("text") and not part.get("thought"):
         return f"{'agent' if role == 'model' else 'user'}: {part['text']}"
     return ""
 
 
-def _short(whole: str) -> str:
-    half = RESULT_CHARS // 2
-    return whole if len(whole) <= RESULT_CHARS else f"{whole[:half]} … {whole[-half:]}"
+def _short(whole: str, most: int) -> str:
+    half = most // 2
+    return whole if len(whole) <= most else f"{whole[:half]} … {whole[-half:]}"

@@ -302,6 +302,7 @@ class Thread(Struct):
         self.reported = self.reported if event.reported is None else set(event.reported)
         self.reminders = self.reminders if event.reminders is None else event.reminders
         self.share_refused, self.too_long = self.share_refused or event.share_refused, False
+        self.last_text, self.unfinished = event.last_text or self.last_text, event.unfinished or self.unfinished
         if event.said is not None:
             self.owner_said = [self.task.text, *event.said]
         self.prompt_tokens, self.prompt_chars = self.chars // CHARS_PER_TOKEN, self.chars

@@ -201,6 +201,10 @@ class Compacted(Event, tag="compacted"):
     said: tuple[str, ...] | None = None
     """Of what people had said since the task, the sentences with a recipient or a web address: word for word, the newest first
     to stay. None: written by an older release."""
+    last_text: str = ""
+    """What the agent said last: a partial result, if it comes to that."""
+    unfinished: str = ""
+    """The beginning of an answer that the output limit cut: the next one goes on from there."""
     prompt_tokens: int = 0
     """Before the cut."""
     tokens: Tokens = Tokens()
