@@ -325,6 +325,34 @@ def test_stopped_while_a_commit_is_on_its_way_a_slice_knows_what_became_of_it(tm
     skipping(story())
 
 
+@pytest.mark.proves("L2", "L5", "L11")
+def test_stopped_while_it_completes_over_a_message_a_slice_keeps_what_the_model_has_said(tmp_path: Path) -> None:
+    """Its end is refused, its answer is not: nobody pays for it again, and whoever goes on knows it."""
+
+    async def story() -> None:
+        store, ending = Meanwhile(), asyncio.Event()
+
+        async def hang() -> None:
+            await world.say(run, "or red")
+            ending.set()
+            await asyncio.Event().wait()
+
+        def script(ask: Ask) -> Line:
+            return f"blue, then red: {'blue' in str(ask.request.contents)}" if "or red" in str(ask.request.contents) else "blue"
+
+        store.once("commit", hang, when=holds(e.RunCompleted), first=True)
+        world = await World(tmp_path, model=script, around=store.around).open()
+        run = await world.start("Paint")
+        await ending.wait()
+        await world.reopen()
+        ended = await world.ended(run)
+        assert (ended.result, ended.usage.llm_calls) == ("blue, then red: True", 2)
+        assert not [event for event in await world.events(run) if isinstance(event, e.ModelFailed)]
+        await world.close()
+
+    skipping(story())
+
+
 @pytest.mark.proves("L3", "L4")
 def test_a_wake_for_a_slice_that_is_just_leaving_starts_no_other(tmp_path: Path) -> None:
     """Whoever holds the lease is asked for first: a run that was at work then, and is not now, was left in order."""

@@ -166,6 +166,8 @@ class Slice:
                     self.looked -= INBOX_LOOK
                     if facts[:-1]:
                         await self._commit(facts[:-1])
+                    if self.busy and self.busy.cancelling():  # stopped while it was refused
+                        raise asyncio.CancelledError from None
                 between_turns = not self.mind.thread.calls
                 if self.left or self.interrupt or (between_turns and self._time_is_up()):
                     return
@@ -287,10 +289,7 @@ class Slice:
                 await self.services.store.commit(change)
             except asyncio.CancelledError as error:  # said again it is made once: memory and store agree
                 stopped = error
-                try:
-                    await self.services.store.commit(change)
-                except Unread:
-                    raise error from None
+                await self.services.store.commit(change)
             self.services.bus.tell(run.root, run.id, run.seq)
             self._is_true(change)
             if stopped:
