@@ -11,8 +11,9 @@ from typing import Annotated, Any, cast
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.quotas import MB
-from auteryn.tools.chart_spec import HEIGHT, WIDTH, Kind, Rows, checked_spec, drawing
+from auteryn.tools.chart_spec import Kind, Rows, checked_spec, drawing
 from auteryn.tools.data import plain
+from auteryn.tools.fonts import boxes
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.sheet_shape import Value
 from auteryn.tools.tables.database import query_of, whole_result
@@ -64,10 +65,11 @@ async def chart_create(
         table = await _rows(ctx.files, data, MOST_SUMMED if kind in ("histogram", "box") else MOST_ROWS)
         made = drawing(kind, table, x, _names(y, table), color, title)
         drawn, notes = made.spec, made.notes
+    notes += await asyncio.to_thread(boxes, json.dumps(drawn, ensure_ascii=False, default=str))
     image = await _rendered(drawn, form)
     await asyncio.to_thread(ctx.files.write, path, image)
     told: dict[str, Any] = {"path": path, "size_bytes": len(image), "kind": kind, "rows": len(table.rows) if table else None}
-    told |= {"width": WIDTH, "height": HEIGHT} if kind != "vega" else {}
+    told |= {"width": drawn["width"], "height": drawn["height"]} if kind != "vega" else {}
     return told | ({"notes": notes} if notes else {})
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, cast
 
@@ -18,6 +19,19 @@ from auteryn.tools.tables.casts import cast_hint
 Kind = Literal["bar", "line", "area", "scatter", "pie", "heatmap", "box", "histogram", "vega"]
 
 WIDTH, HEIGHT = 640, 380
+LABELLED = 12
+"""Long names across, at a slant; more of them are written one below the other, with bars that lie."""
+SLANTED = 30
+"""Names that can stand at a slant; of more only some are written."""
+LYING, BAR = 60, 22
+"""Most bars one below the other, and the height of each."""
+POINTS = 60
+"""With more of them a line is only a line."""
+PARTS = 12
+_SLICE = 0.04
+"""Share of a pie from which on its percentage stands beside it."""
+_COLOURS = 10
+"""Before they begin anew; a larger set is used for more."""
 _ISO = re.compile(r"\d{4}-\d{2}(-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([+-]\d{2}(:?\d{2})?|Z)?)?)?")
 _FORBIDDEN = ("url", "href")
 """Keys that make the renderer, or who opens the image, fetch something."""
@@ -46,8 +60,6 @@ def drawing(kind: Kind, table: Rows, x: str | None, y: Sequence[str], color: str
     spec: dict[str, Any] = {
         "data": {"values": axes.values()},
         **_SHAPES[kind](axes),
-        "width": WIDTH,
-        "height": HEIGHT,
         "background": "white",
         "padding": 12,
         "config": {
@@ -57,7 +69,8 @@ def drawing(kind: Kind, table: Rows, x: str | None, y: Sequence[str], color: str
             "view": {"stroke": None},
         },
     }
-    return Drawing(spec | ({"title": title} if title else {}), axes.notes)
+    spec = {"width": WIDTH, "height": HEIGHT} | spec
+    return Drawing(spec | ({"title": textwrap.wrap(title, 70)} if title else {}), axes.notes)
 
 
 def checked_spec(spec: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +138,15 @@ class _Axes:
 
     def values(self) -> list[dict[str, Any]]:
         used = {self.x, *self.y} | ({self.color} if self.color is not None else set[int]())
-        return [{f"f{at}": _finite(row[at]) for at in sorted(used)} for row in self.table.rows]
+        ranked = self.color if self.color is not None else self.x
+        ranks = {name: rank for rank, name in enumerate(self.names(ranked))}
+        return [
+            {**{f"f{at}": _finite(row[at]) for at in sorted(used)}, "rank": ranks[str(row[ranked])]} for row in self.table.rows
+        ]
+
+    def names(self, at: int) -> list[str]:
+        """Different values, in the order of the rows."""
+        return list(dict.fromkeys(str(value) for value in self.table.column(at)))
 
     # ---- encodings
 
@@ -141,18 +162,43 @@ class _Axes:
 
     def category(self, at: int) -> dict[str, Any]:
         """One place for each value, in the order of the rows."""
-        shown = list(dict.fromkeys(str(value) for value in self.table.column(at)))
-        wide = len(shown) * max(map(len, shown), default=0) * 8 > WIDTH
-        return {
+        count = len(self.names(at))
+        axis: dict[str, Any] = {"labelAngle": -40 if self.wide(at) else 0}
+        if count > SLANTED:
+            axis |= {"labelOverlap": "greedy"}
+        base: dict[str, Any] = {
             "field": f"f{at}",
             "title": self.table.columns[at],
             "type": "nominal",
             "sort": None,
-            "axis": {"labelAngle": -40 if wide else 0},
+            "axis": axis,
         }
+        return base | ({"scale": {"paddingInner": 0.3, "paddingOuter": 1.0}} if count < 4 else {})
+
+    def wide(self, at: int) -> bool:
+        """Whether the values do not fit beside each other."""
+        shown = self.names(at)
+        return len(shown) * max(map(len, shown), default=0) * 8 > WIDTH
+
+    def lies(self) -> bool:
+        """Whether there are too many names for bars that stand, and all can be read beside bars that lie."""
+        shown = self.names(self.x)
+        if _is_time(shown) or is_numeric(self.table.column(self.x)) or len(shown) <= LABELLED or not self.wide(self.x):
+            return False
+        if len(shown) > LYING:
+            self.notes.append(f"{len(shown)} bars, too many to name all: draw the largest, with ORDER BY and LIMIT in data")
+        return len(shown) <= LYING
 
     def legend(self, at: int) -> dict[str, Any]:
-        return {key: value for key, value in self.any(at).items() if key not in ("axis", "scale")}
+        told = {key: value for key, value in self.any(at).items() if key not in ("axis", "scale")}
+        count = len(self.names(at))
+        if told["type"] != "nominal" or count <= _COLOURS:
+            return told
+        return {**told, "scale": {"scheme": "tableau20"}, "legend": {"symbolLimit": 40, "columns": 1 if count <= 20 else 2}}
+
+    def in_order(self) -> dict[str, Any]:
+        """Parts stand on each other in the order of their names."""
+        return {"order": {"field": "rank", "type": "quantitative"}}
 
     def number(self, at: int) -> dict[str, Any]:
         return {"field": f"f{at}", "title": self.table.columns[at], "type": "quantitative"}
@@ -192,20 +238,33 @@ def _is_time(values: Sequence[Any]) -> bool:
 # ---- kinds ---------------------------------------------------------------------------------------------------
 
 
-def _over_x(mark: Any, *, categories: bool) -> Callable[[_Axes], dict[str, Any]]:
+def _over_x(mark: str, *, categories: bool, **looks: Any) -> Callable[[_Axes], dict[str, Any]]:
     """Bars, lines, areas: one or several columns of numbers over x."""
 
     def shape(axes: _Axes) -> dict[str, Any]:
         across = axes.category(axes.x) if categories else axes.any(axes.x)
+        drawn = {"type": mark, **looks, **({"point": len(axes.names(axes.x)) <= POINTS} if mark == "line" else {})}
         if len(axes.y) > 1:
-            return _folded(axes, mark, across)
-        encoding = {"x": across, "y": axes.summed(axes.y[0], axes.x, axes.color)}
-        return {"mark": mark, "encoding": encoding | ({"color": axes.legend(axes.color)} if axes.color is not None else {})}
+            made = _folded(axes, drawn, across)
+        else:
+            encoding = {"x": across, "y": axes.summed(axes.y[0], axes.x, axes.color)}
+            if axes.color is not None:
+                encoding |= {"color": axes.legend(axes.color), **({} if mark == "line" else axes.in_order())}
+            made = {"mark": drawn, "encoding": encoding}
+        return _lying(made, axes) if mark == "bar" and axes.lies() else made
 
     return shape
 
 
-def _folded(axes: _Axes, mark: Any, across: dict[str, Any]) -> dict[str, Any]:
+def _lying(spec: dict[str, Any], axes: _Axes) -> dict[str, Any]:
+    """The same bars one below the other, each with its name in full."""
+    turned = {"x": "y", "y": "x", "xOffset": "yOffset"}
+    encoding = {turned.get(channel, channel): told for channel, told in spec["encoding"].items()}
+    encoding["y"] = {**encoding["y"], "axis": {"labelLimit": 260}}
+    return {**spec, "encoding": encoding, "height": max(HEIGHT, BAR * len(axes.names(axes.x)) * max(1, len(axes.y) // 2))}
+
+
+def _folded(axes: _Axes, mark: dict[str, Any], across: dict[str, Any]) -> dict[str, Any]:
     """Several columns as several series, told apart by colour."""
     names = {f"f{at}": axes.table.columns[at] for at in axes.y}
     encoding = {
@@ -213,7 +272,7 @@ def _folded(axes: _Axes, mark: Any, across: dict[str, Any]) -> dict[str, Any]:
         "y": {"field": "value", "type": "quantitative", "title": ", ".join(names.values())},
         "color": {"field": "series", "type": "nominal", "title": None, "sort": list(names.values())},
     }
-    encoding |= {"xOffset": {"field": "series", "sort": list(names.values())}} if mark == "bar" else {}
+    encoding |= {"xOffset": {"field": "series", "sort": list(names.values())}} if mark["type"] == "bar" else {}
     choice = " : ".join(f"datum.key === '{key}' ? {_js(name)}" for key, name in names.items())
     return {
         "transform": [{"fold": list(names), "as": ["key", "value"]}, {"calculate": f"{choice} : ''", "as": "series"}],
@@ -236,8 +295,31 @@ def _scatter(axes: _Axes) -> dict[str, Any]:
 def _pie(axes: _Axes) -> dict[str, Any]:
     if any(isinstance(value, (int, float)) and value < 0 for value in axes.table.column(axes.y[0])):
         raise _invalid("y", axes.table.columns[axes.y[0]], "holds negative numbers, which a pie cannot show: use bar")
-    part = {key: value for key, value in axes.category(axes.x).items() if key != "axis"}
-    return {"mark": "arc", "encoding": {"theta": {**axes.summed(axes.y[0], axes.x), "stack": True}, "color": part}}
+    count = len(axes.names(axes.x))
+    if count > PARTS:
+        axes.notes.append(f"a pie of {count} parts is hard to read: a bar chart, or the largest and the rest, shows more")
+    axes.summed(axes.y[0], axes.x)
+    many = {"scale": {"scheme": "tableau20"}} if count > _COLOURS else {}
+    color = {"field": f"f{axes.x}", "type": "nominal", "sort": None, "title": axes.table.columns[axes.x], **many}
+    return {
+        "transform": [
+            {"aggregate": [{"op": "sum", "field": f"f{axes.y[0]}", "as": "part"}], "groupby": [f"f{axes.x}", "rank"]},
+            {"joinaggregate": [{"op": "sum", "field": "part", "as": "whole"}]},
+            {"calculate": "datum.whole > 0 ? datum.part / datum.whole : 0", "as": "share"},
+            {"calculate": f"datum.share < {_SLICE} ? '' : format(datum.share, '.0%')", "as": "told"},
+        ],
+        "encoding": {
+            "theta": {"field": "part", "type": "quantitative", "stack": True, "title": axes.table.columns[axes.y[0]]},
+            **axes.in_order(),
+        },
+        "layer": [
+            {"mark": {"type": "arc", "outerRadius": 150}, "encoding": {"color": color}},
+            {
+                "mark": {"type": "text", "radius": 170, "fontSize": 13},
+                "encoding": {"text": {"field": "told", "type": "nominal"}},
+            },
+        ],
+    }
 
 
 def _heatmap(axes: _Axes) -> dict[str, Any]:
@@ -251,7 +333,8 @@ def _box(axes: _Axes) -> dict[str, Any]:
     if axes.x != axes.y[0]:
         encoding["x"] = axes.category(axes.x)
     encoding |= {"color": axes.legend(axes.color)} if axes.color is not None else {}
-    return {"mark": {"type": "boxplot", "size": 40}, "encoding": encoding}
+    size = min(40, WIDTH * 0.6 // len(axes.names(axes.x)))
+    return {"mark": {"type": "boxplot", "size": size}, "encoding": encoding}
 
 
 def _histogram(axes: _Axes) -> dict[str, Any]:
@@ -265,8 +348,8 @@ def _histogram(axes: _Axes) -> dict[str, Any]:
 
 _SHAPES: dict[str, Callable[[_Axes], dict[str, Any]]] = {
     "bar": _over_x("bar", categories=True),
-    "line": _over_x({"type": "line", "point": True}, categories=False),
-    "area": _over_x({"type": "area", "opacity": 0.8}, categories=False),
+    "line": _over_x("line", categories=False),
+    "area": _over_x("area", categories=False, opacity=0.8),
     "scatter": _scatter,
     "pie": _pie,
     "heatmap": _heatmap,

@@ -14,6 +14,8 @@ from auteryn.tools.workspace import Workspace
 FONT, MONO = "Arial", "Courier New"
 INK, ACCENT = "1B2A41", "1F6FEB"
 _DEEPEST_LIST = 3
+_COLUMN = 30
+"""Letters of a line in a table's column; longer text has more lines."""
 _LINKS = ("http://", "https://", "mailto:")
 
 
@@ -82,6 +84,8 @@ class _Writer:
         """The next paragraph is the first of a list's point."""
         self._rows: list[list[Any]] | None = None
         """Rows of the open table, cells as inline tokens."""
+        self._aligned: list[str] = []
+        """Left, center or right, as the columns of the open table are."""
 
     def take(self, token: Any) -> None:
         match token.type:
@@ -107,7 +111,9 @@ class _Writer:
             case "hr":
                 _ruled(self._paragraph(None))
             case "table_open":
-                self._rows = []
+                self._rows, self._aligned = [], []
+            case "th_open":
+                self._aligned.append(str(token.attrGet("style") or "").partition("text-align:")[2].strip())
             case "tr_open":
                 assert self._rows is not None
                 self._rows.append([])
@@ -158,6 +164,9 @@ class _Writer:
         rows = [row for row in self._rows or [] if row]
         self._rows = None
         self.tables += 1
+        from docx.enum.text import WD_ALIGN_PARAGRAPH
+
+        sides = {"right": WD_ALIGN_PARAGRAPH.RIGHT, "center": WD_ALIGN_PARAGRAPH.CENTER}
         table = self.document.add_table(len(rows), max(map(len, rows)))
         known = {one.name for one in self.document.styles}
         table.style = "Table Grid" if "Table Grid" in known else None
@@ -166,11 +175,27 @@ class _Writer:
                 cell = table.cell(y, x)
                 paragraph = cell.paragraphs[0]
                 paragraph.paragraph_format.space_after = 0
+                paragraph.alignment = sides.get(self._aligned[x] if x < len(self._aligned) else "")
                 self._runs(paragraph, token.children, bold=y == 0)
                 if y == 0:
                     _shaded(cell._tc.get_or_add_tcPr(), "E6ECF5")
+        self._widen(table)
         _repeated(table.rows[0])
         self._paragraph(None).paragraph_format.space_after = 0
+
+    def _widen(self, table: Any) -> None:
+        """Columns as wide as what stands in them asks for, within the page: no word is cut while another has room."""
+        from docx.shared import Emu
+
+        section = self.document.sections[-1]
+        room = section.page_width - section.left_margin - section.right_margin
+        texts = [[cell.text for cell in column.cells] for column in table.columns]
+        longest = [max((len(word) for text in column for word in text.split()), default=0) for column in texts]
+        wanted = [max(word, min(_COLUMN, max(map(len, column)))) + 2 for word, column in zip(longest, texts, strict=True)]
+        table.autofit = False
+        for column, share in zip(table.columns, wanted, strict=True):
+            for cell in column.cells:
+                cell.width = Emu(room * share // sum(wanted))
 
     def _numbering(self, start: int) -> int | None:
         """A new numbering from `start`; None if the document has no numbered style."""

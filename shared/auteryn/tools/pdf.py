@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import io
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import READ_BYTES
 from auteryn.tools.document_package import opened
+from auteryn.tools.fonts import boxes
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.tool import ToolContext, tool
 
@@ -52,10 +54,14 @@ async def pdf_create(
         bodies = [_given(ctx, one) for one in source[:MOST_JOINED]]
         if len(source) > MOST_JOINED:
             raise ToolFailed("too_large", f"source: {len(source)} files are more than {MOST_JOINED}")
+        text = ""
     else:
-        bodies = [await in_thread(lambda leash: _made(ctx, source, title, leash))]
+        made, text = await in_thread(lambda leash: _made(ctx, source, title, leash))
+        bodies = [made]
     body, pages = await in_thread(lambda leash: _joined(bodies, title))
-    return {"path": path, "size_bytes": ctx.files.write(path, body).size_bytes, "pages": pages}
+    notes = await asyncio.to_thread(boxes, text)
+    told = {"path": path, "size_bytes": ctx.files.write(path, body).size_bytes, "pages": pages}
+    return told | ({"notes": notes} if notes else {})
 
 
 def _given(ctx: ToolContext, path: str) -> bytes:
@@ -64,22 +70,23 @@ def _given(ctx: ToolContext, path: str) -> bytes:
     return ctx.files.read(path, most=READ_BYTES)
 
 
-def _made(ctx: ToolContext, source: str, title: str, leash: Leash) -> bytes:
+def _made(ctx: ToolContext, source: str, title: str, leash: Leash) -> tuple[bytes, str]:
+    """The PDF, and the text it shows where that is known."""
     from auteryn.tools.pdf_print import html_of, printed
     from auteryn.tools.preview_office import converted
 
     ending = PurePath(source).suffix.lower() if "\n" not in source and len(source) < 500 else ""
     if ending in _OFFICE:
-        return opened(ctx.files, source, lambda real: converted(real, source, "pdf", leash))
+        return opened(ctx.files, source, lambda real: converted(real, source, "pdf", leash)), ""
     if ending not in _MARKUP:
         if ctx.files.names(source):
             kinds = ", ".join((*_MARKUP, *_OFFICE))
             raise ToolFailed(
                 "unsupported", f"source: {source!r} is none of {kinds}; .pdf files are joined when given as a list"
             )
-        return printed(ctx.files, html_of(source, title), "", leash)
+        return printed(ctx.files, html_of(source, title), "", leash), source
     text = ctx.files.read(source, most=READ_BYTES).decode("utf-8", "replace")
-    return printed(ctx.files, text if ending.startswith(".htm") else html_of(text, title), source, leash)
+    return printed(ctx.files, text if ending.startswith(".htm") else html_of(text, title), source, leash), text
 
 
 def _joined(bodies: Sequence[bytes], title: str) -> tuple[bytes, int]:

@@ -17,7 +17,11 @@ CREATED = datetime(2000, 1, 1)
 WIDEST = 60
 _MEASURED = 500
 """Rows that settle a column's width."""
-_CHART_ROWS = 17
+_CHART_ROWS, _CHART_PIXELS = 22, (720, 400)
+"""A row is 20 pixels high."""
+_LABELLED = 12
+"""Parts of a pie that have their share beside them."""
+_A4 = 9
 _OPTIONS = {
     "strings_to_formulas": False,
     "strings_to_numbers": False,
@@ -68,9 +72,13 @@ def _write_sheet(book: Any, sheet: Any, plan: Planned, values: Mapping[Cell, Any
         inside = plan.column_formats.get(column)
         form = formats.of(plan.cell_formats.get((row, column)) or inside)
         sheet.write_formula(row, column, formula, form, values.get(Cell(plan.name, row, column), ""))
+    sheet.set_paper(_A4)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
     if plan.headers:
         sheet.freeze_panes(1, 0)
-        _frame(sheet, plan)
+        sheet.repeat_rows(0)
+        _frame(sheet, plan, formats)
     for number, chart in enumerate(plan.charts):
         _insert(book, sheet, plan, chart, number)
 
@@ -91,11 +99,11 @@ def _write(sheet: Any, row: int, column: int, value: Any, form: str | None, form
             sheet.write_string(row, column, str(value), formats.of(form))
 
 
-def _frame(sheet: Any, plan: Planned) -> None:
+def _frame(sheet: Any, plan: Planned, formats: _Formats) -> None:
     """A table over headers and data; without rows there is none."""
     if not plan.table or not plan.rows:
         return
-    columns = [{"header": header} for header in plan.headers]
+    columns = [{"header": header, "header_format": formats.header} for header in plan.headers]
     sheet.add_table(0, 0, len(plan.rows), len(plan.headers) - 1, {"columns": columns, "style": "Table Style Medium 2"})
 
 
@@ -119,18 +127,26 @@ def _insert(book: Any, sheet: Any, plan: Planned, chart: PlannedChart, number: i
     drawn = book.add_chart({"type": chart.kind})
     last = len(plan.rows)
     for y in chart.y:
-        drawn.add_series(
-            {
-                "name": [plan.name, 0, y],
-                "categories": [plan.name, 1, chart.x, last, chart.x],
-                "values": [plan.name, 1, y, last, y],
-            }
-        )
+        series: dict[str, Any] = {
+            "name": [plan.name, 0, y],
+            "categories": [plan.name, 1, chart.x, last, chart.x],
+            "values": [plan.name, 1, y, last, y],
+        }
+        if chart.kind == "pie" and last <= _LABELLED:
+            series["data_labels"] = {"percentage": True}
+        drawn.add_series(series)
     title = _plain(chart.title) or ", ".join(_plain(plan.headers[y]) for y in chart.y)
     drawn.set_title({"name": title})
+    drawn.set_size(dict(zip(("width", "height"), _CHART_PIXELS, strict=True)))
     if chart.kind != "pie":
-        drawn.set_x_axis({"name": _plain(plan.headers[chart.x])})
-        drawn.set_y_axis({"name": _plain(plan.headers[chart.y[0]]) if len(chart.y) == 1 else ""})
+        across = {"name": _plain(plan.headers[chart.x]), "label_position": "low", **_dates(plan, chart)}
+        up = {"name": _plain(plan.headers[chart.y[0]]) if len(chart.y) == 1 else ""}
+        if chart.kind == "bar":  # its categories are on the axis that stands, the first one on top
+            drawn.set_x_axis(up)
+            drawn.set_y_axis({**across, "reverse": True})
+        else:
+            drawn.set_x_axis(across)
+            drawn.set_y_axis(up)
         if len(chart.y) == 1:
             drawn.set_legend({"none": True})
     sheet.insert_chart(
@@ -138,6 +154,16 @@ def _insert(book: Any, sheet: Any, plan: Planned, chart: PlannedChart, number: i
         drawn,
         {"description": f"{chart.kind} chart: {title}"},
     )
+
+
+def _dates(plan: Planned, chart: PlannedChart) -> dict[str, Any]:
+    """How days are written along an axis: without it, as Excel counts them."""
+    first = next((row[chart.x] for row in plan.rows if row[chart.x] is not None), None)
+    if not isinstance(first, date):
+        return {}
+    timed = isinstance(first, datetime)
+    form = plan.column_formats.get(chart.x) or ("yyyy-mm-dd hh:mm" if timed else "yyyy-mm-dd")
+    return {"num_format": form} | ({} if timed or chart.kind == "scatter" else {"date_axis": True})
 
 
 def _plain(text: str) -> str:

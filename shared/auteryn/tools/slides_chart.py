@@ -121,9 +121,10 @@ def _styled(chart: Any, slide: Slide, series: int) -> None:
 
 
 def _axes(chart: Any, slide: Slide) -> None:
-    from pptx.enum.chart import XL_TICK_MARK
+    from pptx.enum.chart import XL_TICK_LABEL_POSITION, XL_TICK_MARK
     from pptx.enum.dml import MSO_THEME_COLOR
 
+    chart.category_axis.tick_label_position = XL_TICK_LABEL_POSITION.LOW  # not across bars of negative numbers
     chart.value_axis.major_gridlines.format.line.color.theme_color = MSO_THEME_COLOR.BACKGROUND_2
     chart.value_axis.format.line.fill.background()
     chart.category_axis.format.line.color.theme_color = MSO_THEME_COLOR.TEXT_2

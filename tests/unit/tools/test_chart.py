@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import zlib
 from collections import Counter
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from auteryn.errors import ToolFailed
 from auteryn.tools import chart as module
 from auteryn.tools import chart_render
 from auteryn.tools.chart import chart_create
+from auteryn.tools.chart_spec import BAR
 from auteryn.tools.registry import Registry
 from unit.tools.outside import as_a_judge_calls
 from unit.tools.room import Room
@@ -126,6 +129,49 @@ def test_rows_of_one_place_are_summed_and_that_is_said(room: Room) -> None:
     assert 'amount: 11"' in room.files.read("out.svg").decode()
     apart = room.call(chart_create, path="out.svg", kind="bar", data=DATA, x="region", y="amount", color="when")
     assert "notes" not in apart and marks(room.files.read("out.svg").decode())["legend"] == 1
+
+
+def test_many_long_names_are_all_read_beside_bars_that_lie(room: Room) -> None:
+    names = [f"Category number {at} of many" for at in range(20)]
+    told = room.call(chart_create, path="out.svg", kind="bar", data=[{"name": name, "n": len(name)} for name in names])
+    assert told["height"] == 20 * BAR
+    assert set(names) <= set(words(room.files.read("out.svg").decode()))
+
+
+def test_of_names_that_do_not_fit_some_are_written_and_that_is_said(room: Room) -> None:
+    data = [{"day": f"2026-{at // 28 + 1:02d}-{at % 28 + 1:02d}", "n": at} for at in range(84)]
+    labels = re.findall(r'opacity="1">2026-[^<]+<', drawn(room, kind="bar", data=data, x="day", y="n"))
+    assert 5 < len(labels) < 40
+    many = [{"name": f"Somebody {at:03d}", "n": at} for at in range(100)]
+    assert "100 bars" in room.call(chart_create, path="out.svg", kind="bar", data=many)["notes"][0]
+
+
+def test_parts_stand_on_each_other_in_the_order_of_the_legend(room: Room) -> None:
+    data = [{"q": "Q1", "region": name, "n": 1} for name in ("West", "East", "North")]
+    svg = drawn(room, kind="bar", data=data, x="q", y="n", color="region")
+    found = re.findall(r'aria-label="q: Q1; n: 1; region: (\w+)[^>]*? d="M[\d.]+,([\d.]+)', svg)
+    assert [name for name, _ in sorted(found, key=lambda one: -float(one[1]))] == ["West", "East", "North"]
+
+
+def test_a_pie_says_how_large_its_parts_are(room: Room) -> None:
+    data = [{"part": "a", "n": 30}, {"part": "b", "n": 68}, {"part": "c", "n": 1}, {"part": "c", "n": 1}]
+    told = [word for word in words(drawn(room, kind="pie", data=data)) if "%" in word]
+    assert sorted(told) == ["30%", "68%"]
+
+
+def test_a_line_of_many_points_is_a_line(room: Room) -> None:
+    few, many = ([{"x": at, "n": at % 7} for at in range(count)] for count in (10, 500))
+    assert marks(drawn(room, kind="line", data=few, x="x", y="n"))["point"] == 10
+    assert marks(drawn(room, kind="line", data=many, x="x", y="n"))["point"] == 0
+
+
+def test_a_script_without_a_font_is_told(room: Room, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tool = tmp_path / "fc-list"
+    tool.write_text('#!/bin/sh\n[ "$1" = ":charset=5317" ] || echo "Some Font"\n')
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    told = room.call(chart_create, path="out.svg", kind="bar", data=[{"город": "北", "القاهرة": 1}])
+    assert "no font here has signs of CJK:" in told["notes"][0]
 
 
 def test_columns_are_found_when_none_is_named(room: Room) -> None:

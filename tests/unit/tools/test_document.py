@@ -12,6 +12,7 @@ from typing import Any
 import docx
 import pypdf
 import pytest
+from docx.enum.text import WD_ALIGN_PARAGRAPH
 from PIL import Image
 
 from auteryn.errors import ToolFailed
@@ -246,6 +247,17 @@ def test_pages_are_numbers_that_exist(room: Room) -> None:
 
 
 # ---- writing -------------------------------------------------------------------------------------------------
+
+
+def test_columns_of_a_table_stand_as_they_are_told_and_are_as_wide_as_they_need(room: Room) -> None:
+    table = "| What | n | Share |\n|---|---:|:-:|\n| A rather long description of it | 1234567890 | 5% |\n"
+    room.call(docx_create, path="t.docx", markdown=table)
+    rows = docx.Document(io.BytesIO(room.files.read("t.docx"))).tables[0].rows
+    for row in rows:
+        sides = [cell.paragraphs[0].alignment for cell in row.cells]
+        assert sides == [None, WD_ALIGN_PARAGRAPH.RIGHT, WD_ALIGN_PARAGRAPH.CENTER]
+    wide, number, share = (cell.width or 0 for cell in rows[0].cells)
+    assert wide > 2 * number > 2 * share > 0
 
 
 @pytest.mark.tool("docx_create", "happy")

@@ -577,3 +577,29 @@ def test_headers_with_control_signs_or_one_name_make_a_sound_workbook(room: Room
     assert told["computed"] == {"S!B2": 1, "S!C2": 2}
     book = openpyxl.load_workbook(io.BytesIO(room.files.read("a.xlsx")))
     assert [cell.value for cell in book["S"][1]] == ["ab", "T", "T_1"]
+
+
+# ---- as it is looked at --------------------------------------------------------------------------------------
+
+
+def test_a_printed_sheet_is_one_page_wide_and_its_header_is_on_each(room: Room) -> None:
+    room.call(sheet_create, path="b.xlsx", sheets=[{"name": "S", "columns": ["a", "b"], "rows": [[1, 2]]}])
+    sheet = openpyxl.load_workbook(io.BytesIO(room.files.read("b.xlsx"))).active
+    assert sheet is not None
+    assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage
+    assert (sheet.print_title_rows, sheet["A1"].font.b) == ("$1:$1", True)
+
+
+def test_the_axes_of_native_charts_are_named_and_days_are_days(room: Room) -> None:
+    rows = [["2024-01-31", "North", 1.5], ["2024-02-29", "South", -2]]
+    charts = [{"kind": "line", "x": "day", "y": "n"}, {"kind": "bar", "x": "region", "y": "n"}, {"kind": "pie", "x": "region"}]
+    sheet = {"name": "S", "columns": ["day", "region", "n"], "rows": rows, "charts": charts}
+    room.call(sheet_create, path="b.xlsx", sheets=[sheet])
+    with zipfile.ZipFile(io.BytesIO(room.files.read("b.xlsx"))) as parts:
+        line, bar, pie = (parts.read(f"xl/charts/chart{number}.xml").decode() for number in (1, 2, 3))
+    assert '<c:numFmt formatCode="yyyy-mm-dd" sourceLinked="0"/>' in line.partition("<c:dateAx>")[2].partition("</c:dateAx>")[0]
+    category = bar.partition("<c:catAx>")[2].partition("</c:catAx>")[0]
+    assert "<a:t>region</a:t>" in category and '<c:orientation val="maxMin"/>' in category
+    assert '<c:tickLblPos val="low"/>' in category
+    assert '<c:showPercent val="1"/>' in pie
