@@ -11,9 +11,10 @@ from auteryn.ports import Store
 from auteryn.runtime.spending import Spending
 from auteryn.schema.change import Doc
 from auteryn.schema.event import CallAnswered
+from auteryn.schema.record import derived_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import Limits, Run
-from auteryn.schema.spend import LINE, SpendLimit
+from auteryn.schema.spend import LIMIT, LINE, SpendLimit
 from auteryn.testing.clock import SkippingClock
 from conformance.backends import STORES, Place, on_every
 
@@ -78,6 +79,28 @@ async def test_what_a_killed_process_held_is_wasted_and_not_spent_twice_and_the_
         clock.jump(timedelta(days=2))
         assert await other.room("ann", "run_4", lambda: 9_900) is None
         assert {doc.at.day for doc in await store.docs(LINE, "ann")} == {29}
+
+
+@on_every(STORES)
+async def test_before_somebody_is_refused_the_limit_is_read_again(place: Place[Store]) -> None:
+    """What another process has raised a moment ago counts at once, and what it has lifted."""
+
+    def own(credits: int | None) -> Doc:
+        body = {"owner": "ann", "limit": {"credits": credits}, "set_at": NOON.isoformat()}
+        return Doc(kind=LIMIT, id=derived_id(LIMIT, "ann"), scope=LIMIT, body=body, at=NOON)
+
+    async with place.open() as store:
+        spending, run = Spending(store, SkippingClock(NOON)), run_of("ann", "run_1")
+        await store.put(own(1_000))
+        assert await spending.room("ann", run.id, lambda: 900) is None
+        spending.spent(run, paid(900))
+        assert await spending.room("ann", run.id, lambda: 900) is not None
+        await store.put(own(2_000))
+        assert await spending.room("ann", run.id, lambda: 900) is None
+        spending.spent(run, paid(900))
+        assert (standing := await spending.standing("ann")) and standing.spent == 1_800
+        await store.put(own(None))
+        assert await spending.room("ann", run.id, lambda: 900) is None
 
 
 @on_every(STORES)

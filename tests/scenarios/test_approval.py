@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,14 +10,14 @@ import pytest
 
 from auteryn.policy.gates import ALLOW, DENY
 from auteryn.schema import event as e
-from auteryn.schema.run import Options
+from auteryn.schema.run import Options, Run
 from auteryn.testing.clock import skipping
 from auteryn.testing.laws import mails
 from auteryn.testing.scenarios import NO, SHOW, YES, delete, lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_approval, ask_input
-from auteryn.tools.tool import Tool
+from auteryn.tools.tool import Tool, ToolContext, tool
 
 QUESTION = call("ask_approval", message="About to delete 1,000 records. Proceed?", options=[YES, NO, SHOW])
 
@@ -125,5 +125,44 @@ def test_an_owner_who_allows_everything_beforehand_is_not_asked(tmp_path: Path) 
         async with World(tmp_path / "home", model=[call("delete", table="old"), "over"], tools=[delete]) as world:
             ended = await world.ended(await world.start("Clean up", options=Options(approve="auto")))
             assert ended.status == "completed" and len(mails(world.home)) == 1
+
+    skipping(story())
+
+
+class Watching:
+    """Sees every commit; `then` is called when a gate has opened."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self.then = then
+
+    def committed(self, before: Run, run: Run, entry: e.Entry) -> None:
+        if any(isinstance(event, e.CallAllowed) for event in entry.events):
+            self.then()
+
+    def trace(self, root: str) -> str:
+        return ""
+
+    async def close(self) -> None: ...
+
+
+@pytest.mark.proves("L14")
+def test_what_changes_between_the_answer_and_the_call_is_not_allowed(tmp_path: Path) -> None:
+    made, seen = list[str](), ["as it was shown"]
+
+    @tool(effect="once", permission="ask", preview=lambda args, files: seen[-1])
+    async def send(ctx: ToolContext) -> str:
+        """Send."""
+        made.append(seen[-1])
+        return "sent"
+
+    async def story() -> None:
+        async with World(tmp_path, model=[call("send"), "over"], tools=[send]) as world:
+            world.host.engine.observer = Watching(lambda: seen.append("as it is now"))
+            run = await world.start("Send")
+            await world.asked(run)
+            await world.answer(run, ALLOW)
+            await world.ended(run)
+            (answer,) = [event for event in await world.events(run) if isinstance(event, e.CallAnswered)]
+            assert made == [] and answer.error == "denied" and "not what was allowed" in answer.output
 
     skipping(story())

@@ -234,3 +234,26 @@ def test_whom_the_owner_named_in_a_message_stays_known_after_compactions(tmp_pat
             assert cuts[-1].said == ("Send the result to ann@corp.test, please!",)
 
     skipping(story())
+
+
+@pytest.mark.proves("P5")
+def test_a_request_that_is_too_long_is_summarised_and_sent_again(tmp_path: Path) -> None:
+    asked = list[Ask]()
+
+    def script(ask: Ask) -> Line:
+        asked.append(ask)
+        if summarises(ask):
+            return "it was looked twice"
+        if len(asked) == 3:
+            raise ModelRefused("too_long", "the prompt is too long")
+        return "done" if len(asked) > 3 else call("lookup", what="x")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup]) as world:
+            run = await world.ended(await world.start("Look"))
+            kinds = [type(event) for event in await world.events(run.id)]
+            assert run.result == "done" and kinds.count(e.Compacted) == 1
+            assert kinds.index(e.ModelFailed) < kinds.index(e.Compacted)
+            assert run.usage.llm_calls == len(asked)
+
+    skipping(story())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from auteryn.errors import RateLimited
+from auteryn.policy.limits import UNREADABLE_ANSWERS
 from auteryn.schema import event as e
 from auteryn.schema.run import Options
 from auteryn.testing.clock import skipping
@@ -108,5 +109,20 @@ def test_every_line_of_a_long_text_in_an_output_can_be_read(tmp_path: Path) -> N
             first, second = (event for event in await world.events(run.id) if isinstance(event, e.CallAnswered))
             place = first.output["texts"]["text"]
             assert first.cut and second.output["hits"] == [f"{place}:501: line 500 says something"]
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5", "L11")
+def test_a_model_that_never_says_anything_usable_is_told_so_and_then_given_up(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=lambda ask: Say(finish="malformed_call")) as world:
+            run = await world.ended(await world.start("Say"))
+            assert run.failure and run.failure.reason == "model_refused" and "in a row" in run.failure.message
+            events = await world.events(run.id)
+            failed = [event for event in events if isinstance(event, e.ModelFailed)]
+            told = [event for event in events if isinstance(event, e.Told) and event.why == "format"]
+            assert (len(failed), len(told)) == (UNREADABLE_ANSWERS, UNREADABLE_ANSWERS - 2)
+            assert run.usage.llm_calls == sum(event.attempts for event in failed)
 
     skipping(story())

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import pytest
 
+from auteryn.errors import ToolFailed
 from auteryn.schema import event as e
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
@@ -86,5 +87,42 @@ def test_calls_of_one_turn_on_one_file_run_one_after_the_other_however_it_is_spe
             run = await world.ended(await world.start("Write"))
             (read,) = [one for one in await world.events(run.id) if isinstance(one, e.CallAnswered) and one.tool == "file_read"]
             assert read.output["text"] == f"1\t{'x' * len(calls)}"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L6")
+@pytest.mark.parametrize(("found", "made", "error"), [("it is done", 1, None), (None, 2, None), ("unknown", 1, "ambiguous")])
+def test_a_call_that_was_cut_off_is_asked_about_where_its_target_can_be_asked(
+    tmp_path: Path, found: str | None, made: int, error: str | None
+) -> None:
+    began, asked = list[str](), list[tuple[str, str]]()
+
+    async def probe(ctx: ToolContext, name: str) -> str | None:
+        asked.append((ctx.call, name))
+        if found == "unknown":
+            raise ToolFailed("ambiguous", "nobody knows")
+        return found
+
+    @tool(effect="once", timeout=timedelta(hours=1), probe=probe)
+    async def pay(ctx: ToolContext, name: Annotated[str, "Whom"]) -> str:
+        """Pay."""
+        began.append(ctx.call)
+        if len(began) == 1:
+            await ctx.clock.sleep(timedelta(minutes=5))
+        return "done now"
+
+    async def story() -> None:
+        async with World(tmp_path, model=[call("pay", name="ann"), "over"], tools=[pay]) as world:
+            run = await world.start("Pay")
+            await world.after(timedelta(seconds=30))
+            assert len(began) == 1 and not asked
+            await world.reopen()
+            assert (await world.ended(run)).result == "over"
+            events = await world.events(run)
+            (answer,) = [event for event in events if isinstance(event, e.CallAnswered)]
+            assert asked == [(answer.call, "ann")] and began == [answer.call] * made
+            assert (answer.error, answer.output) == (error, {"unknown": "nobody knows", None: "done now"}.get(found, found))
+            assert len([event for event in events if isinstance(event, e.CallStarted)]) == 1
 
     skipping(story())

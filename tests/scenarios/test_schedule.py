@@ -50,23 +50,26 @@ def test_a_schedule_ends_with_its_run_and_nothing_ticks_afterwards(tmp_path: Pat
 
 @pytest.mark.proves("P75", "F22")
 @pytest.mark.parametrize(
-    ("catch_up", "expected"),
+    ("catch_up", "hours", "expected"),
     [
-        ("one", [(0, True, 0), (3, True, 2)]),
-        ("all", [(0, True, 0), (1, True, 0), (2, True, 0), (3, True, 0)]),
-        ("none", [(0, True, 0), (3, True, 2)]),
+        ("one", 18, [(0, True, 0), (3, True, 2)]),
+        ("all", 18, [(0, True, 0), (1, True, 0), (2, True, 0), (3, True, 0)]),
+        ("none", 18, [(0, True, 0), (3, True, 2)]),
+        ("one", 40, [(0, True, 0), (3, True, 2)]),
+        ("none", 40, [(0, True, 0), (3, False, 3)]),
     ],
 )
 def test_missed_ticks_are_made_up_or_accounted_for(
-    tmp_path: Path, catch_up: str, expected: list[tuple[int, bool, int]]
+    tmp_path: Path, catch_up: str, hours: int, expected: list[tuple[int, bool, int]]
 ) -> None:
     async def story() -> None:
         async with World(tmp_path, model=watching(catch_up=catch_up), tools=[schedule]) as world:
             run = await world.start("Watch")
             await world.after(HOUR)
-            await world.reopen(after=18 * HOUR)
-            await world.ended(run)
+            await world.reopen(after=hours * HOUR)
+            (over,) = (await world.ended(run)).schedules
             assert await ticks(world, run) == expected
+            assert (over.ended, over.skipped) == (sum(ran for _, ran, _ in expected), sum(one[2] for one in expected))
 
     skipping(story())
 

