@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auteryn.agent.thread import Thread
 from auteryn.plan.graph import checked
@@ -20,7 +21,7 @@ from auteryn.schema.fold import after
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import Input, Limits, Run, Usage
+from auteryn.schema.run import ForPerson, Input, Limits, Run, UntilTime, Usage
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 STEPS = 3
@@ -148,3 +149,92 @@ def test_only_the_first_answer_to_a_question_counts(order: list[str]) -> None:
         values += [event.answer.value for event in intake.events if isinstance(event, e.AskAnswered)]
         run = committed(run, tuple(intake.events))
     assert values == [order[0]]
+
+
+ASKED = Ask(id="ask_call", run="run_1", message="?", opened_at=NOW, call="")
+
+
+def in_the_middle() -> tuple[Run, Thread, dict[str, str]]:
+    """A turn of four calls: one waits for a person, one for a time, one may have taken effect, one is only proposed."""
+    names = ("asks", "sleeps", "begun", "proposed")
+    parts = [{"functionCall": {"name": name, "args": {}}} for name in names]
+    turn = e.ModelAnswered(turn=1, model="m", content={"role": "model", "parts": parts})
+    calls = {call.name: call_id for call_id, call in e.calls_of("run_1", turn).items()}
+    ask = replace(ASKED, call=calls["asks"])
+    facts = (
+        turn,
+        e.CallStarted(call=calls["begun"], tool="begun"),
+        e.AskOpened(ask=ask),
+        e.CallSuspended(call=calls["asks"], tool="asks", wait=ForPerson(ask=ask.id, call=calls["asks"])),
+        e.CallSuspended(call=calls["sleeps"], tool="sleeps", wait=UntilTime(at=NOW + timedelta(days=1), call=calls["sleeps"])),
+    )
+    first = BASE.seq + 1
+    thread = Thread(run="run_1").extend([e.Entry(seq=first, at=NOW, slice=1, commit="c", events=facts)])
+    return committed(BASE, facts), thread, calls
+
+
+def said(mode: m.When, name: str = "u") -> m.AnyMessage:
+    return m.UserMessage(id=name, sent_at=NOW, text="hello", mode=mode)
+
+
+@pytest.mark.proves("L6")
+@pytest.mark.parametrize(
+    ("inbox", "now", "broken_off"),
+    [
+        ([said("queue")], NOW, []),
+        ([said("steer")], NOW, ["asks", "sleeps"]),
+        ([said("steer"), said("steer", "v")], NOW, ["asks", "sleeps"]),
+        ([said("interrupt")], NOW, ["asks", "sleeps", "proposed"]),
+        ([said("steer"), said("interrupt", "v")], NOW, ["asks", "sleeps", "proposed"]),
+        ([], BASE.deadline_at, ["asks", "sleeps"]),
+        ([said("steer")], BASE.deadline_at, ["asks", "sleeps"]),
+    ],
+)
+def test_who_speaks_ends_waits_and_who_interrupts_what_has_no_effect_yet(
+    inbox: list[m.AnyMessage], now: datetime, broken_off: list[str]
+) -> None:
+    run, thread, calls = in_the_middle()
+    intake = take_in(run, thread, inbox, now)
+    answered = [event for event in intake.events if isinstance(event, e.CallAnswered)]
+    assert sorted(event.call for event in answered) == sorted(calls[name] for name in broken_off)
+    withdrawn = [event.answer.how for event in intake.events if isinstance(event, e.AskAnswered)]
+    assert withdrawn == (["withdrawn"] if broken_off else [])
+    told = [event.why for event in intake.events if isinstance(event, e.Told)]
+    assert told.count("deadline") == (now >= run.deadline_at)
+    run = committed(run, tuple(intake.events))
+    assert run.over_time == (now >= run.deadline_at)
+    again = take_in(run, thread, [], now)
+    assert not [event for event in again.events if isinstance(event, e.Told)], "it is told once that the time is over"
+
+
+@pytest.mark.proves("F21", "L10")
+def test_of_an_answer_and_what_came_before_it_in_the_same_look_the_first_counts() -> None:
+    run, thread, calls = in_the_middle()
+    answer = m.Answered(id="answer-ask_call", sent_at=NOW, answer=Answer(ask="ask_call", value="y", by="me", at=NOW))
+    cancel = m.Cancel(id="cancel", sent_at=NOW)
+
+    def answers(*inbox: m.AnyMessage) -> list[str]:
+        return [event.answer.how for event in take_in(run, thread, inbox, NOW).events if isinstance(event, e.AskAnswered)]
+
+    assert answers(answer) == answers(answer, cancel) == ["answered"]
+    assert answers(cancel, answer) == []
+    assert answers(said("steer"), answer) == ["withdrawn"]
+    assert answers(answer, said("steer")) == ["answered"]
+    assert take_in(run, thread, [answer, said("interrupt")], NOW).closed == {
+        calls[one] for one in ("asks", "sleeps", "proposed")
+    }
+    at_the_end = take_in(run, thread, [cancel], run.deadline_at)
+    assert at_the_end.cancel is cancel and not at_the_end.events
+
+
+@pytest.mark.proves("L10")
+def test_who_interrupts_pauses_or_resumes_is_heard_below_and_who_only_speaks_is_not() -> None:
+    run, thread = BASE, Thread(run="run_1")
+
+    def heard(message: m.AnyMessage) -> list[tuple[str, m.AnyMessage]]:
+        return [(send.run, send.message) for send in take_in(run, thread, [message], NOW).sends]
+
+    for message in (m.Pause(id="p", sent_at=NOW), m.Resume(id="r", sent_at=NOW), said("interrupt")):
+        assert [(child, type(one)) for child, one in heard(message)] == [(child, type(message)) for child in run.shares]
+        assert len(run.shares) == STEPS and all(one.id == f"{message.id}-down" for _, one in heard(message))
+    assert heard(said("steer")) == heard(said("queue")) == []
