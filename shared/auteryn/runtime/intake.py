@@ -137,8 +137,8 @@ def _interrupted(thread: Thread, out: Intake, why: str, now: datetime, *, at_wor
     """
     facts = list[e.AnyEvent]()
     for call in thread.open_calls:
-        waits = call.state == "suspended" and call.wait is not None
-        settled = at_work and call.state != "suspended" and not call.begun and all(one.answer for one in call.inner.values())
+        waits = call.state == "suspended"
+        settled = at_work and not call.begun and all(one.answer for one in call.inner.values())
         if call.id in out.closed or not (waits or settled):
             continue
         out.closed.add(call.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
 import pytest
 from hypothesis import example, given
@@ -21,7 +22,7 @@ from auteryn.schema.fold import after
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import ForPerson, Input, Limits, Run, UntilTime, Usage
+from auteryn.schema.run import ForPerson, Input, Limits, Queued, Run, Schedule, UntilTime, Usage
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 STEPS = 3
@@ -139,16 +140,56 @@ def test_shares_never_promise_more_than_the_run_has(inbox: list[m.AnyMessage], c
         assert run.usage.credits.total + credits <= (run.limits.credits or 0)
 
 
+def answered(value: str, how: Literal["answered", "expired"] = "answered", ask: str = "ask_1", by: str = "me") -> m.Answered:
+    return m.Answered(id=f"x-{value}", sent_at=NOW, answer=Answer(ask=ask, value=value, by=by, at=NOW, how=how))
+
+
 @pytest.mark.proves("F21")
-@given(st.permutations(["yes", "no", "expired"]))
-def test_only_the_first_answer_to_a_question_counts(order: list[str]) -> None:
+@given(st.permutations(["yes", "no", "expired"]), st.booleans())
+def test_only_the_first_answer_to_a_question_counts(order: list[str], at_once: bool) -> None:
     run, values = BASE, list[object]()
-    for value in order:
-        answer = Answer(ask="ask_1", value=value, by="me", at=NOW, how="expired" if value == "expired" else "answered")
-        intake = take_in(run, Thread(run="run_1"), [m.Answered(id=f"x-{value}", sent_at=NOW, answer=answer)], NOW)
+    inbox: list[m.AnyMessage] = [answered(value, "expired" if value == "expired" else "answered") for value in order]
+    for batch in [inbox] if at_once else [[one] for one in inbox]:
+        intake = take_in(run, Thread(run="run_1"), batch, NOW)
         values += [event.answer.value for event in intake.events if isinstance(event, e.AskAnswered)]
         run = committed(run, tuple(intake.events))
     assert values == [order[0]]
+
+
+@pytest.mark.parametrize(
+    ("on_timeout", "how", "halts"),
+    [("halt", "expired", True), ("halt", "answered", False), ("default", "expired", False), ("deny", "expired", False)],
+)
+def test_a_run_is_halted_by_silence_where_its_owner_chose_so_and_by_no_answer(on_timeout: Any, how: Any, halts: bool) -> None:
+    run = committed(BASE, (e.AskOpened(ask=Ask(id="a", run="run_1", message="?", opened_at=NOW, on_timeout=on_timeout)),))
+    halted = take_in(run, Thread(run="run_1"), [answered("Yes", how, "a")], NOW).halted
+    assert (halted is not None and halted.reason == "halted") == halts
+
+
+@pytest.mark.proves("L14")
+def test_each_person_has_one_vote_and_the_one_that_makes_the_quorum_answers_in_the_name_of_all() -> None:
+    asks = [Ask(id=name, run="run_1", message="?", opened_at=NOW, quorum=2) for name in ("a", "b")]
+    run, thread = committed(BASE, tuple(e.AskOpened(ask=ask) for ask in asks)), Thread(run="run_1")
+
+    def vote(by: str, value: str = "Yes", ask: str = "a") -> m.AnyMessage:
+        answer = Answer(ask=ask, value=value, by=by, at=NOW)
+        return m.Voted(id=f"{ask}-{by}-{value}", sent_at=NOW, answer=answer)
+
+    def outcome(now: Run, *inbox: m.AnyMessage) -> list[str]:
+        events = take_in(now, thread, inbox, NOW).events
+        words = {e.AskVoted: "voted", e.AskAnswered: "decided"}
+        return [f"{event.answer.by} {words[type(event)]}" for event in events if isinstance(event, e.AskVoted | e.AskAnswered)]
+
+    assert outcome(run, vote("ann"), vote("bob", ask="b"), vote("ann")) == ["ann voted", "bob voted"]
+    assert outcome(run, vote("ann"), vote("bob", "No"), vote("carol"), vote("dave")) == [
+        "ann voted",
+        "bob voted",
+        "ann, carol decided",
+    ]
+    half = committed(run, tuple(take_in(run, thread, [vote("ann")], NOW).events))
+    assert outcome(half, vote("ann", "No")) == [] and outcome(half, vote("bob")) == ["ann, bob decided"]
+    assert outcome(half, vote("bob"), answered("late", "expired", "a")) == ["ann, bob decided"]
+    assert outcome(half, m.Cancel(id="c", sent_at=NOW), vote("bob")) == outcome(run, vote("ann", ask="none")) == []
 
 
 ASKED = Ask(id="ask_call", run="run_1", message="?", opened_at=NOW, call="")
@@ -210,7 +251,7 @@ def test_who_speaks_ends_waits_and_who_interrupts_what_has_no_effect_yet(
 @pytest.mark.proves("F21", "L10")
 def test_of_an_answer_and_what_came_before_it_in_the_same_look_the_first_counts() -> None:
     run, thread, calls = in_the_middle()
-    answer = m.Answered(id="answer-ask_call", sent_at=NOW, answer=Answer(ask="ask_call", value="y", by="me", at=NOW))
+    answer = answered("y", ask="ask_call")
     cancel = m.Cancel(id="cancel", sent_at=NOW)
 
     def answers(*inbox: m.AnyMessage) -> list[str]:
@@ -238,3 +279,43 @@ def test_who_interrupts_pauses_or_resumes_is_heard_below_and_who_only_speaks_is_
         assert [(child, type(one)) for child, one in heard(message)] == [(child, type(message)) for child in run.shares]
         assert len(run.shares) == STEPS and all(one.id == f"{message.id}-down" for _, one in heard(message))
     assert heard(said("steer")) == heard(said("queue")) == []
+
+
+def at_a_schedule() -> Run:
+    """With two queued messages and two schedules, of which one is over."""
+    grid = {"name": "s", "instruction": "i", "start": NOW, "every": timedelta(hours=6), "until": NOW + timedelta(days=1)}
+    going, over = Schedule(id="s_1", **grid), Schedule(id="s_2", next_index=4, **grid)
+    queued = [e.MessageQueued(message=Queued(id=name, text="hello", by="me")) for name in ("q_1", "q_2")]
+    return committed(BASE, (*queued, e.ScheduleCreated(schedule=going), e.ScheduleCreated(schedule=over)))
+
+
+@pytest.mark.proves("L5")
+@pytest.mark.parametrize(
+    ("inbox", "facts"),
+    [
+        ([m.Resume(id="r", sent_at=NOW)], []),
+        ([m.Pause(id="p", sent_at=NOW), m.Pause(id="p2", sent_at=NOW)], [e.Paused(by="owner")]),
+        ([m.Pause(id="p", sent_at=NOW), m.Resume(id="r", sent_at=NOW)], [e.Paused(by="owner"), e.Unpaused(by="owner")]),
+        ([m.Reword(id="w", sent_at=NOW, message="heard", text="x")], []),
+        ([m.Reword(id="w", sent_at=NOW, message="q_2", text="x")], [e.MessageChanged(message="q_2", text="x", by="owner")]),
+        ([m.EndSchedule(id="e", sent_at=NOW, schedule="s_2")], []),
+        ([m.EndSchedule(id="e", sent_at=NOW, schedule="s_3")], []),
+        ([m.EndSchedule(id="e", sent_at=NOW, schedule="s_1")], [e.ScheduleEnded(schedule="s_1", why="stopped by owner")]),
+        ([retry_step(1), retry_step(4), retry_step(5)], []),
+        ([m.Poke(id="k", sent_at=NOW)], []),
+        ([said("queue"), m.Reword(id="w", sent_at=NOW, message="u", text=None)], []),
+        (
+            [m.Reword(id="w", sent_at=NOW, message="u", text="other"), said("queue")],
+            [e.MessageQueued(message=Queued(id="u", text="other", by="owner"))],
+        ),
+        ([m.Rename(id="n", sent_at=NOW, title="another")], [e.Renamed(title="another", by="owner")]),
+        (
+            [m.ShareGiven(id="g", sent_at=NOW, llm_calls=9, credits=8, refused=True)],
+            [e.ShareChanged(run="run_1", llm_calls=9, credits=8, refused=True)],
+        ),
+    ],
+)
+def test_what_changes_something_is_one_fact_and_what_changes_nothing_is_none(
+    inbox: list[m.AnyMessage], facts: list[e.AnyEvent]
+) -> None:
+    assert take_in(at_a_schedule(), Thread(run="run_1"), inbox, NOW).events == facts
