@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from auteryn.errors import Invalid, NotFound, WrongState
-from auteryn.policy.scrub import scrubbed, scrubbed_file
+from auteryn.policy.scrub import scrubbed, scrubbed_file, secrets_in
 from auteryn.service.desk import Desk
 from auteryn.service.fork import Fork
 from auteryn.service.new import NewRun, drafts
@@ -30,6 +30,7 @@ PLANTED = {
     "slack": "xoxb-1234567890-abcdefghij",
     "named": "hunter2-hunter2",
     "known": "only-the-owner-knows-this",
+    "part": "one-field-of-a-variable",
 }
 
 
@@ -116,7 +117,7 @@ def test_a_plan_comes_with_its_steps_and_what_had_not_ended_is_cancelled_where_i
 
 @pytest.mark.proves("L15")
 def test_planted_secrets_are_in_no_bundle_and_everything_else_is(tmp_path):
-    said = f"{PLANTED['google']} and {PLANTED['ours']}, password: {PLANTED['named']}; {PLANTED['known']}"
+    said = f"{PLANTED['google']} and {PLANTED['ours']}, password: {PLANTED['named']}; {PLANTED['known']} {PLANTED['part']}"
 
     def leaking(ask):
         if ask.turn == 0:
@@ -132,7 +133,9 @@ def test_planted_secrets_are_in_no_bundle_and_everything_else_is(tmp_path):
             from auteryn.service.access import Access
             from auteryn.service.bundle import export
 
-            bundle = await export(Access(world.host.engine, "local"), run, {"AUTERYN_SECRET_X": PLANTED["known"], "HOME": "/"})
+            hook = json.dumps({"url": "https://hook.test", "secret": PLANTED["part"]})
+            environ = {"AUTERYN_SECRET_X": PLANTED["known"], "AUTERYN_WEBHOOK_X": hook, "HOME": "/"}
+            bundle = await export(Access(world.host.engine, "local"), run, environ)
             with zipfile.ZipFile(io.BytesIO(bundle)) as zipped:
                 inside = b"\n".join(zipped.read(name) for name in zipped.namelist())
                 assert json.loads(zipped.read("manifest.json"))["secrets"] >= 5
@@ -173,6 +176,16 @@ def test_striking_out_leaves_json_and_ordinary_words_alone():
     assert json.loads(clean)["n"] == "sk-short" and len(clean) == len(text)
     assert scrubbed(b"secretary of state, passwords: none") == (b"secretary of state, passwords: none", 0)
     assert scrubbed(b"Authorization: Bearer abc.def-123456")[0] == b"Authorization: Bearer " + b"*" * 14
+    assert scrubbed(b"at postgres://ann:pass@db:5432/x, http://a.test:80/b@c") == (
+        b"at postgres://ann:****@db:5432/x, http://a.test:80/b@c",
+        1,
+    )
+
+
+def test_what_a_variable_holds_is_known_in_parts_too():
+    hook = json.dumps({"url": "https://a.test/in", "secret": "0123456789abcdef", "retries": 3})
+    assert secrets_in(hook) == [hook, "https://a.test/in", "0123456789abcdef"]
+    assert secrets_in("xoxb-1") == ["xoxb-1"] and secrets_in("12345678") == ["12345678"]
 
 
 @pytest.mark.proves("L15")

@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from io import BytesIO
+from typing import Any, cast
 
 from auteryn.policy.quotas import UNPACKED_BYTES
 
@@ -22,6 +23,8 @@ _LOOKS = rb"""
   | gh[pousr]_[0-9A-Za-z]{36,} | github_pat_[0-9A-Za-z_]{40,}
   | xox[abeprs]-[0-9A-Za-z-]{10,} | xapp-[0-9A-Za-z-]{20,}   # Slack
   | (?:AKIA|ASIA)[0-9A-Z]{16}
+  | whsec_[0-9A-Za-z+/=]{24,}                                # of webhooks, ours among them
+  | [rs]k_(?:live|test)_[0-9A-Za-z]{16,} | glpat-[0-9A-Za-z_-]{20,}
   | eyJ[0-9A-Za-z_-]{8,}\.eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]{8,}
   | -----BEGIN[ ][A-Z ]*PRIVATE[ ]KEY-----.*?-----END[ ][A-Z ]*PRIVATE[ ]KEY-----
 """
@@ -30,7 +33,18 @@ _UNDER_A_NAME = rb"""
          \\?["']? \s* [:=] \s* \\?["']? (?:bearer\s+|basic\s+)? )
     (?P<value>[^\s"'\\,;&<>{}\[\]]{8,})
 """
-_SECRET = re.compile(rb"(?P<looks>" + _LOOKS + rb")|(?:" + _UNDER_A_NAME + rb")", re.VERBOSE | re.DOTALL)
+_IN_AN_ADDRESS = rb"""[a-z][a-z0-9+.-]{1,20}://[^\s/:@"'\\]{0,100}:(?P<password>[^\s/:@"'\\]{3,100})@"""
+_SECRET = re.compile(rb"(?P<looks>" + _LOOKS + rb")|" + _UNDER_A_NAME + rb"|" + _IN_AN_ADDRESS, re.VERBOSE | re.DOTALL)
+
+
+def secrets_in(value: str) -> list[str]:
+    """What is secret of a variable's value: the whole, and each text in it where it is a JSON object."""
+    try:
+        fields: Any = json.loads(value)
+    except ValueError:
+        return [value]
+    parts = cast("dict[str, Any]", fields).values() if isinstance(fields, dict) else ()
+    return [value, *(part for part in parts if isinstance(part, str))]
 
 
 def scrubbed(raw: bytes, known: Collection[str] = ()) -> tuple[bytes, int]:
@@ -40,7 +54,7 @@ def scrubbed(raw: bytes, known: Collection[str] = ()) -> tuple[bytes, int]:
     def struck(match: re.Match[bytes]) -> bytes:
         nonlocal found
         found += 1
-        name = "looks" if match["looks"] else "value"
+        name = match.lastgroup or ""
         begin, end = match.start(name) - match.start(), match.end(name) - match.start()
         return match[0][:begin] + _stars(match[name]) + match[0][end:]
 

@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from auteryn.agent.taint import label_of, read_with
 from auteryn.errors import AuterynError, Corrupt, Invalid, WrongState
 from auteryn.policy.cloud import BY_KEY, SECRETS
-from auteryn.policy.scrub import scrubbed, scrubbed_file
+from auteryn.policy.scrub import scrubbed, scrubbed_file, secrets_in
 from auteryn.ports.store import Store, children_of
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc, Newborn
@@ -68,7 +68,8 @@ async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.en
     root = await access.run(run_id)
     if root.parent:
         raise WrongState(f"run {run_id!r} belongs to {root.parent.root!r}: export that run")
-    store, known = access.services.store, [value for name, value in environ.items() if name.startswith(_SECRETS)]
+    store = access.services.store
+    known = [secret for name, value in environ.items() if name.startswith(_SECRETS) for secret in secrets_in(value)]
     journals = await _journals(store, root.id)
     sizes = {one.sha256: one.size_bytes for entries in journals.values() for one in files_in(entries)}
     if sum(sizes.values()) > MOST_BYTES:
