@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from auteryn.ports import Store
-from auteryn.runtime.spending import Spending
+from auteryn.runtime.spending import KNOWN, Spending
 from auteryn.schema.change import Doc
 from auteryn.schema.event import CallAnswered
 from auteryn.schema.record import derived_id
@@ -83,15 +83,18 @@ async def test_what_a_killed_process_held_is_wasted_and_not_spent_twice_and_the_
 
 @on_every(STORES)
 async def test_before_somebody_is_refused_the_limit_is_read_again(place: Place[Store]) -> None:
-    """What another process has raised a moment ago counts at once, and what it has lifted."""
+    """What another process has raised a moment ago counts at once, and what it has lifted; a new limit soon."""
 
     def own(credits: int | None) -> Doc:
         body = {"owner": "ann", "limit": {"credits": credits}, "set_at": NOON.isoformat()}
         return Doc(kind=LIMIT, id=derived_id(LIMIT, "ann"), scope=LIMIT, body=body, at=NOON)
 
     async with place.open() as store:
-        spending, run = Spending(store, SkippingClock(NOON)), run_of("ann", "run_1")
+        clock = SkippingClock(NOON)
+        spending, run = Spending(store, clock), run_of("ann", "run_1")
+        assert await spending.room("ann", run.id, lambda: 900_000) is None, "nobody has limited it"
         await store.put(own(1_000))
+        clock.jump(KNOWN)
         assert await spending.room("ann", run.id, lambda: 900) is None
         spending.spent(run, paid(900))
         assert await spending.room("ann", run.id, lambda: 900) is not None

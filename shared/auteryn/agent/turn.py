@@ -348,9 +348,10 @@ def _stuck_answer(mind: Mind) -> Facts:
 
 def _question(mind: Mind) -> Facts:
     """A run that is only a question to a person ends with the answer."""
-    for answer in mind.thread.answers.values():
-        if answer.how == "expired" and answer.value is None:
-            return (e.RunFailed(reason="timeout", message="nobody answered in time"),)
-        return (e.RunCompleted(result=str(answer.value)),)
-    mind.wait_for += [waited_for(ask) for ask in mind.run.asks]
-    return ()
+    answer = next(iter(mind.thread.answers.values()), None)
+    if answer is None:
+        mind.wait_for += [waited_for(ask) for ask in mind.run.asks]
+        return ()
+    if answer.how == "expired" and answer.value is None:
+        return (e.RunFailed(reason="timeout", message="nobody answered in time"),)
+    return (e.RunCompleted(result=str(answer.value)),)

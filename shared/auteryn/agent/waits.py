@@ -81,13 +81,10 @@ def _gate_said(mind: Mind, call: OpenCall, answer: Answer) -> e.AnyEvent:
 
 
 def _plan_said(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
-    """A plan call is answered when every step has ended, or when nothing runs and the planner is to look."""
+    """A plan call is answered when every step has ended, or when nothing runs and the planner is to look. What it has looked at
+    is reviewed when it has said something to it, not before."""
     plan = mind.run.plan
     if plan is None:
         return [failed(call, ToolFailed("not_found", "this run has no plan"))]
-    review = needs_review(plan)
-    if over(plan):
-        return [answered(call, plan_report(plan))]
-    if (review or mind.run.concluding) and not running(plan):
-        return [answered(call, plan_report(plan))]  # reviewed when the planner has answered it, not before
-    return []
+    stands_still = (needs_review(plan) or mind.run.concluding) and not running(plan)
+    return [answered(call, plan_report(plan))] if over(plan) or stands_still else []

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from auteryn.api.auth import IdTokens
 from auteryn.api.problems import CutOff, NoSuchMethod, Unauthenticated, problem
 from auteryn.errors import AuterynError, Invalid, NotFound
-from auteryn.policy.cloud import HEALTH_PATH, PUSH_SLICE_STOP, STEPS_PATH, SWEEP_PATH, WAKE_PATH
+from auteryn.policy import cloud
 from auteryn.runtime.dispatch import Here, dispatch, sweep
 from auteryn.runtime.engine import Engine
 
@@ -22,7 +22,7 @@ LARGEST = 64_000
 SWEPT_AT_ONCE = 10
 
 WOKEN = Here(folds=True)
-PUSHED = Here(folds=True, fast=PUSH_SLICE_STOP)
+PUSHED = Here(folds=True, fast=cloud.PUSH_SLICE_STOP)
 """A FAST step is worked on inside its push; a FAST run that was handed over goes on in a job."""
 
 
@@ -39,17 +39,17 @@ async def respond(request: Request, engine: Engine, id_tokens: IdTokens, callers
 
 async def _respond(request: Request, engine: Engine, id_tokens: IdTokens, callers: Collection[str]) -> None:
     path = request.url.path
-    if path == HEALTH_PATH:
+    if path == cloud.HEALTH_PATH:
         return
-    if path not in (WAKE_PATH, STEPS_PATH, SWEEP_PATH):
+    if path not in (cloud.WAKE_PATH, cloud.STEPS_PATH, cloud.SWEEP_PATH):
         raise NotFound(f"there is nothing at {path!r}")
     if request.method != "POST":
         raise NoSuchMethod(f"{path!r} takes POST only", "POST")
     await _check(request, id_tokens, callers)
     match path:
-        case "/wake":
+        case cloud.WAKE_PATH:
             await dispatch(engine, _run(await _json(request)), WOKEN)
-        case "/steps":
+        case cloud.STEPS_PATH:
             await dispatch(engine, _run(_pushed(await _json(request))), PUSHED)
         case _:
             await sweep(engine, at_once=SWEPT_AT_ONCE)

@@ -33,7 +33,7 @@ def due(run: Run, now: datetime, *, unread: bool, lease: Lease | None) -> Due:
         return Nothing()
     if lease is not None and lease.until > now:
         return Later(at=lease.until)
-    if unread or run.status == "running":  # running without a lease: its slice died
+    if unread:
         return Now()
     at = wake_at(run)
     if at is None:
@@ -45,7 +45,7 @@ def wake_at(run: Run) -> datetime | None:
     """When a run without a slice wants one though nobody writes to it; None = never."""
     if run.terminal:
         return None
-    if run.status in ("pending", "running"):
+    if run.status in ("pending", "running"):  # running without a lease: its slice died
         return run.created_at
     end = last_moment(run)
     if run.status == "paused":

@@ -163,12 +163,10 @@ class _Draft(Struct):
             case e.RunCancelled():
                 self.end("cancelled", event.active_ms)
                 put["result"] = event.partial
-            case e.ModelFailed():
+            case e.ModelFailed() | e.ModelConsulted():
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.Compacted():
                 put["context_seq"] = self.entry.seq
-                self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
-            case e.ModelConsulted():
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.CallSuspended():
                 put["waits"] = (*self.now("waits"), event.wait)
@@ -192,9 +190,7 @@ class _Draft(Struct):
                 put["thrifty"] = self.now("thrifty") or event.how == "fast"
                 if event.how == "stop":
                     put["concluding"] = f"most of the budget is spent, and it was decided to stop ({event.by})"
-            case e.PlanCreated():
-                put["plan"] = event.plan
-            case e.PlanRevised():
+            case e.PlanCreated() | e.PlanRevised():
                 put["plan"] = event.plan
             case e.StepsStarted():
                 self.steps({start.step: _started(start) for start in event.steps})
