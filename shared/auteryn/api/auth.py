@@ -22,6 +22,7 @@ from auteryn.service.seal import Purpose, Seal
 
 COOKIE = "auteryn_session"
 CSRF, FOR_OWNER = "x-csrf-token", "auteryn-owner"
+LONGEST_OWNER = 200
 SESSION, LOGIN, TICKET = timedelta(days=7), timedelta(minutes=10), timedelta(hours=1)
 """A ticket lives longer than its stream: an `EventSource` comes back to the same address after every rotation."""
 
@@ -71,6 +72,8 @@ class Auth(Struct, frozen=True):
         if named := request.headers.get(FOR_OWNER):
             if caller.role != "admin":
                 raise NotAllowed(f"{FOR_OWNER}: only an admin may act for another owner than {caller.owner!r}")
+            if len(named) > LONGEST_OWNER:
+                raise Invalid(FOR_OWNER, named, f"names no owner: it has more than {LONGEST_OWNER} characters")
             caller = caller.acting_for(named)
         return caller
 

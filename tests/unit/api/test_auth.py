@@ -204,6 +204,7 @@ def test_an_admin_acts_for_the_owner_it_names_and_nobody_else_does(opened):
             run = (await bob.post("/v1/runs", json={"input": "Do it"})).json()["id"]
             assert (await admin.get(f"/v1/runs/{run}")).status_code == 404
             assert (await admin.get(f"/v1/runs/{run}", headers={"Auteryn-Owner": "bob"})).json()["owner"] == "bob"
+            assert (await admin.get("/v1/runs", headers={"Auteryn-Owner": "b" * 201})).json()["field"] == "auteryn-owner"
             async with await office.client() as operator:
                 assert (await operator.get(f"/v1/runs/{run}", headers={"Auteryn-Owner": "bob"})).status_code == 403
 

@@ -36,6 +36,6 @@ def test_the_doctor_says_once_that_nobody_is_signed_in(auteryn) -> None:
 def test_a_key_is_refused_in_one_sentence_without_credentials(auteryn) -> None:
     done = auteryn("keys", "create", "--name", "me")
 
-    assert (done.code, done.out) == (2, "")
+    assert (done.code, done.out) == (1, "")
     assert done.err.count("\n") == 1
     assert "gcloud auth application-default login" in done.err

@@ -126,7 +126,7 @@ def test_a_service_that_cannot_be_reached_is_unavailable() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize(("status", "error"), [(403, NotAllowed), (429, RateLimited), (503, Unavailable)])
+@pytest.mark.parametrize(("status", "error"), [(403, Unavailable), (429, RateLimited), (503, Unavailable)])
 def test_what_the_service_says_is_told_in_our_words(storage: Storage, status: int, error: type[Exception]) -> None:
     """With its own error as the cause."""
     storage.always = status

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
 from google.api_core.exceptions import GatewayTimeout, NotFound, ServiceUnavailable
 from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
 
-from auteryn.adapters.gcp.faults import from_auth, persist
-from auteryn.errors import NotAllowed, Unavailable
+from auteryn.adapters.embedded.blobs import FolderBlobs
+from auteryn.adapters.gcp.faults import for_now, from_auth, persist
+from auteryn.adapters.gcp.store import FirestoreStore
+from auteryn.errors import Unavailable
 
 NO_TIME = timedelta(0)
 
@@ -48,5 +54,36 @@ def test_a_token_that_cannot_be_had_now_is_told_from_one_that_nobody_gives() -> 
     unreachable.__cause__ = TransportError("status 503")  # as google-auth raises it
     for error in (unreachable, RefreshError("try later", retryable=True), TransportError("no route")):
         assert isinstance(from_auth(error, "bucket 'b'"), Unavailable)
+        assert for_now(error)
     for error in (RefreshError("invalid_grant"), DefaultCredentialsError("nobody is signed in")):
-        assert isinstance(from_auth(error, "bucket 'b'"), NotAllowed)
+        assert not for_now(error)
+        assert "gcloud auth application-default login" in str(from_auth(error, "bucket 'b'"))
+
+
+@pytest.mark.parametrize("code", ["PERMISSION_DENIED", "UNAUTHENTICATED", "NOT_FOUND"])
+def test_what_the_database_refuses_us_is_said_to_nobody_as_a_refusal(code: str, tmp_path: Path) -> None:
+    """An account without its role, a database that is not there: whoever asks us can do nothing about it, and the alert for
+    5xx is for those who can."""
+
+    class Refusing(grpc.GenericRpcHandler):
+        def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler:
+            async def refuse(requests: Any, context: Any) -> Any:
+                await context.abort(grpc.StatusCode[code], "no")
+                yield b""
+
+            return grpc.stream_stream_rpc_method_handler(refuse)
+
+    async def main() -> None:
+        server = grpc.aio.server(handlers=[Refusing()])
+        port = server.add_insecure_port("127.0.0.1:0")
+        await server.start()
+        store = FirestoreStore.open("p", FolderBlobs(tmp_path), host=f"127.0.0.1:{port}")
+        try:
+            for asked in (store.get("run_1"), store.doc("key", "k"), store.runs()):
+                with pytest.raises(Unavailable, match="database"):
+                    await asked
+        finally:
+            await store.close()
+            await server.stop(None)
+
+    asyncio.run(main())

@@ -22,7 +22,7 @@ class PerLoop(Generic[C]):
         self._client: C | None = None
 
     def get(self) -> C:
-        """Raises `NotAllowed` where there are no credentials."""
+        """Raises `Unavailable` where there are no credentials."""
         loop = asyncio.get_running_loop()
         if self._client is None or self._loop is not loop:
             try:

@@ -10,6 +10,8 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition, Google
 
 from auteryn.adapters.gcp.clients import PerLoop
 from auteryn.adapters.gcp.faults import CALL_SECONDS, PATIENCE, from_google, persist
+from auteryn.errors import NotFound as Missing
+from auteryn.errors import Unavailable
 
 if TYPE_CHECKING:
     from google.cloud.firestore_v1 import AsyncClient
@@ -95,7 +97,9 @@ class Database:
         except raw:
             raise
         except GoogleAPICallError as error:
-            raise from_google(error, f"Firestore database {self.name!r} of project {self.project!r}") from error
+            known = from_google(error, f"Firestore database {self.name!r} of project {self.project!r}")
+            # A document that is not there is found out otherwise: this is the database.
+            raise (Unavailable(str(known)) if isinstance(known, Missing) else known) from error
 
     async def close(self) -> None:
         await self._clients.close()

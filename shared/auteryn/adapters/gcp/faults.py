@@ -12,7 +12,7 @@ from typing import TypeVar
 from google.api_core import exceptions as google
 from google.auth.exceptions import GoogleAuthError, TransportError
 
-from auteryn.errors import AuterynError, Conflict, Invalid, NotAllowed, NotFound, RateLimited, Unavailable
+from auteryn.errors import AuterynError, Conflict, Invalid, NotFound, RateLimited, Unavailable
 
 T = TypeVar("T")
 
@@ -56,13 +56,17 @@ async def persist(call: Callable[[], Awaitable[T]], patience: timedelta = PATIEN
 
 
 def from_google(error: google.GoogleAPICallError, what: str) -> AuterynError:
-    """The typed error for one of theirs; raise it `from error`. `what` names the thing that was called."""
+    """The typed error for one of theirs; raise it `from error`. `what` names the thing that was called.
+
+    What they refuse us is never `NotAllowed`: that would be said to whoever asked us, who cannot mend it.
+    """
     said = f"{what}: {error.message or error}"
     match error:
         case google.TooManyRequests():
             return RateLimited(f"{said} (a quota is used up: wait, or raise it in the console)", retry_after=_SOON)
         case google.Unauthorized() | google.Forbidden():
-            return NotAllowed(f"{said} (give this service account the role it needs, or check the credentials)")
+            hint = "give this service account the role it needs, or check the credentials"
+            return Unavailable(f"{said} ({hint})", retry_after=_SOME_TIME)
         case google.NotFound():
             return NotFound(said)
         case google.Aborted():
@@ -84,7 +88,8 @@ def from_auth(error: GoogleAuthError, what: str) -> AuterynError:
     """The typed error where the credentials gave no token; raise it `from error`."""
     if for_now(error):
         return Unavailable(f"{what}: no token could be had: {error}", retry_after=_SOON)
-    return NotAllowed(f"{what}: the credentials were not accepted: {error} (gcloud auth application-default login)")
+    hint = "gcloud auth application-default login"
+    return Unavailable(f"{what}: the credentials were not accepted: {error} ({hint})", retry_after=_SOME_TIME)
 
 
-_SOON = timedelta(seconds=1)
+_SOON, _SOME_TIME = timedelta(seconds=1), timedelta(minutes=1)
