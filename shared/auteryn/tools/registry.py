@@ -57,8 +57,9 @@ class Registry:
             return self._all[name]
         if name in self._all:
             raise ToolFailed("missing_extra", f"{name} cannot be used here: {self._why[name]}")
-        meant = re.split(r"[.:/]", name)[-1].lower()
-        rule = f"call it {meant!r}" if meant in self else "tool_search finds what there is"
+        plain = re.sub(r"\W|_", "", re.split(r"[.:/]", name)[-1]).lower()
+        meant = next((one.name for one in self if one.name.replace("_", "").lower() == plain), None)
+        rule = f"call it {meant!r}" if meant else "tool_search finds what there is"
         raise ToolFailed("not_found", f"there is no tool {name!r}; {rule}")
 
     @property

@@ -13,8 +13,10 @@ import stat as modes
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from io import BufferedReader
-from pathlib import Path
+from itertools import islice
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 
 from auteryn.errors import ToolFailed
@@ -27,6 +29,8 @@ TRASH = ".trash"
 SKIPPED = frozenset({TRASH, ".git", "node_modules", "__pycache__", ".venv"})
 """Folders a search does not enter unless it is told to."""
 DEEPEST = 64
+_LIKE = 1_000
+"""Files looked at for one that may have been meant."""
 _CHUNK = 1 << 18
 
 
@@ -56,7 +60,7 @@ class Workspace(Hidden):
     def stat(self, path: str) -> Found:
         """What is at `path`; raises `ToolFailed("not_found")`."""
         name = self._named(path)
-        with told(path):
+        with self._looked_for(path):
             try:
                 return _found(name, self._jail.stat(name), path)
             except FileNotFoundError:
@@ -95,13 +99,32 @@ class Workspace(Hidden):
                 waiting += reversed(below)
         yield from (_found_away(one) for one in self.all_away() if one.path.startswith(f"{under}/" if under else ""))
 
+    @contextmanager
+    def _looked_for(self, path: str) -> Generator[None]:
+        """As `told`; and of a file that is not there, which one may have been meant."""
+        try:
+            with told(path):
+                yield
+        except ToolFailed as error:
+            if error.kind != "not_found" or not (near := self.near(path)):
+                raise
+            raise ToolFailed("not_found", f"there is no {path!r}; there is {' and '.join(map(repr, near))}") from error
+
+    def near(self, path: str) -> list[str]:
+        """Files that are called much like it, the likest first."""
+        if path.startswith(HIDDEN):
+            return []
+        known = {file.path: PurePath(file.path).name.lower() for file in islice(self.walk(), _LIKE)}
+        names = get_close_matches(PurePath(path).name.lower(), set(known.values()), 3, 0.75)
+        return [path for name in names for path, called in known.items() if called == name][:3]
+
     # ---- reading
 
     @contextmanager
     def reading(self, path: str, *, engine: bool = False) -> Generator[BufferedReader]:
         """The file, open; raises `ToolFailed` for a folder, a link or a special file. `engine`: one of its own, too."""
         name = self._named(path, engine=engine)
-        with told(path):
+        with self._looked_for(path):
             self._not_away(name)
             fd = self._jail.open(name)
         try:

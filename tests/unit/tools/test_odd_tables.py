@@ -293,3 +293,35 @@ def test_a_file_is_what_it_holds_and_not_what_it_is_called(room: Room) -> None:
     assert "data_query reads text" in str(room.refusal(sheet_read, path="export.xls"))
     room.put("pack.zip", b"PK")
     assert "the tool archive" in str(room.refusal(data_profile, path="pack.zip"))
+
+
+# ---- what a model gets wrong ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sql", "told"),
+    [
+        ("SELECT * FROM sales", "A file is a table by its name in quotes: FROM 'sales.csv'"),
+        ("SELECT [region] FROM [sales.csv]", "Table files here: 'sales.csv'"),
+        ("SELECT * FROM 'sales.csv' WHERE region = \"North\"", "Text is in single quotes: 'North'"),
+        ("SELECT amout FROM 'sales.csv'", 'Known columns of "sales.csv": "region" VARCHAR, "amount" BIGINT'),
+    ],
+)
+def test_a_refused_query_says_what_to_write(room: Room, sql: str, told: str) -> None:
+    room.put("sales.csv", "region,amount\nNorth,1\n")
+    complaint = str(room.refusal(data_query, sql=sql))
+    assert told in complaint
+    assert "sqlite_master" not in complaint
+
+
+def test_sql_in_markdown_is_sql(room: Room) -> None:
+    room.put("sales.csv", "region,amount\nNorth,1\n")
+    assert rows(room, "```sql\nSELECT amount FROM 'sales.csv'\n```") == [[1]]
+    assert rows(room, "SELECT '```' AS fence, amount FROM 'sales.csv'") == [["```", 1]]
+
+
+def test_a_file_by_another_name_is_told_by_its_own(room: Room) -> None:
+    room.put("data/Sales 2026.csv", "region,amount\nNorth,1\n")
+    for path in ("sales 2026.csv", "data/Sales2026.csv", "data/Sales 2026"):
+        assert "there is 'data/Sales 2026.csv'" in str(room.refusal(data_profile, path=path)), path
+    assert "file_find shows" in str(room.refusal(data_profile, path="weather.csv"))

@@ -131,7 +131,7 @@ def test_a_mode_shows_no_more_than_it_may_and_in_one_order() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["default_api.data_query", "default_api:data_query", "Data_Query"])
+@pytest.mark.parametrize("name", ["default_api.data_query", "default_api:data_query", "Data_Query", "dataQuery", "data-query"])
 def test_a_name_in_another_dress_is_told_as_it_is_called(name: str) -> None:
     with pytest.raises(ToolFailed, match=f"there is no tool '{name}'; call it 'data_query'"):
         Registry(builtin_tools()).get(name)

@@ -6,12 +6,14 @@ import errno
 import os
 import re
 from itertools import islice
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from auteryn.errors import AuterynError, DiskFull, ToolFailed
 from auteryn.tools.jail import cleaned
 from auteryn.tools.tables.casts import cast_hint
-from auteryn.tools.tables.words import identifier
+from auteryn.tools.tables.words import identifier, literal
+from auteryn.tools.workspace import Workspace
 
 if TYPE_CHECKING:
     from auteryn.tools.tables.database import Tables
@@ -52,9 +54,14 @@ def _not_reached(told: str, tables: Tables) -> ToolFailed:
         return ToolFailed("denied", f"{told} (SQL reads only the workspace's table files)")
     if tables.files.exists(name):
         return ToolFailed("denied", f"{name!r} is not read this way: give it in files, or quote it as in FROM 'sales.csv'")
-    there = [file.path for file in islice(tables.files.walk(), _LOOKED_AT) if file.path.lower().endswith(tables.kinds)]
+    there = there_are(tables.files, tables.kinds)
     listed = f"; there are {', '.join(map(repr, there[:_LISTED]))}" if there else ""
     return ToolFailed("not_found", f"no file {name!r} is in the workspace{listed}")
+
+
+def there_are(files: Workspace, kinds: tuple[str, ...]) -> list[str]:
+    """The workspace's table files."""
+    return [file.path for file in islice(files.walk(), _LOOKED_AT) if file.path.lower().endswith(kinds)]
 
 
 def _short(message: str, real: dict[str, str]) -> str:
@@ -62,12 +69,21 @@ def _short(message: str, real: dict[str, str]) -> str:
     for path, shown in real.items():
         message = message.replace(path, shown)
     head = message.split("\n\n", 1)[0]
+    head = re.sub(r'\nDid you mean "(?:sqlite|pg|duckdb|information_schema)\w*"\?', "", head)  # its own tables
     head = re.split(r"\n\s*(?:Candidate functions|Possible (?:fixes|solutions?))", head, flags=re.IGNORECASE)[0]
     return head.strip()[:_LONGEST]
 
 
 def _advice(sql: str, told: str, tables: Tables) -> list[str]:
     lines = list[str]()
+    there = there_are(tables.files, tables.kinds)
+    if (missing := re.search(r"Table with name (.+?) does not exist", told)) and there:
+        path = next((path for path in there if PurePath(path).stem.lower() == missing[1].lower()), there[0])
+        lines.append(f"A file is a table by its name in quotes: FROM {literal(path)}")
+    if (column := re.search(r'Referenced column "(.+?)" not found', told)) and f'"{column[1]}"' in sql:
+        lines.append(f"Text is in single quotes: {literal(column[1])}")
+    if not tables.sources:
+        lines.append(f"Table files here: {', '.join(map(repr, there[:_LISTED])) or 'none'}")
     for source in tables.sources:
         try:
             columns = tables.columns(source.alias)

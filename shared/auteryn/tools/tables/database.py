@@ -16,9 +16,9 @@ from msgspec import Struct, field
 
 from auteryn.errors import AuterynError, ToolFailed
 from auteryn.tools.leash import Leash, Stopped
-from auteryn.tools.tables.complaints import explained
+from auteryn.tools.tables.complaints import explained, there_are
 from auteryn.tools.tables.csv_files import csv_relation, has_columns, is_blank, readable
-from auteryn.tools.tables.words import files_in, identifier, literal, literal_list
+from auteryn.tools.tables.words import files_in, identifier, literal, literal_list, unfenced
 from auteryn.tools.tables.workbooks import SHEETS, is_workbook, load_sheet
 from auteryn.tools.workspace import Workspace
 
@@ -172,7 +172,7 @@ def opened(
         links = _Links(files, stack, tables.real)
         for alias, path in (aliases or {}).items():
             tables.sources.append(_opened_source(tables, leash, links, alias, path))
-        direct, sql = files_in(sql, lambda name: _is_table(files, name), links.real)
+        direct, sql = files_in(unfenced(sql), lambda name: _is_table(files, name), links.real)
         for path in direct:
             if path not in (aliases or {}):
                 tables.sources.append(_opened_source(tables, leash, links, path, path))
@@ -184,14 +184,14 @@ class _Links:
     """Second names of workspace files, in a place only we write to, while the tables are open."""
 
     def __init__(self, files: Workspace, stack: ExitStack, real: dict[str, str]) -> None:
-        self._files, self._stack, self._real = files, stack, real
+        self.files, self._stack, self._real = files, stack, real
         self._known: dict[str, str] = {}
         self.notes: dict[str, list[str]] = {}
 
     def real(self, path: str) -> str:
         if path not in self._known:
             notes = self.notes.setdefault(path, [])
-            made = readable(self._stack.enter_context(self._files.path_for_library(path)), path, notes)
+            made = readable(self._stack.enter_context(self.files.path_for_library(path)), path, notes)
             self._known[path] = str(made)
             self._real[str(made)] = path
         return self._known[path]
@@ -221,7 +221,8 @@ def _opened_source(tables: Tables, leash: Leash, links: _Links, alias: str, path
     kind = file.lower()
     if not kind.endswith(KINDS):
         unpack = ": the tool archive takes the files out of it" if kind.endswith(ARCHIVES) else ""
-        raise ToolFailed("unsupported", f"files: {path!r} is no table file ({', '.join(KINDS)}){unpack}")
+        near = f"; there is {' and '.join(map(repr, found))}" if (found := links.files.near(f"{file}.csv")) else ""
+        raise ToolFailed("unsupported", f"files: {path!r} is no table file ({', '.join(KINDS)}){unpack}{near}")
     real = Path(links.real(file))
     source.notes += links.notes[file]
     workbook = kind.endswith((*SHEETS, *CSVS)) and is_workbook(real)
@@ -258,9 +259,10 @@ def whole_result(files: Workspace, sql: str, leash: Leash, *, most_rows: int, mo
 
 def query_of(files: Workspace, source: str) -> str:
     """SQL for `source`, which is SQL already or a table file of the workspace."""
-    text = source.strip()
+    text = unfenced(source).strip()
     if _is_table(files, text):
         return f"SELECT * FROM {literal(text)}"
     if re.match(r"(?i)(select|with|from|values|summarize|pivot|unpivot|\()\b", text) or text.startswith("("):
         return text
-    raise ToolFailed("not_found", f"{source[:120]!r} is neither a table file of the workspace nor a SELECT")
+    there = ", ".join(map(repr, there_are(files, KINDS)[:20])) or "none"
+    raise ToolFailed("not_found", f"{source[:120]!r} is neither a table file of the workspace nor a SELECT; files: {there}")

@@ -16,6 +16,12 @@ _WORDS = re.compile(
 )
 
 
+def unfenced(sql: str) -> str:
+    """The SQL without the Markdown around it that models like to write."""
+    found = re.fullmatch(r"\s*```\w*\n(.*?)\s*```\s*", sql, re.DOTALL)
+    return found[1] if found else sql
+
+
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
