@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from auteryn.schema import event as e
+from auteryn.schema.inbox import UserMessage
 from auteryn.schema.plan import StepDraft
 from auteryn.testing.clock import START, skipping
 from auteryn.testing.scenarios import given
@@ -40,6 +41,29 @@ def test_a_steering_message_ends_a_wait_and_is_seen_in_the_next_turn(tmp_path: P
             assert world.now() - START < timedelta(seconds=5)
             told = [event for event in await world.events(run) if isinstance(event, e.Told)]
             assert len(told) == 1 and told[0].message
+
+    skipping(story())
+
+
+@pytest.mark.proves("L5", "F14")
+@pytest.mark.parametrize(("count", "length", "commits"), [(2_300, 10, 3), (100, 90_000, 3)], ids=["many", "long"])
+def test_more_than_one_commit_takes_is_heard_in_several_before_the_next_turn(tmp_path, count, length, commits) -> None:
+    """Whoever speaks without end to a run that is paused or asleep gives it no commit that no store would take."""
+
+    def script(ask: Ask) -> Line:
+        return "all is heard" if heard(ask, f"word {count - 1} ") else call("wait", until="6h") if ask.turn == 0 else "not all"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[wait]) as world:
+            run = await world.start("Paint")
+            await world.waiting(run)
+            for number in range(count):
+                said = UserMessage(id=f"m_{number}", sent_at=world.now(), text=f"word {number} {'x' * length}", by="ann")
+                await world.services.store.send(run, said)
+            await world.host.engine.wake(run)
+            assert (await world.ended(run)).result == "all is heard"
+            told = [sum(isinstance(one, e.Told) for one in entry.events) for entry in await world.journal(run)]
+            assert sum(told) == count and len([one for one in told if one]) == commits
 
     skipping(story())
 

@@ -22,9 +22,11 @@ from auteryn.schema import inbox as m
 from auteryn.schema.change import Send
 from auteryn.schema.fold import after
 from auteryn.schema.human import Answer
-from auteryn.schema.record import derived_id
+from auteryn.schema.record import derived_id, to_json
 from auteryn.schema.run import ForPerson, Queued, Run, Share
 
+MOST_AT_ONCE, MOST_BYTES = 1_000, 4_000_000
+"""Of messages in one commit: Firestore takes 10 MiB, and a slice holds its entry in memory several times over."""
 TO_ALL = "(said to the whole run, of which this is a part) "
 """Before an interruption that reaches a step: it may be about another."""
 
@@ -46,11 +48,12 @@ class Intake(Struct):
 
 
 def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: datetime) -> Intake:
-    """Read the whole inbox at once: a hundred steps that ended together are one fact and one commit."""
+    """Read the inbox at once: a hundred steps that ended together are one fact and one commit. What is more than a commit takes
+    is not consumed; but a cancel among it counts, and so does what is taken back or put in other words there."""
     out, ends, paused = Intake(), list[e.StepEnd](), run.status == "paused"
     words = {one.message: one.text for one in messages if isinstance(one, m.Reword)}
     out.events += escalated(run, now)
-    for message in messages:
+    for message in _for_one_commit(messages):
         out.consumed.append(message.id)
         match message:
             case m.Cancel():
@@ -109,6 +112,7 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                 pass
             case _:
                 assert_never(message)
+    out.cancel = out.cancel or next((one for one in messages if isinstance(one, m.Cancel)), None)
     out.events += notices(run, now) if not paused else []
     out.paused = paused
     if ends:
@@ -116,6 +120,16 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
     if now >= run.deadline_at and not run.over_time and not out.cancel:
         out.events += [*_interrupted(thread, out, "the time of this run is over", now), e.Told(text=DEADLINE, why="deadline")]
     return out
+
+
+def _for_one_commit(messages: Sequence[m.AnyMessage]) -> Sequence[m.AnyMessage]:
+    """The first ones, at least one."""
+    left = MOST_BYTES
+    for place, message in enumerate(messages):
+        left -= len(to_json(message))
+        if place and (left < 0 or place == MOST_AT_ONCE):
+            return messages[:place]
+    return messages
 
 
 def expired(run: Run, now: datetime) -> list[m.Answered]:

@@ -219,8 +219,7 @@ class Slice:
         self.looked = now = self.engine.now()
         for silence in expired(self.run, now):
             await self.services.store.send(self.run.id, silence)
-        messages = await self.services.store.inbox(self.run.id)
-        intake = take_in(self.run, self.mind.thread, messages, now)
+        intake = take_in(self.run, self.mind.thread, messages := await self.services.store.inbox(self.run.id), now)
         if intake.cancel:
             await self._cancel(intake, intake.cancel.by)
         elif intake.halted:
@@ -229,6 +228,8 @@ class Slice:
             over = waits_over(self.mind, intake.events) if self.thinks and not intake.paused else ()
             await self._commit((*intake.events, *over), consumed=intake.consumed, sends=intake.sends, lasting=False)
         await self._advance()
+        if len(intake.consumed) < len(messages) and not self.left:  # more than one commit takes
+            await self._read_inbox()
 
     async def _cancel(self, intake: Intake, by: str) -> None:
         fact = cancelled(self.run, self.mind.thread, self.mind.registry, by, self._active_ms())
