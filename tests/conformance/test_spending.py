@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import to_builtins
 
 from auteryn.ports import Store
 from auteryn.runtime.spending import KNOWN, Spending
@@ -85,8 +86,8 @@ async def test_what_a_killed_process_held_is_wasted_and_not_spent_twice_and_the_
 async def test_before_somebody_is_refused_the_limit_is_read_again(place: Place[Store]) -> None:
     """What another process has raised a moment ago counts at once, and what it has lifted; a new limit soon."""
 
-    def own(credits: int | None) -> Doc:
-        body = {"owner": "ann", "limit": {"credits": credits}, "set_at": NOON.isoformat()}
+    def own(credits: int | None, span: timedelta = timedelta(days=1)) -> Doc:
+        body = {"owner": "ann", "limit": to_builtins(SpendLimit(credits=credits, span=span)), "set_at": NOON.isoformat()}
         return Doc(kind=LIMIT, id=derived_id(LIMIT, "ann"), scope=LIMIT, body=body, at=NOON)
 
     async with place.open() as store:
@@ -102,8 +103,12 @@ async def test_before_somebody_is_refused_the_limit_is_read_again(place: Place[S
         assert await spending.room("ann", run.id, lambda: 900) is None
         spending.spent(run, paid(900))
         assert (standing := await spending.standing("ann")) and standing.spent == 1_800
+        await store.put(own(2_000, timedelta(days=2)))  # another window: what was promised is held in it
+        assert await spending.room("ann", run.id, lambda: 1_500) is None
+        assert await Spending(store, clock).room("ann", "run_2", lambda: 900) is not None
         await store.put(own(None))
-        assert await spending.room("ann", run.id, lambda: 900) is None
+        clock.jump(KNOWN)
+        assert await spending.room("ann", run.id, lambda: 9_000) is None
 
 
 @on_every(STORES)

@@ -13,7 +13,7 @@ from auteryn.schema.run import Run
 
 
 class Nothing(Record):
-    """The run has ended, or somebody is at work on it, or only a message can move it."""
+    """The run has ended."""
 
 
 class Later(Record):
@@ -28,21 +28,17 @@ Due = Nothing | Later | Now
 
 
 def due(run: Run, now: datetime, *, unread: bool, lease: Lease | None) -> Due:
-    """Whether the run wants a slice now, later, or not by itself."""
-    if run.terminal:
-        return Nothing()
-    if lease is not None and lease.until > now:
-        return Later(at=lease.until)
-    if unread:
-        return Now()
+    """Whether the run wants a slice now, later, or never again."""
     at = wake_at(run)
     if at is None:
         return Nothing()
-    return Now() if at <= now else Later(at=at)
+    if lease is not None and lease.until > now:
+        return Later(at=lease.until)
+    return Now() if unread or at <= now else Later(at=at)
 
 
 def wake_at(run: Run) -> datetime | None:
-    """When a run without a slice wants one though nobody writes to it; None = never."""
+    """When a run without a slice wants one though nobody writes to it; None: it has ended."""
     if run.terminal:
         return None
     if run.status in ("pending", "running"):  # running without a lease: its slice died

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,9 +14,21 @@ from auteryn.ports.store import Lease
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.schema.human import Ask
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import ForBudget, ForPerson, ForRateLimit, ForSteps, Limits, Run, Schedule, UntilTime
+from auteryn.schema.run import (
+    Channel,
+    ForBudget,
+    ForPerson,
+    ForRateLimit,
+    ForSteps,
+    Limits,
+    Options,
+    Run,
+    Schedule,
+    UntilTime,
+)
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 moments = st.integers(-48, 24 * 8).map(lambda hours: NOW + timedelta(hours=hours))
 waits = st.one_of(
     moments.map(lambda at: UntilTime(at=at, call="call_1")),
@@ -100,3 +113,47 @@ def test_a_live_lease_is_left_alone_and_looked_at_when_it_ends(run: Run, now: da
     lease = Lease(run="run_1", holder="h", number=1, until=now + timedelta(seconds=30))
     expected = Nothing() if run.terminal else Later(at=lease.until)
     assert due(run, now, unread=True, lease=lease) == expected
+
+
+def plain(**fields: Any) -> Run:
+    return Run(
+        id="run_1",
+        title="t",
+        mode="deep",
+        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
+        created_at=NOW - DAY,
+        deadline_at=NOW + 6 * DAY,
+        limits=Limits(llm_calls=100),
+        **{"status": "waiting", **fields},
+    )
+
+
+def asking(**fields: Any) -> tuple[Ask, ...]:
+    return (Ask(id="ask_1", run="run_1", message="?", opened_at=NOW, expires_at=NOW + HOUR, **fields),)
+
+
+def ticking(**fields: Any) -> tuple[Schedule, ...]:
+    grid = {"name": "s", "instruction": "i", "start": NOW, "every": 6 * HOUR, "until": NOW + DAY}
+    return (Schedule(id="s_1", **grid, **fields),)
+
+
+@pytest.mark.proves("L4")
+@pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"status": "running"}, NOW - DAY),  # no lease: its slice died
+        ({"status": "pending"}, NOW - DAY),
+        ({}, NOW + 6 * DAY),
+        ({"over_time": True}, last_moment(plain())),
+        ({"status": "paused", "waits": (UntilTime(at=NOW + HOUR),)}, last_moment(plain())),
+        ({"waits": (ForSteps(), ForRateLimit(at=NOW + 2 * HOUR), UntilTime(at=NOW + HOUR))}, NOW + HOUR),
+        ({"waits": (ForSteps(),), "asks": asking(on_timeout="deny")}, NOW + HOUR),  # a question beside what is waited for
+        ({"waits": (ForSteps(),), "asks": asking(on_timeout="wait")}, NOW + 6 * DAY),
+        ({"schedules": ticking(next_index=1)}, NOW + 6 * HOUR),
+        ({"schedules": ticking(next_index=1, running=("run_2",))}, NOW + 6 * DAY),
+        ({"schedules": ticking(next_index=4)}, NOW + 6 * DAY),
+        ({"asks": asking(on_timeout="wait"), "options": Options(notify=(Channel(kind="email", to="a@x.test"),))}, NOW),
+    ],
+)
+def test_a_run_wakes_at_the_first_of_its_moments(fields: dict[str, Any], at: datetime) -> None:
+    assert wake_at(plain(**fields)) == at
