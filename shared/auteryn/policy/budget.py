@@ -12,6 +12,7 @@ from auteryn.schema.record import derived_id
 from auteryn.schema.run import Run
 
 BUDGET_NEAR = 0.8
+"""The part of a budget after which the owner's choice for it is carried out."""
 
 GO_ON, GO_ON_FAST, STOP = "Go on", "Go on with the FAST model", "Stop with what there is"
 RAISE = "Raise the budget by half"
@@ -65,7 +66,7 @@ def held(run: Run) -> str | None:
     return next((ask.id for ask in run.asks if ask.kind == "budget"), None)
 
 
-def _question(run: Run, now: datetime, limit: int):
+def _question(run: Run, now: datetime, limit: int) -> Ask:
     percent = round(100 * spent(run) / limit)
     return asked_of(
         run,
