@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from auteryn.agent.thread import Thread
 from auteryn.errors import Corrupt, Invalid, ToolFailed
+from auteryn.policy.cloud import BLOBS_RENEWED
 from auteryn.ports import Blobs, Store
 from auteryn.schema.change import Doc
 from auteryn.schema.event import AnyEvent, CallAnswered, CallSuspended
@@ -122,8 +123,27 @@ class StoredFiles(Files):
             await self.end(files)
 
     async def copied(self, old: str, new: str, now: datetime) -> None:
-        for document in await self._store.docs(KIND, old):
+        documents = await self._store.docs(KIND, old)
+        if documents and now - documents[0].at > BLOBS_RENEWED:
+            await self._renewed(new, documents)
+        for document in documents:
             await self._store.put(replace(document, id=new_id("files"), scope=new), if_absent=True)
+
+    async def _renewed(self, root: str, documents: Sequence[Doc]) -> None:
+        """A young run begins with old bytes: put again, they are kept as long as it lives. Raises `NotFound` if one is gone."""
+        scratch = self._new(root)
+
+        async def renew(files: Workspace, folder: _Folder, sha256: str) -> None:
+            aside = files.root / sha256
+            await self._blobs.save(sha256, aside)
+            await self._blobs.put(aside)
+            aside.unlink()
+
+        try:
+            there = {state.sha256 for state in _folded(documents)[0].values() if state.sha256}
+            await _side_by_side(renew, scratch, self._open[scratch.root], there)
+        finally:
+            await self.end(scratch)
 
     async def drop(self, root: str) -> None:
         for document in await self._store.docs(KIND, root):

@@ -12,10 +12,13 @@ import pytest
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
 from auteryn.adapters.embedded.store import SqliteStore
+from auteryn.adapters.gcp.blobs import CloudBlobs
 from auteryn.errors import Corrupt, Invalid, NotFound
+from auteryn.policy.cloud import BLOBS_RENEWED
 from auteryn.runtime.files import MERGE_AT, Files, StoredFiles
 from auteryn.schema.change import Doc
 from auteryn.schema.files import KIND
+from auteryn.testing.emulators.storage import Storage
 from auteryn.tools.workspace import Workspace
 from conformance.samples import newborn
 
@@ -253,3 +256,34 @@ async def test_a_document_that_cannot_be_read_says_which(there: Machine):
     await there.store.put(Doc(kind=KIND, id="files_x", scope=there.run.root, body={"files": 3}, at=NOW))
     with pytest.raises(Corrupt, match="files_x"):
         await there.another().begin(there.run)
+
+
+@pytest.mark.proves("F30")
+def test_a_run_that_begins_with_the_files_of_an_old_one_keeps_them_as_long_as_it_lives(tmp_path: Path) -> None:
+    """The bucket deletes what was written 90 days ago, and a run lives for a week."""
+    storage = Storage()
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path, synchronous="off")
+        blobs = CloudBlobs("b", endpoint=storage.endpoint, renew_after=BLOBS_RENEWED)
+        files, run, old = StoredFiles(tmp_path / "machine", store, blobs, tree_bytes=1 << 20), newborn().run, timedelta(days=85)
+        try:
+            here = await files.begin(run)
+            for text in (b"old", b"older"):
+                here.write("a.txt", text)
+                for document in await files.changed(run, here, (), NOW):
+                    await store.put(document)
+            await files.end(here)
+            for stored in storage.objects.values():
+                stored.created_at -= old
+            before = dict(storage.objects)
+            await files.copied(run.root, "run_new", NOW + old)
+            anew = [stored.body for place, stored in storage.objects.items() if stored is not before[place]]
+            assert anew == [b"older"]
+            assert list((tmp_path / "machine").iterdir()) == []
+        finally:
+            await blobs.close()
+            await store.close()
+
+    asyncio.run(main())
+    storage.stop()
