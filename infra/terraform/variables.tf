@@ -171,6 +171,11 @@ variable "knowledge_bucket" {
   description = "A bucket of documents that kb_search answers from, mounted read-only at /knowledge. Null: no knowledge base. AUTERYN_KB in settings may name a folder in it."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.knowledge_bucket == null ? true : can(regex("^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$", var.knowledge_bucket))
+    error_message = "knowledge_bucket must be a bucket's name, without gs://."
+  }
 }
 
 variable "labels" {
@@ -178,6 +183,11 @@ variable "labels" {
   type        = map(string)
   nullable    = false
   default     = {}
+
+  validation {
+    condition     = alltrue([for name, value in var.labels : can(regex("^[a-z][a-z0-9_-]{0,62}$", name)) && can(regex("^[a-z0-9_-]{0,63}$", value))])
+    error_message = "labels must have names and values of lower-case letters, digits, hyphens and underscores, at most 63."
+  }
 }
 
 variable "model_key_version" {
@@ -196,6 +206,11 @@ variable "model_location" {
   type        = string
   nullable    = false
   default     = "global"
+
+  validation {
+    condition     = can(regex("^[a-z]+(-[a-z]+[0-9]+)?$", var.model_location))
+    error_message = "model_location must be global, a multi-region such as eu, or a region such as europe-west4."
+  }
 }
 
 variable "models" {
@@ -207,6 +222,11 @@ variable "models" {
   })
   nullable = false
   default  = {}
+
+  validation {
+    condition     = alltrue([for ids in values(var.models) : ids == null ? true : can(regex("^[^\\s,]+(,[^\\s,]+)*$", ids))])
+    error_message = "models must hold model ids, comma-separated, without spaces."
+  }
 }
 
 variable "point_in_time_recovery" {
@@ -316,6 +336,11 @@ variable "spend_alert" {
   })
   nullable = false
   default  = {}
+
+  validation {
+    condition     = var.spend_alert.credits_per_hour > 0 && var.spend_alert.slices_at_once > 0
+    error_message = "spend_alert must be more than 0: an alert that always fires is read by nobody."
+  }
 }
 
 variable "spend_limit" {

@@ -19,9 +19,14 @@ run "nothing_that_cannot_be" {
     google_accounts   = { audience = "door", members = { "ann@example.com" = "root" } }
     image             = "us-central1-docker.pkg.dev/an-example-project/auteryn/auteryn:latest"
     kms_key           = "my-key"
+    knowledge_bucket  = "gs://handbooks"
+    labels            = { Team = "Shop" }
+    model_location    = "Europe"
+    models            = { fast = "one, two" }
     model_key_version = "latest"
     project_id        = "My Project"
     region            = "us-central1-a"
+    spend_alert       = { credits_per_hour = 0 }
     slices            = { large = { cpu = "1", memory = "8Gi" } }
     secrets           = { GEMINI_API_KEY = { secret = "key", version = "1" } }
     tools             = ["shop tools"]
@@ -38,11 +43,16 @@ run "nothing_that_cannot_be" {
     var.google_accounts,
     var.image,
     var.kms_key,
+    var.knowledge_bucket,
+    var.labels,
+    var.model_location,
     var.model_key_version,
+    var.models,
     var.project_id,
     var.region,
     var.secrets,
     var.slices,
+    var.spend_alert,
     var.tools,
     var.vpc_egress,
   ]
