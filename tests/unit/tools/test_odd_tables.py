@@ -128,6 +128,13 @@ def test_comments_around_a_table_are_no_part_of_it(room: Room) -> None:
     assert rows(room, "SELECT id, amount FROM 't.csv'") == [[1, 5], [2, 6]]
 
 
+def test_a_quoted_name_behind_a_byte_order_mark_is_one(room: Room) -> None:
+    room.put("t.csv", '"n, m","amount"\n"a","1.5"\n"\\b\\","2"\n'.encode("utf-8-sig"))
+    answer = room.call(data_query, sql="""SELECT "n, m", amount FROM 't.csv'""")
+    assert answer["rows"] == [["a", 1.5], ["\\b\\", 2]]
+    assert "notes" not in answer
+
+
 def test_of_ten_thousand_columns_each_can_be_asked_and_the_first_are_described(room: Room) -> None:
     width = 10_000
     lines = [",".join(f"c{at}" for at in range(width)), *(",".join(str(row * at) for at in range(width)) for row in (1, 2))]

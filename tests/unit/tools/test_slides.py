@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from pptx import Presentation
+from pptx.enum.chart import XL_TICK_LABEL_POSITION
 
 from auteryn.errors import ToolFailed
 from auteryn.tools import slides_masters
@@ -97,6 +98,7 @@ def test_charts_and_tables_are_native_so_that_people_can_go_on_with_them(room: R
     *charts, table = list(deck(room).slides)[1:]
     for page in charts:
         native = next(shape for shape in page.shapes if shape.has_chart).chart
+        assert native.category_axis.tick_label_position == XL_TICK_LABEL_POSITION.LOW, "names lie on bars of negative numbers"
         assert list(native.plots[0].categories) == ["Jan", "Feb"]
         assert [(one.name, list(one.values)) for one in native.plots[0].series] == [("A", [1, None]), ("B", [2.5, 4])]
     cells = next(shape for shape in table.shapes if shape.has_table).table

@@ -78,11 +78,11 @@ def has_columns(real: Path) -> bool:
 
 def readable(real: Path, shown: str, notes: list[str]) -> Path:
     """The file itself, or beside it a copy in UTF-8 with plain line ends: of text in another encoding, and where the header
-    has several lines, which the sniffer takes from no file with CRLF or a mark of its byte order."""
+    has several lines or begins in quotes, which the sniffer takes from no file with CRLF or a mark of its byte order."""
     if not real.name.lower().removesuffix(".gz").endswith((*_TEXTS, *SHEETS)) or is_workbook(real):
         return real
     encoding, errors = _encoding(real, shown, notes)
-    if errors == "strict" and not _header_goes_on(real):
+    if errors == "strict" and not _header_is_hard(real):
         return real
     copy = real.with_name(f"utf8 {real.name.removesuffix('.gz')}")
     size = 0
@@ -352,7 +352,8 @@ def _no_utf8(real: Path, shown: str, notes: list[str]) -> tuple[str, str]:
     return encoding, "replace"
 
 
-def _header_goes_on(real: Path) -> bool:
-    """The first line ends within quotes, as where Excel's cell has two lines."""
+def _header_is_hard(real: Path) -> bool:
+    """The first line ends within quotes, as where Excel's cell has two lines; or begins with them behind a byte order mark."""
     with _open(real) as file:
-        return file.readline(_HEAD_BYTES).count(b'"') % 2 == 1
+        line = file.readline(_HEAD_BYTES)
+    return line.count(b'"') % 2 == 1 or line.startswith(codecs.BOM_UTF8 + b'"')
