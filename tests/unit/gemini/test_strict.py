@@ -217,6 +217,7 @@ def metadata(monkeypatch: pytest.MonkeyPatch, statuses: list[int]) -> Iterator[l
         monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
         monkeypatch.setenv("CLOUDSDK_CONFIG", "/nowhere")
         monkeypatch.setenv("GCE_METADATA_IP", host)
+        monkeypatch.setattr(_metadata, "_NO_GCE_CHECK", False)
         monkeypatch.setattr(_metadata, "_GCE_METADATA_HOST", host)  # as GCE_METADATA_HOST does, read when it is imported
         try:
             yield given
