@@ -16,7 +16,7 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.limits import OUTPUT_CAP
 from auteryn.schema.record import to_json
 from auteryn.tools.leash import Leash, in_thread
-from auteryn.tools.tables.casts import cast_hint
+from auteryn.tools.tables.casts import cast_hint, spelling_hint
 from auteryn.tools.tables.database import Answer, Source, Tables, opened
 from auteryn.tools.tables.words import identifier
 from auteryn.tools.tool import ToolContext, tool
@@ -175,7 +175,8 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
     notes = [*source.notes, *_total(described, last, row_count)]
     for at, column in enumerate(described):
         texts = [row[at] for row in sample if isinstance(row[at], str)] if column["type"] == "VARCHAR" else []
-        hint = cast_hint(column["name"], texts) or _way_in(column["name"], column["type"])
+        name = column["name"]
+        hint = cast_hint(name, texts) or spelling_hint(name, texts) or _way_in(name, column["type"])
         column |= {"hint": hint} if hint else {}
     if row_count > EXACT_ROWS:
         notes.append(f"distinct and quartiles are estimates: there are more than {EXACT_ROWS:,} rows")

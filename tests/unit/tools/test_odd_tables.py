@@ -79,6 +79,21 @@ def test_amounts_in_several_currencies_are_said_to_be_so() -> None:
     assert "currenc" not in (cast_hint("total", ["€12.50", "€8.00"]) or "")
 
 
+def test_a_column_of_amounts_and_shares_is_said_to_be_one() -> None:
+    assert "and of percent ('33%' becomes 33)" in (cast_hint("2026", ["1,200", "(800)", "33%"]) or "")
+    assert "percent" not in (cast_hint("rate", ["10%", "12%"]) or "")
+
+
+@pytest.mark.parametrize("other", ["north", "North ", "NORTH"])
+def test_values_that_are_the_same_but_for_their_spelling_are_told(room: Room, other: str) -> None:
+    room.put("t.csv", f"region,n\nNorth,1\n{other},2\nSouth,4\n")
+    hint = column(room.call(data_profile, path="t.csv"), "region")["hint"]
+    assert f"'North' and {other!r} differ" in hint
+    key = hint.partition("group by ")[2].partition(" if")[0]
+    assert rows(room, f"SELECT {key}, sum(n) FROM 't.csv' GROUP BY 1 ORDER BY 1") == [["north", 3], ["south", 4]]
+    assert "hint" not in column(room.call(data_profile, path="t.csv"), "n")
+
+
 # ---- dates ---------------------------------------------------------------------------------------------------
 
 
@@ -135,6 +150,11 @@ def test_a_quoted_name_behind_a_byte_order_mark_is_one(room: Room) -> None:
     assert "notes" not in answer
 
 
+def test_lines_that_end_in_two_ways_are_lines(room: Room) -> None:
+    room.put("t.csv", 'a,b\r\n1,"x\ny"\n3,z\r\n')
+    assert rows(room, "SELECT a, b FROM 't.csv'") == [[1, "x\ny"], [3, "z"]]
+
+
 def test_of_ten_thousand_columns_each_can_be_asked_and_the_first_are_described(room: Room) -> None:
     width = 10_000
     lines = [",".join(f"c{at}" for at in range(width)), *(",".join(str(row * at) for at in range(width)) for row in (1, 2))]
@@ -150,6 +170,9 @@ def test_objects_in_columns_come_with_the_way_to_their_fields(room: Room) -> Non
     profile = room.call(data_profile, path="page.json")
     ask = column(profile, "data")["hint"].partition("with ")[2].replace("…", "'page.json'")
     assert rows(room, f"SELECT sum(amount) FROM ({ask})") == [[6.5]]
+    room.put("log.csv", 'id,what\n1,"{""who"": ""Ann""}"\n')
+    inner = column(room.call(data_profile, path="log.csv"), "what")["hint"].partition("is ")[2].replace(".name", ".who")
+    assert rows(room, f"SELECT {inner} FROM 'log.csv'") == [["Ann"]]
     field = column(profile, "meta")["hint"].partition("are ")[2].replace(".name", ".page")
     assert rows(room, f"SELECT {field} FROM 'page.json'") == [[1]]
 

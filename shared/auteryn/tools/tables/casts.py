@@ -30,6 +30,8 @@ _CLOTHES = r"\s\p{Z}\p{Sc}%()+''’"
 _BARE = "^-?[0-9.]+([eE]-?[0-9]+)?$"
 """What must be left, else NULL: no NaN of "nan"."""
 
+_NAME = 80
+"""Letters of a value that may be the name of something."""
 _LEADING_ZERO = re.compile(r"0\d+")
 """A postcode or an id: digits that are no number."""
 
@@ -83,7 +85,21 @@ def cast_hint(column: str, values: Sequence[str]) -> str | None:
     others = f" (NULL for others, such as {odd[0]!r})" if odd else ""
     money = sorted({found[0] for number in numbers if (found := re.search(_MONEY, number))})
     mixed = f" in several currencies ({', '.join(money)}: add up only what is one)" if len(money) > 1 else ""
+    shares = [number for number in numbers if number.rstrip(" )").endswith("%")]
+    mixed += f" and of percent ({shares[0]!r} becomes {shares[0].strip(' %')})" if 0 < len(shares) < len(numbers) else ""
     return f"numbers as text{mixed}, such as {shown!r}: use {_as_number(text, numbers, comma=comma)}{others}"
+
+
+def spelling_hint(column: str, values: Sequence[str]) -> str | None:
+    """One sentence where values of this text column are the same but for spaces or case; or are objects, written as text."""
+    first = dict[str, str]()
+    for value in values:
+        if len(value) <= _NAME and (other := first.setdefault(value.strip().casefold(), value)) != value:
+            key = f"lower(trim({identifier(column)}))"
+            return f"{other!r} and {value!r} differ in case or spaces only: group by {key} if they are one"
+    if values and all(value.startswith("{") and value.endswith("}") for value in values):
+        return f"objects as text: a field is {identifier(column)} ->> '$.name'"
+    return None
 
 
 def comma_decides(values: Sequence[str]) -> bool:

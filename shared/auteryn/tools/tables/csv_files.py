@@ -34,6 +34,7 @@ _LINES = 20_000
 _PASTED = "cp1252"
 """What single lines are in, that came into a file in UTF-8 from elsewhere."""
 _PAGE = re.compile(rb"\s*<(?:!doctype|html|table|meta|head|div)\b", re.IGNORECASE)
+_QUOTED = re.compile(rb'"[^"]*"')
 _BYTE = re.compile("[\udc80-\udcff]")
 """One that is no UTF-8, as `surrogateescape` decodes it."""
 _JUDGED, _JUDGED_CELLS = 1_000, 200_000
@@ -78,11 +79,11 @@ def has_columns(real: Path) -> bool:
 
 def readable(real: Path, shown: str, notes: list[str]) -> Path:
     """The file itself, or beside it a copy in UTF-8 with plain line ends: of text in another encoding, and where the header
-    has several lines or begins in quotes, which the sniffer takes from no file with CRLF or a mark of its byte order."""
+    has several lines, begins in quotes, or lines end in two ways, which the sniffer does not take from every file."""
     if not real.name.lower().removesuffix(".gz").endswith((*_TEXTS, *SHEETS)) or is_workbook(real):
         return real
     encoding, errors = _encoding(real, shown, notes)
-    if errors == "strict" and not _header_is_hard(real):
+    if errors == "strict" and not _is_hard(real):
         return real
     copy = real.with_name(f"utf8 {real.name.removesuffix('.gz')}")
     size = 0
@@ -352,8 +353,11 @@ def _no_utf8(real: Path, shown: str, notes: list[str]) -> tuple[str, str]:
     return encoding, "replace"
 
 
-def _header_is_hard(real: Path) -> bool:
-    """The first line ends within quotes, as where Excel's cell has two lines; or begins with them behind a byte order mark."""
+def _is_hard(real: Path) -> bool:
+    """The first line ends within quotes, as where Excel's cell has two lines, or begins with them behind a byte order mark;
+    or lines end now so and now so, as where files were put together."""
     with _open(real) as file:
         line = file.readline(_HEAD_BYTES)
-    return line.count(b'"') % 2 == 1 or line.startswith(codecs.BOM_UTF8 + b'"')
+        bare = _QUOTED.sub(b"", line + file.read(_HEAD_BYTES))
+    mixed = 0 < bare.count(b"\r\n") < bare.count(b"\n")
+    return mixed or line.count(b'"') % 2 == 1 or line.startswith(codecs.BOM_UTF8 + b'"')
