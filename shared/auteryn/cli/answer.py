@@ -9,7 +9,7 @@ import msgspec
 
 from auteryn.cli import exits, output
 from auteryn.cli.follow import Follow, follow
-from auteryn.cli.home import Home, going, opened
+from auteryn.cli.home import Home, going, near, opened
 from auteryn.cli.prompt import meant, whoever
 from auteryn.cli.root import Common, common
 from auteryn.errors import Invalid, NotFound
@@ -64,6 +64,7 @@ async def _of(home: Home, ask_id: str) -> tuple[str, Ask | None]:
     """The tree the question belongs to, and the question if it is open; raises `NotFound`."""
     doc = await home.host.engine.services.store.doc("ask", ask_id)
     if doc is None:
-        raise NotFound(f"there is no question {ask_id!r} in {home.settings.home}: `auteryn status` shows the open ones")
+        guess = near(ask_id, [ask.id for ask in await home.desk.asks()])
+        raise NotFound(f"there is no question {ask_id!r} in {home.settings.home}{guess}: `auteryn status` shows the open ones")
     run = await home.desk.get(doc.body["run"])
     return run.root, next((ask for ask in run.asks if ask.id == ask_id), None)

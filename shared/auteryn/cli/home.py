@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import difflib
 import logging
 import shlex
 import shutil
 import signal
 import sys
-from collections.abc import AsyncGenerator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -48,6 +49,7 @@ class Home(Struct):
             if not newest.runs:
                 raise NotFound(f'there is no run in {self.settings.home}: begin one with auteryn run "…"')
             return newest.runs[0].id
+        run = run.strip()
         try:
             return (await self.desk.get(run)).id
         except NotFound:
@@ -55,8 +57,15 @@ class Home(Struct):
         found = [one.id for one in listed if len(run) >= SHORTEST and run in (one.id[: len(run)], one.id[4 : 4 + len(run)])]
         if len(found) != 1:
             many = f"{len(found)} runs begin with" if found else "there is no run"
-            raise NotFound(f"{many} {run!r} in {self.settings.home}: `auteryn ls` lists them")
+            guess = "" if found else near(run, [one.id for one in listed])
+            raise NotFound(f"{many} {run!r} in {self.settings.home}{guess}: `auteryn ls` lists them")
         return found[0]
+
+
+def near(said: str, there: Sequence[str]) -> str:
+    """`(did you mean …?)` where something is spelled nearly like it, else empty."""
+    found = difflib.get_close_matches(said, there, 1, 0.8)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def settings_of(common: Common, *, isolate: bool = False) -> Settings:

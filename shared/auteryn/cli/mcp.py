@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import sys
 from typing import cast
 
@@ -24,7 +25,7 @@ from auteryn.tools.mcp import (
     remove_server,
     tool_name,
 )
-from auteryn.tools.mcp_server import Connection, Definition, ServerConfig, Settled
+from auteryn.tools.mcp_server import Connection, Definition, ServerConfig, Settled, first_reason
 from auteryn.tools.tool import Effect, Permission
 from auteryn.tools.untrusted import cleaned
 
@@ -133,7 +134,9 @@ async def _offered(config: ServerConfig, guard: Egress) -> list[Definition]:
     try:
         connection = await Connection.open(config, guard)
     except (OSError, TimeoutError, ExceptionGroup, RuntimeError) as error:
-        raise ToolFailed("unavailable", f"the server does not answer: {type(error).__name__}: {error}") from error
+        there = not config.command or shutil.which(config.command)
+        why = first_reason(error) if there else f"there is no program {config.command!r}"
+        raise ToolFailed("unavailable", f"the server does not answer: {why}") from error
     try:
         return list(connection.definitions.values())
     finally:

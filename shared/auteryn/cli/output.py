@@ -18,8 +18,9 @@ LEAST_COLUMNS = 12
 
 
 def json_line(value: Any) -> None:
-    """One JSON object, one line; every field is there, also where it has its default."""
-    sys.stdout.write(to_json(full(value)).decode() + "\n")
+    """One JSON object, one line, in UTF-8 whatever the terminal speaks; every field is there, also where it has its default."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(to_json(full(value)) + b"\n")
     sys.stdout.flush()
 
 

@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any, TypeVar
@@ -113,6 +114,13 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for section in SECTIONS.values() for name in section]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `auteryn logs | head`: the reader has seen enough; click would call it a failure
+            sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes them as it exits
+            return exits.DONE
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx) and cmd_name not in HIDDEN:
             return None
@@ -210,15 +218,15 @@ def run(args: Sequence[str] | None = None) -> int:
         raise
     except (click.Abort, KeyboardInterrupt):
         return _refused("interrupted", exits.DETACHED)
-    except BrokenPipeError:  # `auteryn logs | head`: the reader has seen enough
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the interpreter flushes stdout as it exits
-        return exits.DONE
     except OSError as error:  # a file or folder the person named
         return _refused(f"{error.filename!r}: {error.strerror}" if error.filename else str(error), exits.FAILED)
 
 
 def _open_streams() -> None:
-    """A stream that was closed (`>&-`) leads nowhere. Else the next file to be opened would stand in its place."""
+    """A stream that was closed (`>&-`) leads nowhere. Else the next file to be opened would stand in its place. What a terminal
+    has no letter for is escaped, not the end of the command."""
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
+        sys.stdout.reconfigure(errors="backslashreplace")
     if not any(stream is None for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return
     while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:

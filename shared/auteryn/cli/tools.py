@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from auteryn.cli import exits, output
-from auteryn.cli.home import going, settings_of
+from auteryn.cli.home import going, near, settings_of
 from auteryn.cli.labels import label
 from auteryn.cli.root import Common, Listing, common
 from auteryn.compose import Settings, embedded
@@ -198,7 +198,8 @@ def _known(registry: Registry, name: str) -> Tool:
     try:
         return registry.get(name)
     except ToolFailed as error:
-        raise Invalid("NAME", name, f"cannot be used ({error}); `auteryn tools list` names them all") from error
+        guess = near(name, [one.name for one in registry])
+        raise Invalid("NAME", name, f"cannot be used ({error}){guess}; `auteryn tools list` names them all") from error
 
 
 def _registry(common: Common) -> Registry:

@@ -44,5 +44,5 @@ async def forget(access: Access, memory_id: str) -> None:
     """No later run finds it any more. Raises `NotFound`."""
     doc = await access.services.store.doc(KIND, memory_id)
     if doc is None or doc.scope != access.owner:
-        raise NotFound(f"no memory {memory_id!r}")
+        raise NotFound(f"there is no memory {memory_id!r}: `auteryn memories` lists them")
     await access.services.store.drop(KIND, memory_id)

@@ -124,7 +124,7 @@ class Server:
         except Exception as error:
             await self._failed(ctx, connection)
             raise self._broke_off(
-                definition, sent and not _is_answer(error), "unavailable", f"failed: {_said(error)}"
+                definition, sent and not _is_answer(error), "unavailable", f"failed: {first_reason(error)}"
             ) from error
         self._failures = 0
         while connection.declined:
@@ -267,7 +267,7 @@ def _is_answer(error: Exception) -> bool:
     return isinstance(error, MCPError) and error.code not in (CONNECTION_CLOSED, REQUEST_TIMEOUT)
 
 
-def _said(error: BaseException) -> str:
+def first_reason(error: BaseException) -> str:
     """The first reason in a bundle of them."""
     while isinstance(error, BaseExceptionGroup):
         error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]

@@ -179,6 +179,7 @@ def test_a_tool_server_is_added_as_it_can_be_reached_and_taken_out_again(auteryn
     assert not (home / "mcp.json").exists()
     assert auteryn("mcp", "add", "shop", "--command", "serve orders").code == 0
     assert "`auteryn mcp remove shop` takes it out" in auteryn("mcp", "add", "shop", "--command", "serve").err
+    assert "does not answer: there is no program 'serve'" in auteryn("mcp", "approve", "shop").err
     approve(home, "shop", [Definition(name="order")])
     assert "none of the approved tools of shop: order" in auteryn("mcp", "allow", "shop", "odrer").err
     assert auteryn("mcp", "allow", "shop", "order", "--effect", "read").code == 0
@@ -215,3 +216,41 @@ def test_a_closed_stream_leads_nowhere_and_nothing_takes_its_place(tmp_path: Pat
     os.close(writing)
     with open(reading) as told:  # noqa: PTH123
         assert told.read() == "0 True"
+
+
+def test_an_id_or_a_name_that_is_nearly_right_is_guessed(auteryn, created) -> None:
+    run = created("Compare the prices")
+    wrong = run[:9] + run[10:]
+
+    assert (
+        f"there is no run {wrong!r}" in auteryn("status", wrong).err
+        and f"(did you mean {run}?)" in auteryn("status", wrong).err
+    )
+    assert auteryn("status", f" {run}\n").code == 0
+    assert "(did you mean calculate?)" in auteryn("tools", "show", "calculte").err
+
+
+def auteryn_here(home: Path, command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """In a shell of its own, where `$0` is the program; its exit code is the program's, whatever it is piped into."""
+    argv = ["bash", "-c", f"set -o pipefail; {command}", sys.executable]
+    return subprocess.run(argv, env=os.environ | {"AUTERYN_HOME": str(home), **environment}, capture_output=True, check=False)
+
+
+@pytest.mark.parametrize("command", ["tools list", "tools list --json", "logs --json"])
+def test_a_reader_who_has_seen_enough_is_no_failure(created, tmp_path: Path, command: str) -> None:
+    created("Compare the prices")
+
+    done = auteryn_here(tmp_path / "home", f'"$0" -m auteryn {command} | true')
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_terminal_without_our_letters_shows_them_escaped_and_json_stays_whole(created, tmp_path: Path) -> None:
+    created("Preise 比較 😀 vergleichen")
+    ascii = {"PYTHONIOENCODING": "ascii"}
+
+    shown = auteryn_here(tmp_path / "home", '"$0" -m auteryn ls', **ascii)
+    told = auteryn_here(tmp_path / "home", '"$0" -m auteryn ls --json', **ascii)
+
+    assert (shown.returncode, shown.stderr) == (0, b"") and rb"Preise \u6bd4\u8f03 \U0001f600 vergleichen" in shown.stdout
+    assert json.loads(told.stdout)["title"] == "Preise 比較 😀 vergleichen"
