@@ -5,16 +5,15 @@ from __future__ import annotations
 from auteryn.agent.thread import Thread
 from auteryn.schema import event as e
 from auteryn.schema.run import Run
-from auteryn.tools.registry import Registry
 
 
-def cancelled(run: Run, thread: Thread, registry: Registry, by: str, active_ms: int) -> e.RunCancelled:
+def cancelled(run: Run, thread: Thread, by: str, active_ms: int) -> e.RunCancelled:
     """The last fact of a cancelled run: every call of the open turn is listed as aborted, finished or unknown."""
     aborted, finished, unknown = list[str](), list[str](), list[str]()
     for call in thread.calls.values():
         if call.state == "answered":
             finished.append(call.name)
-        elif call.begun and call.name in registry and registry.get(call.name).effect in ("once", "keyed"):
+        elif call.begun:  # with intent: it may have taken effect (L6), also where its tool is not known here any more
             unknown.append(call.name)
         else:
             aborted.append(call.name)

@@ -232,7 +232,7 @@ class Slice:
             await self._read_inbox()
 
     async def _cancel(self, intake: Intake, by: str) -> None:
-        fact = cancelled(self.run, self.mind.thread, self.mind.registry, by, self._active_ms())
+        fact = cancelled(self.run, self.mind.thread, by, self._active_ms())
         answers = tuple(event for event in intake.events if isinstance(event, e.AskAnswered))  # what came before the cancel
         await self._commit((*answers, fact), consumed=intake.consumed, leave=True)
 
