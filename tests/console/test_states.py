@@ -274,6 +274,8 @@ def test_the_list_tells_whose_turn_it_is_a_persons_the_clocks_or_its_own_steps(w
         expect(row.locator(".state")).to_have_text(state)
         if width > 1000:
             expect(row.locator("td.why")).to_contain_text(on)
+    for figure, count in (("Need you", "2"), ("Waiting", "3")):  # whose step asks is counted once
+        expect(page.locator(".summary div", has_text=figure).locator("button")).to_have_text(count)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth") and complaints_of(page) == []
     page.goto(f"{window.url}/runs/{window.run('Plan a sleep')}")
     expect(page.locator(".run-head .state")).to_have_text("Steps under way")

@@ -38,7 +38,7 @@ function Listed({ query, view, owner, chosen, setChosen, pages, setPages, asks, 
       ${mayAct() && html`<button class="primary" onClick=${() => setQuery({ new: "1" })}><${Icon} name="plus" />New run</button>`}</div>
     ${view === "schedules" ? html`<${Schedules} />` : asks === null ? html`<${Waiting} key="first" />` : html`
       <${Inbox} asks=${asks} askers=${askers} onAnswered=${again} />
-      <${Summary} owner=${owner} asks=${asks.length} />
+      <${Summary} owner=${owner} asks=${asks.length} askers=${askers} />
       <${Filters} query=${query} runs=${runs ?? []} /><${SavedViews} query=${query} />
       ${chosen.size > 0 && html`<${Bulk} runs=${(runs ?? []).filter((run) => chosen.has(run.id))} onDone=${() => { setChosen(new Set()); again(); }} />`}
       ${found.problem ? html`<div class="empty"><h2>These filters cannot be used</h2><p>${sentence(found.problem)}</p><button onClick=${unfiltered}>Show all</button></div>` :
@@ -102,8 +102,8 @@ function useAskers(asks, runs) {
 }
 
 // Over all the owner's runs, whatever the table shows.
-function Summary({ owner, asks }) {
-  const [sum, setSum] = useState(null), [spend, setSpend] = useState(null);
+function Summary({ owner, asks, askers }) {
+  const [sum, setSum] = useState(null), [spend, setSpend] = useState(null), asking = new Set(Object.values(askers).map((one) => one?.root));
   useEffect(() => {
     setSum(null);
     const mine = !owner || owner !== "*" ? get("/v1/spend", owner ? { "Auteryn-Owner": owner } : {}) : Promise.resolve(null);
@@ -113,14 +113,14 @@ function Summary({ owner, asks }) {
       const [live, failed, today] = await Promise.all([ask("status=pending&status=running&status=waiting&status=paused"), ask(`status=failed&${since(8)}`), ask(since(1))]);
       const wakes = live.runs.flatMap((run) => run.waits.filter((wait) => wait.at).map((wait) => wait.at)).sort(), plus = (page) => (page.next ? "+" : "");
       setSum({ working: live.runs.filter((run) => run.state === "running" || run.state === "pending").length + plus(live), next: wakes[0],
-        sleeping: live.runs.filter((run) => run.state === "waiting" && !run.open_asks).length + plus(live),
+        waiting: live.runs.filter((run) => run.state === "waiting" && !run.open_asks).map((run) => run.id), more: plus(live),
         failed: failed.runs.filter((run) => Date.parse(run.ended_at) > time() - 86400e3).length, spent: credits(today.runs.reduce((all, run) => all + run.credits, 0)) + plus(today) });
     });
   }, [owner]);
   const one = (name, value, more = "", look = "", state = "") => html`<div class=${look}><dt>${name}</dt><dd>${state && sum ? html`<button class="figure-link" onClick=${() => setQuery({ state })} aria-label="${value} ${name.toLowerCase()}: show them">${value}</button>` : value}${more && html`<small>${more}</small>`}</dd></div>`;
   return html`<dl class="summary" aria-busy=${!sum}>
     ${one("Need you", asks, "", asks ? "loud" : "", "asks")}${one("Working", sum?.working ?? "–", "", "", "running")}
-    ${one("Waiting", sum?.sleeping ?? "–", sum?.next ? `next wake ${moment(sum.next)}` : "", "", "waiting")}
+    ${one("Waiting", sum ? sum.waiting.filter((id) => !asking.has(id)).length + sum.more : "–", sum?.next ? `next wake ${moment(sum.next)}` : "", "", "waiting")}
     ${one("Failed, 24 h", sum?.failed ?? "–", "", sum?.failed ? "bad" : "", "failed")}${one("Credits, 24 h", sum?.spent ?? "–", spend?.limit ? `${credits(spend.spent + spend.held)} of ${credits(spend.limit)} in ${spend.window}` : "", spend?.limit && spend.spent + spend.held > spend.limit * 0.9 ? "bad" : "")}</dl>`;
 }
 
