@@ -225,8 +225,9 @@ def run(args: Sequence[str] | None = None) -> int:
 def _open_streams() -> None:
     """A stream that was closed (`>&-`) leads nowhere. Else the next file to be opened would stand in its place. What a terminal
     has no letter for is escaped, not the end of the command."""
-    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    out = sys.stdout
+    if isinstance(out, TextIOWrapper) and out.errors in ("strict", "surrogateescape"):
+        out.reconfigure(errors="backslashreplace")
     if not any(stream is None for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return
     while (spare := os.open(os.devnull, os.O_RDWR)) <= 2:
