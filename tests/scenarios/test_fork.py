@@ -354,5 +354,7 @@ def test_a_run_that_nobody_can_read_keeps_no_other_from_being_erased_and_its_fil
             erased = await desk.erase(one.id)
             assert (erased.leftovers, erased.shared_blobs) == ((), 1)
             assert await world.services.blobs.get(two.artifacts[0].sha256) == b"the same"
+            erased = await desk.erase(two.id)  # and it goes itself, as far as it can be read
+            assert (erased.leftovers, erased.blobs) == ((), 1)
 
     skipping(story())

@@ -56,7 +56,7 @@ async def erase(access: Access, run_id: str) -> Erased:
         await _stopped(access, one, give_up_at)
         tree.append(one)
     ids = {one.id for one in tree}
-    entries = [entry for one in tree for entry in await store.journal(one.id)]
+    entries = [entry for one in tree for entry in await _readable(store, one)]
     asks = {fact.ask.id for fact in e.facts(entries) if isinstance(fact, e.AskOpened)}
     published = _blobs(entries) | await _kept_aside(store, run.id)
     shared = await _elsewhere(store, ids, published)
@@ -96,6 +96,17 @@ async def _stopped(access: Access, one: Run, give_up_at: datetime) -> None:
             await ended(access, one.id, max(give_up_at - access.now(), timedelta()))
     except TimeoutError as error:
         raise WrongState(f"run {one.id!r} below it was told to stop and has not yet: erase it again in a minute") from error
+
+
+async def _readable(store: Store, run: Run) -> Sequence[e.Entry]:
+    """The journal; of one that is damaged, or whose old bytes the bucket has deleted, what of it can be read."""
+    with suppress(Corrupt):
+        return await store.journal(run.id)
+    found = list[e.Entry]()
+    for seq in range(run.seq):
+        with suppress(Corrupt):
+            found += await store.journal(run.id, after=seq, limit=1)
+    return found
 
 
 async def _elsewhere(store: Store, tree: set[str], blobs: set[str]) -> set[str]:
