@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import difflib
 import logging
 import shlex
 import shutil
@@ -64,7 +63,9 @@ class Home(Struct):
 
 def near(said: str, there: Sequence[str]) -> str:
     """`(did you mean …?)` where something is spelled nearly like it, else empty."""
-    found = difflib.get_close_matches(said, there, 1, 0.8)
+    from difflib import get_close_matches
+
+    found = get_close_matches(said, there, 1, 0.8)
     return f" (did you mean {found[0]}?)" if found else ""
 
 

@@ -41,6 +41,8 @@ class Intake(Struct):
     halted: e.RunFailed | None = None
     paused: bool = False
     """Whether the run is paused once all this is committed."""
+    more: bool = False
+    """There is more than one commit takes: read again."""
     closed: set[str] = field(default_factory=set[str])
     """Calls that got their answer, or a person's answer, in this very batch."""
     answered: set[str] = field(default_factory=set[str])
@@ -53,7 +55,9 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
     out, ends, paused = Intake(), list[e.StepEnd](), run.status == "paused"
     words = {one.message: one.text for one in messages if isinstance(one, m.Reword)}
     out.events += escalated(run, now)
-    for message in _for_one_commit(messages):
+    now_read = _for_one_commit(messages)
+    out.more = len(now_read) < len(messages)
+    for message in now_read:
         out.consumed.append(message.id)
         match message:
             case m.Cancel():

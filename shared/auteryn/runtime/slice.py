@@ -219,7 +219,7 @@ class Slice:
         self.looked = now = self.engine.now()
         for silence in expired(self.run, now):
             await self.services.store.send(self.run.id, silence)
-        intake = take_in(self.run, self.mind.thread, messages := await self.services.store.inbox(self.run.id), now)
+        intake = take_in(self.run, self.mind.thread, await self.services.store.inbox(self.run.id), now)
         if intake.cancel:
             await self._cancel(intake, intake.cancel.by)
         elif intake.halted:
@@ -228,7 +228,7 @@ class Slice:
             over = waits_over(self.mind, intake.events) if self.thinks and not intake.paused else ()
             await self._commit((*intake.events, *over), consumed=intake.consumed, sends=intake.sends, lasting=False)
         await self._advance()
-        if len(intake.consumed) < len(messages) and not self.left:  # more than one commit takes
+        if intake.more and not self.left:
             await self._read_inbox()
 
     async def _cancel(self, intake: Intake, by: str) -> None:

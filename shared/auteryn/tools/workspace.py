@@ -13,7 +13,6 @@ import stat as modes
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from io import BufferedReader
 from itertools import islice
 from pathlib import Path, PurePath
@@ -114,6 +113,8 @@ class Workspace(Hidden):
         """Files that are called much like it, the likest first."""
         if path.startswith(HIDDEN):
             return []
+        from difflib import get_close_matches
+
         known = {file.path: PurePath(file.path).name.lower() for file in islice(self.walk(), _LIKE)}
         names = get_close_matches(PurePath(path).name.lower(), set(known.values()), 3, 0.75)
         return [path for name in names for path, called in known.items() if called == name][:3]
