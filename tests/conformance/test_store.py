@@ -470,3 +470,16 @@ async def test_of_an_erased_run_nothing_is_left_and_others_are_as_they_were(plac
         assert await store.send(kept.id, message(message_id="m1")) is False
         anew = await store.create(newborn(run_id=gone.id), key="gone")
         assert anew.seq == 1 and await elsewhere.send(gone.id, message(message_id="m1"))
+
+
+@on_every(STORES)
+async def test_whoever_knew_an_erased_run_takes_no_other_for_it(place: Place[Store]) -> None:
+    """S12: another process, and a run that begins where the erased one was."""
+    async with place.open() as store, place.open() as elsewhere:
+        gone = await store.create(newborn())
+        assert len(await elsewhere.journal(gone.id)) == 1
+        await store.erase(gone.id)
+        other = await store.create(newborn())
+        await store.commit(change(other))
+        assert list(await elsewhere.journal(gone.id)) == []
+        assert len(await elsewhere.journal(other.id)) == 2

@@ -17,7 +17,8 @@ from auteryn.adapters.embedded.clock import SystemClock
 from auteryn.adapters.embedded.elsewhere import News
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.adapters.embedded.store import SqliteStore
-from conformance.samples import NOON, newborn
+from auteryn.errors import Conflict
+from conformance.samples import NOON, change, newborn
 from unit.embedded.children import child, line
 
 LATER = NOON + timedelta(hours=1)
@@ -287,3 +288,19 @@ def test_without_sockets_the_change_number_is_polled(tmp_path: Path, monkeypatch
         await there.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.proves("L1")
+def test_a_commit_to_a_run_that_was_erased_elsewhere_is_refused(tmp_path: Path) -> None:
+    async def story() -> None:
+        store, elsewhere = SqliteStore.open(tmp_path), SqliteStore.open(tmp_path)
+        run = await store.create(newborn())
+        await elsewhere.get(run.id)
+        await store.erase(run.id)
+        await store.create(newborn())
+        with pytest.raises(Conflict, match="was erased"):
+            await elsewhere.commit(change(run))
+        await store.close()
+        await elsewhere.close()
+
+    asyncio.run(story())

@@ -99,13 +99,15 @@ class SqliteStore:
         return await self.get(made_before) if made_before else run
 
     async def erase(self, run: str) -> None:
-        """The bytes are overwritten, not only let go of."""
+        """The bytes are overwritten, not only let go of. An empty line keeps the run's number from another run: it may be known
+        to other processes."""
 
         def apply(c: sqlite3.Connection) -> None:
             c.execute("PRAGMA secure_delete = ON")
             found = c.execute("SELECT n FROM runs WHERE id=?", (run,)).fetchone()
             if found is not None:
                 c.execute("DELETE FROM journal WHERE key>=? AND key<?", (_key(found[0], 0), _key(found[0] + 1, 0)))
+                c.execute("INSERT INTO journal VALUES (?,?)", (_key(found[0], 0), b""))
                 for table in ("summaries", "inbox", "keys", "runs"):
                     c.execute(f"DELETE FROM {table} WHERE n=?", found)
             c.execute("DELETE FROM docs WHERE scope=?", (run,))
@@ -405,11 +407,13 @@ class SqliteStore:
     def _append(self, c: sqlite3.Connection, n: int, run: str, entry: Entry, body: bytes) -> bool:
         """The entry is the journal's; False if it was already. The unique key is the lock (L1)."""
         try:
-            c.execute("INSERT INTO journal VALUES (?,?)", (_key(n, entry.seq), body))
+            appended = c.execute(_APPEND, (_key(n, entry.seq), body, n)).rowcount
         except sqlite3.IntegrityError as error:
             if self._is_repeat(c, n, run, entry):
                 return False
             raise Conflict(f"run {run!r} has an entry {entry.seq} already: another slice was first") from error
+        if not appended:
+            raise Conflict(f"run {run!r} was erased")
         return True
 
     def _is_repeat(self, c: sqlite3.Connection, n: int, run: str, entry: Entry) -> bool:
@@ -422,6 +426,7 @@ MAX_SEQ = (1 << SEQ_BITS) - 1
 
 _ENDED = "status IN ('completed', 'failed', 'cancelled')"
 _NOBODY = "holder=NULL, token=NULL, until=NULL"
+_APPEND = "INSERT INTO journal SELECT ?, ? WHERE EXISTS (SELECT 1 FROM runs WHERE n=?)"
 _LEAVE = f"UPDATE runs SET status=?, wake_at=?, {_NOBODY} WHERE n=?"
 _STATUS = "UPDATE runs SET status=?, wake_at=iif(?, NULL, wake_at) WHERE n=? AND status<>?"
 
@@ -466,7 +471,7 @@ def _born_row(newborn: Newborn) -> _Born:
 
 def _insert_runs(c: sqlite3.Connection, newborn: Sequence[_Born]) -> int:
     """The runs exist, with their first entries; the first one's number."""
-    first = (c.execute("SELECT max(n) FROM runs").fetchone()[0] or 0) + 1
+    first = ((c.execute("SELECT max(key) FROM journal").fetchone()[0] or 0) >> SEQ_BITS) + 1
     try:
         c.executemany(
             "INSERT INTO runs (n, id, owner, parent, status, wake_at) VALUES (?,?,?,?,?,?)",
