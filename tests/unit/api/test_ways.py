@@ -95,6 +95,7 @@ WAYS: dict[str, Ways] = {
     "sign_out": Ways(BROWSER, BROWSER),
     "follow_link": Ways(BROWSER, BROWSER),
     "get_health": Ways(ALIVE, ALIVE),
+    "get_alive": Ways(ALIVE, ALIVE),
 }
 
 
