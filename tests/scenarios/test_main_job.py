@@ -9,6 +9,7 @@ import csv
 import json
 import os
 import pty
+import random
 import re
 import signal
 import socket
@@ -39,7 +40,8 @@ class Strict:
     def was_kept(self) -> None:
         """Every request kept the rules, and the scenario could be played to its end."""
         seen = self.world.summary()
-        assert (seen["violations"], seen["problems"], seen["warnings"]) == (0, [], {}), json.dumps(seen, indent=1)
+        refused = [row for row in self.world.rows if row["verdict"] == "refused"]
+        assert (seen["violations"], seen["problems"], seen["warnings"]) == (0, [], {}), json.dumps([seen, refused], indent=1)
 
 
 @contextmanager
@@ -59,9 +61,12 @@ def strict(scenario: str, **options: Any) -> Generator[Strict]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One the kernel gives to nobody by itself: where another test's server has been, its callers may still be knocking."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Terminal:
