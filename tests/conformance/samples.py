@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from auteryn.ports import Store
 from auteryn.ports.store import Lease
@@ -23,19 +24,32 @@ FAILED = e.RunFailed(reason="error", message="the disk is full")
 CANCELLED = e.RunCancelled(by="ann", receipt=e.Receipt())
 
 
+def fresh(created_at: datetime = NOON, **fields: Any) -> Run:
+    """A DEEP run of that moment, with a week's time. Its fields may be overridden."""
+    return Run(
+        **{
+            "id": "run_1",
+            "title": "t",
+            "mode": "deep",
+            "routing": Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
+            "created_at": created_at,
+            "deadline_at": created_at + timedelta(days=7),
+            "limits": Limits(llm_calls=100),
+            **fields,
+        }
+    )
+
+
 def newborn(
     text: str = "Research ten competitors", *, run_id: str = "", parent: Run | None = None, **fields: object
 ) -> Newborn:
     """A run as `service` creates it. Fields of the run may be overridden; `wake_at` is its creation unless it is given."""
     wake_at = fields.pop("wake_at", NOON)
-    run = Run(
+    run = fresh(
         **{
             "id": run_id or new_id("run"),
             "title": text[:60],
-            "mode": "deep",
             "routing": Decision(mode="deep", stage="pattern", confidence=0.9, sure=True, reason="asks for research"),
-            "created_at": NOON,
-            "deadline_at": NOON + timedelta(days=7),
             "limits": Limits(llm_calls=5_000),
             "parent": parent and Parent(run=parent.id, root=parent.root, kind="step", key=1, of="plan_1"),
             **fields,

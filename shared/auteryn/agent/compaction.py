@@ -49,9 +49,12 @@ def raised(mind: Mind) -> Facts:
     first, *others = mind.thread.contents
     said = {**first, "parts": first["parts"][len(task_parts(mind.thread.task)) :]}  # before the first answer, or summarised
     most = mind.settings.compact_at_tokens * CHARS_PER_TOKEN // 2
-    told = (_transcript([said, *others], result_chars) for result_chars in (most, *SHORTER, RESULT_CHARS))
-    whole = next((one for one in told if len(one) <= most), None)
-    summary = f"(with another model)\n{whole or _transcript([said, *others])[-most:]}"
+    told = ""
+    for result_chars in (most, *SHORTER, RESULT_CHARS):
+        told = _transcript([said, *others], result_chars)
+        if len(told) <= most:
+            break
+    summary = f"(with another model)\n{told[-most:]}"
     return (e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, **_known(mind)),)
 
 

@@ -55,8 +55,7 @@ async def _import(common: Common, body: bytes) -> None:
         run = await home.desk.take_in(body)
         command = home.command
     output.json_line({"run": run.id, "status": run.status}) if common.json else output.text(run.id)
-    if not common.json and not common.quiet:
-        click.echo(f"It is {run.status}. Look into it: {command} logs {run.id}", err=True)
+    common.done(f"It is {run.status}. Look into it: {command} logs {run.id}")
 
 
 @click.command()

@@ -55,9 +55,9 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
     out, ends, paused = Intake(), list[e.StepEnd](), run.status == "paused"
     words = {one.message: one.text for one in messages if isinstance(one, m.Reword)}
     out.events += escalated(run, now)
-    now_read = _for_one_commit(messages)
-    out.more = len(now_read) < len(messages)
-    for message in now_read:
+    batch = _for_one_commit(messages)
+    out.more = len(batch) < len(messages)
+    for message in batch:
         out.consumed.append(message.id)
         match message:
             case m.Cancel():

@@ -10,8 +10,8 @@ import pytest
 from auteryn.policy.asking import DAY, asked_of, next_notice, notices, silence, silent, waited_for
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Ask, People
-from auteryn.schema.routing import Decision
-from auteryn.schema.run import Channel, Limits, Occasion, Options, Parent, Run
+from auteryn.schema.run import Channel, Occasion, Options, Parent, Run
+from conformance.samples import fresh
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 WEEK, HOUR = NOW + timedelta(days=7), timedelta(hours=1)
@@ -19,14 +19,8 @@ USUAL = People()
 
 
 def run_of(people: People = USUAL, on: tuple[Occasion, ...] = (), **fields: Any) -> Run:
-    return Run(
-        id="run_1",
-        title="",
-        mode="deep",
-        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
-        created_at=NOW,
-        deadline_at=WEEK,
-        limits=Limits(llm_calls=1),
+    return fresh(
+        NOW,
         options=Options(people=people, notify=(Channel(kind="email", to="ann@x.test", on=on),) if on else ()),
         **fields,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,21 +10,16 @@ import pytest
 from auteryn.policy.budget import GO_ON, GO_ON_FAST, RAISE, STOP, held, near, raise_question
 from auteryn.schema import event as e
 from auteryn.schema.human import Ask
-from auteryn.schema.routing import Decision
 from auteryn.schema.run import AtBudget, Credits, Limits, Options, Parent, Run, Usage
+from conformance.samples import fresh
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 STEP = Parent(run="run_0", root="run_0", kind="step", key=1)
 
 
 def run_of(spent: int = 800, *, limit: int | None = 1_000, policy: AtBudget = "ask", **fields: Any) -> Run:
-    return Run(
-        id="run_1",
-        title="",
-        mode="deep",
-        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
-        created_at=NOW,
-        deadline_at=NOW + timedelta(days=7),
+    return fresh(
+        NOW,
         limits=Limits(llm_calls=9, credits=limit),
         usage=Usage(credits=Credits(llm=spent - 30, tools=20, storage=10)),
         options=Options(at_budget=policy),

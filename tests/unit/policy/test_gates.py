@@ -19,8 +19,8 @@ from auteryn.policy.gates import (
     named_recipients,
 )
 from auteryn.schema.human import Answer, Ask
-from auteryn.schema.routing import Decision
-from auteryn.schema.run import Limits, Options, Run
+from auteryn.schema.run import Options
+from conformance.samples import fresh
 
 
 def test_what_is_kept_names_the_same_recipients_as_all_that_was_said() -> None:
@@ -79,17 +79,8 @@ def test_a_gate_opens_for_what_was_allowed_and_for_nothing_else(
     permission: str, call: dict[str, Any], run: dict[str, Any], expected: str
 ) -> None:
     options = {name: chosen for name, chosen in run.items() if name in ("approve", "effects")}
-    asking = Run(
-        id="run_1",
-        title="",
-        mode="deep",
-        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
-        created_at=NOW,
-        deadline_at=NOW + timedelta(days=7),
-        limits=Limits(llm_calls=1),
-        options=Options(**options),
-        **{name: known for name, known in run.items() if name not in options},
-    )
+    others = {name: known for name, known in run.items() if name not in options}
+    asking = fresh(NOW, options=Options(**options), **others)
     given = {"tool": "send", "target": "ann", "sends": False, "tainted": False, "outward": False, **call}
     assert gate(permission, run=asking, now=NOW, **given) == expected
 

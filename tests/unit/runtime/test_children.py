@@ -13,25 +13,15 @@ from auteryn.policy.limits import KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.runtime.children import advance, fair_share
 from auteryn.schema.human import People
 from auteryn.schema.plan import StepDraft
-from auteryn.schema.routing import Decision
 from auteryn.schema.run import Channel, Credits, FileCheck, Input, Limits, Options, Run, Schedule, Share, Usage
+from conformance.samples import fresh
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 TASK = Input(text="Mail the figures to ann@x.test", files=("a.csv",))
 
 
 def run_of(calls: int = 100, credits: int | None = None, **fields: Any) -> Run:
-    return Run(
-        id="run_1",
-        title="t",
-        mode="deep",
-        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
-        created_at=NOW,
-        deadline_at=NOW + timedelta(days=7),
-        limits=Limits(llm_calls=calls, credits=credits),
-        owner="ann",
-        **fields,
-    )
+    return fresh(NOW, limits=Limits(llm_calls=calls, credits=credits), owner="ann", **fields)
 
 
 @pytest.mark.proves("L11")

@@ -26,6 +26,7 @@ from auteryn.schema.run import (
     Schedule,
     UntilTime,
 )
+from conformance.samples import fresh
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -116,16 +117,7 @@ def test_a_live_lease_is_left_alone_and_looked_at_when_it_ends(run: Run, now: da
 
 
 def plain(**fields: Any) -> Run:
-    return Run(
-        id="run_1",
-        title="t",
-        mode="deep",
-        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
-        created_at=NOW - DAY,
-        deadline_at=NOW + 6 * DAY,
-        limits=Limits(llm_calls=100),
-        **{"status": "waiting", **fields},
-    )
+    return fresh(NOW - DAY, **{"status": "waiting", **fields})
 
 
 def asking(**fields: Any) -> tuple[Ask, ...]:

@@ -21,8 +21,8 @@ from auteryn.schema import inbox as m
 from auteryn.schema.fold import after
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.plan import StepDraft
-from auteryn.schema.routing import Decision
 from auteryn.schema.run import ForPerson, Input, Limits, Queued, Run, Schedule, UntilTime, Usage
+from conformance.samples import fresh
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 STEPS = 3
@@ -31,15 +31,7 @@ ENDED = frozenset({"completed", "failed", "cancelled"})
 
 def started() -> Run:
     """A run with three steps at work and one to come, and a question open."""
-    run = Run(
-        id="run_1",
-        title="t",
-        mode="deep",
-        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
-        created_at=NOW,
-        deadline_at=NOW + timedelta(days=7),
-        limits=Limits(llm_calls=40, credits=100_000),
-    )
+    run = fresh(NOW, limits=Limits(llm_calls=40, credits=100_000))
     drafts = [StepDraft(description=f"s{n}") for n in range(STEPS)] + [StepDraft(description="join", depends_on=(1, 2, 3))]
     ask = Ask(id="ask_1", run="run_1", message="?", opened_at=NOW)
     new = birth(run, Input(text="t"), NOW, e.PlanCreated(plan=checked("plan_1", drafts)), e.AskOpened(ask=ask)).run

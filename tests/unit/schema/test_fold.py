@@ -18,23 +18,14 @@ from auteryn.schema.human import Answer, Ask
 from auteryn.schema.message import Tokens
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.record import from_json, to_json
-from auteryn.schema.routing import Decision
-from auteryn.schema.run import TERMINAL, ForPerson, ForRateLimit, ForSteps, Input, Limits, Run, UntilTime, Wait
+from auteryn.schema.run import TERMINAL, ForPerson, ForRateLimit, ForSteps, Input, Run, UntilTime, Wait
+from conformance.samples import fresh
 
 NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def new_run() -> e.Entry:
-    run = Run(
-        id="run_1",
-        title="t",
-        mode="deep",
-        routing=Decision(mode="deep", stage="forced", confidence=1.0, sure=True, reason=""),
-        created_at=NOW,
-        deadline_at=NOW + timedelta(days=7),
-        limits=Limits(llm_calls=100),
-    )
-    return birth(run, Input(text="t"), NOW).entry
+    return birth(fresh(NOW), Input(text="t"), NOW).entry
 
 
 waits: st.SearchStrategy[Wait] = st.one_of(

@@ -67,16 +67,16 @@ _NARROW = {"%Y%m%d": re.compile(r"(?:19|20)\d{6}"), "%d.%m.%y": re.compile(r"\d\
 def cast_hint(column: str, values: Sequence[str]) -> str | None:
     """One sentence with the SQL that turns this text column into numbers or dates; None if it is just text."""
     filled = [value.strip() for value in values if value and value.strip()]
-    signs = _foreign(filled)
-    told = [value.translate(signs) for value in filled if not _NOTHING.fullmatch(value)]
-    if not told:
+    said = [value for value in filled if not _NOTHING.fullmatch(value)]
+    if not said:
         return None
-    text, shown = _translated(identifier(column), signs), next(value for value in filled if not _NOTHING.fullmatch(value))
+    signs, shown = _foreign(filled), said[0]
+    text, told = _translated(identifier(column), signs), [value.translate(signs) for value in said]
     if forms := _date_forms(told):
         either = " (day first or month first: both fit)" if _both_fit(told, forms) else ""
         return f"dates as text, such as {shown!r}{either}: use {_as_date(text, forms)}"
-    numbers = [value for value in told if _DRESSED.fullmatch(value)]
-    if len(numbers) < ENOUGH * len(told) or any(map(_LEADING_ZERO.fullmatch, numbers)):
+    numbers = _numbers(told)
+    if not numbers or any(map(_LEADING_ZERO.fullmatch, numbers)):
         return None
     comma = _decimal_comma(numbers)
     if comma is None:
@@ -85,7 +85,7 @@ def cast_hint(column: str, values: Sequence[str]) -> str | None:
     others = f" (NULL for others, such as {odd[0]!r})" if odd else ""
     money = sorted({found[0] for number in numbers if (found := re.search(_MONEY, number))})
     mixed = f" in several currencies ({', '.join(money)}: add up only what is one)" if len(money) > 1 else ""
-    shares = [number for number in numbers if number.rstrip(" )").endswith("%")]
+    shares = [number for number in numbers if _is_share(number)]
     mixed += f" and of percent ({shares[0]!r} becomes {shares[0].strip(' %')})" if 0 < len(shares) < len(numbers) else ""
     return f"numbers as text{mixed}, such as {shown!r}: use {_as_number(text, numbers, comma=comma)}{others}"
 
@@ -105,14 +105,24 @@ def spelling_hint(column: str, values: Sequence[str]) -> str | None:
 def comma_decides(values: Sequence[str]) -> bool:
     """Whether these texts are numbers, and the comma is their decimal mark beyond doubt."""
     told = [value.strip() for value in values if value and value.strip() and not _NOTHING.fullmatch(value.strip())]
-    numbers = [value for value in told if _DRESSED.fullmatch(value)]
-    return bool(numbers) and len(numbers) >= ENOUGH * len(told) and _decimal_comma(numbers) is True
+    numbers = _numbers(told)
+    return bool(numbers) and _decimal_comma(numbers) is True
 
 
 def grouped(values: Sequence[str], mark: str) -> bool:
     """Whether this mark stands in some of these numbers, and always as if it grouped thousands: 1.000 and 25."""
     marked = [value.strip().lstrip("-+") for value in values if value and mark in value]
     return bool(marked) and all(value[0] != "0" and _GROUPED_THREES.fullmatch(value) for value in marked)
+
+
+def _numbers(values: Sequence[str]) -> list[str]:
+    """Those of these values that are numbers; none if too few are."""
+    found = [value for value in values if _DRESSED.fullmatch(value)]
+    return found if len(found) >= ENOUGH * len(values) else []
+
+
+def _is_share(number: str) -> bool:
+    return number.rstrip(" )").endswith("%")
 
 
 def _foreign(values: Sequence[str]) -> dict[int, str]:
@@ -167,7 +177,7 @@ def _as_number(text: str, numbers: Sequence[str], *, comma: bool) -> str:
     signs += [f"rtrim({text}) LIKE '%-'"] * trailing
     if signs:
         expression = f"{expression} * CASE WHEN {' OR '.join(signs)} THEN -1 ELSE 1 END"
-    return f"{expression} / 100" if all(number.rstrip(" )").endswith("%") for number in numbers) else expression
+    return f"{expression} / 100" if all(map(_is_share, numbers)) else expression
 
 
 def _date_forms(values: Sequence[str]) -> list[str]:

@@ -55,13 +55,18 @@ def _not_reached(told: str, tables: Tables) -> ToolFailed:
     if tables.files.exists(name):
         return ToolFailed("denied", f"{name!r} is not read this way: give it in files, or quote it as in FROM 'sales.csv'")
     there = there_are(tables.files, tables.kinds)
-    listed = f"; there are {', '.join(map(repr, there[:_LISTED]))}" if there else ""
+    listed = f"; there are {in_a_line(there)}" if there else ""
     return ToolFailed("not_found", f"no file {name!r} is in the workspace{listed}")
 
 
 def there_are(files: Workspace, kinds: tuple[str, ...]) -> list[str]:
     """The workspace's table files."""
     return [file.path for file in islice(files.walk(), _LOOKED_AT) if file.path.lower().endswith(kinds)]
+
+
+def in_a_line(paths: list[str]) -> str:
+    """The first of them, or that there are none."""
+    return ", ".join(map(repr, paths[:_LISTED])) or "none"
 
 
 def _short(message: str, real: dict[str, str]) -> str:
@@ -83,7 +88,7 @@ def _advice(sql: str, told: str, tables: Tables) -> list[str]:
     if (column := re.search(r'Referenced column "(.+?)" not found', told)) and f'"{column[1]}"' in sql:
         lines.append(f"Text is in single quotes: {literal(column[1])}")
     if not tables.sources:
-        lines.append(f"Table files here: {', '.join(map(repr, there[:_LISTED])) or 'none'}")
+        lines.append(f"Table files here: {in_a_line(there)}")
     for source in tables.sources:
         try:
             columns = tables.columns(source.alias)

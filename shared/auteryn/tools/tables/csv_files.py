@@ -175,13 +175,14 @@ def _with_commas(run: Run, real: Path, sniffed: _Dialect) -> _Dialect:
 
 def _either_way(run: Run, relation: str, dialect: _Dialect) -> str | None:
     """The other way to read the file's dates, if no day of them is beyond the 12th."""
-    other = {"%d": "%m", "%m": "%d"}.get((dialect.date_format or "")[:2])
-    if other is None or "." in (dialect.date_format or ""):  # with points it is the day that comes first, everywhere
+    form = dialect.date_format or ""
+    first, second = form[:2], {"%d": "%m", "%m": "%d"}.get(form[:2])
+    if second is None or "." in form:  # with points it is the day that comes first, everywhere
         return None
     days = [f"coalesce(max(day({identifier(name)})), 0)" for name, kind in dialect.columns if kind == "DATE"]
     if not days or run(f"SELECT greatest({', '.join(days)}) FROM ({relation})").fetchone()[0] > 12:
         return None
-    return f"{other}{(dialect.date_format or '')[2]}{'%d' if other == '%m' else '%m'}{(dialect.date_format or '')[5:]}"
+    return f"{second}{form[2]}{first}{form[5:]}"
 
 
 def _texts(run: Run, real: Path, dialect: _Dialect) -> dict[str, list[str]]:

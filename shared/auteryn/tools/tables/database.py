@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from auteryn.errors import AuterynError, ToolFailed
 from auteryn.tools.leash import Leash, Stopped
-from auteryn.tools.tables.complaints import explained, there_are
+from auteryn.tools.tables.complaints import explained, in_a_line, there_are
 from auteryn.tools.tables.csv_files import csv_relation, has_columns, is_blank, readable
 from auteryn.tools.tables.words import files_in, identifier, literal, literal_list, unfenced
 from auteryn.tools.tables.workbooks import SHEETS, is_workbook, load_sheet
@@ -264,5 +264,5 @@ def query_of(files: Workspace, source: str) -> str:
         return f"SELECT * FROM {literal(text)}"
     if re.match(r"(?i)(select|with|from|values|summarize|pivot|unpivot|\()\b", text) or text.startswith("("):
         return text
-    there = ", ".join(map(repr, there_are(files, KINDS)[:20])) or "none"
+    there = in_a_line(there_are(files, KINDS))
     raise ToolFailed("not_found", f"{source[:120]!r} is neither a table file of the workspace nor a SELECT; files: {there}")
