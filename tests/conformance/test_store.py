@@ -13,7 +13,7 @@ from auteryn.schema import event as e
 from auteryn.schema.change import SUMMARY_EVERY, Doc, Send
 from auteryn.schema.fold import after, born
 from conformance.backends import STORES, Place, on_every
-from conformance.samples import MINUTE, NOON, SOON, change, completed, leased, message, newborn
+from conformance.samples import FAILED, MINUTE, NOON, SOON, change, completed, leased, message, newborn
 
 # ---- S1 to S3: commits
 
@@ -483,3 +483,56 @@ async def test_whoever_knew_an_erased_run_takes_no_other_for_it(place: Place[Sto
         await store.commit(change(other))
         assert list(await elsewhere.journal(gone.id)) == []
         assert len(await elsewhere.journal(other.id)) == 2
+
+
+@pytest.mark.proves("L1")
+@on_every(STORES)
+async def test_for_a_run_that_was_erased_meanwhile_nothing_is_written(place: Place[Store]) -> None:
+    """S12: a slice that knew the run is refused, whichever of its commits comes, and whatever it brings."""
+    async with place.open() as store, place.open() as zombie:
+        run, other = await store.create(newborn()), await store.create(newborn())
+        first = change(run)
+        await store.commit(first)
+        assert await zombie.get(run.id) == first.run
+        await store.erase(run.id)
+        for late in (
+            change(first.run, summary=False, sends=(Send(run=other.id, message=message()),)),
+            change(first.run, summary=False, docs=(Doc(kind="note", id="late", scope=other.id, body="late", at=NOON),)),
+            change(first.run, summary=True, leave=True, wake_at=NOON),
+            change(first.run, FAILED),
+            change(run, summary=False),
+        ):
+            with pytest.raises(Conflict, match="was erased"):
+                await zombie.commit(late)
+        for heard in (True, False):
+            with pytest.raises(NotFound):
+                await zombie.send(run.id, message(), heard=heard)
+        for gone in (store.journal(run.id), store.inbox(run.id), store.inbox(other.id)):
+            assert list(await gone) == []
+        assert await store.doc("note", "late") is None
+
+
+@pytest.mark.proves("L1")
+@on_every(STORES)
+async def test_an_erasure_and_the_commits_of_a_slice_at_work_leave_nothing(place: Place[Store]) -> None:
+    """S12, raced: what is written while the run is erased goes with it."""
+    async with place.open() as store, place.open() as elsewhere:
+        run = await store.create(newborn())
+        assert await elsewhere.get(run.id)
+        begun = asyncio.Event()
+
+        async def work() -> None:
+            now = run
+            while True:
+                on = change(now, summary=False)
+                await elsewhere.commit(on)
+                now = on.run
+                begun.set()
+
+        async def erase() -> None:
+            await begun.wait()
+            await store.erase(run.id)
+
+        refused, _ = await asyncio.gather(work(), erase(), return_exceptions=True)
+        assert isinstance(refused, Conflict)
+        assert list(await store.journal(run.id)) == []

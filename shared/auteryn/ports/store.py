@@ -73,7 +73,7 @@ class Store(Protocol):
     S11 `create` stores a run with its whole past, or nothing of it is ever seen. Entries of two runs have two commit ids: so
         no bytes are both's, and either can be erased.
     S12 After `erase` nothing of the run is left: journal, summary, inbox, lease, keys, documents listed under its id. Its id
-        may be used again. Erasing what is not there is a no-op.
+        may be used again. Erasing what is not there is a no-op. A commit to a run that was erased meanwhile raises `Conflict`.
     S13 What cannot be read raises `Corrupt` naming the place; other runs are not affected.
     S14 A commit that completes its run raises `Unread` and writes nothing, if a message is in the inbox that it does not
         consume (but for one sent at this very moment without `heard`). An end of any other kind ends what lies there.

@@ -2,7 +2,7 @@
 
     keys/{owner and key, hashed}        the run that a create with this key made
     runs/{run}                          the summary, and what runs are listed by
-    runs/{run}/journal/{seq}            one entry; that it must not exist is the lock (L1)
+    runs/{run}/journal/{seq}            one entry; that it must not exist, and the one before it must, is the lock (L1)
     runs/{run}/inbox/{message}          `state` goes up only: a message that comes again changes nothing
     runs/{run}/lease/now                who writes the run, when it is due, whether it has ended
     docs/{kind and id}                  small documents
@@ -38,10 +38,6 @@ from auteryn.schema.record import from_json, new_id, to_json
 from auteryn.schema.run import TERMINAL, Run, Status
 from auteryn.schema.versions import read_entry, read_run
 
-RUNS_KNOWN = 50_000
-"""Runs remembered to exist, so that a message to one of them is one request."""
-
-
 PAST_BATCH = 400
 """Documents in one request; the service takes 500."""
 
@@ -52,7 +48,6 @@ class FirestoreStore:
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self.database, self._blobs = database, blobs
         self._leases = Leases(database)
-        self._known: set[str] = set()
 
     @classmethod
     def open(cls, project: str, blobs: Blobs, *, database: str = "(default)", host: str | None = None) -> FirestoreStore:
@@ -84,15 +79,15 @@ class FirestoreStore:
         return run
 
     async def erase(self, run: str) -> None:
-        """The run's own document goes last: until then a repeat finds what is left."""
+        """The run's own document goes last: until then a repeat finds what is left. The journal goes first, until nothing is
+        found: what a slice at work commits meanwhile is met by the next look, and the commit after it finds no place."""
         root, client = self.database.ref("runs", name_of(run)), self.database.client
         docs, keys = client.collection("docs"), client.collection("keys")
         below = [root.collection(name) for name in ("journal", "inbox", "lease")]
         for query in (*below, where(docs, "scope", "==", run), where(keys, "run", "==", run)):
-            async for page in self.database.pages(query.order_by("__name__")):
+            while page := await self.database.find(query.order_by("__name__").limit(PAST_BATCH)):
                 await self._delete(page)
         await self._delete([await self.database.get("runs", name_of(run))])
-        self._known.discard(run)
 
     async def commit(self, change: Change) -> None:
         """One request, however much changes; one that completes the run looks into its inbox before. What a message to another
@@ -114,6 +109,7 @@ class FirestoreStore:
                 await self._unless_made(run.id, entry, unread(run.id, left))
                 return
         self._append(writing, run.id, entry)
+        writing.require(*_journal(run.id, entry.seq - 1))
         if change.summary or leaving:
             writing.update("runs", name_of(run.id), fields=_summary(writing, run))
         for message in change.consumed:
@@ -212,7 +208,7 @@ class FirestoreStore:
         if heard:
             writing.update(*Leases.path(run), fields={"spoken": new_id("by")})
         else:
-            await self._must_exist(run, message.id)
+            writing.require(*_journal(run, 1))
         try:
             new = await self._create_once(writing, path, {"state": UNREAD, "place": 0, "bodies": body})
         except Missing as error:
@@ -341,7 +337,7 @@ class FirestoreStore:
         except FailedPrecondition as error:
             await self._unless_made(run, entry, error)
         except Missing as error:
-            raise NotFound(f"no run {run!r}") from error
+            raise Conflict(f"run {run!r} was erased") from error
 
     async def _unless_made(self, run: str, entry: Entry, refusal: Exception, cause: Exception | None = None) -> None:
         """Raises why the commit cannot be made, unless it was."""
@@ -382,15 +378,6 @@ class FirestoreStore:
             return None
         found = await self.database.get("keys", _key(owner, key))
         return found.get("run") if found.exists else None
-
-    async def _must_exist(self, run: str, message: str) -> None:
-        if run in self._known:
-            return
-        if not (await self.database.get("runs", name_of(run), fields=["owner"])).exists:
-            raise NotFound(f"no run {run!r} to send message {message!r} to")
-        if len(self._known) >= RUNS_KNOWN:
-            self._known.clear()
-        self._known.add(run)
 
     # ---- reading
 

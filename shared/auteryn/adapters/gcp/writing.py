@@ -77,6 +77,12 @@ class Writing:
         option = None if seen is None else self._database.client.write_option(last_update_time=seen)
         self._writes.append((partial(_update, option=option), path, fields))
 
+    def require(self, *path: str) -> None:
+        """The document must exist, and stays as it is."""
+        from google.cloud.firestore_v1 import DELETE_FIELD
+
+        self.update(*path, fields={"nothing": DELETE_FIELD})
+
     def merge(self, *path: str, fields: Fields) -> None:
         """Whether or not the document exists; other fields stay."""
         self._writes.append((_merge, path, fields))
