@@ -38,10 +38,9 @@ async def _logs(common: Common, run_id: str | None, level: str) -> None:
 async def _tree_logs(home: Home, run: str, level: str, whose: str = "") -> list[tuple[str, LogLine]]:
     """The lines of the run and everything below it in the order of time, each with the step or tick it belongs to."""
     lines = [(whose, line) for line in await home.desk.logs(run, level=level)]
+    above = await home.desk.get(run)
     async for child in children_of(home.host.engine.services.store, run):
-        lines += await _tree_logs(
-            home, child.id, level, f"[{child.parent.kind} {child.parent.number}] " if child.parent else ""
-        )
+        lines += await _tree_logs(home, child.id, level, f"[{above.name_of(child.parent)}] " if child.parent else "")
     return sorted(lines, key=lambda pair: pair[1].at)
 
 

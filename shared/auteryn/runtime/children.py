@@ -80,8 +80,7 @@ def fair_share(run: Run, waiting: int, *, at_least: int = 0) -> Share:
 def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime) -> tuple[e.StepsStarted, list[Newborn]]:
     plan = run.plan
     assert plan is not None
-    waiting = sum(step.status == "pending" for step in plan.steps)
-    share, named = fair_share(run, waiting), _recipients(run, whole)
+    share, named = fair_share(run, _to_come(run)), _recipients(run, whole)
     starts, children = list[e.StepStart](), list[Newborn]()
     for step in steps:
         attempt = step.attempt + 1
@@ -92,6 +91,12 @@ def _start_steps(run: Run, whole: Input, steps: tuple[Step, ...], now: datetime)
         task = Input(text=step.description, context=context, files=whole.files)
         children.append(birth(_child(run, child, parent, share, step.description, now, named), task, now))
     return e.StepsStarted(steps=tuple(starts)), children
+
+
+def _to_come(run: Run) -> int:
+    """Steps and ticks that have not begun, of the plan and all schedules: any of them may begin in one commit."""
+    steps = sum(step.status == "pending" for step in run.plan.steps) if run.plan else 0
+    return steps + sum(max(0, schedule.ticks - schedule.next_index) for schedule in run.schedules)
 
 
 def _recipients(run: Run, whole: Input) -> tuple[str, ...]:
@@ -117,7 +122,7 @@ def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[li
     if schedule.catch_up == "none" and late:
         return [e.TicksStarted(schedule=schedule.id, index=index, skipped=skipped + 1, reason="its time had passed")], []
     child = derived_id("run", run.id, schedule.id, index)
-    share = fair_share(run, schedule.ticks - index)
+    share = fair_share(run, _to_come(run) - skipped)
     started = e.TicksStarted(
         schedule=schedule.id,
         index=index,

@@ -369,6 +369,18 @@ class Run(Record):
         """Whose model thinks: the mode's, or the FAST one's to make the budget last."""
         return "fast" if self.thrifty else self.mode
 
+    def tick_name(self, schedule: str, index: int) -> str:
+        """What people call a tick: "tick 3", and of which schedule, where the run has several."""
+        if len(self.schedules) < 2:
+            return f"tick {index + 1}"
+        called = next((one.name for one in self.schedules if one.id == schedule), schedule)
+        alike = sum(one.name == called for one in self.schedules)
+        return f"tick {index + 1} of {schedule if alike > 1 else repr(called)}"
+
+    def name_of(self, child: Parent) -> str:
+        """What people call a run of which this is the parent: "step 2"."""
+        return self.tick_name(child.of, child.key) if child.kind == "tick" else f"{child.kind} {child.key}"
+
     @property
     def outer_status(self) -> str:
         """The spec's words: pending, running, completed, failed; and cancelled."""

@@ -103,15 +103,16 @@ async def _tree(
     """The run and everything below it, each with its step's name and whether a later attempt replaced it."""
     found = [(run, name, superseded)]
     for child in reversed([child async for child in children_of(access.services.store, run.id)]):
-        below = _name(child) if name == "the run itself" else f"{name}, {_name(child)}"
+        called = _name(run, child)
+        below = called if name == "the run itself" else f"{name}, {called}"
         found += await _tree(access, await access.run(child.id), below, superseded or _done_again(run, child))
     return found
 
 
-def _name(child: Run) -> str:
+def _name(run: Run, child: Run) -> str:
     assert child.parent is not None
     again = f" (attempt {child.parent.attempt})" if child.parent.attempt > 1 else ""
-    return f"{child.parent.kind} {child.parent.number}{again}"
+    return f"{run.name_of(child.parent)}{again}"
 
 
 def _done_again(parent: Run, child: Run) -> bool:

@@ -50,12 +50,12 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
             return [("ask", {"state": "open", **asked(event.ask)})]
         case e.AskEscalated():
             turn: list[Item] = [("ask", {"state": "open", **asked(ask)}) for ask in run.asks if ask.id == event.ask]
-            return [*turn, _log(event)]
+            return [*turn, _log(run, event)]
         case e.AskAnswered():
             answer = event.answer
             return [("ask", {"state": answer.how, "id": answer.ask, "value": answer.value, "by": answer.by})]
         case e.PlanCreated() | e.PlanRevised() | e.StepRetried() | e.PlanReviewed():
-            return [*_progress(run, None), _log(event)]
+            return [*_progress(run, None), _log(run, event)]
         case e.StepsStarted():
             started = [_step(start.step, "in_progress", start.run) for start in event.steps]
             return [*started, *_progress(run, None)]
@@ -63,7 +63,7 @@ def _items(run: Run, event: e.AnyEvent, at: datetime) -> list[Item]:
             ended = [_step(end.step, end.status, end.run, end.result, end.error) for end in event.steps]
             return [*ended, *_progress(run, event.steps[-1].result)]
         case _:
-            return [_log(event)]
+            return [_log(run, event)]
 
 
 def asked(ask: Ask) -> dict[str, Any]:
@@ -123,12 +123,12 @@ def _step(step: int, status: str, run: str, result: str | None = None, error: st
     return "step", {"id": step, "status": status, "run": run, "result": result, "error": error}
 
 
-def _log(event: e.AnyEvent) -> Item:
-    level, message = line(event)
-    return "log", {"level": level, "message": message, "kind": kind_of(event), **_more(event)}
+def _log(run: Run, event: e.AnyEvent) -> Item:
+    level, message = line(event, run)
+    return "log", {"level": level, "message": message, "kind": kind_of(event), **_more(run, event)}
 
 
-def _more(event: e.AnyEvent) -> dict[str, Any]:
+def _more(run: Run, event: e.AnyEvent) -> dict[str, Any]:
     """What programs need of a fact beside its line."""
     match event:
         case e.ArtifactPublished():
@@ -141,10 +141,10 @@ def _more(event: e.AnyEvent) -> dict[str, Any]:
             return {"text": event.text, "by": event.by, "message_id": event.message}
         case e.Renamed():
             return {"title": event.title}
-        case e.TicksStarted(run=str(run)):
-            return {"tick": {"run": run, "number": event.index + 1}}
-        case e.TickEnded():
-            return {"tick": {"run": event.end.run, "number": event.end.step + 1}}
+        case e.TicksStarted(run=str(tick)):
+            return {"tick": {"run": tick, "number": event.index + 1, "name": run.tick_name(event.schedule, event.index)}}
+        case e.TickEnded(end=end):
+            return {"tick": {"run": end.run, "number": end.step + 1, "name": run.tick_name(event.schedule, end.step)}}
         case e.PlanRevised():
             return {"diff": msgspec.to_builtins(event.diff)}
         case _:

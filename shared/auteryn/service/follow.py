@@ -57,7 +57,7 @@ async def log_lines(access: Access, run_id: str, level: str, after_seq: int = 0,
     """The log of a run from after an entry, at this level and above; at most `limit` entries' worth."""
     levels, run = at_least(level), await access.run(run_id)
     entries = await access.services.store.journal(run.id, after=after_seq, limit=limit)
-    return [one for entry in entries for one in lines(run.id, entry, levels)]
+    return [one for entry in entries for one in lines(run, entry, levels)]
 
 
 async def log_tail(access: Access, run_id: str, level: str, after_seq: int = 0) -> AsyncIterator[LogLine]:
@@ -74,11 +74,11 @@ async def log_pages(access: Access, run_id: str, level: str, after_seq: int = 0)
     with closing(access.services.bus.watch(run.root)) as watch:
         patience, seq = Patience(), after_seq
         while True:
-            over = (await access.services.store.get(run.id)).terminal
+            run = await access.services.store.get(run.id)
             while entries := await access.services.store.journal(run.id, after=seq, limit=PAGE):
-                if found := [one for entry in entries for one in lines(run.id, entry, levels)]:
+                if found := [one for entry in entries for one in lines(run, entry, levels)]:
                     yield found
                 seq = entries[-1].seq
-            if over:
+            if run.terminal:
                 return
             await patience.wait(watch)

@@ -12,6 +12,7 @@ from auteryn.schema import event as e
 from auteryn.schema.message import calls_in, text_of
 from auteryn.schema.plan import StepChange
 from auteryn.schema.record import Record, to_json
+from auteryn.schema.run import Run
 
 Level = Literal["debug", "info", "warning", "error"]
 LEVELS: tuple[Level, ...] = get_args(Level)
@@ -46,24 +47,24 @@ def at_least(level: str) -> frozenset[Level]:
     return frozenset(LEVELS[LEVELS.index(level) :])
 
 
-def lines(run: str, entry: e.Entry, levels: frozenset[Level] = frozenset(LEVELS)) -> Iterable[LogLine]:
+def lines(run: Run, entry: e.Entry, levels: frozenset[Level] = frozenset(LEVELS)) -> Iterable[LogLine]:
     """The entry's lines of these levels, in order."""
     for event in entry.events:
-        level, message = line(event)
+        level, message = line(event, run)
         if level in levels:
-            yield LogLine(run=run, seq=entry.seq, at=entry.at, level=level, kind=kind_of(event), message=message)
+            yield LogLine(run=run.id, seq=entry.seq, at=entry.at, level=level, kind=kind_of(event), message=message)
 
 
 def kind_of(event: e.AnyEvent) -> str:
     return str(event.__struct_config__.tag)
 
 
-def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table of the product's facts, for people
-    """Level and text of one fact."""
+def line(event: e.AnyEvent, run: Run) -> tuple[Level, str]:  # one line a fact: the table of the product's facts, for people
+    """Level and text of one fact of this run."""
     match event:
         case e.RunCreated():
-            run = event.run
-            return "info", f"created: {run.title!r} in {run.mode.upper()} mode ({run.routing.reason})"
+            made = event.run
+            return "info", f"created: {made.title!r} in {made.mode.upper()} mode ({made.routing.reason})"
         case e.Forked():
             return "info", f"goes on from entry {event.seq} of {event.run}: what is above happened there"
         case e.SliceStarted():
@@ -147,7 +148,7 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
             return "info", "; ".join(f"step {start.step} started ({start.run})" for start in event.steps)
         case e.StepsEnded():
             bad = any(end.status != "completed" for end in event.steps)
-            return ("warning" if bad else "info"), "; ".join(_ended("step", end) for end in event.steps)
+            return ("warning" if bad else "info"), "; ".join(_ended(f"step {end.step}", end) for end in event.steps)
         case e.StepRetried():
             return "info", f"step {event.step} is tried again, asked for by {event.by or 'owner'}"
         case e.PlanReviewed():
@@ -156,9 +157,10 @@ def line(event: e.AnyEvent) -> tuple[Level, str]:  # one line a fact: the table 
             schedule = event.schedule
             return "info", f"schedule {schedule.name!r}: every {shown(schedule.every)}, {schedule.ticks} ticks"
         case e.TicksStarted():
-            return _ticks(event)
+            return _ticks(event, run.tick_name(event.schedule, event.index))
         case e.TickEnded():
-            return ("info" if event.end.status == "completed" else "warning"), _ended("tick", event.end)
+            told = _ended(run.tick_name(event.schedule, event.end.step), event.end)
+            return ("info" if event.end.status == "completed" else "warning"), told
         case e.ScheduleEnded():
             return "info", f"schedule {event.schedule} ended: {event.why}"
         case e.ShareChanged():
@@ -185,19 +187,16 @@ def _answer(event: e.ModelAnswered) -> str:
     return f"turn {event.turn} ({event.tokens.total:,} tokens, {_ms(event.ms)}{tries}): {said}"
 
 
-def _ticks(event: e.TicksStarted) -> tuple[Level, str]:
+def _ticks(event: e.TicksStarted, tick: str) -> tuple[Level, str]:
     skipped = f"{event.skipped} skipped: {event.reason}" if event.skipped else ""
     if event.run is None:
-        return "warning", f"tick {event.index + 1} was not run; {skipped}"
+        return "warning", f"{tick} was not run; {skipped}"
     due = f", due {moment(event.due_at)}" if event.due_at else ""
-    return (
-        "warning" if skipped else "info"
-    ), f"tick {event.index + 1} started ({event.run}{due}){'; ' + skipped if skipped else ''}"
+    return ("warning" if skipped else "info"), f"{tick} started ({event.run}{due}){'; ' + skipped if skipped else ''}"
 
 
 def _ended(what: str, end: e.StepEnd) -> str:
-    number = end.step if what == "step" else end.step + 1
-    return f"{what} {number} {end.status}: {_short(end.result if end.status == 'completed' else end.error or '')}"
+    return f"{what} {end.status}: {_short(end.result if end.status == 'completed' else end.error or '')}"
 
 
 def _ids(diff: tuple[StepChange, ...]) -> str:

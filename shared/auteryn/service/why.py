@@ -201,8 +201,8 @@ async def _below(access: Access, run: Run, depth: int) -> list[str]:
     for child in list(run.shares)[:MOST_BELOW]:
         below = await access.run(child)
         if below.status in ("waiting", "paused") and below.parent:
-            whose = f"{below.parent.kind.capitalize()} {below.parent.number} "
-            told.append((await why(access, below, depth + 1)).replace("It ", whose, 1))
+            whose = run.name_of(below.parent)
+            told.append((await why(access, below, depth + 1)).replace("It", f"{whose[0].upper()}{whose[1:]}", 1))
     return told
 
 

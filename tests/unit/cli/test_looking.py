@@ -193,3 +193,26 @@ def test_a_log_tells_of_ticks_as_everything_else_counts_them(auteryn, tmp_path: 
     told = auteryn("logs", skipping(story())).out
     assert all(f"Z INFO    [tick {number}] created: 'Look'" in told for number in (1, 2))
     assert "tick 1 started" in told and "tick 2 completed" in told and "tick 0" not in told
+
+
+@pytest.mark.proves("P84")
+def test_ticks_of_two_schedules_are_told_apart(auteryn, tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        if ask.task != "Watch":
+            return "nothing new"
+        again = {"every": "6h", "until": "12h"}
+        named = [("Prices", "Look"), ("", "Listen"), ("Twice", "Ask"), ("Twice", "Ask")]  # the last two by their ids
+        return [call("schedule", name=name, instruction=text, **again) for name, text in named] if ask.turn == 0 else "set"
+
+    async def story() -> tuple[str, list[str]]:
+        async with World(tmp_path / "home", model=script, tools=[schedule]) as world:
+            run = await world.start("Watch")
+            await world.ended(run)
+            found = await world.run(run)
+            return run, [one.id for one in found.schedules if one.name == "Twice"]
+
+    run, twice = skipping(story())
+    told, spent = auteryn("logs", run).out, auteryn("credits", run, "--detail").out
+    for name in ("'Prices'", "'Listen'", *twice):
+        assert f"Z INFO    [tick 1 of {name}] created:" in told and f"Z INFO    tick 1 of {name} started" in told
+        assert f"tick 2 of {name} completed: nothing new" in told and f"tick 1 of {name}" in spent

@@ -86,3 +86,23 @@ def test_whom_a_step_s_own_words_name_is_nobody_the_owner_named() -> None:
     nested = replace(step.run, plan=checked("plan_2", [StepDraft(description="a")]))
     _, (below,) = advance(nested, Input(text="Mail it to eve@x.test"), NOW)
     assert step.run.recipients == below.run.recipients == ("ann@x.test",)
+
+
+@pytest.mark.proves("L11")
+def test_what_begins_together_is_promised_no_more_than_there_is() -> None:
+    """Steps and the ticks of several schedules, in one commit."""
+
+    def grid(name: str, ticks: int) -> Schedule:
+        hour = timedelta(hours=1)
+        return Schedule(id=name, name=name, instruction="look", start=NOW, every=hour, until=NOW + ticks * hour)
+
+    parent = run_of(
+        credits=1_000,
+        plan=checked("plan_1", [StepDraft(description="one"), StepDraft(description="two")]),
+        schedules=(grid("a", 1), grid("b", 2), grid("c", 3)),
+    )
+    _, children = advance(parent, TASK, NOW)
+    assert len(children) == 5
+    assert sum(child.run.limits.llm_calls for child in children) <= parent.limits.llm_calls - KEPT_FOR_CONCLUSION
+    assert sum(child.run.limits.credits or 0 for child in children) < 1_000
+    assert all(child.run.limits.llm_calls and child.run.limits.credits for child in children)

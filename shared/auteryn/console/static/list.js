@@ -91,7 +91,8 @@ function useAskers(asks, runs) {
   const [found, setFound] = useState({}), asked = useRef(new Set()), known = Object.fromEntries(runs.map((run) => [run.id, { title: run.title, root: run.id }]));
   const look = async (id) => {
     const { title, parent } = await get(`/v1/runs/${id}`);
-    const name = parent ? `${parent.kind === "tick" ? "Tick" : "Step"} ${parent.key + (parent.kind === "tick" ? 1 : 0)} of ${(known[parent.root] ?? await get(`/v1/runs/${parent.root}`)).title}` : title;
+    const root = parent && (known[parent.root] ?? await get(`/v1/runs/${parent.root}`)).title;
+    const name = !parent ? title : parent.kind === "tick" ? `${title}, tick ${parent.key + 1} of ${root}` : `Step ${parent.key} of ${root}`;
     setFound((before) => ({ ...before, [id]: { title: name, root: parent?.root ?? id } }));
   };
   useEffect(() => {

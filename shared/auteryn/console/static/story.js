@@ -9,7 +9,7 @@ export const begin = (id) => ({
   questions: {},       // ask id → index in items
   asks: {},            // ask id → the question, its state and answer
   steps: {},           // step id → status, run, result, error, startedAt, endedAt, attempt
-  runs: {},            // run id → what a child is called: "Step 3", "Tick 2"
+  runs: {},            // run id → what a child is called: "Step 3", "Tick 2", "Tick 2 of 'Prices'"
   lanes: {},           // run id → slices: { slice, from, to, cut, turns }
   turns: {},           // run id → its newest turn
   live: {},            // run id → what is being said right now
@@ -139,7 +139,7 @@ const tell = {
     if (event.kind_of === "told" && event.why === "message") add(story, event, { kind: "heard", text: event.text.replace(SAID, ""), by: event.by, before: 1 + (story.turns[event.run_id] ?? 0) });
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
     else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of });
-    if (event.tick) story.runs[event.tick.run] = `Tick ${event.tick.number}`;
+    if (event.tick) story.runs[event.tick.run] = event.tick.name.replace("t", "T");
     if (event.kind_of === "renamed" && news(story, event)) story.title = event.title;
     if (event.artifact && !(own(story, event) && event.seq <= story.view?.seq)) story.artifacts = [...story.artifacts.filter((one) => one.path !== event.artifact.path), event.artifact];
     if (event.kind_of.startsWith("plan_") || event.artifact) story.dirty += 1;
