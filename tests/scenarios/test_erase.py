@@ -14,6 +14,7 @@ from auteryn.errors import Unavailable, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.files import StoredFiles
 from auteryn.schema.files import KIND
+from auteryn.schema.message import Image
 from auteryn.service.desk import Desk
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import given
@@ -22,7 +23,7 @@ from auteryn.testing.world import World
 from auteryn.tools.deliver import artifact_publish
 from auteryn.tools.files import file_write
 from auteryn.tools.time import wait
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Result, ToolContext, tool
 from scenarios.test_meanwhile import Meanwhile
 
 TOOLS = [artifact_publish, file_write, wait]
@@ -62,6 +63,31 @@ def test_what_a_run_at_work_has_published_since_it_was_looked_at_stays(tmp_path:
             assert (erased.blobs, erased.shared_blobs, erased.leftovers) == (0, 1, ())
             assert (await world.ended(two)).status == "completed"
             assert await Desk(world.host.engine).artifact(two, "a.txt") == SAME
+
+    skipping(told())
+
+
+@tool(effect="read")
+async def look(ctx: ToolContext) -> Result:
+    """Look at something."""
+    picture = Image(sha256=await ctx.blobs.put(SAME), media_type="image/png", name="a.png")
+    return Result(output="seen", images=(picture,))
+
+
+@pytest.mark.proves("P37")
+def test_pictures_that_were_looked_at_go_and_who_looks_at_the_same_ones_goes_on(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return [call("look"), *([call("wait", until="9h")] if given(ask) == "later" else []), "done"][ask.turn]
+
+    async def told() -> None:
+        async with World(tmp_path, model=script, tools=[look, wait]) as world:
+            one, two = (await world.ended(await world.start("now"))).id, await world.start("later")
+            await world.waiting(two)
+            assert await world.services.blobs.has(sha256(SAME).hexdigest())
+            erased = await Desk(world.host.engine).erase(one)
+            assert (erased.blobs, erased.leftovers) == (1, ())
+            assert not await world.services.blobs.has(sha256(SAME).hexdigest())
+            assert (await world.ended(two)).status == "completed"
 
     skipping(told())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,13 +10,14 @@ import pytest
 
 from auteryn.policy.budget import GO_ON_FAST
 from auteryn.schema import event as e
+from auteryn.schema.message import Image
 from auteryn.schema.run import Options
 from auteryn.testing.clock import skipping
 from auteryn.testing.laws import broken_laws
 from auteryn.testing.scenarios import lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
-from auteryn.tools.tool import tool
+from auteryn.tools.tool import Result, ToolContext, tool
 
 
 @tool(effect="read")
@@ -23,6 +25,13 @@ async def table() -> str:
     """A table of prices."""
     rows = [f"article {number}: {number * 7} EUR" for number in range(300)]
     return "\n".join(rows)
+
+
+@tool(effect="read")
+async def look(ctx: ToolContext, at: str) -> Result:
+    """Look at something."""
+    picture = Image(sha256=await ctx.blobs.put(at.encode()), media_type="image/png", name=f"{at}.png")
+    return Result(output="seen", images=(picture,))
 
 
 MADE = [
@@ -71,6 +80,32 @@ def test_what_a_fast_run_made_heard_and_found_is_there_when_it_goes_on_as_deep(t
             assert await broken_laws(world, run) == []
 
     skipping(story())
+
+
+@pytest.mark.proves("P12", "L9")
+@pytest.mark.parametrize("reopened", [False, True], ids=["at once", "in another process"])
+def test_the_pictures_a_fast_run_looked_at_stay_in_sight_when_it_goes_on_as_deep(tmp_path: Path, reopened: bool) -> None:
+    shown = list[list[bytes]]()
+
+    def script(ask: Ask) -> Line:
+        parts = [part for content in ask.request.contents for part in content["parts"]]
+        shown.append([b64decode(part["inlineData"]["data"]) for part in parts if "inlineData" in part])
+        if ask.request.role == "fast":
+            looks = [call("look", at=what) for what in ("white", "black", "white")]
+            return [*looks, call("go_deep", reason="it is big")][ask.turn]
+        return [call("wait", until="1h"), "seen"][len(shown) - 5]
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[look], builtin=True) as world:
+            run = await world.start("Compare", mode="fast")
+            if reopened:
+                await world.waiting(run)
+                await world.reopen(timedelta(minutes=1))
+            assert (await world.ended(run)).result == "seen"
+
+    skipping(story())
+    assert shown[2] == [b"white", b"black"]
+    assert shown[-2:] == [[b"black", b"white"]] * 2, "each once, what was looked at last behind"
 
 
 @pytest.mark.proves("L9", "P35")

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.pictures import newest_images
 from auteryn.agent.prompt import text
 from auteryn.agent.speak import ask_model, paid
 from auteryn.agent.thread import task_parts
@@ -44,8 +45,9 @@ async def compacted(mind: Mind) -> Facts:
 
 
 def raised(mind: Mind) -> Facts:
-    """Go on with another model: the conversation as text, since signatures belong to the model that made them. Results are
-    whole if all fits into half of what a conversation may hold, else cut as needed; at last the beginning is left out."""
+    """Go on with another model: the conversation as text and its pictures, since signatures belong to the model that made them.
+    Results are whole if all fits into half of what a conversation may hold, else cut as needed; at last the beginning is left
+    out."""
     first, *others = mind.thread.contents
     said = {**first, "parts": first["parts"][len(task_parts(mind.thread.task)) :]}  # before the first answer, or summarised
     most = mind.settings.compact_at_tokens * CHARS_PER_TOKEN // 2
@@ -55,7 +57,8 @@ def raised(mind: Mind) -> Facts:
         if len(told) <= most:
             break
     summary = f"(with another model)\n{told[-most:]}"
-    return (e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, **_known(mind)),)
+    images = newest_images(mind.thread.contents)
+    return (e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, images=images, **_known(mind)),)
 
 
 def _known(mind: Mind) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from auteryn.errors import NotFound
 from auteryn.policy.limits import PICTURE_BYTES, PICTURES
 from auteryn.ports import Blobs
 from auteryn.ports.model import ModelRequest
@@ -23,6 +24,16 @@ def shown_image(image: Image) -> list[dict[str, Any]]:
     """The parts that stand for a picture in the conversation."""
     place = {"fileUri": f"{_OURS}{image.sha256}", "mimeType": image.media_type, "displayName": image.name}
     return [{"text": f"The picture {image.name}:"}, {"fileData": place}]
+
+
+def newest_images(contents: Sequence[Content]) -> tuple[Image, ...]:
+    """The pictures that a request of this conversation may show, each once, the newest last."""
+    found = dict[str, Image]()
+    for part in (part for content in contents for part in content["parts"]):
+        if sha256 := _sha256(part):
+            found.pop(sha256, None)
+            found[sha256] = Image(sha256=sha256, media_type=part["fileData"]["mimeType"], name=part["fileData"]["displayName"])
+    return tuple(found.values())[-PICTURES:]
 
 
 async def with_pictures(request: ModelRequest, blobs: Blobs) -> ModelRequest:
@@ -39,7 +50,10 @@ async def _newest(wanted: Sequence[str], blobs: Blobs) -> dict[str, bytes]:
     for sha256 in reversed(wanted):
         if sha256 in bodies:
             continue
-        body = await blobs.get(sha256)
+        try:
+            body = await blobs.get(sha256)
+        except NotFound:  # a run that had looked at the same was erased
+            continue
         left -= len(body)
         if left < 0 or len(bodies) == PICTURES:
             break

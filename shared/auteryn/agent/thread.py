@@ -292,7 +292,9 @@ class Thread(Struct):
         tail = self.contents[self.turns[kept].content :] if kept < len(self.turns) else []
         moved = self.turns[kept:]
         self.contents, self.chars, self.turns, self.compacted, self.raised = [], 0, [], True, False
-        self._say([*task_parts(self.task), {"text": f"What has happened so far, in short:\n\n{event.summary}"}])
+        shown = [part for image in event.images for part in shown_image(image)]
+        self._say([*task_parts(self.task), {"text": f"What has happened so far, in short:\n\n{event.summary}"}, *shown])
+        self.pictures = self.pictures or bool(shown)
         base = len(self.contents) - (moved[0].content if moved else 0)
         for turn in moved:
             self.turns.append(Kept(turn.seq, turn.content + base, 0))

@@ -205,6 +205,8 @@ class Compacted(Event, tag="compacted"):
     """What the agent said last: a partial result, if it comes to that."""
     unfinished: str = ""
     """The beginning of an answer that the output limit cut: the next one goes on from there."""
+    images: tuple[Image, ...] = ()
+    """Pictures that had been looked at and stay in sight."""
     prompt_tokens: int = 0
     """Before the cut."""
     tokens: Tokens = Tokens()

@@ -34,7 +34,7 @@ class Erased(Record):
     """The run and its steps and ticks."""
     asks: int
     blobs: int
-    """Blobs deleted: of published files, and in the cloud of the run's other files, too."""
+    """Blobs deleted: of published files, of pictures that were looked at, and in the cloud of the run's other files, too."""
     shared_blobs: int
     """Blobs that stay, because another run has the same bytes."""
     leftovers: tuple[str, ...]
@@ -147,8 +147,9 @@ async def _has_published(store: Store, run: Run) -> bool:
 
 
 def _blobs(entries: Sequence[e.Entry]) -> set[str]:
-    """Blobs of everything these entries published or took over."""
-    return {one.sha256 for one in files_in(entries)}
+    """Blobs of everything these entries published or took over, and of the pictures that were looked at."""
+    seen = [image for fact in e.facts(entries) if isinstance(fact, e.CallAnswered) for image in fact.images]
+    return {one.sha256 for one in (*files_in(entries), *seen)}
 
 
 async def _kept_aside(store: Store, root: str) -> set[str]:
