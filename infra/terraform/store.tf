@@ -55,8 +55,6 @@ locals {
     "lease/wake_at",
     "runs/body",
   ]
-
-  _expiring = ["docs", "inbox", "journal", "keys", "lease", "runs"]
 }
 
 resource "google_firestore_index" "this" {
@@ -105,18 +103,6 @@ resource "google_firestore_field" "unindexed" {
 
   # No index inside: none is kept.
   index_config {}
-}
-
-resource "google_firestore_field" "expiry" {
-  for_each = toset(local._expiring)
-
-  project    = var.project_id
-  database   = google_firestore_database.store.name
-  collection = each.key
-  field      = "expires_at"
-
-  index_config {}
-  ttl_config {}
 }
 
 # Firestore's IAM is database-wide: runs are kept apart by the code, test and production by projects.

@@ -167,11 +167,6 @@ UNINDEXED = (
 """(collection, field): what nobody queries by. An indexed value costs a write each time it changes; one that only rises, like
 a lease's end, caps its collection at 500 writes a second."""
 
-EXPIRES_FIELD = "expires_at"
-EXPIRING = ("docs", "inbox", "journal", "keys", "lease", "runs")
-"""Collections whose documents go some time after `EXPIRES_FIELD`, where they carry it ("typically within 24 h": readers check
-the time as well)."""
-
 # ---- what a process reads from its environment
 
 ALL: tuple[Deployable, ...] = ("api", "dispatch", "slice")
