@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from auteryn.routing.lexicon import OPENERS
 from auteryn.routing.reading import Reading
 
 
@@ -21,8 +22,15 @@ class Evidence(Struct, frozen=True):
 
 
 def about(r: Reading) -> bool:
-    """The prompt asks about something instead of ordering it."""
+    """The prompt asks about something instead of ordering it or wanting it found in data."""
+    if r.form("of_data", "table_file") or told(r) or (r.has("endurance") and not r.opens("question", 1)):
+        return False
     return r.opens("question", 1) or r.opens("explain", 1) or (r.has("definition", "remark") and r.words <= 15)
+
+
+def told(r: Reading) -> bool:
+    """An order follows the question: "Is it significant? Test it."."""
+    return r.questions > 0 and not OPENERS["follow_up"].isdisjoint(r.heads[1:]) and not r.numbers >= 2
 
 
 def ordered(r: Reading) -> bool:
@@ -38,24 +46,46 @@ def light(r: Reading) -> bool:
 
 
 def on_site(r: Reading) -> bool:
-    return r.opens("act_verb") and not r.has("everyday", least=2) and r.has_beside_heads("site_thing")
+    return (
+        r.opens("act_verb")
+        and not r.has("everyday", least=2)
+        and not r.has("light_manner")
+        and r.has_beside("site_thing", r.heads)
+    )
 
 
 def everyday(r: Reading, least: int = 1) -> bool:
-    return r.has("everyday", least=least) and r.words <= 40 and not technical(r)
+    """Not where it is of a kind that only borrows such words: "Calendar shows wrong week numbers"."""
+    return (
+        r.has("everyday", least=least)
+        and r.words <= 40
+        and not (technical(r) or r.form("bulk") or r.has("relation", least=2) or (untold(r) and r.has("trouble")))
+    )
 
 
 def bare_activity(r: Reading) -> bool:
     return (
         r.words <= 5
-        and r.has("activity")
+        and (r.has("activity") or r.form("ends_report"))
         and not about(r)
+        and not r.has("everyday", "remark")
         and not r.has("self_talk", "first_person", "light_manner", "small_piece", "explain", "question")
     )
 
 
 def technical(r: Reading) -> bool:
-    return bool(r.marks or r.table_file) or r.has("statistics", "table_word", least=3)
+    return (
+        bool(r.marks)
+        or r.form("table_file", "of_data")
+        or grouped(r)
+        or r.has("statistics", "table_word", least=2)
+        or faulty(r)
+    )
+
+
+def grouped(r: Reading) -> bool:
+    """Figures by group are asked for, and not of numbers that stand in it."""
+    return r.form("grouped") and r.numbers < 2
 
 
 def impersonal(r: Reading) -> bool:
@@ -67,47 +97,88 @@ def impersonal(r: Reading) -> bool:
     )
 
 
+def untold(r: Reading) -> bool:
+    """Stated or wished for by nobody and of nobody, as titles are."""
+    return (
+        bool(r.heads)
+        and not r.has("first_person", "self_talk", "light_manner", "small_job", "definition", "consumer", "remark")
+        and not r.opens("question", 1)
+        and not r.opens("greeting")
+        and not r.opens("explain", 1)
+    )
+
+
+def bare(r: Reading) -> bool:
+    """Nothing but its length speaks for a quick answer: it may as well be a title."""
+    return untold(r) and r.ascii and not r.ends_asking and not everyday(r) and not r.has("small_piece")
+
+
+def faulty(r: Reading) -> bool:
+    """Like an issue's title: something of software that fails or is wanted."""
+    if not untold(r):
+        return False
+    if program(r) or r.form("tagged"):
+        return r.has("code_word", "trouble") or r.form("tagged")
+    return r.has(
+        "code_word",
+        "trouble",
+        least=3 if r.has_beside("everyday", r.kinds.get("code_word", ())) and not r.has("trouble") else 2,
+    )
+
+
+def program(r: Reading) -> bool:
+    """Code or what is named only in code stands in it."""
+    return bool(r.marks) or r.form("exact")
+
+
+def plain(r: Reading) -> bool:
+    """One question, of one thing."""
+    return (
+        r.ends_asking
+        and not (ordered(r) or at_work(r) or r.opens("act_verb") or r.orders("work_verb"))
+        and r.questions == 1
+        and r.words <= 25
+        and not r.form("joined")
+        and not technical(r)
+        and not r.has("scholar", "relation", "time_span", "deep_verb", "activity", least=2)
+        and not r.has("site_thing", least=2)
+    )
+
+
 def personal(r: Reading) -> bool:
     return r.has("first_person", least=2) and not (ordered(r) or at_work(r) or technical(r) or r.opens("act_verb"))
 
 
-BIAS = -1.9
+BIAS = -2.1
 
 TABLE: tuple[Evidence, ...] = (
     # length and form
-    Evidence(-1.8, "it is only a few words", lambda r: r.words <= 6),
-    Evidence(1.3, "it is more than a line", lambda r: r.words > 12),
-    Evidence(0.4, "it asks several questions", lambda r: r.questions >= 2 and r.words > 15),
-    Evidence(1.5, "it is impersonal and more than a phrase", lambda r: impersonal(r) and r.words > 9),
-    Evidence(0.5, "it is impersonal and long", lambda r: impersonal(r) and r.words > 18),
-    Evidence(1.4, "it uses long words", lambda r: r.long_words >= 2),
+    Evidence(-2.1, "it is only a few words", lambda r: r.words <= 6 and not (bare(r) or technical(r))),
+    Evidence(2.3, "it is more than a line", lambda r: r.words > 12),
+    Evidence(1.4, "it is impersonal and more than a phrase", lambda r: impersonal(r) and r.words > 9),
+    Evidence(2.5, "it uses long words", lambda r: r.long_words >= 2),
     Evidence(0.6, "it uses many long words", lambda r: r.long_words >= 4),
-    Evidence(1.6, "it has a title and a body", lambda r: r.titled and r.words > 12),
-    Evidence(1.0, "it lists steps", lambda r: r.steps >= 3),
+    Evidence(1.8, "it has a title and a body", lambda r: r.form("titled") and r.words > 12),
     # what it opens with
-    Evidence(-0.5, "it greets", lambda r: r.opens("greeting")),
-    Evidence(-0.2, "it asks for an explanation", lambda r: r.opens("explain")),
-    Evidence(-1.0, "it asks for one fact", lambda r: r.opens("question", 1) and r.has("fact") and r.words <= 20),
-    Evidence(-1.3, "it asks about something", lambda r: about(r) and r.words <= 12),
-    Evidence(-0.2, "it is a small job on a text or a number", lambda r: r.opens("small_job", 1)),
-    Evidence(2.2, "it orders research or analysis", ordered),
-    Evidence(1.3, "it orders work", lambda r: r.orders("work_verb") and not about(r) and not light(r)),
-    Evidence(2.9, "it orders work on something large", at_work),
+    Evidence(-0.7, "it greets", lambda r: r.opens("greeting") or not r.heads),
+    Evidence(-1.4, "it asks about something", lambda r: about(r) and r.words <= 12),
+    Evidence(3.0, "it orders research or analysis", ordered),
+    Evidence(1.5, "it orders work", lambda r: r.orders("work_verb") and not about(r) and not light(r)),
+    Evidence(3.0, "it orders work on something large", at_work),
     Evidence(
         1.1,
         "it orders work on many things",
         lambda r: (r.orders("work_verb") or ordered(r)) and r.has("scope") and not about(r) and not light(r),
     ),
-    Evidence(1.6, "it names a kind of project", bare_activity),
+    Evidence(1.4, "it names a kind of project", bare_activity),
     # what it is about
-    Evidence(-1.7, "it is everyday business", everyday),
-    Evidence(-1.1, "it is plainly everyday business", lambda r: everyday(r, least=2)),
+    Evidence(-1.3, "it is everyday business", everyday),
     Evidence(
-        -1.6, "it talks with the assistant", lambda r: r.has("self_talk") and r.words <= 25 and not (ordered(r) or at_work(r))
+        -1.2, "it talks with the assistant", lambda r: r.has("self_talk") and r.words <= 25 and not (ordered(r) or at_work(r))
     ),
-    Evidence(-2.4, "it tells of the asker", personal),
+    Evidence(-4.0, "it tells of the asker", personal),
     Evidence(
-        -0.6,
+        -1.2,
         "it ends with a plain question",
         lambda r: (
             bool(r.heads)
@@ -117,39 +188,77 @@ TABLE: tuple[Evidence, ...] = (
         ),
     ),
     Evidence(
-        -0.9,
+        -1.7,
         "it wants a short piece of text",
-        lambda r: r.has("small_piece") and not r.has("deep_manner") and r.words <= 40 and not technical(r),
+        lambda r: (
+            r.has("small_piece") and not r.has("deep_manner") and r.words <= 40 and not technical(r) and not r.form("bulk")
+        ),
     ),
-    Evidence(-1.0, "it wants it quick or short", lambda r: r.has("light_manner") and r.words <= 40),
+    Evidence(-0.4, "it wants it quick or short", lambda r: r.has("light_manner") and r.words <= 40),
     Evidence(
-        4.0,
+        3.8,
         "it names research or analysis",
         lambda r: not about(r) and not light(r) and r.has("deep_verb", "activity", "abroad_verb"),
     ),
-    Evidence(4.8, "it names a large deliverable", lambda r: not about(r) and r.has("deliverable_abroad")),
-    Evidence(1.8, "it wants it thorough", lambda r: not about(r) and r.has("deep_manner")),
-    Evidence(1.0, "it covers many things", lambda r: not about(r) and r.has("scope")),
-    Evidence(1.9, "it is about trends or the state of a field", lambda r: r.has("time_span")),
+    Evidence(5.0, "it names a large deliverable", lambda r: not about(r) and r.has("deliverable_abroad")),
+    Evidence(0.6, "it wants it thorough", lambda r: not about(r) and r.has("deep_manner")),
+    Evidence(1.3, "it covers many things", lambda r: not about(r) and r.has("scope")),
+    Evidence(2.0, "it is about trends or the state of a field", lambda r: r.has("time_span")),
     Evidence(
-        1.8, "it is about how things hang together", lambda r: r.has("relation", least=2 if about(r) else 1) and not everyday(r)
+        3.1, "it is about how things hang together", lambda r: r.has("relation", least=2 if about(r) else 1) and not everyday(r)
     ),
-    Evidence(2.1, "it weighs many aspects", lambda r: r.has("relation", least=3)),
+    Evidence(1.9, "it weighs many aspects", lambda r: r.has("relation", least=3)),
+    Evidence(1.1, "it is about years", lambda r: r.form("period") and not everyday(r)),
+    Evidence(3.9, "it inquires into the world", lambda r: r.form("inquiry") and impersonal(r)),
+    Evidence(0.4, "it asks one thing after another", lambda r: r.form("joined") and r.opens("question", 1) and impersonal(r)),
+    Evidence(-2.1, "it asks one plain thing", plain),
+    Evidence(-1.8, "it is asked of a text beside it", lambda r: r.beside),
+    Evidence(2.5, "it is a subject", lambda r: r.form("topic") and not everyday(r, least=2)),
+    Evidence(4.1, "it is much", lambda r: r.form("bulk") and not about(r)),
     # data
-    Evidence(0.7, "it names a data file", lambda r: r.table_file),
-    Evidence(0.3, "it works on a table", lambda r: r.has("table_word", least=2)),
-    Evidence(0.4, "it asks for statistics", lambda r: r.has("statistics", least=2)),
+    Evidence(0.8, "it names a data file", lambda r: r.form("table_file")),
+    Evidence(0.6, "it works on a table", lambda r: r.has("table_word", least=2)),
+    Evidence(1.8, "it asks for statistics", lambda r: r.has("statistics", least=2)),
+    Evidence(3.5, "it asks for something in certain data", lambda r: r.form("of_data") or r.form("table_file")),
+    Evidence(
+        2.1,
+        "it asks what statistics tell",
+        lambda r: not r.has("definition") and r.has("statistics", least=2) and r.numbers < 2,
+    ),
+    Evidence(
+        -2.3,
+        "it is a sum",
+        lambda r: (
+            r.numbers >= 2 and r.words <= 40 and not (r.marks or r.form("of_data") or r.form("table_file") or r.form("exact"))
+        ),
+    ),
+    Evidence(3.7, "it asks for figures by group", lambda r: grouped(r) and not r.has("definition")),
     # code
-    Evidence(2.0, "it shows code", lambda r: r.marks >= 1),
-    Evidence(0.5, "it shows much code", lambda r: r.marks >= 4),
-    Evidence(0.7, "it reports trouble in code", lambda r: r.has("trouble") and r.has("code_word")),
-    Evidence(0.2, "it is written as an issue", lambda r: r.has("issue_form", least=2)),
+    Evidence(1.5, "it is worded as an issue", faulty),
+    Evidence(2.0, "it tells of much in software", lambda r: faulty(r) and r.has("code_word", "trouble", least=3)),
+    Evidence(
+        2.8,
+        "it orders work on code",
+        lambda r: (
+            (r.opens("act_verb") or r.orders("work_verb") or r.opens("small_job"))
+            and r.has("code_word", least=2)
+            and not about(r)
+            and not light(r)
+        ),
+    ),
+    Evidence(
+        2.4, "it names something of software", lambda r: untold(r) and r.has("code_word", "trouble") and not r.has("everyday")
+    ),
+    Evidence(2.1, "it shows a name from code", lambda r: untold(r) and program(r)),
+    Evidence(0.8, "it is tagged as an issue", lambda r: r.form("tagged")),
+    Evidence(1.3, "it shows code", lambda r: r.marks >= 1),
+    Evidence(1.3, "it reports trouble in code", lambda r: r.has("trouble") and r.has("code_word")),
     # sites
-    Evidence(0.9, "it orders an action", lambda r: r.opens("act_verb")),
-    Evidence(4.2, "it orders an action on a site", on_site),
-    Evidence(1.5, "it orders an action on named things", lambda r: r.opens("act_verb") and (r.handles or r.names > 1)),
-    Evidence(1.9, "it names things of a site", lambda r: r.has("site_thing", least=2)),
-    # order and endurance
-    Evidence(0.2, "it sets an order of steps", lambda r: r.has("order", least=2) and r.words > 12),
-    Evidence(1.5, "it goes on for days", lambda r: not about(r) and not everyday(r) and (r.has("endurance") or r.cadence)),
+    Evidence(4.6, "it orders an action on a site", on_site),
+    Evidence(2.3, "it orders an action on named things", lambda r: r.opens("act_verb") and (r.form("handles") or r.names > 1)),
+    Evidence(3.4, "it names things of a site", lambda r: r.has("site_thing", least=2)),
+    # endurance
+    Evidence(
+        2.6, "it goes on for days", lambda r: not about(r) and not everyday(r) and (r.has("endurance") or r.form("cadence"))
+    ),
 )

@@ -1,17 +1,19 @@
 """What a prompt says, read once: its words by kind, what its clauses open with, its length, its marks of code and data.
 
 At most `HEAD` + `TAIL` characters are looked at and no expression backtracks over more than a line's part, so that any
-prompt, also a hostile one, is read in a few milliseconds.
+prompt, also a hostile one, is read within some hundredths of a second.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from auteryn.routing.forms import forms_of
+from auteryn.routing.instruction import instruction, unquoted
 from auteryn.routing.lexicon import OPENERS, WORD, kinds_of
 
 HEAD, TAIL = 1_200, 400
@@ -31,28 +33,29 @@ class Reading(Struct, frozen=True):
     long_words: int
     """Distinct ones of ten letters and more: the mark of abstract wording in every spaced script."""
     questions: int
-    steps: int
-    """Numbered or bulleted."""
     marks: int
     """Of code: fences, identifiers, calls, traces."""
-    handles: bool
-    """It has numbers, quoted titles, paths, ids: things a task names exactly."""
     names: int
-    cadence: bool
-    """"Every 6 hours", "for two weeks"."""
-    titled: bool
-    """A first line without a closing mark, and text under it."""
     ends_asking: bool
-    table_file: bool
-    """A file of data is named."""
+    numbers: int
+    """Of up to three digits before the point: to reckon with, not years or ids."""
+    forms: frozenset[str]
+    ascii: bool
+    """Its letters are those of English, and so most likely its words."""
+    beside: bool
+    """It stood beside a text that it is about, which was not read."""
 
     def has(self, *kinds: str, least: int = 1) -> bool:
         """At least `least` distinct words of these kinds occur."""
         return sum(len(self.kinds.get(kind, ())) for kind in kinds) >= least
 
-    def has_beside_heads(self, kind: str) -> bool:
-        """A word of this kind occurs that opens no clause: "order pizza" names no order."""
-        return not self.kinds.get(kind, frozenset()) <= set(self.heads)
+    def form(self, *names: str) -> bool:
+        """It has one of these forms."""
+        return not self.forms.isdisjoint(names)
+
+    def has_beside(self, kind: str, words: Iterable[str]) -> bool:
+        """A word of this kind occurs that is none of `words`: "order pizza" names no order."""
+        return not self.kinds.get(kind, frozenset()) <= set(words)
 
     def opens(self, kind: str, clauses: int = 2) -> bool:
         """One of the first clauses opens with a word of this kind."""
@@ -69,39 +72,38 @@ def read(prompt: str) -> Reading:
     cut = len(whole) > HEAD + TAIL
     text = f"{whole[:HEAD]}\n{whole[-TAIL:]}" if cut else whole
     text = unicodedata.normalize("NFKC", text).replace("’", "'")[: 2 * (HEAD + TAIL)]
-    instruction = _without_material(text)
-    share = len(whole) / (HEAD + TAIL) if cut and instruction is text else 1.0
-    return _read(instruction, share)
+    asked, beside = instruction(text)
+    share = len(whole) / (HEAD + TAIL) if cut and not beside else 1.0
+    return _read(asked, share, beside)
 
 
-def _read(text: str, share: float) -> Reading:
-    low = text.lower()
+def _read(text: str, share: float, beside: bool) -> Reading:
+    low = unquoted(text.lower())
     return Reading(
-        kinds=kinds_of(low),
+        kinds=_kinds(text, low),
         heads=tuple(_heads(low)),
         words=round(_count(low) * share),
-        long_words=len({word for word in WORD.findall(low) if len(word) >= 10 and not _DENSE.search(word)}),
+        long_words=len(
+            {word for word in WORD.findall(low) if len(word) >= 10 and not _DENSE.search(word)} - OPENERS["explain"]
+        ),
         questions=low.count("?"),
-        steps=max(len(_STEP.findall(text)), len(_INLINE_STEP.findall(text))),
         marks=len(_CODE.findall(text)) + len(_TRACE.findall(text)),
-        handles=bool(_HANDLE.search(text)),
         names=0 if text.isupper() else len(_NAME.findall(text)),
-        cadence=bool(_CADENCE.search(low)),
-        titled=bool(_TITLED.match(text)),
         ends_asking=low.rstrip().endswith(("?", "؟")),
-        table_file=bool(_TABLE_FILE.search(text)),
+        numbers=len(_NUMBER.findall(low)),
+        forms=forms_of(text),
+        ascii=low.isascii(),
+        beside=beside,
     )
 
 
-def _without_material(text: str) -> str:
-    """The instruction alone where a small job on a text ends in a colon, a quote or a line's end: the rest is its material."""
-    found = _MATERIAL.search(text, 0, 300)
-    if not found:
-        return text
-    asked = text[: found.start()]
-    kinds = kinds_of(asked.lower())
-    small = "small_job" in kinds or _THIS_TEXT.search(asked)
-    return asked if small and kinds.keys().isdisjoint(("deep_manner", "activity", "table_word", "deep_verb")) else text
+def _kinds(text: str, low: str) -> dict[str, frozenset[str]]:
+    """The words by kind; "US" and "EU" in a text that does not shout are names, nobody's "us" and "eu"."""
+    kinds = kinds_of(low)
+    if not text.isupper():
+        names = {word.lower() for word in WORD.findall(text) if len(word) > 1 and word.isupper()}
+        kinds |= {kind: kinds[kind] - names for kind in ("first_person", "self_talk") if kind in kinds}
+    return kinds
 
 
 def _heads(low: str) -> Iterator[str]:
@@ -109,7 +111,7 @@ def _heads(low: str) -> Iterator[str]:
     if len(clauses) > CLAUSES_FIRST + CLAUSES_LAST:
         clauses = clauses[:CLAUSES_FIRST] + clauses[-CLAUSES_LAST:]
     for clause in clauses:
-        found = WORD.search(_POLITE.sub("", _plain(clause[:200]), count=1))
+        found = _HEAD.search(_POLITE.sub("", _plain(clause[:200]), count=1))
         if found:
             yield found.group()
 
@@ -146,27 +148,12 @@ _POLITE = re.compile(
         |(?:step|day|phase|task|part|question|schritt)(?=\ *\d))\b)*""",
     re.X,
 )
+_HEAD = re.compile(rf"{WORD.pattern}(?:[_(]\S*)?")
+"""A word, or all of a program's name: `where_level` opens no question."""
 _DO_A = re.compile(r"\bdo (?=(?:an?|some|in-depth)\b)")
 _WANT_A = re.compile(r"\b(?:i|we)(?: would|'d)? (?:need|want|like) (?=(?:an?|some)\b)")
 _TELL_ME = re.compile(r"\b(?:show|tell|let) me (?=(?:where|how|what|when|why|who|if|know|my)\b)")
 
-_MATERIAL = re.compile(r":(?=\s|$|[^\x00-\x7f])|[\"“«「\n]|(?<=\s)'(?=\w)|```")
-_THIS_TEXT = re.compile(
-    r"\b(?:this|these|the following|the) (?:\w+ )?(?:text|sentences?|paragraph|phrase"
-    r"|words?|term|code|snippet|line|e-?mail|message|poem)\b"
-    r"|\bthis (?:means|into|to|in)\b|\b(?:does this|what does)\b|^define\b",
-    re.I,
-)
-
-_TITLED = re.compile(r"[^\n]{8,160}[^\n.?!:,;。？！：，][ \t]*\n\s*\S")
-_STEP = re.compile(
-    r"^[ \t]*(?:\d{1,2}[.)]|[-*•–]|[（(]?[一二三四五六七八九十]{1,2}[、.)）]|(?:step|day|phase|week) ?\d)[ \t]*\S", re.M | re.I
-)
-_INLINE_STEP = re.compile(r"(?:^|\s)\(?\d[.)](?=\D)")
-_CADENCE = re.compile(
-    r"\b(?:every|each|for|over|within|next|takes?)\s(?:the\s(?:next\s)?)?(?:\d{1,3}\s|(?:two|three|four|five|six|ten|few|several)\s)?"
-    r"(?:hour|day|week|month)s?\b"
-)
 _CODE = re.compile(
     r"```|`[^`\n]{1,80}`|\w\(\)|\w\(\w{1,60}\(|\w\.\w{1,60}\(|[a-z0-9]_[a-z0-9]|[A-Z]_[A-Z]|::\w|==|</?\w{1,30}>|\b(?:[A-Z][a-z0-9]+){2,}\b"
     r"|^[ \t]*(?:>>>|In \[\d+\]|import \w|from [\w.]{1,60} import|def \w{1,60}\(|class \w{1,60}[(:]|\$ \w)",
@@ -177,8 +164,5 @@ _TRACE = re.compile(
     r"|undefined is not|Segmentation fault",
     re.M,
 )
-_TABLE_FILE = re.compile(r"[\w)+-]\.(?:csv|tsv|xlsx?|parquet|jsonl?|sqlite|db|sav|dta|feather|h5)\b", re.I)
-_HANDLE = re.compile(
-    r"#\d|\w?/\w|\w_\w|\[['\"]|[\"“'][^\"“”'\n]{3,200}[\"”']|\$\s?\d|\d%|@\w|https?://|\b[A-Z]{2,}[a-z]*\b|\d{4}"
-)
+_NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:[.,]\d+)?(?![\d])")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")

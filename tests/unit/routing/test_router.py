@@ -12,9 +12,9 @@ from auteryn.routing.patterns import pattern
 from auteryn.routing.router import route
 from unit.routing.scripted import Answers
 
-DOUBTFUL = "Lookup orders that are on hold"
-SAYS_DEEP = '{"mode": "DEEP", "confidence": 0.9, "reason": "it acts on a shop"}'
-SAYS_FAST = '{"mode": "FAST", "confidence": 0.9, "reason": "a look-up"}'
+DOUBTFUL = 'Post "Happy new year" in the announcements channel'
+SAYS_DEEP = '{"mode": "DEEP", "confidence": 0.9, "reason": "it acts on a site"}'
+SAYS_FAST = '{"mode": "FAST", "confidence": 0.9, "reason": "a message"}'
 
 
 @pytest.mark.proves("P24", "P67", "P96")

@@ -1,0 +1,92 @@
+"""The forms that a prompt may have, as data: what shows in its spelling rather than in one word."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+_any_case = partial(re.compile, flags=re.I)
+
+FORMS: dict[str, re.Pattern[str]] = {
+    # Numbers, quoted titles, paths, ids: things a task names exactly.
+    "handles": re.compile(
+        r"#\d|\w?/\w|\w_\w|\[['\"]|[\"“'][^\"“”'\n]{3,200}[\"”']|\$\s?\d|\d%|@\w|https?://|\b[A-Z]{2,}[a-z]*\b|\d{4}"
+    ),
+    # "Every 6 hours", "for two weeks".
+    "cadence": _any_case(
+        r"\b(?:every|each|for|over|within|next|takes?)\s(?:the\s(?:next\s)?)?(?:\d{1,3}\s|(?:two|three|four|five|six"
+        r"|ten|few|several)\s)?"
+        r"(?:hour|day|week|month)s?\b"
+    ),
+    # A first line without a closing mark, and text under it.
+    "titled": re.compile(r"\A[^\n]{8,160}[^\n.?!:,;。？！：，][ \t]*\n\s*\S"),
+    # A file of data is named.
+    "table_file": re.compile(r"[\w)+-]\.(?:csv|tsv|xlsx?|parquet|jsonl?|sqlite|db|sav|dta|feather|h5)\b", re.I),
+    # Certain data are spoken of: "the price column", "in the attached dataset".
+    "of_data": _any_case(
+        r"\b(?:the|this|these|our|my|each|all|both|every)\s(?:[\w\"'()-]+\s){0,4}(?:data(?:set|frame)?|columns?"
+        r"|spreadsheet|csv|xlsx|(?<!periodic )table"
+        r"|data set|survey|sheet|log files?)\b(?! of contents)"
+        r"|\b(?:in|to|from|of) the (?:file|data|table|log)\b|\bis there (?:an?|any) (?:\w+ ){0,2}(?:correlation"
+        r"|significant|linear|relationship|association|trend)\b"
+        r"|\bare there (?:any )?outliers\b"
+        r"|\bcolumns?\b.{0,120}?\b(?:mean|average|median|values?|outliers)\b|\battached\b|\bhow many (?:rows|columns"
+        r"|records|entries|customers|orders|users|patients|sessions|observations)\b"
+    ),
+    # Figures by group: "the average fare per class".
+    "grouped": _any_case(
+        r"\b(?:average|mean|median|total|share|percentage|number|count|rate|sum|distribution"
+        r"|proportion)\b.{1,120}?\b(?:per|by|for each|in each|of each)\b"
+    ),
+    # Large by its numbers or words: "40 pages", "the entire archive".
+    "bulk": _any_case(
+        r"\b\d{2,}[- ]pages?\b|\b(?:all|our|the|these) \d{2,} \w+|\b\d{2,}(?:,\d{3}|000)\b(?! ?(?:km|miles|dollars"
+        r"|euros))|\b(?:entire|whole|complete|full|all (?:of )?(?:the|our|my)?)\s"
+        r"(?:[\w-]+\s){0,3}(?:archive|manual|book|novel|documentation|folder|transcripts?|history of|series|course"
+        r"|curriculum|handbook|code"
+        r"|contracts|decisions|images|photos|videos|documents|files|pages|tickets|subtitles|collection|library|set"
+        r"|score|edition|inventory|catalogue?)\b"
+    ),
+    # "Since 2020", "until 2040".
+    "period": _any_case(r"\b(?:since|until|after|before|from|between|by|to) (?:the )?(?:1[89]|20)\d\d(?:s\b|\b)"),
+    # A second question hangs on the first: "…, and what can be learned?".
+    "joined": _any_case(
+        r"(?:,| and|,? und|,? et|,? y|,? e) (?:and )?(?:what|how|which|why|who|whether|welche|wie|quelles?|quels?|qué"
+        r"|cómo|quais|como)\b"
+    ),
+    # A subject without a verb: "The role of …", "Effects of …".
+    "topic": _any_case(
+        r"\A\W*(?:the |a )?(?:[\w-]+ )?(?:roles?|impacts?|effects?|influence|evolution|history|future|prospects"
+        r"|regulation|state|economics|politics"
+        r"|geopolitics|relationship|causes|consequences|development|governance|ethics|challenges|comparison|landscape"
+        r"|drivers|determinants|use|adoption"
+        r"|implications|outlook|prevalence|sustainability|feasibility|trends?) (?:of|in|on|between|for)\b"
+    ),
+    # Its last word is a report or the like.
+    "ends_report": _any_case(r"\b(?:reports?|whitepaper|dossier|business plan|dashboard|swot of \w+)\W*$"),
+    # What shapes what, by whom, why: asked of the world.
+    "inquiry": _any_case(
+        r"\A\W*(?:(?:what|which [\w ]{3,40}?) (?:determines?|explains?|drives?|shapes?|predicts?|accounts? for"
+        r"|limits?|hinders?|enables?|makes some)"
+        r"|how (?:effective|sustainable|resilient|feasible|viable|widespread|successful)\b|to what extent"
+        r"|(?:how|why) (?:has|have|did|do|does|are|is|can|could|should|will|might) [^?]{3,80}?\b(?:chang|adapt"
+        r"|respond|recover|evolv|affect|influenc|regulat"
+        r"|shap|reshap|reduc|improv|mitigat|cop(?:e|ing)\b|differ|var(?:y|ies)|transform|prevent|surviv|decline"
+        r"|declin|lose|lost|spread|succeed|fail|integrat|professional))"
+    ),
+    # As trackers tag issues: "[Bug]: …".
+    "tagged": _any_case(
+        r"\A(?:\[[\w -]{2,20}\]:?|(?:bug|docs?|feat|feature request|fix|enh|readme|perf|ci|chore|refactor)(?:\(\w+\))?:)\s?"
+    ),
+    # Names only programs have: `xr.where`, `v5.3`, `32-bit`, `--quiet`.
+    "exact": re.compile(
+        r"(?<![@\w./])(?!\w{1,60}\.(?:com|org|net|de|fr|io|uk|edu|gov)\b)[A-Za-z_]\w+\.[a-z_]\w+|\b\d+-bit\b"
+        r"|\bv?\d+\.\d+(?:\.\d+)+|\bv\d|(?<!\S)--[a-z]|\w\*\*\d|C\+\+"
+        r"|\b[a-z]+\d*[A-Z]\w*\b|\b[A-Z]{2,}[a-z]+[A-Z]\w*\b"
+    ),
+}
+
+
+def forms_of(text: str) -> frozenset[str]:
+    """The names of the forms that occur in `text`."""
+    return frozenset(form for form, pattern in FORMS.items() if pattern.search(text))
