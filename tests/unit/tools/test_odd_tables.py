@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
+from collections.abc import Sequence
 from datetime import time, timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from auteryn.tools.data import PROFILED, data_profile, data_query
 from auteryn.tools.sheet import sheet_read
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.encodings import guessed
+from unit.tools.languages import WESTERN, WORDS
 from unit.tools.room import Room
 
 
@@ -181,9 +184,9 @@ def test_objects_in_columns_come_with_the_way_to_their_fields(room: Room) -> Non
 
 CITIES = {
     "cp932": "東京 大阪 名古屋 札幌 福岡 りんご みかん バナナ",
-    "euc_jp": "東京 大阪 名古屋 札幌 福岡 りんご みかん バナナ",
+    "euc_jis_2004": "東京 大阪 名古屋 札幌 福岡 りんご みかん バナナ",
     "gb18030": "北京 上海 广州 深圳 成都 重庆 销售额 城市",
-    "big5": "台北 高雄 台中 新竹 銷售額 城市 產品 數量",
+    "big5hkscs": "台北 高雄 台中 新竹 銷售額 城市 產品 數量",
     "cp949": "서울 부산 대구 인천 광주 대전 매출 도시",
     "cp1251": "Москва Казань Новосибирск Екатеринбург Самара Омск",
     "cp1253": "Αθήνα Θεσσαλονίκη Πάτρα Ηράκλειο Λάρισα Βόλος",
@@ -204,6 +207,26 @@ def test_text_in_an_older_encoding_is_read_and_that_is_told(room: Room, encoding
     answer = room.call(data_query, sql=f"SELECT city FROM '{path}' ORDER BY n")
     assert [city for (city,) in answer["rows"]] == cities
     assert answer["notes"] == [f"'{path}' is not UTF-8; it was read as {encoding}, so check the letters beyond ASCII"]
+
+
+def tables_of(language: str, words: Sequence[str]) -> dict[str, str]:
+    dice = random.Random(language)
+    lines = [f"{dice.choice(words)} {dice.choice(words)};{at},50;2024-01-{at % 28 + 1:02}\n" for at in range(1_000)]
+    english = [f"{at};{dice.choice(words)};{dice.choice(('paid', 'open', 'shipped'))};Smith\n" for at in range(30)]
+    return {"short": "".join(lines[:40]), "long": "".join(lines), "half English": "id;city;state;by\n" + "".join(english)}
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_a_table_in_any_language_is_read_in_the_encoding_it_was_written_in(language: str) -> None:
+    for encoding in language.split()[1:]:
+        for size, table in tables_of(language, WORDS[language]).items():
+            raw = table.encode(encoding)
+            assert raw.decode(guessed(raw.splitlines(keepends=True)), "replace") == table, (encoding, size)
+
+
+@pytest.mark.parametrize("table", WESTERN, ids=lambda table: table.split("\n")[0])
+def test_what_is_of_no_one_language_is_western(table: str) -> None:
+    assert guessed(table.encode("cp1252").splitlines(keepends=True)) == "cp1252"
 
 
 def test_few_letters_are_western_ones() -> None:
