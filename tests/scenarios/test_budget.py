@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,14 @@ import pytest
 from auteryn.policy.budget import GO_ON, RAISE, STOP
 from auteryn.policy.credits import price_of
 from auteryn.schema.message import Reply, Tokens
+from auteryn.schema.human import People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import ForBudget, Options
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import given, lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.time import schedule
 
 
 def reads(pages: int, then: str = "read") -> object:
@@ -150,6 +152,31 @@ def test_a_step_out_of_credits_waits_while_the_owner_is_asked_and_goes_on_with_a
             assert ended.status == "completed" and ended.plan
             assert [(step.status, step.result) for step in ended.plan.steps] == [("completed", "read")] * 2
             assert ended.limits.credits and 90_000 < ended.usage.credits.total <= ended.limits.credits
+
+    skipping(story())
+
+
+@pytest.mark.proves("P65", "L4")
+@pytest.mark.parametrize("task", ["Read", "Look"])
+def test_while_a_question_about_the_budget_is_open_nothing_begins_and_no_slice_is_started(tmp_path: Path, task: str) -> None:
+    """Whatever else would be due meanwhile: a tick, or the time people have, where silence means to go on waiting."""
+
+    def script(ask: Ask) -> Line:
+        if given(ask) == "Look":
+            every_day = call("schedule", every="1d", instruction="Read", until="6d")
+            return every_day if ask.turn == 0 else "watched" if "has ended" in ask.last else "set"
+        return call("lookup", what=f"{ask.turn} " * 2_000) if ask.turn < (6 if task == "Look" else 90) else "read"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup, schedule]) as world:
+            options = Options(at_budget="ask", people=People(timeout=timedelta(hours=3)))
+            run = await world.start(task, credits=60_000, options=options)
+            asked = await world.asked(run)
+            over = world.now() + timedelta(days=3)
+            still = await world.until(run, lambda _: world.now() >= over)
+            assert (still.seq, still.slice) == (asked.seq, asked.slice) and [one.kind for one in still.asks] == ["budget"]
+            await world.answer(run, STOP)
+            assert (await world.ended(run)).failure
 
     skipping(story())
 

@@ -20,6 +20,7 @@ from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import Ask, Line, ScriptedModel, call
 from auteryn.testing.world import World
 from auteryn.tools.human import ask_input
+from auteryn.tools.plan import plan_create
 from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 
@@ -200,6 +201,24 @@ def test_a_week_that_passes_while_a_person_is_waited_for_ends_the_run(tmp_path: 
                 await world.answer(run, "too late", ask=ask.id)
             await world.after(HOUR)
             assert await world.journal(run) == written
+
+    skipping(story())
+
+
+@pytest.mark.proves("P93", "F24")
+def test_whoever_plans_when_the_time_is_over_is_answered_at_once_and_concludes(tmp_path: Path) -> None:
+    script = [
+        call("wait", until="5d"),
+        call("plan_create", goal="all", steps=[{"description": "a"}]),
+        "half of it",
+        "half of it",
+    ]
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[wait, plan_create]) as world:
+            ended = await world.ended(await world.start("Dig", max_duration=timedelta(days=5)))
+            assert (ended.status, ended.result, ended.over_time) == ("completed", "half of it", True)
+            assert ended.ended_at == ended.deadline_at and len(await world.tree(ended.id)) == 1
 
     skipping(story())
 

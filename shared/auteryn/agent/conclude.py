@@ -72,9 +72,8 @@ async def _verified(mind: Mind) -> tuple[Verdict, ...]:
 
 def _children_over(run: Run) -> bool:
     """Whether no child is at work and none will start. Past the deadline, or when told to conclude, nothing new starts."""
-    closing = run.over_time or bool(run.concluding)
-    plan_over = run.plan is None or over(run.plan) or (closing and not running(run.plan))
-    return plan_over and all(schedule.over or (closing and not schedule.running) for schedule in run.schedules)
+    plan_over = run.plan is None or over(run.plan) or (run.closing and not running(run.plan))
+    return plan_over and all(schedule.over or (run.closing and not schedule.running) for schedule in run.schedules)
 
 
 def _unreported(mind: Mind) -> bool:

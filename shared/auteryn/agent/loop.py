@@ -24,7 +24,7 @@ async def think(mind: Mind) -> AsyncGenerator[Facts, None]:
         elif mind.thread.calls:
             async for facts in answer_calls(mind):
                 yield facts
-            if mind.thread.calls:
+            if mind.thread.calls and resting(mind):
                 return
         elif mind.thread.final is not None or _carries_out_a_given_plan(mind):
             facts = await conclude(mind)
@@ -54,5 +54,4 @@ def _carries_out_a_given_plan(mind: Mind) -> bool:
     run = mind.run
     if mind.thread.started or run.plan is None or mind.thread.review_shown:
         return False
-    closing = run.over_time or bool(run.concluding)
-    return not ((closing or over(run.plan)) and mind.thread.reported)
+    return not ((run.closing or over(run.plan)) and mind.thread.reported)

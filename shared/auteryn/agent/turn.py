@@ -35,7 +35,7 @@ from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema import event as e
 from auteryn.schema.message import Content, Reply, Tokens
 from auteryn.schema.record import derived_id, to_json
-from auteryn.schema.run import FailReason, ForBudget, ForPerson, ForRateLimit
+from auteryn.schema.run import FailReason, ForBudget, ForRateLimit
 from auteryn.tools.notes import ledger_notes
 from auteryn.tools.profiles import for_files, for_words
 from auteryn.tools.registry import kept_out
@@ -55,7 +55,7 @@ async def next_turn(mind: Mind) -> Facts:
     if facts := near(run, mind.now()):
         return tuple(facts)
     if question := held(run):
-        mind.wait_for.append(ForPerson(ask=question, until=next(a.expires_at for a in run.asks if a.id == question)))
+        mind.wait_for.append(waited_for(question))
         return ()
     if wait := await mind.room(partial(_foreseen, mind)):
         mind.wait_for.append(wait)

@@ -86,5 +86,5 @@ def _plan_said(mind: Mind, call: OpenCall) -> list[e.AnyEvent]:
     plan = mind.run.plan
     if plan is None:
         return [failed(call, ToolFailed("not_found", "this run has no plan"))]
-    stands_still = (needs_review(plan) or mind.run.concluding) and not running(plan)
+    stands_still = (needs_review(plan) or mind.run.closing) and not running(plan)
     return [answered(call, plan_report(plan))] if over(plan) or stands_still else []

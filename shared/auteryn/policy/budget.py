@@ -61,9 +61,9 @@ def raised(limit: int) -> int:
     return limit + limit // 2
 
 
-def held(run: Run) -> str | None:
-    """Id of the open question about the budget, if there is one. Nothing new begins until it is answered."""
-    return next((ask.id for ask in run.asks if ask.kind == "budget"), None)
+def held(run: Run) -> Ask | None:
+    """The open question about the budget, if there is one. Nothing new begins until it is answered."""
+    return next((ask for ask in run.asks if ask.kind == "budget"), None)
 
 
 def _question(run: Run, now: datetime, limit: int) -> Ask:

@@ -42,7 +42,7 @@ def advance(run: Run, task: Input, now: datetime) -> Births:
     events, children = list[e.AnyEvent](), list[Newborn]()
     if facts := near(run, now):
         return tuple(facts), ()
-    if held(run) or run.concluding:
+    if held(run) or run.closing:
         return (), ()
     if run.plan and run.status != "paused":
         if blocked(run.plan):
@@ -50,7 +50,7 @@ def advance(run: Run, task: Input, now: datetime) -> Births:
             diff = changes(run.plan, plan)
             events.append(e.PlanRevised(plan=plan, diff=diff, note="steps that can no longer start are skipped"))
             run = replace(run, plan=plan)
-        steps = ready(run.plan)[:CHILDREN_PER_COMMIT] if run.plan and not run.over_time else ()
+        steps = ready(run.plan)[:CHILDREN_PER_COMMIT] if run.plan else ()
         if steps:
             started, children = _start_steps(run, task, steps, now)
             events.append(started)
@@ -107,7 +107,7 @@ def _recipients(run: Run, whole: Input) -> tuple[str, ...]:
 def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[list[e.AnyEvent], list[Newborn]]:
     """The tick that is due, if one is. Missed grid points are handled by the schedule's policy, and each is accounted for."""
     index = schedule.next_index
-    if index >= schedule.ticks or now < schedule.at(index) or run.over_time:
+    if index >= schedule.ticks or now < schedule.at(index):
         return [], []
     if schedule.running:
         overlapped = schedule.overlap == "skip" and schedule.started_at is not None and schedule.at(index) > schedule.started_at

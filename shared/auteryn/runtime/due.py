@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from auteryn.policy.asking import next_notice
+from auteryn.policy.budget import held
 from auteryn.policy.limits import last_moment
 from auteryn.ports.store import Lease
 from auteryn.schema.fold import time_of
@@ -48,7 +49,8 @@ def wake_at(run: Run) -> datetime | None:
         return end
     moments = [moment for wait in run.waits if (moment := time_of(wait))]
     moments += [ask.expires_at for ask in run.asks if ask.expires_at and ask.on_timeout != "wait"]
-    moments += [s.at(s.next_index) for s in run.schedules if s.next_index < s.ticks and not s.running]
+    if not (held(run) or run.closing):  # else no tick begins, and a moment at which nothing happens is never over
+        moments += [s.at(s.next_index) for s in run.schedules if s.next_index < s.ticks and not s.running]
     if notice := next_notice(run):
         moments.append(notice)
     return min([*moments, end if run.over_time else run.deadline_at])

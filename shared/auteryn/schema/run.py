@@ -355,6 +355,11 @@ class Run(Record):
         return self.status in TERMINAL
 
     @property
+    def closing(self) -> bool:
+        """Nothing new begins any more: its deadline has passed, or it was told to conclude with what it has."""
+        return self.over_time or bool(self.concluding)
+
+    @property
     def root(self) -> str:
         """The top of the tree this run belongs to; its files and notes are shared by the whole tree."""
         return self.parent.root if self.parent else self.id

@@ -49,7 +49,7 @@ def test_at_four_fifths_the_owners_choice_is_carried_out() -> None:
         assert [one.how for one in decided if isinstance(one, e.BudgetDecided)] == ([] if policy == "go_on" else [policy])
     _, asked = near(run_of(policy="ask"), NOW)
     assert isinstance(asked, e.AskOpened) and asked.ask.options == (GO_ON, GO_ON_FAST, STOP)
-    assert "80 %" in asked.ask.message and held(run_of(asks=(asked.ask,))) == asked.ask.id
+    assert "80 %" in asked.ask.message and held(run_of(asks=(asked.ask,))) == asked.ask
 
 
 @pytest.mark.proves("L11")

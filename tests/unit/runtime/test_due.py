@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auteryn.policy.limits import last_moment
 from auteryn.ports.store import Lease
+from auteryn.runtime.children import advance
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
 from auteryn.schema.human import Ask
 from auteryn.schema.routing import Decision
@@ -20,6 +22,7 @@ from auteryn.schema.run import (
     ForPerson,
     ForRateLimit,
     ForSteps,
+    Input,
     Limits,
     Options,
     Run,
@@ -44,6 +47,7 @@ asks = st.builds(
     opened_at=st.just(NOW),
     expires_at=st.none() | moments,
     on_timeout=st.sampled_from(["wait", "default", "deny", "halt"]),
+    kind=st.sampled_from(["approval", "budget"]),
 )
 schedules = st.builds(
     Schedule,
@@ -71,6 +75,7 @@ runs = st.builds(
     asks=st.lists(asks, max_size=1).map(tuple),
     schedules=st.lists(schedules, max_size=2).map(tuple),
     over_time=st.booleans(),
+    concluding=st.sampled_from(["", "told to stop"]),
 )
 leases = st.none() | st.integers(-90, 90).map(
     lambda s: Lease(run="run_1", holder="h", number=1, until=NOW + timedelta(seconds=s))
@@ -106,6 +111,15 @@ def test_a_run_is_due_exactly_at_the_moment_it_named(run: Run) -> None:
     assert isinstance(due(run, max(at, NOW), unread=False, lease=None), Now)
     if run.status in ("waiting", "paused") and at > NOW:
         assert due(run, NOW, unread=False, lease=None) == Later(at=at)
+
+
+@pytest.mark.proves("L4", "P65")
+@given(runs)
+def test_a_run_is_woken_for_a_tick_only_where_it_begins_or_is_accounted_for(run: Run) -> None:
+    at = wake_at(run)
+    if at and at != wake_at(replace(run, schedules=())):
+        facts, _ = advance(run, Input(text="t"), at)
+        assert facts, "else it is woken at this moment for ever"
 
 
 @pytest.mark.proves("L4")
