@@ -10,8 +10,8 @@ import pytest
 
 from auteryn.policy.budget import GO_ON, RAISE, STOP
 from auteryn.policy.credits import price_of
-from auteryn.schema.message import Reply, Tokens
 from auteryn.schema.human import People
+from auteryn.schema.message import Reply, Tokens
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import ForBudget, Options
 from auteryn.testing.clock import skipping

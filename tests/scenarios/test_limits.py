@@ -65,6 +65,7 @@ def test_no_cap_is_ever_exceeded_by_one(tmp_path: Path, cap: int) -> None:
             ended = await world.ended(await world.start("Read on", llm_calls=cap))
             assert world.model.calls == cap == ended.usage.llm_calls  # type: ignore[attr-defined]
             assert ended.failure and ended.failure.reason == "llm_call_limit"
+            assert ended.failure.message == f"the run's {cap} model calls are used up"
 
     skipping(story())
 
@@ -113,7 +114,7 @@ def test_a_fast_run_ends_after_eleven_minutes_with_what_it_has(tmp_path: Path) -
         async with World(tmp_path, model=model, tools=[dig]) as world:
             run = await world.start("Dig", mode="fast")
             ended = await world.ended(run)
-            assert ended.failure and ended.failure.reason == "timeout"
+            assert ended.failure and ended.failure.reason == "timeout" and "11 minutes" in ended.failure.message
             assert ended.result == "first findings"
             assert ended.ended_at and ended.ended_at - START <= 12 * MINUTE
 
@@ -231,7 +232,7 @@ def test_a_run_that_will_not_conclude_is_ended(tmp_path: Path) -> None:
 
         async with World(tmp_path, model=script, tools=[dig]) as world:
             ended = await world.ended(await world.start("Dig", max_duration=HOUR))
-            assert ended.failure and ended.failure.reason == "deadline"
+            assert ended.failure and ended.failure.reason == "deadline" and "the run's time is over" in ended.failure.message
             assert ended.result in ("what I have", "a little")
             assert ended.ended_at and ended.ended_at - START <= HOUR + 10 * MINUTE
 

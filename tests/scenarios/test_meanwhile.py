@@ -21,12 +21,14 @@ from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Change
 from auteryn.schema.post import POST
+from auteryn.schema.run import FileCheck, Options
 from auteryn.schema.spend import SpendLimit
 from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import START, skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.files import file_write
 from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 from conformance.samples import newborn
@@ -182,24 +184,31 @@ def test_a_heartbeat_that_comes_as_the_slice_leaves_hides_no_message(tmp_path: P
 
 @pytest.mark.proves("L5")
 def test_a_message_that_comes_after_the_last_look_and_before_the_end_is_answered(tmp_path: Path) -> None:
-    """In whatever mode it was said. The first answer is kept, and is the result no more."""
+    """In whatever mode it was said, and where the run ended with its answer or after a look at its files. The first answer is
+    kept, and is the result no more."""
 
-    async def story(when: m.When) -> None:
+    async def story(when: m.When, home: Path, *first: Line, files: tuple[FileCheck, ...] = ()) -> None:
         store = Meanwhile()
-        async with World(tmp_path / when, model=["done", "done, and blue"], around=store.around) as world:
+        script = [*first, "done", "done, and blue"]
+        async with World(home / when, model=script, tools=[file_write], around=store.around) as world:
 
             async def say() -> None:
                 await world.say(run, "and blue", when=when)
 
             store.once("commit", say, when=holds(e.RunCompleted), first=True)
-            run = await world.start("Paint")
+            run = await world.start("Paint", options=Options(deliverables=files))
             ended = await world.ended(run)
-            assert (ended.result, ended.usage.llm_calls) == ("done, and blue", 2)
+            assert (ended.result, ended.usage.llm_calls) == ("done, and blue", len(script))
             outline = await world.outline(run)
-            assert outline.count("ModelAnswered") == 2 and outline.count("RunCompleted") == outline.count("SliceStarted") == 1
+            assert (
+                outline.count("ModelAnswered") == len(script)
+                and outline.count("RunCompleted") == outline.count("SliceStarted") == 1
+            )
 
     for when in get_args(m.When):
-        skipping(story(when))
+        skipping(story(when, tmp_path / "at once"))
+        draws, drawn = call("file_write", path="a.md", content="blue"), FileCheck(path="a.md")
+        skipping(story(when, tmp_path / "verified", draws, files=(drawn,)))
 
 
 @pytest.mark.proves("P37")

@@ -70,6 +70,8 @@ def test_missed_ticks_are_made_up_or_accounted_for(
             (over,) = (await world.ended(run)).schedules
             assert await ticks(world, run) == expected
             assert (over.ended, over.skipped) == (sum(ran for _, ran, _ in expected), sum(one[2] for one in expected))
+            assert [skip.ticks for skip in over.skips] == [skipped for _, _, skipped in reversed(expected) if skipped]
+            assert all(skip.reason for skip in over.skips)
 
     skipping(story())
 

@@ -41,14 +41,30 @@ def test_two_nudges_then_a_person_is_asked_then_it_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.proves("P5")
-def test_who_lets_it_go_on_is_not_asked_for_ever(tmp_path: Path) -> None:
+@pytest.mark.parametrize("helps", [True, False])
+def test_who_lets_it_go_on_lets_it_and_is_not_asked_for_ever(tmp_path: Path, helps: bool) -> None:
+    def script(ask: Ask) -> Line:
+        return (
+            "found in another way"
+            if helps and "go on, but not in the same way" in str(ask.request.contents)
+            else same_again(ask)
+        )
+
     async def story() -> None:
-        async with World(tmp_path, model=same_again, tools=[lookup]) as world:
+        async with World(tmp_path, model=script, tools=[lookup]) as world:
             run = await world.start("Search")
-            await world.asked(run)
+            before = (await world.asked(run)).usage.llm_calls
             await world.answer(run, GO_ON)
             ended = await world.ended(run)
-            assert ended.failure and ended.failure.reason == "stuck" and ended.usage.llm_calls < 25
+            assert before < ended.usage.llm_calls < 25
+            if helps:
+                assert ended.result == "found in another way"
+            else:
+                assert (
+                    ended.failure
+                    and ended.failure.reason == "stuck"
+                    and "did not stop when told (3 times)" in ended.failure.message
+                )
 
     skipping(story())
 

@@ -179,6 +179,7 @@ class Thread(Struct):
                     self.gates[event.ask.id] = event.ask.subject.sha256
                 elif event.ask.kind == "stuck":
                     self.stuck_ask = event.ask.id
+                    self.outcomes.clear()
             case e.PlanCreated() | e.PlanRevised() | e.ScheduleCreated() | e.StepRetried():
                 self.reported.clear()
             case e.PlanReviewed():
@@ -261,11 +262,14 @@ class Thread(Struct):
         if event.why == "report":
             self.reported.add("*")
         self.review_shown |= event.why == "review"
-        self.nudges += event.why == "nudge"
+        if event.why == "nudge":
+            self.nudges += 1
+            self.outcomes.clear()
         self.reminders += event.why == "deliverables"
         if event.why == "message":
             self.owner_said.append(event.text)
-            self.nudges, self.outcomes = 0, deque(maxlen=40)
+            self.nudges = 0
+            self.outcomes.clear()
         if self.calls:
             self.late.append(event.text)
         else:

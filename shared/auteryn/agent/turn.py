@@ -110,8 +110,8 @@ async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
         if error.reason == "no_key" and (mind.thread.turns or mind.run.parent):
             return _outage(mind, "no_key", str(error), None)  # the tree has spoken: whoever renews it loses no work (F31)
         return _ended(mind, "model_refused", str(error))
-    except Exhausted as error:
-        return await _wrapped_up(mind, "llm_call_limit") if mind.calls_left > 0 else _ended(mind, "llm_call_limit", str(error))
+    except Exhausted:
+        return await _wrapped_up(mind, "llm_call_limit")
 
 
 async def _spoken(mind: Mind) -> Facts:
@@ -317,7 +317,6 @@ def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
 def _going_in_circles(mind: Mind, count: int) -> Facts:
     """Nudge, then ask, then stop. Each rung is climbed only if the circle goes on after the one before."""
     thread, run = mind.thread, mind.run
-    thread.outcomes.clear()
     if thread.nudges < 2:
         return (e.Told(text=NUDGE.format(count=count), why="nudge"),)
     message = f"the agent repeated the same call with the same outcome and did not stop when told ({thread.nudges} times)"

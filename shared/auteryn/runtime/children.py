@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from auteryn.agent.prompt import step_context
 from auteryn.plan.graph import changes
-from auteryn.plan.scheduler import blocked, ready, skip_blocked
+from auteryn.plan.scheduler import ready, skip_blocked
 from auteryn.policy.budget import held, near
 from auteryn.policy.gates import named_recipients
 from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION, RESERVE_CHUNK
@@ -45,8 +45,7 @@ def advance(run: Run, task: Input, now: datetime) -> Births:
     if held(run) or run.closing:
         return (), ()
     if run.plan and run.status != "paused":
-        if blocked(run.plan):
-            plan = skip_blocked(run.plan)
+        if (plan := skip_blocked(run.plan)) is not run.plan:
             diff = changes(run.plan, plan)
             events.append(e.PlanRevised(plan=plan, diff=diff, note="steps that can no longer start are skipped"))
             run = replace(run, plan=plan)

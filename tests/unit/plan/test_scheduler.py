@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from auteryn.errors import Invalid
-from auteryn.plan.graph import checked, left_out, waves
+from auteryn.plan.graph import checked, left_out, reworded, waves
 from auteryn.plan.scheduler import ENDED, blocked, over, ready, skip_blocked
 from auteryn.schema.plan import Plan, Step, StepDraft, StepStatus
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def plans(draw: st.DrawFn, reviews: bool = False) -> Plan:
     """Any valid plan of up to 12 steps: edges point backwards, then the ids are shuffled."""
     count = draw(st.integers(1, 12))
     names = draw(st.permutations(range(1, count + 1)))
@@ -22,7 +22,8 @@ def plans(draw: st.DrawFn) -> Plan:
     for at in range(count):
         edges = draw(st.lists(st.sampled_from(names[:at]), unique=True, max_size=4)) if at else []
         joins = st.sampled_from(["all", "any", "best_effort"]) | st.integers(1, max(1, len(edges)))
-        drafts.append(StepDraft(id=names[at], description=f"s{names[at]}", depends_on=tuple(edges), join=draw(joins)))
+        draft = StepDraft(id=names[at], description=f"s{names[at]}", depends_on=tuple(edges), join=draw(joins))
+        drafts.append(replace(draft, review=draw(st.booleans())) if reviews else draft)
     return checked("plan_x", drafts)
 
 
@@ -43,6 +44,15 @@ def satisfied(step: Step, plan: Plan) -> bool:
             return ended
         case count:
             return completed >= count or (not done and count <= 1)
+
+
+@given(plans(reviews=True), st.data())
+def test_a_step_put_in_other_words_is_the_same_step_and_the_others_are_as_they_were(plan: Plan, data: st.DataObject) -> None:
+    one = data.draw(st.sampled_from(plan.steps))
+    plan = replace(plan, steps=tuple(replace(step, attempt=2) for step in plan.steps))
+    new, (change,) = reworded(plan, one.id, "in other words")
+    assert new.steps == tuple(replace(step, description="in other words") if step.id == one.id else step for step in plan.steps)
+    assert (change.id, new.revision) == (one.id, plan.revision + 1)
 
 
 @given(plans(), st.data())

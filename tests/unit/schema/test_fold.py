@@ -49,6 +49,7 @@ living: st.SearchStrategy[e.AnyEvent] = st.one_of(
     waits.map(lambda wait: e.CallSuspended(call=wait.call or "call_0", tool="t", wait=wait)),
     st.integers(0, 3).map(lambda n: e.AskOpened(ask=Ask(id=f"ask_{n}", run="run_1", message="?", opened_at=NOW))),
     st.integers(0, 3).map(lambda n: e.AskAnswered(answer=Answer(ask=f"ask_{n}", value="y", by="me", at=NOW))),
+    st.integers(0, 3).map(lambda n: e.AskEscalated(ask=f"ask_{n}", approvers=("cy",), expires_at=NOW)),
     st.sampled_from([e.Paused(), e.Unpaused(), e.Told(text="t", why="deadline"), e.Logged(level="info", message="m")]),
 )
 ends = st.sampled_from(

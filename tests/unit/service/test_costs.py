@@ -233,6 +233,8 @@ def test_at_four_fifths_of_the_budget_the_owners_choice_is_done(opened, policy, 
             assert [(one.limit, one.policy) for one in reached] == [(200_000, policy)]
             assert end.status == status and end.result == "all there is"
             assert [role for role, _ in asked] == roles
+            rewritten = any(isinstance(event, e.Compacted) for entry in journal for event in entry.events)
+            assert rewritten == (roles[-1] == "fast"), "signatures of one model are nothing to another, and only then"
             if status == "failed":
                 assert end.failure.reason == "credit_limit" and "decided to stop" in end.failure.message
                 assert asked[-1][1] == "none", "the last turn has no tools"
