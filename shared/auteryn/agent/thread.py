@@ -291,7 +291,8 @@ class Thread(Struct):
         self.unreadable += event.reason in ("malformed_call", "empty", "max_tokens", "continuation", "other", "stop")
 
     def _compacted(self, event: e.Compacted, seq: int) -> None:
-        """Task, summary, then the kept turns as they were."""
+        """Task, summary, then the kept turns as they were. What the fact does not say is forgotten here too: a slice has in
+        mind what the next one would read."""
         kept = next((i for i, turn in enumerate(self.turns) if turn.seq >= event.keep_from), len(self.turns))
         tail = self.contents[self.turns[kept].content :] if kept < len(self.turns) else []
         moved = self.turns[kept:]
@@ -312,6 +313,10 @@ class Thread(Struct):
         if event.said is not None:
             self.owner_said = [self.task.text, *event.said]
         self.prompt_tokens, self.prompt_chars = self.chars // CHARS_PER_TOKEN, self.chars
+        self.nudges = self.cut_offs = self.unreadable = self.outages = 0
+        self.review_shown = False
+        for known in (self.outcomes, self.answers, self.gates):
+            known.clear()
 
 
 def task_parts(task: Input) -> list[dict[str, Any]]:
