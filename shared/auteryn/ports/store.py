@@ -133,7 +133,13 @@ class Store(Protocol):
 
         `heard`: somebody counts on the run to hear it (S15), as people do. What runs tell each other, and timers them, may come
         too late: nobody is wrong then.
+
+        A crash takes nothing of it. Before anybody outside is told that it was taken, wait for `safe`.
         """
+        ...
+
+    async def safe(self) -> None:
+        """Back when a power cut takes nothing any more of what was written here before."""
         ...
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:

@@ -18,8 +18,9 @@ from auteryn.ports import Services
 from auteryn.ports.observer import Observer
 from auteryn.runtime.files import Files
 from auteryn.runtime.spending import Spending
+from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.post import Endpoint
-from auteryn.schema.run import ModeName
+from auteryn.schema.run import ModeName, Run
 from auteryn.tools.egress import Egress
 from auteryn.tools.registry import Registry
 
@@ -115,6 +116,17 @@ class Engine(Struct):
         """This process has put something into the run's inbox: its slice, if it is here, looks at once."""
         if live := self.live.get(run):
             await live.look()
+
+    async def tell(self, run: Run, message: AnyMessage) -> bool:
+        """Put what somebody said into the run's inbox and wake it; False if this very message had arrived before.
+
+        The run begins to work on it at once; this is back when a power cut would not take it either. Raises `WrongState` if the
+        run has ended by now: a message that was accepted is heard (S15)."""
+        new = await self.services.store.send(run.id, message, heard=True)
+        self.services.bus.tell(run.root, run.id, run.seq)
+        await self.wake(run.id)
+        await self.services.store.safe()
+        return new
 
     async def wake(self, run: str) -> None:
         """Something was put into this run's inbox: tell whoever works on it, or start a slice."""

@@ -11,7 +11,6 @@ from auteryn.errors import NotFound, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.engine import Engine
 from auteryn.schema.event import AnyEvent, RunCreated
-from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.run import ENDINGS, Run
 
 PAGE = 200
@@ -57,12 +56,3 @@ class Access(Struct, frozen=True):
         """The fingerprint of the request that made the run; None where it carried no key."""
         first = (await self.services.store.journal(run.id, limit=1))[0].events[0]
         return first.input.extra.get("request") if isinstance(first, RunCreated) else None
-
-    async def tell(self, run: Run, message: AnyMessage) -> bool:
-        """Put a message into the run's inbox and wake it; False if this very message had arrived before.
-
-        Raises `WrongState` if the run has ended by now: a message that was accepted is heard (S15)."""
-        new = await self.services.store.send(run.id, message, heard=True)
-        self.services.bus.tell(run.root, run.id, run.seq)
-        await self.engine.wake(run.id)
-        return new

@@ -103,7 +103,7 @@ async def answer(access: Access, ask_id: str, said: Said, by: str, *, again: boo
     try:
         run, ask = await open_ask(access, ask_id)
         given = _given(access, ask, said, by)
-        first = await access.tell(run, _message(ask, given))
+        first = await access.engine.tell(run, _message(ask, given))
         return await _told(access, run.id, ask, given, first=first)
     except WrongState:
         if again and (before := await _said_before(access, ask_id, said, by)):

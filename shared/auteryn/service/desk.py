@@ -96,7 +96,7 @@ class Desk:
         """Tell the whole tree to stop. A no-op for a cancelled run; raises `WrongState` for one that ended otherwise."""
         try:
             found = await self._access.live(run, "cancelled")
-            await self._access.tell(found, m.Cancel(id="cancel", sent_at=self._access.now(), by=by))
+            await self._access.engine.tell(found, m.Cancel(id="cancel", sent_at=self._access.now(), by=by))
         except WrongState:
             if (found := await self.get(run)).status != "cancelled":
                 raise
@@ -106,12 +106,12 @@ class Desk:
     async def pause(self, run: str, by: str = "owner") -> Run:
         """No new slice, call or step starts until it is resumed."""
         found = await self._access.live(run, "paused")
-        await self._access.tell(found, m.Pause(id=new_id("pause"), sent_at=self._access.now(), by=by))
+        await self._access.engine.tell(found, m.Pause(id=new_id("pause"), sent_at=self._access.now(), by=by))
         return await self.get(run)
 
     async def resume(self, run: str, by: str = "owner") -> Run:
         found = await self._access.live(run, "resumed")
-        await self._access.tell(found, m.Resume(id=new_id("resume"), sent_at=self._access.now(), by=by))
+        await self._access.engine.tell(found, m.Resume(id=new_id("resume"), sent_at=self._access.now(), by=by))
         return await self.get(run)
 
     async def send(
@@ -153,7 +153,7 @@ class Desk:
             for number in steer.failed_steps(found, step):
                 attempt = found.plan.step(number).attempt if found.plan else 0
                 said = m.RetryStep(id=f"retry-{number}-{attempt}", sent_at=self._access.now(), step=number, by=by)
-                await self._access.tell(found, said)
+                await self._access.engine.tell(found, said)
             return found
         if found.status == "completed":
             raise WrongState(f"run {run!r} has completed: there is nothing to try again")

@@ -125,7 +125,7 @@ async def end_schedule(access: Access, run_id: str, schedule_id: str, by: str) -
     run = await access.live(run_id, "changed")
     if schedule.over:
         raise WrongState(f"schedule {schedule_id!r} of run {run_id!r} is over")
-    await access.tell(run, m.EndSchedule(id=f"end-{schedule.id}", sent_at=access.now(), schedule=schedule.id, by=by))
+    await access.engine.tell(run, m.EndSchedule(id=f"end-{schedule.id}", sent_at=access.now(), schedule=schedule.id, by=by))
     return await access.run(run_id)
 
 

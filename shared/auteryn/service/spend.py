@@ -64,6 +64,7 @@ async def set_limit(engine: Engine, owner: str, limit: SpendLimit | None) -> Non
         with suppress(NotFound):  # erased meanwhile; one that has ended since takes no harm
             await store.send(run.id, Poke(id=new_id("poke"), sent_at=now))
             await engine.wake(run.id)
+    await store.safe()
 
 
 async def limits(store: Store) -> list[OwnLimit]:

@@ -38,7 +38,7 @@ async def send(access: Access, run_id: str, said: m.UserMessage) -> Run:
     if said.mode not in get_args(m.When):
         raise Invalid("mode", said.mode, f"is none of {', '.join(map(repr, get_args(m.When)))}")
     found = await access.run(run_id)
-    await access.tell(found, said)  # which refuses a run that has ended, but not the repeat of what it has heard
+    await access.engine.tell(found, said)  # which refuses a run that has ended, but not the repeat of what it has heard
     return found
 
 
@@ -64,7 +64,7 @@ async def reword(access: Access, run_id: str, message: str, text: str | None, by
     found = await access.live(run_id, "sent a message")
     if message not in {one.id for one in await unheard(access, run_id)}:
         raise WrongState(f"message {message!r} of run {run_id!r} is not waiting any more: it was heard or taken back")
-    await access.tell(found, m.Reword(id=new_id("reword"), sent_at=access.now(), message=message, text=text, by=by))
+    await access.engine.tell(found, m.Reword(id=new_id("reword"), sent_at=access.now(), message=message, text=text, by=by))
     return found
 
 
@@ -73,7 +73,7 @@ async def rename(access: Access, run_id: str, title: str, by: str) -> Run:
     if not 0 < len(title) <= LONGEST_TITLE:
         raise Invalid("title", title, f"must say something, in at most {LONGEST_TITLE} characters")
     found = await access.live(run_id, "renamed")
-    await access.tell(found, m.Rename(id=new_id("rename"), sent_at=access.now(), title=title, by=by))
+    await access.engine.tell(found, m.Rename(id=new_id("rename"), sent_at=access.now(), title=title, by=by))
     return found
 
 
@@ -90,7 +90,7 @@ async def change_step(access: Access, run_id: str, step: int, description: str |
         raise NotFound(f"run {run_id!r} has no step {step}")
     _ = left_out(found.plan, step) if description is None else reworded(found.plan, step, description)
     said = m.ChangeStep(id=new_id("step"), sent_at=access.now(), step=step, description=description, by=by)
-    await access.tell(found, said)
+    await access.engine.tell(found, said)
     return found
 
 

@@ -32,7 +32,7 @@ from auteryn.testing.world import World
 from auteryn.tools.tool import Tool
 
 EFFECTS: dict[str, tuple[str, ...]] = {
-    "store": ("create", "commit", "send", "take_lease", "renew", "give_back", "put", "drop"),
+    "store": ("create", "commit", "send", "safe", "take_lease", "renew", "give_back", "put", "drop"),
     "queue": ("enqueue",),
     "bus": ("publish_steps",),
     "jobs": ("start", "stop"),

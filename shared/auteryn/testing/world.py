@@ -156,12 +156,7 @@ class World:
 
     async def tell(self, run: str, message: m.AnyMessage) -> bool:
         """Put a message into a run's inbox and wake the run; whether it was new."""
-        new = await self.services.store.send(run, message, heard=True)
-        found = await self.run(run)
-        self.services.bus.tell(found.root, run, found.seq)
-        await self.services.queue.enqueue(run, self.now())
-        await self.host.engine.ring(run)
-        return new
+        return await self.host.engine.tell(await self.run(run), message)
 
     async def say(self, run: str, text: str, *, when: m.When = "steer", id: str | None = None) -> bool:
         return await self.tell(

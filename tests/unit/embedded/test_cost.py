@@ -24,7 +24,7 @@ from auteryn.schema.human import Ask
 from auteryn.schema.inbox import Poke
 from auteryn.schema.record import to_json
 from auteryn.schema.run import ForPerson, Run
-from conformance.samples import MINUTE, NOON, change, newborn
+from conformance.samples import MINUTE, NOON, change, message, newborn
 
 PAYLOAD = 1_300
 
@@ -34,6 +34,16 @@ def statements(store: SqliteStore) -> list[str]:
     seen: list[str] = []
     store.database.connection.set_trace_callback(seen.append)
     return seen
+
+
+def waits(seen: list[str]) -> int:
+    """How many of these commits waited for the disk."""
+    full, count = True, 0
+    for statement in seen:
+        if statement.startswith("PRAGMA synchronous"):
+            full = statement.endswith("full")
+        count += full and statement == "COMMIT"
+    return count
 
 
 def answered(run: Run, size_bytes: int = 2_000) -> Change:
@@ -60,6 +70,33 @@ def test_what_is_written_in_one_tick_shares_one_transaction(tmp_path: Path) -> N
 
         assert seen.count("COMMIT") == 1
         assert [type(outcome) for outcome in outcomes] == [Conflict, *[type(None)] * 99]
+        await store.close()
+
+    asyncio.run(main())
+
+
+def test_a_message_waits_for_the_disk_with_the_next_who_does(tmp_path: Path) -> None:
+    """Or, if nobody does, by itself: whoever sent it is told once a power cut would not take it."""
+
+    async def main() -> None:
+        store = SqliteStore.open(tmp_path)
+        run = await store.create(newborn())
+        stale = change(run)
+        await store.commit(change(run))
+        seen = statements(store)
+
+        await store.send(run.id, message(message_id="msg_1"))
+        safe = asyncio.create_task(store.safe())
+        await asyncio.sleep(0)
+        await store.take_lease(run.id, holder="h", now=NOON, until=NOON + MINUTE)
+        assert not safe.done() and waits(seen) == 0
+        refused, _ = await asyncio.gather(store.commit(stale), safe, return_exceptions=True)
+        assert isinstance(refused, Conflict) and waits(seen) == 1
+
+        await store.send(run.id, message(message_id="msg_2"))
+        before = wal_bytes(tmp_path)
+        await store.safe()
+        assert waits(seen) == 2 and wal_bytes(tmp_path) > before
         await store.close()
 
     asyncio.run(main())

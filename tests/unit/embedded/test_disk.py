@@ -20,6 +20,10 @@ from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.adapters.embedded.tables import MIGRATIONS, PAGE_BYTES
 from auteryn.errors import Corrupt, DiskFull, Invalid, NotFound, Unavailable
 from auteryn.schema.event import Logged
+from auteryn.schema.inbox import UserMessage
+from auteryn.testing.clock import skipping
+from auteryn.testing.crash import Fate, mortal
+from auteryn.testing.world import World
 from conformance.samples import NOON, change, newborn
 from unit.embedded.children import child
 
@@ -36,6 +40,21 @@ def small_disk(tmp_path: Path) -> Iterator[Path | None]:
     finally:
         if mounted:
             subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.proves("L5")
+def test_what_was_said_and_taken_survives_a_power_cut(tmp_path: Path) -> None:
+    async def story() -> None:
+        fate = Fate(cuts_power=True)
+        before = await World(tmp_path, synchronous="full", around=mortal(fate)).open(hosting=False)
+        run = await before.start("Wait for me")
+        assert await before.say(run, "Use euros")
+        fate.last_words(False)
+        after = await World(tmp_path).open(hosting=False)
+        assert [said.text for said in await after.services.store.inbox(run) if isinstance(said, UserMessage)] == ["Use euros"]
+        await after.close()
+
+    skipping(story())
 
 
 @pytest.mark.proves("P47")

@@ -46,6 +46,10 @@ CACHE_BYTES = 8_192_000
 LAZY_SECONDS = 0.05
 """Longest wait of a posted write for company."""
 
+SAFE_SECONDS = 0.002
+"""Longest wait of `safe` for a commit that waits for the disk: what was written just now may bring one about, such as a message
+its run's next step."""
+
 RETRY_SECONDS = 0.002
 """Between two looks at a lock that another process holds: a few commits' time."""
 
@@ -71,6 +75,8 @@ class Database:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lazy: asyncio.TimerHandle | None = None
         """Flushes what was posted, if nobody writes before."""
+        self._unsafe: list[_Pending] = []
+        """Who waits for the next commit that waits for the disk."""
         self._held_up = False
         """Another process is writing: what is pending is tried again in a moment."""
         self._give_up_at: float | None = None
@@ -109,6 +115,21 @@ class Database:
         if self._lazy is None:
             self._lazy = self._loop_now().call_later(LAZY_SECONDS, self._flush)
 
+    async def safe(self) -> None:
+        """Back when a power cut takes nothing any more of what was written before: with the next commit that waits for it,
+        or one of its own."""
+        if self._synchronous != "full":
+            return
+        loop = self._loop_now()
+        if not self._unsafe:
+            loop.call_later(SAFE_SECONDS, self._make_safe)
+        pending = _Pending(_touch, True, later=loop.create_future())
+        self._unsafe.append(pending)
+        assert pending.later
+        await pending.later
+        if pending.error is not None:
+            raise pending.error
+
     def rows(self, sql: str, args: Sequence[Any] = ()) -> list[Row]:
         """What a query finds; sees every confirmed write of every process."""
         give_up_at = 0.0
@@ -130,8 +151,8 @@ class Database:
 
     def close(self) -> None:
         """Store what is pending and let go of the folder; whatever this process held is free at once."""
-        if self._pending and self._loop and not self._loop.is_closed():
-            self._flush()
+        if self._loop and not self._loop.is_closed():
+            self._make_safe()
         for pending in self._pending:
             self._settle(pending, error=Unavailable(f"{str(self.file)!r} was closed"))
         self._pending = []
@@ -141,7 +162,7 @@ class Database:
 
     def abandon(self) -> None:
         """Let go of the folder the way a killed process does: what is pending is lost, what was confirmed stays."""
-        self._pending = []
+        self._pending = self._unsafe = []
         self.close()
 
     # ---- the flush
@@ -154,7 +175,7 @@ class Database:
     def _loop_now(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:  # nobody waits any more for what an ended loop left behind
-            self._loop, self._lazy, self._held_up, self._pending = loop, None, False, []
+            self._loop, self._lazy, self._held_up, self._pending, self._unsafe = loop, None, False, [], []
         return loop
 
     def _try_again(self) -> None:
@@ -169,8 +190,11 @@ class Database:
         outcomes = None
         while self._pending and outcomes is None:
             batch, self._pending = self._pending, []
+            lasting = any(pending.lasting for pending in batch)
+            if lasting:
+                batch, self._unsafe = [*batch, *self._unsafe], []
             try:
-                self._sync(any(pending.lasting for pending in batch))
+                self._sync(lasting)
                 if not self._begin(batch):
                     return
                 outcomes = self._apply(batch)
@@ -187,6 +211,11 @@ class Database:
         if self._commits >= FOLD_COMMITS and self._loop:
             self._commits = 0
             self._loop.call_soon(self._fold)  # whoever waits for this commit goes on first
+
+    def _make_safe(self) -> None:
+        self._pending, self._unsafe = [*self._pending, *self._unsafe], []
+        if not self._held_up:
+            self._flush()
 
     def _fold(self) -> None:
         """Copy the log into the file, as far as other processes' readers allow, so that the next commit begins it anew."""
@@ -311,6 +340,11 @@ class Database:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
+
+
+def _touch(connection: sqlite3.Connection) -> None:
+    """Write something that says nothing: a transaction without any write does not wait for the disk."""
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
 def _user_version(connection: sqlite3.Connection) -> int:

@@ -234,7 +234,10 @@ class SqliteStore:
 
     async def send(self, run: str, message: AnyMessage, *, heard: bool = False) -> bool:
         said = to_json(message)
-        return await self.database.write(lambda c: _deliver(c, run, message.id, said, heard=heard))
+        return await self.database.write(lambda c: _deliver(c, run, message.id, said, heard=heard), lasting=False)
+
+    async def safe(self) -> None:
+        await self.database.safe()
 
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
         found = self.database.rows(_INBOX, (run, -1 if limit is None else limit))

@@ -217,6 +217,9 @@ class FirestoreStore:
             await self._refuse_late(run, path)
         return new
 
+    async def safe(self) -> None:
+        """Every write is when it is back."""
+
     async def inbox(self, run: str, *, limit: int | None = None) -> Sequence[AnyMessage]:
         pages = self.database.pages(self._unread(run).order_by("__name__"), limit)
         found = [document async for page in pages for document in page]
