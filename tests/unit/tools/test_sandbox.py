@@ -24,7 +24,7 @@ from auteryn.tools.sandbox.landlock import Landlock
 from unit.tools.fault_server import FaultServer
 
 STAND_IN = f"""#!{sys.executable} -IS
-import json, os, sys
+import os, sys
 argv, at, sources = sys.argv[1:], 1, []
 assert argv[0] == "do"
 line = ["bwrap", "--unshare-all", "--unshare-user", "--disable-userns", "--die-with-parent"]
@@ -41,7 +41,9 @@ while argv[at] in ("-e", "--mount"):
         sources.append(fields["source"])
     at += 2
 order = {{"uid": os.stat(sources[0]).st_uid, "reach": [*sources, *{box.readable()!r}], "argv": [*line, *argv[at:]]}}
-os.execv({sys.executable!r}, [{sys.executable!r}, "-IS", {str(launch.__file__)!r}, json.dumps(order)])
+sys.path.append({str(Path(launch.__file__).parent)!r})
+import launch
+launch.main(order)
 """
 """Plays Cloud Run's command: the same words, the same promises (no environment, no network, a root that is read only)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -200,7 +199,9 @@ def launcher(order: Mapping[str, object]) -> list[str]:
     """The command that drops the user, makes paths reachable for it, and takes everything down at the end."""
     from auteryn.tools.sandbox import launch
 
-    return [python(), "-I", "-S", "-B", str(launch.__file__), json.dumps(order)]
+    folder = str(Path(launch.__file__).parent)
+    begin = f"import sys; sys.path.append({folder!a}); import launch; launch.main({order!a})"
+    return [python(), "-I", "-S", "-B", "-c", begin]
 
 
 async def supervised(argv: Sequence[str], job: Job) -> Ran:

@@ -1,26 +1,27 @@
 """Stands between the engine and a command: drops the user, sets limits, confines, and takes everything down at the end.
 
-    python launch.py '{"uid": 200001, "reach": ["/usr", …], "argv": ["bwrap", …]}'
+    import launch; launch.main({"uid": 200001, "reach": ["/usr", …], "argv": ["bwrap", …]})
 
 `argv` is a wall itself (`bwrap …`), or with `confine` the command: then Landlock bounds what it opens and whom it signals, and
 seccomp takes away sockets and the kernel's odd corners. Whatever is left behind falls to this process, which ends it and is
-over only when nothing is alive. Stands alone: it starts in milliseconds and imports nothing of the package.
+over only when nothing is alive. Stands alone and starts in milliseconds: it imports nothing of the package, and is imported
+itself, because a script would be compiled anew each time.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import json
 import os
 import resource
-import signal
 import stat
-import sys
 
-TYPE_CHECKING = False  # as type checkers know it: typing itself takes longer to import than the rest to run
+TYPE_CHECKING = False  # as type checkers know it: these take longer to import than the rest to run
 if TYPE_CHECKING:
+    import signal
     from typing import Any
+else:
+    import _signal as signal
 
 _PDEATHSIG, _SECCOMP, _SUBREAPER, _NO_NEW_PRIVS = 1, 22, 36, 38
 _NEWNS, _BIND, _REC, _PRIVATE = 0x20000, 4096, 16384, 1 << 18
@@ -262,7 +263,3 @@ def seccomp(silent: dict[str, tuple[int, int]]) -> None:
     filters = (_Filter * len(steps))(*(_Filter(*step) for step in steps))
     program = _Program(len(steps), ctypes.cast(filters, ctypes.POINTER(_Filter)))
     _checked(_libc.prctl(_SECCOMP, 2, ctypes.byref(program), 0, 0), "seccomp")
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]))
