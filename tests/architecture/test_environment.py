@@ -77,6 +77,7 @@ def test_names_are_put_together_only_where_it_is_said_which() -> None:
         ('import os\nx = os.environ["A_B"]', {"A_B"}),
         ('import os\nx = os.getenv("HOME")', {"HOME"}),
         ("import os\nKEY = 'TERM'\nx = os.environ.get(KEY)", {"TERM"}),
+        ("import os\nfrom auteryn.tools.needs import SLACK_TOKEN\nx = os.environ[SLACK_TOKEN]", {"SLACK_BOT_TOKEN"}),
         ("def f(env):\n    return 'LANG' in env", {"LANG"}),
         ("import os\ndef f(name):\n    return os.environ.get(name)", {None}),
         ("import os\nos.environ['A_B'] = 'x'", set[str]()),
@@ -137,14 +138,8 @@ def holds(file: Path) -> bool:
 
 
 def keys_of(file: Path) -> Iterator[str | None]:
-    """What is looked up in an environment; None where the name is not written there."""
-    constants = {
-        target.id: one.value.value
-        for one in tree(file).body
-        if isinstance(one, ast.Assign) and isinstance(one.value, ast.Constant) and isinstance(one.value.value, str)
-        for target in one.targets
-        if isinstance(target, ast.Name)
-    } | dict(_unpacked(file))
+    """What is looked up in an environment; None where the name is written neither there nor where it is imported from."""
+    constants = dict(_imported(file)) | dict(_constants(file))
     for one in ast.walk(tree(file)):
         match one:
             case ast.Subscript(value=held, slice=key, ctx=ast.Load()) if _is_environment(held):
@@ -159,10 +154,21 @@ def keys_of(file: Path) -> Iterator[str | None]:
                 pass
 
 
-def _unpacked(file: Path) -> Iterator[tuple[str, str]]:
-    """`A, B = "a", "b"` on top of a file."""
+def _imported(file: Path) -> Iterator[tuple[str, str]]:
+    """Constants of other files of the package."""
+    for one in tree(file).body:
+        if isinstance(one, ast.ImportFrom) and one.module and one.module.startswith("auteryn."):
+            source = PACKAGE.parent.joinpath(*one.module.split(".")).with_suffix(".py")
+            names = {name.name for name in one.names}
+            yield from (pair for pair in (_constants(source) if source.exists() else ()) if pair[0] in names)
+
+
+def _constants(file: Path) -> Iterator[tuple[str, str]]:
+    """`A = "a"` and `A, B = "a", "b"` on top of a file."""
     for one in tree(file).body:
         match one:
+            case ast.Assign(targets=targets, value=ast.Constant(value=str(text))):
+                yield from ((name.id, text) for name in targets if isinstance(name, ast.Name))
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
                 yield from (
                     (name.id, value.value)

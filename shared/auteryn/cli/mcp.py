@@ -19,13 +19,13 @@ from auteryn.tools.mcp import (
     allow,
     approve,
     changes,
-    no_mcp,
     read_approved,
     read_servers,
     remove_server,
     tool_name,
 )
 from auteryn.tools.mcp_server import Connection, Definition, ServerConfig, Settled, first_reason
+from auteryn.tools.needs import no_mcp
 from auteryn.tools.tool import Effect, Permission
 from auteryn.tools.untrusted import cleaned
 

@@ -19,6 +19,7 @@ from auteryn.runtime.spending import Spending
 from auteryn.schema.message import Tokens
 from auteryn.schema.record import new_id
 from auteryn.schema.release import RELEASE
+from auteryn.tools.catalogue import Listed, listed
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
 
@@ -112,13 +113,11 @@ def _of_servers(home: Path) -> list[Tool]:
     return mcp_tools(home)
 
 
-def _builtin(model_searches: bool) -> list[Tool]:
+def _builtin(model_searches: bool) -> list[Listed]:
     from auteryn.tools.sandbox import ladder
 
-    ladder.begin()  # the canary is a process of its own: it runs while the tools are imported
-    from auteryn.tools.builtin import builtin_tools
-
-    return builtin_tools(model_searches=model_searches)
+    ladder.begin()  # the canary is a process of its own: it runs while everything else begins
+    return listed(model_searches=model_searches)
 
 
 def _price() -> Callable[[str, Tokens, datetime], int]:

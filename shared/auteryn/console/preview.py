@@ -82,8 +82,8 @@ def _pdf(body: bytes) -> Preview:
 
 
 def _document(body: bytes, ending: str, leash: Leash) -> Preview:
-    from auteryn.tools.document import no_documents
     from auteryn.tools.document_read import read_outside
+    from auteryn.tools.needs import no_documents
 
     if missing := no_documents():
         return Preview(kind="none", why=missing)

@@ -27,11 +27,12 @@ from auteryn.service.links import Link, links
 from auteryn.service.progress import status_line
 from auteryn.service.why import silence_means, why_waiting
 from auteryn.tools.email import email_send
+from auteryn.tools.needs import WEBHOOKS
 from auteryn.tools.refusals import refusal
 from auteryn.tools.secrets import names
 from auteryn.tools.slack import slack_post
 from auteryn.tools.tool import Tool, ToolContext
-from auteryn.tools.webhook import PREFIX, signature, webhook_send
+from auteryn.tools.webhook import signature, webhook_send
 
 PAUSES = tuple(timedelta(minutes=minutes) for minutes in (0.5, 2, 10, 30, 60, 180, 360, 720))
 """Between the tries: about a day in all, then the post is laid aside."""
@@ -156,7 +157,7 @@ async def _to_webhook(engine: Engine, run: Run, post: Post, to: str) -> None:
         await send_signed(engine, endpoint, post.id, payload(post))
     elif to.startswith(("https://", "http://")):
         await _post_json(engine, to, payload(post), {"webhook-id": post.id, "webhook-timestamp": _stamp(engine.now())})
-    elif to.lower() in names(PREFIX):
+    elif to.lower() in names(WEBHOOKS):
         await _by(webhook_send, engine, run, post, name=to.lower(), payload=payload(post))
     else:
         raise ToolFailed("not_configured", f"there is no webhook {to!r}: `auteryn webhooks add` makes one")

@@ -19,10 +19,10 @@ from auteryn.schema.run import Run
 from auteryn.tools import foreseen
 from auteryn.tools.browser_elements import Snapshot
 from auteryn.tools.browser_forms import ACT_MS, fill, problems, send
-from auteryn.tools.browser_process import no_browser
 from auteryn.tools.browser_session import Session, browser_of
 from auteryn.tools.browser_tabs import Answering
 from auteryn.tools.browser_trail import DEFAULT, Field, read_trail
+from auteryn.tools.needs import no_browser
 from auteryn.tools.tool import Judged, ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, cleaned, framed
 from auteryn.tools.web import file_name, host_of

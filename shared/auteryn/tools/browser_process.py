@@ -7,7 +7,6 @@ first, the driver sees its pipe close and takes Chromium with it.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import shutil
 import signal
@@ -24,11 +23,11 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import FILE_BYTES
 from auteryn.tools.egress import Egress
 from auteryn.tools.egress_proxy import Proxy, proxy
+from auteryn.tools.needs import chromium
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, CDPSession
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 START_TIME = timedelta(seconds=30)
 STOP_TIME = timedelta(seconds=4)
 GONE_TIME = timedelta(seconds=5)
@@ -65,18 +64,6 @@ _ARGUMENTS = (
 def chatter(target: str) -> bool:
     """Whether Chromium itself wanted this, and no page."""
     return any(host in target for host in (*CHATTER, _ACCOUNTS))
-
-
-def no_browser() -> str | None:
-    """Why there is no browser here."""
-    if importlib.util.find_spec("playwright") is None:
-        return "it needs pip install 'auteryn[browser]'"
-    return None if program() else "it needs Chromium (Debian: apt install chromium)"
-
-
-def program() -> str | None:
-    """Chromium on this machine."""
-    return next((found for name in NAMES if (found := shutil.which(name))), None)
 
 
 class Chromium:
@@ -138,7 +125,7 @@ async def _launched(way_out: Proxy, home: Path) -> AsyncGenerator[tuple[Browser,
     try:
         async with asyncio.timeout(START_TIME.total_seconds()):
             browser = await playwright.chromium.launch(
-                executable_path=program(),
+                executable_path=chromium(),
                 args=[*_ARGUMENTS, *(["--no-sandbox"] if root else [])],
                 chromium_sandbox=not root,
                 proxy={"server": way_out.url, "bypass": "<-loopback>"},

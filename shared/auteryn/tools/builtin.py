@@ -90,12 +90,10 @@ FAST = (
 """Twelve where all can work. What asks tables comes with the tables (`profiles`)."""
 
 
-def builtin_tools(*, model_searches: bool = False) -> list[Tool]:
-    """All of them, in the order the model sees them. `model_searches`: the model can search the web where nothing else does."""
+def builtin_tools() -> list[Tool]:
+    """All of them, imported, in the order the model sees them. (Runs work with `catalogue.listed`.)"""
     shown = {name: place for place, name in enumerate(dict.fromkeys([*DEEP, *FAST]))}
-    ordered = sorted(_ALL, key=lambda one: shown.get(one.name, len(shown)))
-    shown_in = [replace(one, modes=_modes(one.name)) for one in ordered]
-    return [replace(one, missing=None) if model_searches and one.name == "web_search" else one for one in shown_in]
+    return [replace(one, modes=_modes(one.name)) for one in sorted(_ALL, key=lambda one: shown.get(one.name, len(shown)))]
 
 
 def _modes(name: str) -> tuple[str, ...]:

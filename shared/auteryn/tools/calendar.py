@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
@@ -12,14 +11,10 @@ from msgspec import Meta
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.tools import foreseen
 from auteryn.tools.email import address
+from auteryn.tools.needs import no_calendar
 from auteryn.tools.tool import ToolContext, tool
 
 MOST_ATTENDEES = 100
-
-
-def no_calendar() -> str | None:
-    """Why no appointment can be written."""
-    return None if importlib.util.find_spec("icalendar") else "it needs pip install 'auteryn[comms]'"
 
 
 @tool(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from auteryn.tools.chart_spec import Kind, Rows, checked_spec, drawing
 from auteryn.tools.data import plain
 from auteryn.tools.fonts import boxes
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.needs import no_charts
 from auteryn.tools.sheet_shape import Value
 from auteryn.tools.tables.database import query_of, whole_result
 from auteryn.tools.tool import ToolContext, tool
@@ -30,12 +30,6 @@ VERSION = "6.4"
 """Of Vega-Lite: pinned, so that a chart looks the same next year."""
 _ENVIRONMENT = {"TZ": "UTC", "LANG": "C.UTF-8", "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 _RENDERER = Path(__file__).with_name("chart_render.py")
-
-
-def no_charts() -> str | None:
-    """Why charts cannot be drawn here."""
-    there = all(importlib.util.find_spec(name) for name in ("vl_convert", "duckdb"))
-    return None if there else "it needs pip install 'auteryn[data]'"
 
 
 @tool(reads_files=True, effect="idempotent", group="data", missing=no_charts, serial=lambda args: str(args["path"]))

@@ -3,7 +3,6 @@ and tests are programs."""
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any
@@ -12,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from auteryn.errors import ToolFailed
-from auteryn.tools.sandbox.ladder import no_sandbox
+from auteryn.tools.needs import no_code
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.walled import MOST_SECONDS, text, walled
 
@@ -23,12 +22,6 @@ _REPORT_BYTES = 16 << 20
 _PYTEST = 'exec python -m pytest -v -p no:cacheprovider --junitxml="$JUNIT" "$@"'
 _REPORTED = 'export JUNIT="$TMPDIR/junit.xml"; sh -c "$0" sh "$@" >&2; code=$?; [ ! -e "$JUNIT" ] || cat "$JUNIT"; exit $code'
 """The report goes to stdout and everything else to stderr: tests may print what they like."""
-
-
-def no_code() -> str | None:
-    """Why code cannot be checked or tested here."""
-    there = importlib.util.find_spec("ruff") and importlib.util.find_spec("pytest")
-    return no_sandbox() if there else "it needs pip install 'auteryn[code]'"
 
 
 @tool(

@@ -17,28 +17,18 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.tools import foreseen
 from auteryn.tools.egress import AnswerLost
+from auteryn.tools.needs import CONFLUENCE_TOKEN, CONFLUENCE_URL, CONFLUENCE_USER, no_confluence
 from auteryn.tools.refusals import refusal
 from auteryn.tools.secrets import secret_of
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, framed, notice
 
-URL, USER, TOKEN = "AUTERYN_CONFLUENCE_URL", "AUTERYN_CONFLUENCE_USER", "AUTERYN_SECRET_CONFLUENCE"
 PROPERTY = "auteryn-call"
 TRIES = 4
 """Of a write that others were faster than."""
 ANSWER_BYTES = 8 << 20
 
 Page = dict[str, Any]
-
-
-def no_confluence() -> str | None:
-    """Why no page can be read or written."""
-    there = os.environ.get(URL) and os.environ.get(TOKEN)
-    return (
-        None
-        if there
-        else f"it needs a Confluence: set {URL} (https://site.atlassian.net/wiki), {TOKEN} and, for a cloud token, {USER}"
-    )
 
 
 @tool(effect="read", group="communicate", missing=no_confluence, untrusted=True, private=True)
@@ -175,7 +165,7 @@ def _anchor(key: str) -> str:
 
 def _told(page: Page) -> dict[str, Any]:
     link = page.get("_links", {}).get("webui", "")
-    url = {"url": os.environ.get(URL, "").rstrip("/") + link} if link else {}
+    url = {"url": os.environ.get(CONFLUENCE_URL, "").rstrip("/") + link} if link else {}
     return {"id": page["id"], "title": page["title"], "version": page["version"]["number"], **url}
 
 
@@ -246,8 +236,8 @@ def _text(body: str) -> str:
 
 
 async def _call(ctx: ToolContext, method: str, path: str, fields: dict[str, Any] | None = None) -> dict[str, Any]:
-    root = os.environ.get(URL, "").rstrip("/")
-    secret, user = secret_of(TOKEN), os.environ.get(USER, "")
+    root = os.environ.get(CONFLUENCE_URL, "").rstrip("/")
+    secret, user = secret_of(CONFLUENCE_TOKEN), os.environ.get(CONFLUENCE_USER, "")
     who = f"Basic {base64.b64encode(f'{user}:{secret}'.encode()).decode()}" if user else f"Bearer {secret}"
     headers = {"authorization": who, "accept": "application/json", "content-type": "application/json"}
     body = json.dumps(fields).encode() if fields is not None else b""

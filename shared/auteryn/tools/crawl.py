@@ -15,9 +15,10 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.tools.egress import readable
 from auteryn.tools.files import compiled
+from auteryn.tools.needs import no_web
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.untrusted import cleaned, framed
-from auteryn.tools.web import Page, file_name, host_of, no_web, page, text_of
+from auteryn.tools.web import Page, file_name, host_of, page, text_of
 from auteryn.tools.web_text import links
 
 AGENT = "Auteryn"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -16,6 +15,7 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.limits import OUTPUT_CAP
 from auteryn.schema.record import to_json
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.needs import no_duckdb
 from auteryn.tools.tables.casts import cast_hint, spelling_hint
 from auteryn.tools.tables.database import Answer, Source, Tables, opened
 from auteryn.tools.tables.words import identifier
@@ -39,11 +39,6 @@ SAMPLE = 1_000
 
 _EXACT_INT = 1 << 53
 _FORMS = {".csv": "FORMAT csv, HEADER", ".parquet": "FORMAT parquet", ".jsonl": "FORMAT json"}
-
-
-def no_duckdb() -> str | None:
-    """Why the data tools cannot work here."""
-    return None if importlib.util.find_spec("duckdb") else "it needs pip install 'auteryn[data]'"
 
 
 @tool(reads_files=True, effect="read", group="data", missing=no_duckdb)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -12,17 +11,11 @@ from auteryn.errors import ToolFailed
 from auteryn.schema.message import Image
 from auteryn.tools.document_package import opened, settled
 from auteryn.tools.leash import in_thread
+from auteryn.tools.needs import no_documents
 from auteryn.tools.tool import Result, ToolContext, tool
 from auteryn.tools.untrusted import cleaned, framed
 
 MOST_CHARS = 200_000
-_LIBRARIES = ("docx", "pptx", "pypdfium2", "python_calamine", "markdown_it", "PIL")
-
-
-def no_documents() -> str | None:
-    """Why documents can neither be read nor written here."""
-    there = all(importlib.util.find_spec(name) for name in _LIBRARIES)
-    return None if there else "it needs pip install 'auteryn[office]'"
 
 
 @tool(

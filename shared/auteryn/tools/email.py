@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 from collections.abc import Sequence
@@ -17,25 +16,18 @@ from auteryn.policy.quotas import MB
 from auteryn.tools import foreseen
 from auteryn.tools.egress_addresses import plain_host
 from auteryn.tools.leash import in_thread
+from auteryn.tools.needs import MAIL_SENDER, MAIL_SERVER, no_mail
 from auteryn.tools.tool import Result, ToolContext, tool
 
 if TYPE_CHECKING:
     from email.headerregistry import Address
     from email.message import EmailMessage
 
-SERVER, SENDER = "AUTERYN_SMTP_URL", "AUTERYN_MAIL_FROM"
 MOST_RECIPIENTS = 50
 MESSAGE_BYTES = 20 * MB
 """Attachments together; most servers take 25 MB, and base64 adds a third to what is counted there."""
 
 _USER = re.compile(r"""[^\s@"<>(),;:\\\[\]\x00-\x20]{1,64}""")
-
-
-def no_mail() -> str | None:
-    """Why no mail can be sent."""
-    if not (os.environ.get(SERVER) and os.environ.get(SENDER)):
-        return f"it needs a mail server: set {SERVER} (smtp://user:password@host:587) and {SENDER}"
-    return None if importlib.util.find_spec("markdown_it") else "it needs pip install 'auteryn[comms]'"
 
 
 @tool(
@@ -61,9 +53,9 @@ async def email_send(
     from auteryn.tools.mail_server import MailServer, hand_over  # here: 9 ms that few runs want
 
     try:
-        server = MailServer.at(os.environ.get(SERVER, ""))
+        server = MailServer.at(os.environ.get(MAIL_SERVER, ""))
     except ValueError as error:
-        raise ToolFailed("not_configured", f"{SERVER} {error}") from None
+        raise ToolFailed("not_configured", f"{MAIL_SERVER} {error}") from None
     message = _message(ctx, to, cc, subject, body_markdown, attachments)
     recipients = [address(one).addr_spec for one in dict.fromkeys([*to, *cc])]
     egress = ctx.egress.trusting(f"http://{_bracketed(server.host)}:{server.port}")
@@ -83,7 +75,7 @@ def _message(
     from email.message import EmailMessage
     from email.utils import format_datetime
 
-    sender = address(os.environ[SENDER])
+    sender = address(os.environ[MAIL_SENDER])
     if any(sign < " " or sign == "\x7f" for sign in subject):
         raise ToolFailed("invalid", f"subject: {subject!r} must be one line without control signs")
     message = EmailMessage()

@@ -13,9 +13,10 @@ from msgspec import Meta
 
 from auteryn.errors import ToolFailed
 from auteryn.schema.record import Record, utc
+from auteryn.tools.needs import no_web
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, notice
-from auteryn.tools.web import Page, host_of, no_web, page
+from auteryn.tools.web import Page, host_of, page
 from auteryn.tools.web_text import full_text
 
 SUMMARY_CHARACTERS = 600

@@ -7,7 +7,6 @@ be switched off by a setting is, and the sandbox holds the rest.
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -16,8 +15,8 @@ from msgspec import Meta
 
 from auteryn.errors import ToolFailed
 from auteryn.schema.run import Run
+from auteryn.tools.needs import no_git
 from auteryn.tools.sandbox.box import Ran
-from auteryn.tools.sandbox.ladder import no_sandbox
 from auteryn.tools.tool import Judged, ToolContext, tool
 from auteryn.tools.walled import folder_of, text, walled
 from auteryn.tools.web import host_of
@@ -61,11 +60,6 @@ _RUNS_PROGRAMS = re.compile(
 """Arguments that name programs or other places."""
 _PLAIN_DIFF = ("--no-ext-diff", "--no-textconv", "--no-color")
 _SECONDS = 300
-
-
-def no_git() -> str | None:
-    """Why git cannot be used here."""
-    return no_sandbox() if shutil.which("git") else "it needs git: apt-get install git"
 
 
 def _judge(args: dict[str, Any], files: Workspace, run: Run) -> Judged:

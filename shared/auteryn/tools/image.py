@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import READ_BYTES
 from auteryn.schema.message import Image
 from auteryn.tools.leash import in_thread
+from auteryn.tools.needs import no_pictures
 from auteryn.tools.tool import Result, ToolContext, tool
 from auteryn.tools.untrusted import notice
 from auteryn.tools.workspace import Workspace
@@ -23,11 +23,6 @@ MOST_PIXELS = 50_000_000
 LONG_SIDE = 1_600
 """Pixels of what the model is shown: it sees no more in more."""
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
-
-
-def no_pictures() -> str | None:
-    """Why no picture can be opened here."""
-    return None if importlib.util.find_spec("PIL") else "it needs pip install 'auteryn[office]'"
 
 
 @tool(effect="read", group="office", reads_files=True, untrusted=True, missing=no_pictures)

@@ -18,11 +18,11 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import READ_BYTES
 from auteryn.schema.record import Record
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.needs import KNOWLEDGE, no_knowledge
 from auteryn.tools.search import Index, index_of, words_of
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.untrusted import cleaned, notice
 
-FOLDER = "AUTERYN_KB"
 PASSAGE_CHARS = 1_200
 MOST_FILES = 5_000
 MOST_PASSAGES = 50_000
@@ -30,12 +30,6 @@ MOST_PASSAGES = 50_000
 _ASKING = frozenset(re.findall(r"\w+", "can could do does did how what when where which who why you your will would there"))
 """Words of every question, which tell nothing of what is asked for."""
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
-
-
-def no_knowledge() -> str | None:
-    """Why there is nothing to search."""
-    place = os.environ.get(FOLDER)
-    return None if place and Path(place).is_dir() else f"it needs a folder of documents: set {FOLDER} to its path"
 
 
 class Passage(Record):
@@ -53,7 +47,7 @@ async def kb_search(
     limit: Annotated[int, "Most passages", Meta(ge=1, le=20)] = 5,
 ) -> dict[str, Any]:
     """Look into the owner's knowledge base: passages with their sources, best first. Name the source in the answer."""
-    place = os.environ.get(FOLDER, "")
+    place = os.environ.get(KNOWLEDGE, "")
     base = _bases.setdefault(place, Base(Path(place)))
     found, left_out = await in_thread(lambda leash: base.search(query, limit, leash))
     told: dict[str, Any] = {
@@ -77,7 +71,7 @@ class Base:
     def search(self, query: str, limit: int, leash: Leash) -> tuple[list[Passage], list[str]]:
         """The best passages, and the files that cannot be read."""
         if not self._folder.is_dir():
-            raise ToolFailed("not_configured", f"{FOLDER} names no folder")
+            raise ToolFailed("not_configured", f"{KNOWLEDGE} names no folder")
         with self._lock:
             if self._changed(leash):
                 self._passages = [one for _, some in self._read.values() for one in some][:MOST_PASSAGES]

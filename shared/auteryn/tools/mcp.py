@@ -8,7 +8,6 @@ server still says the very same.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -25,6 +24,7 @@ from auteryn.tools.egress import readable
 from auteryn.tools.mcp_ask import call_asking
 from auteryn.tools.mcp_schema import sanitised
 from auteryn.tools.mcp_server import Definition, Server, ServerConfig, Settled
+from auteryn.tools.needs import no_mcp
 from auteryn.tools.tool import Pause, Tool, ToolContext
 from auteryn.tools.untrusted import all_cleaned, cleaned, framed
 
@@ -44,10 +44,6 @@ class Approved(Record):
     """`mcp-approved.json`: by server, by tool, what the owner has seen."""
 
     servers: dict[str, dict[str, Definition]] = {}
-
-
-def no_mcp() -> str | None:
-    return None if importlib.util.find_spec("mcp") else "it needs pip install 'auteryn[mcp]'"
 
 
 def mcp_tools(home: Path) -> list[Tool]:

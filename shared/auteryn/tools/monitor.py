@@ -22,10 +22,11 @@ from auteryn.schema.run import UntilTime
 from auteryn.tools.compare_images import differing, side_by_side
 from auteryn.tools.looks import KIND, Look, Watched
 from auteryn.tools.monitor_text import Difference, difference, page_words, told, without_noise
+from auteryn.tools.needs import no_browser, no_web
 from auteryn.tools.refusals import refusal
 from auteryn.tools.tool import Pause, ToolContext, tool
 from auteryn.tools.untrusted import all_cleaned, notice
-from auteryn.tools.web import PAGE_BYTES, host_of, no_web, page_of, rendered
+from auteryn.tools.web import PAGE_BYTES, host_of, page_of, rendered
 
 KEPT = 60
 """Looks remembered of one page; their texts and pictures stay in the files."""
@@ -198,7 +199,6 @@ async def _words(ctx: ToolContext, watched: Watched, *, render: bool) -> tuple[s
 async def _picture(ctx: ToolContext, url: str, path: str) -> str:
     """A picture of the page; none where there is no browser."""
     from auteryn.tools.browser import shot
-    from auteryn.tools.browser_process import no_browser
     from auteryn.tools.browser_session import browser_of
 
     if why := no_browser():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import io
 from collections.abc import Sequence
 from datetime import timedelta
@@ -17,17 +16,12 @@ from auteryn.policy.quotas import READ_BYTES
 from auteryn.tools.document_package import opened
 from auteryn.tools.fonts import boxes
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.needs import no_pdfs
 from auteryn.tools.tool import ToolContext, tool
 
 MOST_JOINED = 100
 _MARKUP = (".md", ".markdown", ".html", ".htm")
 _OFFICE = (".docx", ".pptx", ".xlsx", ".odt", ".odp", ".ods", ".doc", ".ppt", ".xls", ".rtf", ".csv")
-
-
-def no_pdfs() -> str | None:
-    """Why no PDF can be made here."""
-    there = all(importlib.util.find_spec(name) for name in ("pypdf", "markdown_it"))
-    return None if there else "it needs pip install 'auteryn[office]'"
 
 
 @tool(

@@ -12,9 +12,9 @@ from msgspec import Meta
 
 from auteryn.errors import ToolFailed
 from auteryn.schema.message import Image
-from auteryn.tools.document import no_documents
 from auteryn.tools.document_package import opened
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.needs import no_documents
 from auteryn.tools.tool import Result, ToolContext, tool
 from auteryn.tools.workspace import Workspace
 

@@ -9,7 +9,6 @@ gets that answer again: nothing is done twice and nothing is lost.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -19,6 +18,7 @@ from msgspec import Meta
 
 from auteryn.errors import ToolFailed
 from auteryn.schema.record import to_json
+from auteryn.tools.needs import no_monty
 from auteryn.tools.tool import ToolContext, tool
 
 T = TypeVar("T")
@@ -28,11 +28,6 @@ SECONDS = 10
 MEMORY_BYTES = 128 << 20
 PRINTED_BYTES = 200_000
 CALLS = 500
-
-
-def no_monty() -> str | None:
-    """Why scripts cannot run here."""
-    return None if importlib.util.find_spec("pydantic_monty") else "it needs pip install 'auteryn[script]'"
 
 
 @tool(effect="idempotent", group="code", timeout=timedelta(seconds=600), missing=no_monty, calls_tools=True)

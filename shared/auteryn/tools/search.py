@@ -12,6 +12,7 @@ from typing import Annotated, Generic, TypeVar
 from msgspec import Meta
 
 from auteryn.policy.gates import FOREIGN
+from auteryn.tools.catalogue import Listed
 from auteryn.tools.registry import Registry, kept_out
 from auteryn.tools.said import CONCEPTS, ENDINGS, SAID
 from auteryn.tools.tool import Result, Tool, ToolContext, about, tool
@@ -50,7 +51,8 @@ async def tool_search(
 ) -> Result:
     """Find more tools by what they do. Those found can be called from the next turn on."""
     unseen = kept_out(ctx.run)
-    found = [ctx.registry.get(name) for name in find(ctx.registry, query) if name not in unseen][:FOUND]
+    names = [name for name in find(ctx.registry, query) if name not in unseen][:FOUND]
+    found = [ctx.registry.get(name) for name in names]
     ctx.shown.update(one.name for one in found)
     told = {"tools": [{"name": one.name, "about": about(one)} for one in found]}
     return Result(output=told, labels=(FOREIGN,) if any(one.foreign_words for one in found) else ())
@@ -65,7 +67,7 @@ def find(registry: Registry, query: str) -> list[str]:
         asked.setdefault("#calculate", MEANT)
     if _QUESTION.match(query):
         asked.setdefault("#search", MEANT)
-    return Index({one.name: _said(one) for one in registry}).best(asked)
+    return Index({one.name: _said(one) for one in registry.listed()}).best(asked)
 
 
 def rank(query: str, texts: Mapping[Key, str]) -> list[Key]:
@@ -106,7 +108,7 @@ class Index(Generic[Key]):
         return [key for key, score in sorted(scores.items(), key=lambda pair: -pair[1]) if score > 0]
 
 
-def _said(tool: Tool) -> dict[str, float]:
+def _said(tool: Tool | Listed) -> dict[str, float]:
     """What says most counts most, and so does what it means."""
     bag = defaultdict[str, float](float)
     parts = (tool.name, *NAME), (about(tool), *FIRST), (SAID.get(tool.name, ""), *WORDS), (tool.description, *REST)

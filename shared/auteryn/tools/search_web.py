@@ -14,6 +14,7 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.schema.record import Record
 from auteryn.tools.egress import readable
+from auteryn.tools.needs import BRAVE_KEY, SEARXNG_URL, TAVILY_KEY, no_search
 from auteryn.tools.refusals import refusal
 from auteryn.tools.search_model import NAME, found_by_model
 from auteryn.tools.tool import ToolContext, tool
@@ -58,12 +59,6 @@ class _Asked(Record):
     body: bytes = b""
 
 
-def no_provider() -> str | None:
-    """Why there is no search here; a model that searches is not looked at."""
-    names = ", ".join(one.setting for one in PROVIDERS)
-    return None if _provider() else f"it needs a search service or a Gemini key: set one of {names}, GEMINI_API_KEY"
-
-
 def searcher(*, model_searches: bool) -> str:
     """Who is asked, in words; empty if there is nobody."""
     if (provider := _provider()) is not None:
@@ -71,7 +66,7 @@ def searcher(*, model_searches: bool) -> str:
     return f"{NAME}, at the price of its searches" if model_searches else ""
 
 
-@tool(effect="read", group="web", missing=no_provider, untrusted=True, cost=2_000, timeout=timedelta(seconds=120))
+@tool(effect="read", group="web", missing=no_search, untrusted=True, cost=2_000, timeout=timedelta(seconds=120))
 async def web_search(
     ctx: ToolContext,
     query: Annotated[str, "What to look for", Meta(min_length=1, max_length=400)],
@@ -179,15 +174,15 @@ def _found_brave(body: Any) -> list[dict[str, Any]]:
 PROVIDERS = (
     Provider(
         name="SearXNG",
-        setting="AUTERYN_SEARXNG_URL",
+        setting=SEARXNG_URL,
         asked=_ask_searxng,
         found=lambda body: _renamed(body["results"], "content", "publishedDate"),
         trusted=True,
     ),
-    Provider(name="Brave", setting="BRAVE_API_KEY", asked=_ask_brave, found=_found_brave),
+    Provider(name="Brave", setting=BRAVE_KEY, asked=_ask_brave, found=_found_brave),
     Provider(
         name="Tavily",
-        setting="TAVILY_API_KEY",
+        setting=TAVILY_KEY,
         asked=_ask_tavily,
         found=lambda body: _renamed(body["results"], "content", "published_date"),
     ),

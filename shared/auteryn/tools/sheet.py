@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import re
 from datetime import timedelta
@@ -14,6 +13,7 @@ from msgspec import Meta
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.needs import no_spreadsheets
 from auteryn.tools.sheet_formulas import cell_at, computed, shown_at
 from auteryn.tools.sheet_plan import Planned, planned
 from auteryn.tools.sheet_shape import Sheet
@@ -27,12 +27,6 @@ MOST_CELLS = 1_000_000
 """Of a workbook: 10 s and 400 MB on a slow core; more belongs into csv or parquet."""
 _SHOWN = 50
 _TEXT = (".csv", ".tsv")
-
-
-def no_spreadsheets() -> str | None:
-    """Why the spreadsheet tools cannot work here."""
-    there = all(importlib.util.find_spec(name) for name in ("xlsxwriter", "python_calamine"))
-    return None if there else "it needs pip install 'auteryn[office]'"
 
 
 @tool(

@@ -7,7 +7,6 @@ formulas last showed; those values are computed anew and written beside the form
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import re
 import warnings
@@ -23,6 +22,7 @@ from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.quotas import READ_BYTES
 from auteryn.tools.document_package import opened, settled
 from auteryn.tools.leash import in_thread
+from auteryn.tools.needs import no_updates
 from auteryn.tools.sheet_formulas import Cell, Grid, cell_at, computed, shown_at
 from auteryn.tools.sheet_functions import Fault
 from auteryn.tools.sheet_plan import FIRST_YEAR, refuse_reaching_out
@@ -54,12 +54,6 @@ _TRIFLES = frozenset(
     )
 )
 """Of charts: looks that are kept in another spelling, or default."""
-
-
-def no_updates() -> str | None:
-    """Why no workbook can be changed here."""
-    there = all(importlib.util.find_spec(name) for name in ("openpyxl", "python_calamine"))
-    return None if there else "it needs pip install 'auteryn[office]'"
 
 
 @tool(

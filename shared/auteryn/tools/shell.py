@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from auteryn.schema.run import Run
+from auteryn.tools.needs import no_sandbox
 from auteryn.tools.sandbox.box import Ran
-from auteryn.tools.sandbox.ladder import no_sandbox
 from auteryn.tools.tool import Judged, ToolContext, tool
 from auteryn.tools.walled import MOST_SECONDS, changes, files_now, last_word, leave_word, text, walled
 from auteryn.tools.workspace import Workspace

@@ -20,7 +20,7 @@ import msgspec
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.schema.record import Record
-from auteryn.tools import schemas
+from auteryn.tools.catalogue import shipped
 
 if TYPE_CHECKING:
     from auteryn.tools.tool import Tool
@@ -41,8 +41,8 @@ def parameters_of(fn: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
 
     Raises `Invalid` naming the parameter that has no type, or one the model could not be told of.
     """
-    if shipped := schemas.shipped(fn):
-        return shipped.schema, shipped.takes_context
+    if known := shipped(fn):
+        return known.parameters, known.takes_context
     shape = shape_of(fn)
     return shape.schema, shape.takes_context
 

@@ -22,11 +22,12 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import READ_BYTES
 from auteryn.tools import foreseen
 from auteryn.tools.egress import AnswerLost
+from auteryn.tools.needs import SLACK_TOKEN, no_slack
 from auteryn.tools.refusals import refusal
 from auteryn.tools.sending import earlier_try, not_sent
 from auteryn.tools.tool import ToolContext, tool
 
-TOKEN, PLACE = "SLACK_BOT_TOKEN", "AUTERYN_SLACK_URL"
+PLACE = "AUTERYN_SLACK_URL"
 API = "https://slack.com/api/"
 """Where the Web API is, unless the owner's Slack is elsewhere (`PLACE`)."""
 EVENT = "auteryn_call"
@@ -47,15 +48,6 @@ _KINDS = {
     "unavailable": "internal_error fatal_error service_unavailable request_timeout team_added_to_org",
 }
 _KIND = {code: kind for kind, codes in _KINDS.items() for code in codes.split()}
-
-
-def no_slack() -> str | None:
-    """Why nothing can be posted."""
-    return (
-        None
-        if os.environ.get(TOKEN)
-        else f"it needs a Slack bot token: set {TOKEN} (scopes chat:write, files:write, channels:history)"
-    )
 
 
 @tool(
@@ -204,7 +196,7 @@ _AS_FORM = ("conversations.history", "conversations.replies", "conversations.lis
 
 async def _call(ctx: ToolContext, method: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The answer of a method; raises `ToolFailed` for what Slack refuses."""
-    headers = {"authorization": f"Bearer {os.environ.get(TOKEN, '')}"}
+    headers = {"authorization": f"Bearer {os.environ.get(SLACK_TOKEN, '')}"}
     if method in _AS_FORM:
         plain = {
             name: str(value).lower() if isinstance(value, bool) else value for name, value in fields.items() if value != ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from datetime import timedelta
 from typing import Annotated, Any
@@ -12,18 +11,13 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.tools.document_package import opened, settled
 from auteryn.tools.leash import Leash, in_thread
+from auteryn.tools.needs import no_slides
 from auteryn.tools.slides_shape import Slide
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.workspace import Workspace
 
 LOOKS = ("clear", "night", "warm")
 MOST_PAGES = 200
-
-
-def no_slides() -> str | None:
-    """Why no deck can be made here."""
-    there = all(importlib.util.find_spec(name) for name in ("pptx", "PIL"))
-    return None if there else "it needs pip install 'auteryn[office]'"
 
 
 @tool(

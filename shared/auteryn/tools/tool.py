@@ -22,7 +22,7 @@ from msgspec import Struct, field
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.ports import Blobs, Clock, Store
-from auteryn.ports.model import Declaration, ModelRequest
+from auteryn.ports.model import ModelRequest
 from auteryn.schema.event import AnyEvent
 from auteryn.schema.human import Answer
 from auteryn.schema.message import Image, Reply
@@ -32,6 +32,7 @@ from auteryn.tools.egress import Egress
 from auteryn.tools.sitting import Sitting
 
 if TYPE_CHECKING:
+    from auteryn.tools.catalogue import Listed
     from auteryn.tools.registry import Registry
     from auteryn.tools.workspace import Workspace
 
@@ -229,9 +230,6 @@ class Tool(Struct, frozen=True):
     def _ended(self, error: BaseException) -> ToolFailed:
         return ToolFailed("failed", f"{self.name} failed: {type(error).__name__}: {error}")
 
-    def declaration(self) -> Declaration:
-        return Declaration(name=self.name, description=self.description, parameters=self.parameters)
-
 
 _PASSING = (Exception, KeyboardInterrupt, GeneratorExit)
 
@@ -241,7 +239,7 @@ def is_async(fn: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(fn)
 
 
-def about(tool: Tool) -> str:
+def about(tool: Tool | Listed) -> str:
     """The first sentence of the description: a tool's one line in an index."""
     return re.split(r"(?<=\.) ", " ".join(tool.description.split()), maxsplit=1)[0]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import importlib.util
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -15,6 +14,7 @@ from auteryn.errors import ToolFailed
 from auteryn.policy.quotas import FILE_BYTES
 from auteryn.schema.record import Record
 from auteryn.tools.egress import Answer, readable
+from auteryn.tools.needs import no_web
 from auteryn.tools.refusals import refusal
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.untrusted import cleaned, framed
@@ -27,7 +27,6 @@ PAGE_BYTES = 8 << 20
 PART = 206
 """The status of an answer that is a piece of the page."""
 SAVE_TIME = timedelta(seconds=120)
-_EXTRA = ("trafilatura", "selectolax", "feedparser", "protego")
 _TEXTUAL = re.compile(
     r"text/.*|application/(json|xml|javascript|yaml|x-yaml|x-ndjson|jsonl|sql|toml|graphql|rtf)|.*\+(json|xml|yaml)"
 )
@@ -50,11 +49,6 @@ class Page(Record):
     @property
     def html(self) -> bool:
         return self.media_type in _HTML
-
-
-def no_web() -> str | None:
-    """Why the web tools cannot work here."""
-    return None if all(map(importlib.util.find_spec, _EXTRA)) else "it needs pip install 'auteryn[web]'"
 
 
 def host_of(url: str) -> str:
@@ -108,8 +102,8 @@ async def page(ctx: ToolContext, url: str) -> Page:
 
 async def rendered(ctx: ToolContext, url: str) -> Page:
     """The page after its scripts have run in the slice's browser."""
-    from auteryn.tools.browser_process import no_browser
     from auteryn.tools.browser_session import browser_of
+    from auteryn.tools.needs import no_browser
 
     if why := no_browser():
         raise ToolFailed("missing_extra", f"render: {why}")

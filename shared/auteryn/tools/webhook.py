@@ -17,28 +17,19 @@ from msgspec import Meta
 from auteryn.errors import ToolFailed
 from auteryn.tools import foreseen
 from auteryn.tools.egress import AnswerLost
+from auteryn.tools.needs import WEBHOOKS, no_targets
 from auteryn.tools.refusals import refusal
-from auteryn.tools.secrets import Webhook, names, secret_of, setting
+from auteryn.tools.secrets import Webhook, secret_of, setting
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.workspace import Workspace
 
-PREFIX = "AUTERYN_WEBHOOK_"
 PAYLOAD_BYTES = 1 << 20
 ANSWER_BYTES = 1 << 16
 
 
-def no_targets() -> str | None:
-    """Why there is nobody to tell."""
-    return (
-        None
-        if names(PREFIX)
-        else f'it needs a target: set {PREFIX}<NAME> to {{"url": "https://…", "secret": "AUTERYN_SECRET_…"}}'
-    )
-
-
 def _foreseen(args: dict[str, Any], files: Workspace) -> str:
     try:
-        url = setting(PREFIX, args["name"], Webhook).url
+        url = setting(WEBHOOKS, args["name"], Webhook).url
     except ToolFailed:
         url = ""
     return foreseen.request(args["name"], url, args["payload"])
@@ -59,7 +50,7 @@ async def webhook_send(
     payload: Annotated[dict[str, Any], "What to tell, a JSON object"],
 ) -> dict[str, Any]:
     """Send a signed JSON message to a named webhook of the owner's. Its receiver gets a repeat under the same id."""
-    goal = setting(PREFIX, name, Webhook)
+    goal = setting(WEBHOOKS, name, Webhook)
     body = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
     if len(body) > PAYLOAD_BYTES:
         raise ToolFailed("too_large", f"payload: {len(body):,} bytes are more than {PAYLOAD_BYTES:,}")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from auteryn.tools.catalogue import listed
+
 HEAVY = ["bz2", "ctypes", "email", "google.genai", "httpx2", "importlib.metadata", "pydantic", "starlette", "zipfile"]
 OF_FEW_TOOLS = [
     "html.entities",
@@ -36,6 +38,15 @@ def test_a_home_is_opened_without_what_only_some_runs_want(tmp_path: Path) -> No
         "asyncio.run(main())"
     )
     assert loaded([*HEAVY, "auteryn.tools.builtin"], opened) == []
+
+
+def test_the_model_is_shown_tools_none_of_which_is_imported() -> None:
+    modules = sorted({f"auteryn.tools.{one.module}" for one in listed()})
+    composed = "from auteryn.compose import registry_of\n"
+    shown = f"{composed}registry = registry_of()\nassert len(registry.declared('deep')) > 10 and len(registry) > 40\n"
+    called = [*loaded(modules, composed), "auteryn.tools.calculate"]
+    assert loaded(modules, shown) == called[:-1]
+    assert sorted(loaded(modules, f"{shown}registry.get('calculate')")) == sorted(called)
 
 
 def test_the_built_in_tools_are_known_without_what_only_some_calls_want() -> None:

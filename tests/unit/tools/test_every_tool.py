@@ -17,8 +17,8 @@ import pytest
 
 from auteryn.agent import output
 from auteryn.schema import event as e
-from auteryn.tools import schemas
 from auteryn.tools.builtin import builtin_tools
+from auteryn.tools.catalogue import shipped
 from auteryn.tools.signature import shape_of
 from auteryn.tools.tool import Tool
 from unit.tools.bench import Bench, load_samples, sampled
@@ -42,9 +42,9 @@ def one(request: pytest.FixtureRequest) -> Tool:
 
 @pytest.mark.parametrize("name", sorted(TOOLS))
 def test_schema_snapshot(name: str) -> None:
-    """Else run `python -m auteryn.tools.schemas`, and look at the difference."""
-    shipped = schemas.shipped(TOOLS[name].fn)
-    assert shipped is not None and shipped.schema == shape_of(TOOLS[name].fn).schema == TOOLS[name].parameters
+    """Else run `python -m auteryn.tools.catalogue`, and look at the difference."""
+    known = shipped(TOOLS[name].fn)
+    assert known is not None and known.parameters == shape_of(TOOLS[name].fn).schema == TOOLS[name].parameters
 
 
 @pytest.mark.proves("L6")

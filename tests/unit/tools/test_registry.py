@@ -13,7 +13,7 @@ from inline_snapshot import snapshot
 
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.policy.modes import DEEP, FAST
-from auteryn.tools import schemas
+from auteryn.tools import catalogue
 from auteryn.tools.builtin import builtin_tools
 from auteryn.tools.registry import Registry
 from auteryn.tools.signature import shape_of
@@ -69,17 +69,18 @@ def test_effects_and_names_are_in_order(one: Tool) -> None:
     assert inspect.signature(one.fn).parameters
 
 
-def test_the_schemas_in_the_package_are_current() -> None:
-    """Else run `python -m auteryn.tools.schemas`."""
-    assert schemas.FILE.read_bytes() == schemas.built()
-    assert all(schemas.shipped(one.fn) for one in TOOLS)
+def test_the_catalogue_in_the_package_is_current() -> None:
+    """Else run `python -m auteryn.tools.catalogue`."""
+    assert catalogue.FILE.read_bytes() == catalogue.built()
+    assert all(catalogue.shipped(one.fn) for one in TOOLS)
+    assert [one.tool() for one in catalogue.listed()] == TOOLS
 
 
 def test_a_changed_signature_passes_the_shipped_schema_over(monkeypatch: pytest.MonkeyPatch) -> None:
     fn = TOOLS[0].fn
-    assert schemas.shipped(fn)
+    assert catalogue.shipped(fn)
     monkeypatch.setattr(fn, "__defaults__", (7, 7))
-    assert schemas.shipped(fn) is None
+    assert catalogue.shipped(fn) is None
 
 
 def test_the_shipped_schema_is_what_the_signature_says(one: Tool) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from auteryn.adapters.gcp.model import DEFAULT_MODEL, GeminiModel
 from auteryn.tools import search_model, search_web
-from auteryn.tools.builtin import builtin_tools
+from auteryn.tools.catalogue import listed
 from auteryn.tools.registry import Registry
 from auteryn.tools.search_web import web_search
 from shared_data import shared
@@ -206,7 +206,7 @@ def test_a_service_by_key_comes_first(
 
 
 def test_the_tool_is_there_where_the_model_searches() -> None:
-    assert "web_search" in Registry(builtin_tools(model_searches=True))
-    assert "GEMINI_API_KEY" in Registry(builtin_tools()).hidden["web_search"]
+    assert "web_search" in Registry(listed(model_searches=True))
+    assert "GEMINI_API_KEY" in Registry(listed()).hidden["web_search"]
     assert "Google" in search_web.searcher(model_searches=True) and search_web.searcher(model_searches=False) == ""
     assert GeminiModel("a-key").searches and not GeminiModel().searches
