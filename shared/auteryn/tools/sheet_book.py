@@ -140,10 +140,10 @@ def _insert(book: Any, sheet: Any, plan: Planned, chart: PlannedChart, number: i
     drawn.set_size(dict(zip(("width", "height"), _CHART_PIXELS, strict=True)))
     if chart.kind != "pie":
         across = {"name": _plain(plan.headers[chart.x]), "label_position": "low", **_dates(plan, chart)}
-        up = {"name": _plain(plan.headers[chart.y[0]]) if len(chart.y) == 1 else ""}
-        if chart.kind == "bar":  # its categories are on the axis that stands, the first one on top
+        up = {"name": _plain(plan.headers[chart.y[0]]) if len(chart.y) == 1 else "", **_from_zero(plan, chart)}
+        if chart.kind == "bar":  # its categories are on the axis that stands, the first one on top, the figures below
             drawn.set_x_axis(up)
-            drawn.set_y_axis({**across, "reverse": True})
+            drawn.set_y_axis({**across, "reverse": True, "crossing": "max"})
         else:
             drawn.set_x_axis(across)
             drawn.set_y_axis(up)
@@ -154,6 +154,13 @@ def _insert(book: Any, sheet: Any, plan: Planned, chart: PlannedChart, number: i
         drawn,
         {"description": f"{chart.kind} chart: {title}"},
     )
+
+
+def _from_zero(plan: Planned, chart: PlannedChart) -> dict[str, Any]:
+    """A bar is as long as its figure. Where all are near each other, programs begin the axis just below the smallest one."""
+    figures = [row[y] for row in plan.rows for y in chart.y if isinstance(row[y], (int, float))]
+    near = chart.kind in ("bar", "column", "area") and figures and min(figures) > max(figures) * 0.8 > 0
+    return {"min": 0} if near else {}
 
 
 def _dates(plan: Planned, chart: PlannedChart) -> dict[str, Any]:

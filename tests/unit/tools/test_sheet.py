@@ -603,3 +603,22 @@ def test_the_axes_of_native_charts_are_named_and_days_are_days(room: Room) -> No
     assert "<a:t>region</a:t>" in category and '<c:orientation val="maxMin"/>' in category
     assert '<c:tickLblPos val="low"/>' in category
     assert '<c:showPercent val="1"/>' in pie
+    assert '<c:crosses val="max"/>' in bar.partition("<c:valAx>")[2], "the figures stand below the bars, not above"
+
+
+@pytest.mark.parametrize(
+    ("kind", "figures", "from_zero"),
+    [
+        ("bar", [2553, 2450, 2175], True),
+        ("column", [2553, 2450, 2175], True),
+        ("line", [2553, 2450, 2175], False),
+        ("bar", [10, 2], False),
+        ("bar", [-10, -9.5], False),
+    ],
+)
+def test_bars_begin_at_zero_also_where_all_are_nearly_as_long(
+    room: Room, kind: str, figures: list[float], from_zero: bool
+) -> None:
+    rows = [[f"R{at}", figure] for at, figure in enumerate(figures)]
+    made(room, {"name": "S", "columns": ["region", "n"], "rows": rows, "charts": [{"kind": kind, "x": "region", "y": "n"}]})
+    assert ('<c:min val="0"/>' in part(room, "xl/charts/chart1.xml")) == from_zero
