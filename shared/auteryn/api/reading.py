@@ -13,7 +13,7 @@ from starlette.types import Message, Receive
 from auteryn.api.problems import TooLarge, TooSlow, WrongMedia
 from auteryn.api.uploads import MEDIA, form_of
 from auteryn.errors import Invalid
-from auteryn.schema.record import Record
+from auteryn.schema.record import Record, from_stranger
 from auteryn.schema.refused import refused
 
 T = TypeVar("T", bound=Record)
@@ -60,7 +60,7 @@ async def body_of(request: Request, shape: type[T], most: int, *, form: bool = F
     if raw and media not in (JSON, MEDIA if form else JSON) and not media.endswith("+json"):
         raise WrongMedia(f"Content-Type {media!r} is not read here: send {JSON}")
     try:
-        given = msgspec.json.decode(raw or b"{}")
+        given = from_stranger(raw or b"{}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("body", raw[:200].decode(errors="replace"), f"is no JSON: {error}") from error
     try:

@@ -18,6 +18,7 @@ from auteryn.compose import model_access
 from auteryn.demo.marker import demo_tools
 from auteryn.errors import Invalid
 from auteryn.schema.human import People
+from auteryn.schema.record import from_stranger
 from auteryn.schema.run import AtBudget, FileCheck, Run
 from auteryn.service.channels import channels
 from auteryn.service.new import Budget, NewRun, checked_request, drafts
@@ -153,6 +154,8 @@ def _by_name(files: tuple[Path, ...]) -> dict[str, bytes | Path]:
         name = file.name
         if not name.isprintable():
             raise Invalid("--file", name, "is no name a file of a run can have: give a copy with a plain name")
+        if file.is_dir():
+            raise Invalid("--file", str(file), "is a folder: name the files in it, or pack it first")
         if not file.is_file():
             raise Invalid("--file", str(file), "is no file that can be read: check the path")
         if name in named:
@@ -164,10 +167,10 @@ def _by_name(files: tuple[Path, ...]) -> dict[str, bytes | Path]:
 def _plan(path: Path) -> tuple[str, list[Any]]:
     """Goal and steps from a JSON file."""
     try:
-        found: Any = msgspec.json.decode(path.read_bytes())
+        found: Any = from_stranger(path.read_bytes())
     except OSError as error:
         raise Invalid("--steps", str(path), f"cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("--steps", str(path), f"is no JSON: {error}") from error
     whole = cast("dict[str, Any]", found) if isinstance(found, dict) else {"steps": found}
     steps = whole.get("steps")

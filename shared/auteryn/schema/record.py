@@ -111,6 +111,21 @@ def from_json(raw: bytes | str, shape: type[R], *, where: str = "a stored record
         raise Corrupt(f"{where} cannot be read: {error}") from error
 
 
+def from_stranger(raw: bytes | str) -> Any:
+    """What a person or another program sent as JSON. Raises msgspec's errors, and `Invalid` where a name stands twice in one
+    object: which of the two was meant, nobody knows."""
+    given: Any = msgspec.json.decode(raw)
+    json.loads(raw, object_pairs_hook=_each_once, parse_int=str, parse_float=str, strict=False)
+    return given
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> None:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        name = next(name for name in names if names.count(name) > 1)
+        raise Invalid(name, [value for at, value in pairs if at == name], "stands in one object more than once: say it once")
+
+
 Moment = Annotated[datetime, Meta(tz=True)]
 """A time that somebody gives, with its zone: `2026-01-05T09:00:00Z`."""
 

@@ -180,6 +180,8 @@ def test_what_cannot_be_read_at_all_is_refused_as_precisely(opened):
                 (b"{", {}, 422),
                 (b'{"input": "\xff"}', {}, 422),
                 (b"[" * 100_000, {}, 422),
+                (b'{"input": "x", "input": "y"}', {}, 422),
+                (b'{"input": "x", "budget": {"credits": 1, "credits": 100}}', {}, 422),
                 (b'{"input": "x"}', {"Content-Type": "text/plain"}, 415),
                 (b" " * 32_000_001, {}, 413),
             ]
