@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from auteryn.cli.root import Common, common
 from auteryn.errors import Invalid, NotFound
 from auteryn.policy.durations import parse
 from auteryn.schema.human import Ask
+from auteryn.schema.record import from_stranger
 
 
 @click.command()
@@ -39,7 +41,7 @@ async def _answer(
 ) -> int:
     changed = None if args is None else _object(args)
     async with opened(common) as home:
-        run, ask = await _of(home, ask_id)
+        run, ask = await _of(home, ask_id, value)
         until = home.host.engine.now() + parse(span, "--for") if span else None
         said = await home.desk.answer(
             ask_id, meant(ask, value) if ask else value, by=whoever(), remember=remember, until=until, args=changed
@@ -55,15 +57,21 @@ async def _answer(
 
 def _object(text: str) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(text, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+        return msgspec.convert(from_stranger(text), dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("--args", text, f"is no JSON object: {error}") from error
 
 
-async def _of(home: Home, ask_id: str) -> tuple[str, Ask | None]:
+async def _of(home: Home, ask_id: str, value: str) -> tuple[str, Ask | None]:
     """The tree the question belongs to, and the question if it is open; raises `NotFound`."""
-    doc = await home.host.engine.services.store.doc("ask", ask_id)
+    store = home.host.engine.services.store
+    doc = await store.doc("ask", ask_id)
     if doc is None:
+        if await store.doc("ask", value):
+            raise NotFound(f"{ask_id!r} is no question and {value} is one: {home.turned(ask_id, value)}")
+        if ask_id.startswith("run_") and (asks := await home.desk.asks(await home.named(ask_id))):
+            them = " or ".join(f"{home.command} answer {ask.id} {shlex.quote(value)}" for ask in asks)
+            raise NotFound(f"{ask_id} is a run, its questions have ids of their own: {them}")
         guess = near(ask_id, [ask.id for ask in await home.desk.asks()])
         raise NotFound(f"there is no question {ask_id!r} in {home.settings.home}{guess}: `auteryn status` shows the open ones")
     run = await home.desk.get(doc.body["run"])

@@ -18,7 +18,7 @@ from auteryn.cli.steer import told
 @click.pass_obj
 def rename(common: Common, run_id: str, title: str) -> None:
     """Give a run under way another title."""
-    going(told(common, run_id, lambda desk, run: desk.rename(run, title), "told"))
+    going(told(common, run_id, lambda desk, run: desk.rename(run, title), "told", rest=title))
 
 
 @click.command()

@@ -26,6 +26,7 @@ from auteryn.policy.durations import shown
 from auteryn.schema.human import Ask
 from auteryn.schema.run import Run
 from auteryn.service.delivery import StreamEvent
+from auteryn.service.why import silence_means
 
 TICK = timedelta(seconds=1)
 """Between two looks at the clock and at whether only a person can move the run."""
@@ -113,7 +114,7 @@ class _Following:
         asked = next((one for one in (await self.home.desk.get(run)).asks if one.id == data["id"]), None)
         if asked:  # else it was answered before we came
             self.asks[asked.id] = asked
-            self.view.question({**data, "run": run})
+            self.view.question({**data, "run": run}, silence_means(asked))
 
     def _closed(self, data: dict[str, Any]) -> None:
         self.asks.pop(data["id"], None)
@@ -159,8 +160,7 @@ class _Following:
         """Say exactly what answers each open question."""
         self.screen.close()
         for ask in await self.home.desk.asks(self.root):
-            expires = f"  (it counts as {ask.on_timeout} at {ask.expires_at:%Y-%m-%d %H:%M} UTC)" if ask.expires_at else ""
-            click.echo(f"{self.root} waits for a person: {clean(ask.message)}{expires}", err=True)
+            click.echo(f"{self.root} waits for a person: {clean(ask.message)}  {silence_means(ask)}".rstrip(), err=True)
             for value in words(ask):
                 click.echo(f"  {self.home.command} answer {ask.id} {value}", err=True)
         return exits.NEEDS_PERSON

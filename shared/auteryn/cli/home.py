@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+import click
 from msgspec import Struct
 
 from auteryn.cli.root import Common
@@ -41,8 +42,9 @@ class Home(Struct):
     command: str
     """How this home is reached from a shell: this program as it was called, with `--home` where that was given."""
 
-    async def named(self, run: str | None) -> str:
-        """The run's id: given whole, by its unambiguous beginning, or not at all (then the newest). Raises `NotFound`."""
+    async def named(self, run: str | None, rest: str = "") -> str:
+        """The run's id: given whole, by its unambiguous beginning, or not at all (then the newest). Raises `NotFound`, which
+        tells whom if it is `rest`, the word that was given after it, that names a run."""
         if run is None:
             newest = await self.desk.runs(limit=1)
             if not newest.runs:
@@ -55,10 +57,16 @@ class Home(Struct):
             listed = (await self.desk.runs(limit=LISTED)).runs
         found = [one.id for one in listed if len(run) >= SHORTEST and run in (one.id[: len(run)], one.id[4 : 4 + len(run)])]
         if len(found) != 1:
+            if any(one.id == rest for one in listed):
+                raise NotFound(f"{run!r} is no run and {rest} is one: {self.turned(run, rest)}")
             many = f"{len(found)} runs begin with" if found else "there is no run"
             guess = "" if found else near(run, [one.id for one in listed])
             raise NotFound(f"{many} {run!r} in {self.settings.home}{guess}: `auteryn ls` lists them")
         return found[0]
+
+    def turned(self, first: str, second: str) -> str:
+        """The command under way as it should have been typed: with its two words the other way round."""
+        return f"{self.command} {click.get_current_context().info_name} {second} {shlex.quote(first)}"
 
 
 def near(said: str, there: Sequence[str]) -> str:

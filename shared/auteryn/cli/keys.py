@@ -89,7 +89,11 @@ async def _ls(common: Common) -> None:
         rows = [
             (key.id, _state(key, key.holds(now)), key.role, key.owner, f"{key.expires_at:%Y-%m-%d}", key.name) for key in found
         ]
-        output.table(("KEY", "STATE", "ROLE", "OWNER", "UNTIL", "NAME"), rows)
+        output.table(
+            ("KEY", "STATE", "ROLE", "OWNER", "UNTIL", "NAME"),
+            rows,
+            none="There is no key: auteryn keys create --name NAME makes one.",
+        )
 
 
 @keys.command(name="revoke")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 LABELS = {
     "agent_spawn": "hand over {goal}",
@@ -10,9 +10,14 @@ LABELS = {
     "ask_approval": "ask for approval: {message}",
     "ask_input": "ask: {message}",
     "calculate": "calculate {expression}",
+    "calendar_create": "make {path}",
     "chart_create": "draw {path}",
     "data_profile": "profile {path}",
     "data_query": "query {sql}",
+    "doc_read": "read {path}",
+    "docx_create": "make {path}",
+    "email_send": "mail {to}: {subject}",
+    "file_delete": "delete {paths}",
     "file_edit": "edit {path}",
     "file_find": "find {glob}",
     "file_grep": "search for {pattern}",
@@ -24,12 +29,17 @@ LABELS = {
     "note_read": "read notes {section}",
     "note_write": "note {section}: {text}",
     "notify": "notify: {message}",
+    "pdf_create": "make {path}",
     "plan_create": "plan {goal}",
     "plan_update": "revise the plan",
+    "python_run": "run Python: {code}",
     "schedule": "every {every}: {instruction}",
     "sheet_create": "make {path}",
     "sheet_read": "read {path}",
+    "sheet_update": "change {path}",
+    "shell_run": "run {command}",
     "site_read": "read page {page}",
+    "slides_create": "make {path}",
     "tool_search": "look for tools: {query}",
     "wait": "wait {until}",
     "web_fetch": "fetch {url}",
@@ -57,6 +67,8 @@ class _Shown(dict[str, Any]):
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, list):
+        value = ", ".join(str(one) for one in cast("list[Any]", value))
     text = value if isinstance(value, str) else repr(value)
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"

@@ -76,9 +76,9 @@ async def _ls(common: Common) -> None:
         for one, _ in rows:
             output.text(one.owner)
     else:
-        output.table(
-            ("OWNER", "LIMIT", "SPENT", "FREES AT"), [(one.owner, written(one.limit), *_spent(now)) for one, now in rows]
-        )
+        shown = [(one.owner, written(one.limit), *_spent(now)) for one, now in rows]
+        none = "No owner has a limit of their own: auteryn limits set OWNER 250/6h sets one."
+        output.table(("OWNER", "LIMIT", "SPENT", "FREES AT"), shown, none=none)
 
 
 def _spent(now: Spent | None) -> tuple[str, str]:

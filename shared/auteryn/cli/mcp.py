@@ -70,7 +70,10 @@ def list_(common: Common) -> None:
     """The servers and their approved tools."""
     home = settings_of(common).home
     approved = read_approved(home).servers
-    for name, config in read_servers(home).mcpServers.items():
+    servers = read_servers(home).mcpServers
+    if not servers and not common.json:
+        click.echo("There is no tool server: auteryn mcp add NAME --command … or --url … adds one.", err=True)
+    for name, config in servers.items():
         tools = sorted(tool_name(name, tool) for tool in approved.get(name, {}))
         where = config.url or shlex.join([config.command, *config.args])
         if common.json:

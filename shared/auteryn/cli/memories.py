@@ -30,11 +30,9 @@ async def _ls(common: Common) -> None:
     if common.json:
         for one in found:
             output.json_line(one)
-    elif found:
-        rows = [(one.id, moment(one.saved_at), one.run, clean(" ".join(one.text.split()))) for one in found]
-        output.table(("MEMORY", "SAVED", "BY", "TEXT"), rows)
     else:
-        click.echo("Nothing is remembered.", err=True)
+        rows = [(one.id, moment(one.saved_at), one.run, clean(" ".join(one.text.split()))) for one in found]
+        output.table(("MEMORY", "SAVED", "BY", "TEXT"), rows, none="Nothing is remembered.")
 
 
 @memories.command()

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import click
+
 from auteryn.cli.screen import clean, columns, fitted
 from auteryn.policy.durations import moment
 from auteryn.schema.record import Record, full, to_json
@@ -54,9 +56,12 @@ def fields(record: Record, *, json: bool) -> None:
         text(clean(f"{name.replace('_', ' ')}: {said}"))
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> None:
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), none: str = "") -> None:
     """Columns as wide as what is in them; the last one is never padded, and on a terminal cut where the line ends. `right`
-    are columns of figures."""
+    are columns of figures. `none` is said to a person if there is no row."""
+    if none and not rows:
+        click.echo(none, err=True)
+        return
     cells = [list(head), *([clean(cell) for cell in row] for row in rows)]
     widths = [max(columns(row[at]) for row in cells) for at in range(len(head))]
     if sys.stdout.isatty():

@@ -108,7 +108,20 @@ class Common:
             click.echo(sentence, err=True)
 
 
-class LazyGroup(click.Group):
+class Group(click.Group):
+    """What is wrong with a command's options is told with that command: click forgets which it was for an option whose value
+    is missing."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if error.ctx is None and (command := self.get_command(ctx, ctx.invoked_subcommand or "")):
+                error.ctx = click.Context(command, ctx, ctx.invoked_subcommand)
+            raise
+
+
+class LazyGroup(Group):
     """Imports the module of a command when that command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -142,7 +155,7 @@ class LazyGroup(click.Group):
                 formatter.write_dl(list(commands.items()))
 
 
-class Listing(click.Group):
+class Listing(Group):
     """Commands about things that can be listed: without one of them, it lists (`auteryn artifacts run_…`)."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -170,7 +183,7 @@ files_to = click.option(
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> Any:
     kept = ctx.ensure_object(Common)
-    if value:
+    if value or value == "":  # an empty one is no default: it is a shell's variable that was not set
         setattr(kept, str(parameter.name).removeprefix("as_"), value)
     return value
 

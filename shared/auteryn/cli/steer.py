@@ -40,7 +40,7 @@ def send(common: Common, run_id: str, text: str, mode: When | None) -> None:
 
 async def _send(common: Common, run_id: str, text: str, mode: When) -> None:
     async with opened(common) as home:
-        name = await home.named(run_id)
+        name = await home.named(run_id, text)
         await home.desk.send(name, text, mode=mode)
         await _said(common, home, name, "told")
 
@@ -145,10 +145,13 @@ async def _cancel(common: Common, run_id: str) -> int:
         return exits.DONE
 
 
-async def told(common: Common, run_id: str, say: Callable[[Any, str], Awaitable[Any]], word: str, *, act: bool = False) -> None:
-    """Send one word to the run. `act`: if nobody is at work on it, do here what it asks for; that needs no model."""
+async def told(
+    common: Common, run_id: str, say: Callable[[Any, str], Awaitable[Any]], word: str, *, act: bool = False, rest: str = ""
+) -> None:
+    """Send one word to the run. `act`: if nobody is at work on it, do here what it asks for; that needs no model. `rest`: what
+    else was said."""
     async with opened(common) as home:
-        name = await home.named(run_id)
+        name = await home.named(run_id, rest)
         await say(home.desk, name)
         if act:
             await _settled(home, name)

@@ -110,8 +110,8 @@ class View:
                     (f"  {bracket} ", "dim"), (f"{number:>2}", "cyan"), f"  {fitted(step.description, room)}", (after, "dim")
                 )
 
-    def question(self, ask: dict[str, Any]) -> None:
-        """An open question: what is asked, about what exactly, and what may be answered."""
+    def question(self, ask: dict[str, Any], silence: str = "") -> None:
+        """An open question: what is asked, about what exactly, what may be answered, and what `silence` means."""
         self.screen.line()
         self.screen.parts(("? ", "yellow"), (self._prefix(ask["run"]), "cyan"), (ask["message"], "bold"))
         if ask.get("context"):
@@ -124,6 +124,8 @@ class View:
             self.screen.paragraph(f"for {' or '.join(ask['approvers'])} to answer", "dim", indent="    ")
         for number, option in enumerate(ask.get("options") or (), 1):
             self.screen.parts((f"    {number} ", "cyan"), option)
+        if silence:
+            self.screen.paragraph(silence, "dim", indent="    ")
 
     def status_line(self) -> str:
         """The bottom line: how long, how far, and what is under way."""

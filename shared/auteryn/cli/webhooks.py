@@ -102,7 +102,9 @@ async def _ls(common: Common) -> None:
             output.json_line(_shown(one))
         return
     rows = [(one.id, clean(one.url), ", ".join(one.types) or "all", clean(one.description)) for one in found]
-    output.table(("WEBHOOK", "ADDRESS", "TYPES", "DESCRIPTION"), rows)
+    output.table(
+        ("WEBHOOK", "ADDRESS", "TYPES", "DESCRIPTION"), rows, none="No program is told: auteryn webhooks add URL adds one."
+    )
 
 
 def _tell(common: Common, endpoint: Endpoint, secret: str) -> None:

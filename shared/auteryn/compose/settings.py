@@ -60,7 +60,6 @@ class Settings(Struct):
             "deep": environ.get("AUTERYN_MODEL_DEEP"),
             "classifier": environ.get("AUTERYN_MODEL_CLASSIFIER"),
         }
-        where = Path(home or environ.get("AUTERYN_HOME") or Path.home() / ".auteryn").expanduser()
         egress = Egress(
             allow=tuple(_endpoint("AUTERYN_EGRESS_ALLOW", one) for one in _listed(environ, "AUTERYN_EGRESS_ALLOW")),
             only=tuple(_host("AUTERYN_EGRESS_ONLY", one) for one in _listed(environ, "AUTERYN_EGRESS_ONLY")),
@@ -74,7 +73,7 @@ class Settings(Struct):
             raise Invalid("AUTERYN_TRACE_URL", trace_url, "must be a web address with {trace} where the id belongs")
         spend = environ.get("AUTERYN_SPEND_LIMIT", "").strip()
         return cls(
-            home=where,
+            home=_home(environ, home),
             synchronous=synchronous,
             models=models,
             egress=egress,
@@ -83,6 +82,23 @@ class Settings(Struct):
             observer=_telemetry(environ),
             spend_limit=spend_limit(spend, "AUTERYN_SPEND_LIMIT") if spend else None,
         )
+
+
+def _home(environ: Mapping[str, str], given: str | Path | None) -> Path:
+    """Where runs live. An empty answer is refused: it would be the folder of somebody else, or the root."""
+    if given == "":
+        raise Invalid("home", "", "is empty: say where runs live, or leave it out for $AUTERYN_HOME, else ~/.auteryn")
+    named, own = given or environ.get("AUTERYN_HOME"), environ.get("HOME")
+    try:
+        if named:
+            return Path(named).expanduser()
+        if own is None or Path(own).is_absolute():
+            return Path.home() / ".auteryn"
+    except RuntimeError as error:  # nobody of that name, or this user has no entry
+        raise Invalid(
+            "home", str(named or "~"), "is no user's folder: say where runs live with --home or AUTERYN_HOME"
+        ) from error
+    raise Invalid("HOME", own, "is no folder of yours: say where runs live with --home or AUTERYN_HOME")
 
 
 def _listed(environ: Mapping[str, str], name: str) -> tuple[str, ...]:

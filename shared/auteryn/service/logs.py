@@ -89,6 +89,10 @@ def line(event: e.AnyEvent, run: Run) -> tuple[Level, str]:  # one line a fact: 
             return "warning", f"cancelled by {event.by}: {_receipt(event.receipt)}"
         case e.ModelAnswered():
             return "info", _answer(event)
+        case e.ModelFailed(reason="cut_off"):
+            return "warning", event.message
+        case e.ModelFailed(reason="no_answer"):
+            return "warning", f"{event.attempts} {'request' if event.attempts == 1 else 'requests'} had no usable answer"
         case e.ModelFailed():
             return "warning", f"the model did not answer ({event.reason}): {_short(event.message)}"
         case e.ModelConsulted():

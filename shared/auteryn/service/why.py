@@ -144,7 +144,7 @@ def silence_means(ask: Ask) -> str:
         what = f"{ask.escalate_to[0]} is asked"
     else:
         what = {"default": f"{ask.default!r} counts", "halt": "the run ends"}.get(ask.on_timeout, "it counts as refused")
-    return f"Without an answer until {moment(ask.expires_at)}, {what}."
+    return f"Without an answer by {moment(ask.expires_at)}, {what}."
 
 
 # ---- waits in words ------------------------------------------------------------------------------------------
@@ -183,14 +183,13 @@ def _reason(run: Run, wait: Wait, now: datetime) -> str:
 def _person(run: Run, ask: Ask, now: datetime) -> str:
     """Who, what, since when; what comes next."""
     who = " or ".join(ask.approvers) if ask.approvers else "a person"
-    parts = [f"for {who} to answer {ask.message!r} ({ask.id}) since {shown(now - ask.opened_at)}"]
+    parts = [f"for {who} to answer {ask.message!r} ({ask.id}), asked {shown(now - ask.opened_at)} ago"]
     if ask.quorum > 1:
         parts.append(f"{len(ask.votes)} of {ask.quorum} have agreed" if ask.votes else f"{ask.quorum} must agree")
     if reminder := next_reminder(run, ask):
         parts.append(f"reminded again at {moment(reminder)}")
-    if silence := silence_means(ask):
-        parts.append(silence[:1].lower() + silence[1:].rstrip("."))
-    return ", ".join(parts)
+    silence = silence_means(ask)
+    return ", ".join(parts) + (f"; {silence[:1].lower()}{silence[1:].rstrip('.')}" if silence else "")
 
 
 async def _below(access: Access, run: Run, depth: int) -> list[str]:

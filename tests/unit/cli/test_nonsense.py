@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -10,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from auteryn.cli.home import opened
+from auteryn.cli.root import Common
+from auteryn.service.asks import Question
 from auteryn.tools.mcp import approve
 from auteryn.tools.mcp_server import Definition
 
@@ -18,7 +22,7 @@ NONSENSE = {
     "only spaces": (("   ",), "say what to do"),
     "unknown mode": (("x", "--mode", "turbo"), "mode: 'turbo' is none of 'auto', 'fast', 'deep'"),
     "missing file": (("x", "--file", "nothing.csv"), "--file: 'nothing.csv' is no file that can be read"),
-    "a folder for a file": (("x", "--file", "folder"), "--file: 'folder' is no file that can be read"),
+    "a folder for a file": (("x", "--file", "folder"), "--file: 'folder' is a folder: name the files in it"),
     "two files of one name": (("x", "--file", "a.txt", "--file", "folder/a.txt"), "the same name as a.txt"),
     "no span": (("x", "--max-duration", "soon"), "max_duration: 'soon' must be a span"),
     "too long": (("x", "--max-duration", "8d"), "max_duration: '8d' is longer than a run can live"),
@@ -27,6 +31,11 @@ NONSENSE = {
     "unknown approval": (("x", "--approve", "maybe"), "approve: 'maybe' is none of"),
     "missing plan": (("x", "--steps", "plan.json"), "--steps: 'plan.json' cannot be read"),
     "a plan that is none": (("x", "--steps", "a.txt"), "--steps: 'a.txt' is no JSON"),
+    "a plan in another encoding": (("x", "--steps", "latin.json"), "--steps: 'latin.json' is no JSON"),
+    "a plan that says two things": (
+        ("x", "--steps", "twice.json"),
+        "description: ['a', 'b'] stands in one object more than once",
+    ),
     "a plan in a circle": (("x", "--steps", "circle.json"), "depends_on"),
     "unknown option": (
         (
@@ -43,6 +52,8 @@ def test_a_run_that_cannot_be_is_refused_before_anything_is_written(auteryn, tmp
     (tmp_path / "folder").mkdir()
     (tmp_path / "a.txt").write_text("not json")
     (tmp_path / "folder" / "a.txt").write_text("b")
+    (tmp_path / "latin.json").write_bytes('[{"description": "Größe"}]'.encode("latin-1"))
+    (tmp_path / "twice.json").write_text('[{"description": "a", "description": "b"}]')
     (tmp_path / "circle.json").write_text(
         json.dumps([{"description": "a", "depends_on": [2]}, {"description": "b", "depends_on": [1]}])
     )
@@ -158,6 +169,7 @@ def test_a_group_by_itself_lists_what_there_is(auteryn, created, group: str) -> 
     assert auteryn(group) == auteryn(group, listed)
     assert auteryn(group, "--json") == auteryn(group, listed, "--json")
     assert auteryn(group).code == 0
+    assert group in ("artifacts", "tools") or (auteryn(group).out, auteryn(group).err.count("\n")) == ("", 1)
     assert "Commands:" in auteryn(group, "-h").out
     assert "No such command 'nonsense'" in auteryn(group, "nonsense").err
     if group == "artifacts":
@@ -254,3 +266,63 @@ def test_a_terminal_without_our_letters_shows_them_escaped_and_json_stays_whole(
 
     assert (shown.returncode, shown.stderr) == (0, b"") and rb"Preise \u6bd4\u8f03 \U0001f600 vergleichen" in shown.stdout
     assert json.loads(told.stdout)["title"] == "Preise 比較 😀 vergleichen"
+
+
+@pytest.mark.parametrize("command", ["send", "rename"])
+def test_words_in_the_wrong_order_are_told_in_the_right_one(auteryn, created, command: str) -> None:
+    run = created("Compare the prices")
+
+    done = auteryn(command, "only in euros", run)
+
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(f": auteryn {command} {run} 'only in euros'\n")
+    assert auteryn(*done.err.rpartition(": auteryn ")[2].replace("'only in euros'", "euros").split()).code == 0
+
+
+def test_a_run_for_a_question_and_an_answer_before_it_lead_to_the_question(auteryn) -> None:
+    async def asked() -> tuple[str, str]:
+        async with opened(Common()) as home:
+            await home.desk.ask(Question(message="Go on?", options=("Yes, go", "No")))
+            [ask] = await home.desk.asks()
+            return ask.run, ask.id
+
+    run, ask = asyncio.run(asked())
+
+    assert (
+        f"is a run, its questions have ids of their own: auteryn answer {ask} 'Yes, go'"
+        in auteryn("answer", run, "Yes, go").err
+    )
+    turned = auteryn("answer", "Yes, go", ask)
+    assert (turned.code, turned.err) == (
+        2,
+        f"auteryn: 'Yes, go' is no question and {ask} is one: auteryn answer {ask} 'Yes, go'\n",
+    )
+
+
+@pytest.mark.parametrize("command", ["run x --file", "artifacts get --out", "keys create --name", "logs --level"])
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(auteryn, command: str) -> None:
+    done = auteryn(*command.split())
+
+    *words, option = [word for word in command.split() if word != "x"]
+    assert (done.code, done.err) == (
+        2,
+        f"auteryn: Option '{option}' requires an argument.  (auteryn {' '.join(words)} --help)\n",
+    )
+
+
+@pytest.mark.parametrize("home", ["", "elsewhere"])
+def test_without_a_folder_of_ones_own_it_is_asked_where_runs_live(auteryn, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
+    monkeypatch.delenv("AUTERYN_HOME")
+    monkeypatch.setenv("HOME", home)
+
+    done = auteryn("ls")
+
+    rule = "is no folder of yours: say where runs live with --home or AUTERYN_HOME"
+    assert (done.code, done.err) == (2, f"auteryn: HOME: {home!r} {rule}\n")
+
+
+def test_a_home_that_is_said_and_empty_is_not_the_usual_one(auteryn, created) -> None:
+    created("Compare the prices")
+
+    assert auteryn("ls", "--home", "").err.startswith("auteryn: home: '' is empty")
+    assert auteryn("--home", "~nobody-of-that-name", "ls").err.startswith("auteryn: home: '~nobody-of-that-name' is no user's")

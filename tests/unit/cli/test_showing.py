@@ -74,6 +74,7 @@ def test_emoji_and_accents_survive_cleaning() -> None:
 def test_a_known_call_reads_like_a_sentence_and_any_other_like_a_call() -> None:
     assert label("data_query", {"sql": "SELECT  1\nFROM t"}) == "query SELECT 1 FROM t"
     assert label("note_read", {}) == "read notes"
+    assert label("file_delete", {"paths": ["a.txt", "b.txt"]}) == "delete a.txt, b.txt"
     assert label("my_tool", {"city": "Ulm", "days": 3}) == "my_tool(city=Ulm, days=3)"
     assert label("file_write", {"path": "{x}"}) == "write {x}"
 

@@ -29,8 +29,8 @@ def test_a_question_says_whose_turn_it_is_since_when_the_next_reminder_and_what_
             await clock.sleep(HOUR)
             [ask] = await desk.asks(run.id)
             assert await desk.why_waiting(run.id) == (
-                f"It waits for a person to answer 'Go?' ({ask.id}) since 1h, reminded again at 2026-01-06 09:00 UTC, "
-                "without an answer until 2026-01-07 09:00 UTC, it counts as refused."
+                f"It waits for a person to answer 'Go?' ({ask.id}), asked 1h ago, reminded again at 2026-01-06 09:00 UTC; "
+                "without an answer by 2026-01-07 09:00 UTC, it counts as refused."
             )
             assert (await desk.standing(run.id)).why == (await desk.health(run.id)).why == await desk.why_waiting(run.id)
 
