@@ -293,6 +293,22 @@ def test_an_answer_that_went_wrong_by_itself_is_asked_for_again(tmp_path: Path, 
         gemini.was_kept()
 
 
+def test_a_run_the_model_refused_says_where_its_files_are_and_how_it_is_tried_again(tmp_path: Path) -> None:
+    sales(tmp_path)
+    with strict("dataset", faults="2:finish=SAFETY") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+
+        _, err = terminal.auteryn("run", "--mode", "deep", "Analyze sales.csv by region", "--file", "sales.csv", code=1)
+
+        [run] = re.findall(r"auteryn retry (run_\w+)", err)
+        [folder, names] = re.search(r"not handed over, in (.*): (.*)", err).groups()  # type: ignore[union-attr]
+        assert (Path(folder) / "summary.xlsx").is_file() and names == "summary.xlsx"
+        _, err = terminal.auteryn("retry", run)
+        [placed] = re.findall(r"^▪ (.*)$", err, re.MULTILINE)
+        assert (tmp_path / placed).is_file() and "retry" not in err and "not handed over" not in err
+        gemini.was_kept()
+
+
 def test_a_slice_that_is_told_to_stop_says_nothing_and_the_run_goes_on(tmp_path: Path) -> None:
     with strict("facts", faults="0:hang=20,times=2") as gemini:
         terminal = Terminal(tmp_path, gemini.url)

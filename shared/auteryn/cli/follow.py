@@ -23,6 +23,7 @@ from auteryn.cli.stalled import needs_person
 from auteryn.cli.view import View
 from auteryn.errors import NotAllowed, WrongState
 from auteryn.policy.durations import shown
+from auteryn.schema.event import RunCreated
 from auteryn.schema.human import Ask
 from auteryn.schema.run import Run
 from auteryn.service.delivery import StreamEvent
@@ -179,11 +180,16 @@ class _Following:
             click.echo(f"auteryn: {run.id} failed ({run.failure.reason}): {clean(run.failure.message)}", err=True)
         elif run.status == "cancelled":
             click.echo(f"auteryn: {run.id} was cancelled", err=True)
-        return exits.of_run(run.status, run.failure.reason if run.failure else None)
+        code = exits.of_run(run.status, run.failure.reason if run.failure else None)
+        if code == exits.FAILED:
+            self.screen.line(f"  {self.home.command} retry {run.id}  begins again with what it has made and found", "dim")
+        return code
 
     def _result(self, run: Run) -> None:
         self.screen.line()
         if run.result:
+            if run.status != "completed":
+                self.screen.line("The last it said:", "dim")
             output.result(run.result)
             self.screen.line()
 
@@ -193,6 +199,16 @@ class _Following:
         placed += await asyncio.to_thread(_deliverables, self.home, run, self.how.out)
         for path in placed:
             self.screen.parts(("▪ ", "green"), str(path))
+        if run.status != "completed" and (left := await self._made_only({str(path.relative_to(folder)) for path in placed})):
+            where = self.home.host.engine.files.of(self.root).root
+            self.screen.parts(("▪ ", "yellow"), f"not handed over, in {where}: {', '.join(left)}")
+
+    async def _made_only(self, placed: set[str]) -> list[str]:
+        """Files it was not given and that are nowhere but in its workspace."""
+        [begun] = await self.home.host.engine.services.store.journal(self.root, limit=1)
+        given = {name for event in begun.events if isinstance(event, RunCreated) for name in event.input.files}
+        files = self.home.host.engine.files.of(self.root)
+        return await asyncio.to_thread(lambda: [found.path for found in files.walk() if found.path not in given | placed])
 
     def _cost(self, run: Run) -> None:
         usage, span = run.usage, (run.ended_at or run.created_at) - run.created_at

@@ -267,6 +267,7 @@ LAPTOP = {
     "FIRESTORE_EMULATOR_HOST": "a stand-in on this machine",
     "GOOGLE_API_KEY": "another name of GEMINI_API_KEY",
     "GOOGLE_GENAI_USE_ENTERPRISE": "another name of GOOGLE_GENAI_USE_VERTEXAI",
+    "HOME": "where ~/.auteryn is",
     "NO_COLOR": "how the command line looks",
     "PATH": "the image's own",
     "PUBSUB_EMULATOR_HOST": "a stand-in on this machine",

@@ -68,10 +68,10 @@ def due(span: timedelta, *, now: datetime, anchor: datetime) -> datetime:
 
 def _often_asks(args: dict[str, Any], _files: Workspace) -> Permission:
     try:
-        often = timedelta(days=1) / durations.parse(args["every"], "every") > AUTO_TICKS_PER_DAY
+        span = durations.parse(args["every"], "every")
     except Invalid:
-        return "auto"  # the call itself will refuse it
-    return "ask" if often else "auto"
+        return "auto"  # the call itself will refuse it, like one that is too short: nobody need be asked
+    return "ask" if SHORTEST_EVERY <= span < timedelta(days=1) / AUTO_TICKS_PER_DAY else "auto"
 
 
 @tool(

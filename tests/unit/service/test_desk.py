@@ -263,7 +263,7 @@ def test_a_question_waits_for_days_without_a_slice_and_ends_with_its_answer(open
             [ask] = await desk.asks()
             assert (ask.run, ask.options) == (run.id, options)
             assert (await desk.get(run.id)).slice == 0
-            assert "since 3d" in await desk.why_waiting(run.id)
+            assert "asked 3d ago" in await desk.why_waiting(run.id)
             with pytest.raises(Invalid, match="'Yes, proceed', 'No, cancel'"):
                 await desk.answer(ask.id, "yes")
             before = clock.now()

@@ -224,3 +224,4 @@ def test_a_schedule_that_ticks_often_is_asked_of_a_person(room: Room) -> None:
     assert schedule.judged({"every": "30m", "until": "7d"}, room.files, room.run).permission == "auto"
     assert schedule.judged({"every": "10m", "until": "7d"}, room.files, room.run).permission == "ask"
     assert schedule.judged({"every": "junk", "until": "7d"}, room.files, room.run).permission == "auto"
+    assert schedule.judged({"every": "1s", "until": "7d"}, room.files, room.run).permission == "auto", "it will be refused"
