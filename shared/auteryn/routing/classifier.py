@@ -14,8 +14,11 @@ from auteryn.ports.model import Model, ModelRequest
 from auteryn.schema.routing import Decision
 
 PATIENCE = timedelta(seconds=3)
-"""Whole time the classifier may take. FAST promises its first token within 2 s when the patterns are sure; a doubtful
-prompt waits at most this much longer."""
+"""What the classifier may take from its request on. FAST promises its first token within 2 s when the patterns are sure; a
+doubtful prompt waits this much longer at most."""
+LOADING = timedelta(seconds=20)
+"""What a process that has just begun may take to load what speaks to the model. On a cold or busy machine that alone took
+longer than the question, and work of days began as FAST because nobody had been asked."""
 HEAD, TAIL = 2_000, 1_000
 """Characters of a long prompt that are shown: a task is stated at its start or its end."""
 
@@ -50,9 +53,10 @@ class _Answer(msgspec.Struct, frozen=True):
 
 async def classify(prompt: str, model: Model) -> Decision | None:
     """The model's decision after exactly one request, or None if it gave none in time or in form."""
+    now = asyncio.get_running_loop().time
     try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            reply = await model.generate(_request(prompt))
+        async with asyncio.timeout(LOADING.total_seconds()) as limit:
+            reply = await model.generate(_request(prompt), spend=lambda _: limit.reschedule(now() + PATIENCE.total_seconds()))
         answer = msgspec.json.decode(reply.text, type=_Answer)
     except (AuterynError, TimeoutError, msgspec.DecodeError, UnicodeError):
         return None

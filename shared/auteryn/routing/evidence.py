@@ -229,7 +229,10 @@ TABLE: tuple[Evidence, ...] = (
         -2.3,
         "it is a sum",
         lambda r: (
-            r.numbers >= 2 and r.words <= 40 and not (r.marks or r.form("of_data") or r.form("table_file") or r.form("exact"))
+            r.numbers >= 2
+            and r.words <= 40
+            and not (r.marks or r.form("of_data", "table_file", "exact"))
+            and (r.ends_asking or not r.form("timetable"))
         ),
     ),
     Evidence(3.7, "it asks for figures by group", lambda r: grouped(r) and not r.has("definition")),

@@ -18,6 +18,11 @@ FORMS: dict[str, re.Pattern[str]] = {
         r"|ten|few|several)\s)?"
         r"(?:hour|day|week|month)s?\b"
     ),
+    # "Every 6 hours for 7 days", in either order: how an order is to be repeated.
+    "timetable": _any_case(
+        r"\bevery\s(?:\d{1,3}\s)?(?:minute|hour|day)s?\b[^?\n]{0,80}\bfor\s(?:the\snext\s)?\w{1,9}\s(?:day|week)s?\b"
+        r"|\bfor\s(?:the\snext\s)?\w{1,9}\s(?:day|week)s?\b[^?\n]{0,80}\bevery\s(?:\d{1,3}\s)?(?:minute|hour|day)s?\b"
+    ),
     # A first line without a closing mark, and text under it.
     "titled": re.compile(r"\A[^\n]{8,160}[^\n.?!:,;。？！：，][ \t]*\n\s*\S"),
     # A file of data is named.

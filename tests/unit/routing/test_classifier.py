@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
+from auteryn.ports.model import ModelRequest
 from auteryn.routing import classifier
 from auteryn.routing.classifier import HEAD, TAIL, classify
+from auteryn.schema.message import Reply
 from unit.routing.scripted import Answers
 
 
@@ -69,6 +73,28 @@ def test_every_failure_is_none(answer: str | BaseException):
 def test_a_model_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(classifier, "PATIENCE", timedelta(milliseconds=1))
     assert asyncio.run(classify("look into it", Answers(None))) is None
+
+
+class Cold(Answers):
+    """A process that has just begun: it has to load before it can ask."""
+
+    async def generate(self, request: ModelRequest, **told: Any) -> Reply:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(3 * classifier.PATIENCE.total_seconds()):
+                await asyncio.Event().wait()
+        return await super().generate(request, **told)
+
+
+@pytest.mark.proves("P21")
+def test_a_process_that_is_still_loading_asks_all_the_same(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(classifier, "PATIENCE", timedelta(milliseconds=1))
+    decision = asyncio.run(classify("look into it", Cold('{"mode": "DEEP"}')))
+    assert decision is not None and decision.mode == "deep"
+
+
+def test_a_model_that_never_begins_to_ask_is_given_up(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(classifier, "LOADING", timedelta(0))
+    assert asyncio.run(classify("look into it", Cold('{"mode": "DEEP"}'))) is None
 
 
 def test_a_programming_error_is_not_hidden():

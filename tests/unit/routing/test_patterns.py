@@ -132,6 +132,8 @@ def test_asking_about_long_work_is_not_ordering_it(prompt: str):
         "Do a SWOT analysis of Tesla",
         "Kannst du bitte unsere Konkurrenten recherchieren und vergleichen?",
         "Peux-tu analyser les ventes des trois dernières années et préparer une présentation ?",
+        "Every 6 hours for 7 days check the site",
+        "Every 2 hours for two weeks tell me what changed",
         "1. Download the logs\n2. Find the slow queries\n3. Propose indexes\n4. Write it up",
         "Traceback (most recent call last):\n  File \"app.py\", line 12, in <module>\nKeyError: 'user'\nSince upgrading.",
     ],
