@@ -390,7 +390,8 @@ def test_a_detached_run_works_in_the_background(tmp_path: Path) -> None:
 
         out, err = terminal.auteryn("run", "--detach", "--mode", "deep", "Work out the three parts and report them")
         assert f"auteryn watch {out.strip()}" in err
-        result, _ = terminal.auteryn("watch", out.strip())
+        assert f"auteryn result {out.strip()} --wait" in err
+        result, _ = terminal.auteryn("result", out.strip(), "--wait")
 
         assert result == "Report: A = 51, B = 42, C = 144\n"
         gemini.was_kept()

@@ -55,7 +55,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "cancel": "Stop a run and all its steps.",
         "retry": "Try the failed steps of a run again.",
         "fork": "Begin again in the middle of a run.",
-        "schedule": "List schedules and their next ticks, or end one.",
+        "schedule": "List schedules and their next ticks, or cancel one.",
         "erase": "Erase every copy of an ended run.",
     },
     "Set up": {

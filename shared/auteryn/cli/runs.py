@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import cast, get_args
 
 import click
 
 from auteryn.cli import exits, output
+from auteryn.cli.follow import TICK
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.prompt import words
 from auteryn.cli.root import Common, common
 from auteryn.cli.screen import clean, fitted
+from auteryn.cli.stalled import needs_person
 from auteryn.errors import Invalid, WrongState
 from auteryn.policy.durations import shown
 from auteryn.schema.run import Run, Status
@@ -113,22 +116,25 @@ async def _status(common: Common, run_id: str | None) -> None:
 
 @click.command()
 @click.argument("run_id", metavar="[RUN]", required=False)
+@click.option("--wait", is_flag=True, help="Until it has ended, or waits for a person; if nobody works on it, it goes on here.")
 @common
 @click.pass_obj
-def result(common: Common, run_id: str | None) -> int:
+def result(common: Common, run_id: str | None, wait: bool) -> int:
     """Print the result of a run that has ended. Without RUN, the newest one. The exit code says how it ended."""
-    return going(_result(common, run_id))
+    return going(_result(common, run_id, wait))
 
 
-async def _result(common: Common, run_id: str | None) -> int:
+async def _result(common: Common, run_id: str | None, wait: bool) -> int:
     async with opened(common) as home:
         run = await home.desk.get(await home.named(run_id))
+        if wait and not run.terminal:
+            run = await _settled(home, run)
+        asks = await home.desk.asks(run.id)
     if not run.terminal:
-        waits = exits.NEEDS_PERSON if run.asks else exits.FAILED
-        if not run.asks:
+        if not asks:
             raise WrongState(f"run {run.id!r} is {run.status}, it has no result yet: `auteryn watch {run.id}` goes on with it")
         click.echo(f"auteryn: {run.id} waits for a person: auteryn status {run.id}", err=True)
-        return waits
+        return exits.NEEDS_PERSON
     if common.json:
         output.json_line(
             {
@@ -147,3 +153,13 @@ async def _result(common: Common, run_id: str | None) -> int:
     elif run.status == "cancelled" and not common.json:
         click.echo(f"auteryn: {run.id} was cancelled", err=True)
     return exits.of_run(run.status, run.failure.reason if run.failure else None)
+
+
+async def _settled(home: Home, run: Run) -> Run:
+    """The run as it is when it has ended, or when only a person can move it."""
+    await home.host.start()
+    while True:
+        with suppress(TimeoutError):
+            return await home.desk.result(run.id, timeout=TICK)
+        if await needs_person(home.host.engine.services.store, run.root):
+            return await home.desk.get(run.id)

@@ -12,7 +12,7 @@ from auteryn.policy.durations import moment, shown
 
 @click.group(cls=Listing)
 def schedule() -> None:
-    """List schedules with their next ticks, or end one."""
+    """List schedules with their next ticks, or cancel one."""
 
 
 @schedule.command()

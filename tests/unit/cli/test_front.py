@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from auteryn.cli import exits
@@ -14,6 +16,7 @@ from auteryn.cli.home import program
 from auteryn.cli.root import HIDDEN, SECTIONS, cli
 from auteryn.errors import AuterynError, Exhausted, Invalid, NotFound, RateLimited, RunCancelled, RunFailed
 
+ROOT = Path(__file__).resolve().parents[3]
 COMMANDS = [name for section in SECTIONS.values() for name in section]
 
 
@@ -39,6 +42,23 @@ def test_every_command_explains_itself(auteryn, name: str) -> None:
     assert done.code == 0
     assert done.out.startswith(f"Usage: auteryn {name}")
     assert len(cli.get_command(cli.make_context("auteryn", [], resilient_parsing=True), name).help.splitlines()[0]) > 20
+
+
+NAMED = re.compile(r"\bauteryn ((?:[a-z]+ )+)([^`\n\"·;]*?--[^`\n\"·;]*)")
+
+
+def test_every_option_we_tell_people_to_type_exists() -> None:
+    """In messages, help and documents: `auteryn result RUN --wait`."""
+    files = [ROOT / "README.md", *(ROOT / "shared").rglob("*.py"), *(ROOT / "shared").rglob("*.md")]
+    told = [found for file in files for found in NAMED.findall(file.read_text())]
+    assert told
+    for words, rest in told:
+        command: click.Command = cli
+        for word in words.split():
+            if isinstance(command, click.Group):
+                command = command.get_command(click.Context(command), word) or pytest.fail(f"there is no `auteryn {words}`")
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z][a-z-]*", rest)) <= known, f"auteryn {words}{rest}"
 
 
 def test_without_a_command_there_is_help(auteryn) -> None:
