@@ -67,7 +67,7 @@ async def _of(home: Home, ask_id: str, value: str) -> tuple[str, Ask | None]:
     store = home.host.engine.services.store
     doc = await store.doc("ask", ask_id)
     if doc is None:
-        if await store.doc("ask", value):
+        if value.startswith("ask_") and await store.doc("ask", value):
             raise NotFound(f"{ask_id!r} is no question and {value} is one: {home.turned(ask_id, value)}")
         if ask_id.startswith("run_") and (asks := await home.desk.asks(await home.named(ask_id))):
             them = " or ".join(f"{home.command} answer {ask.id} {shlex.quote(value)}" for ask in asks)

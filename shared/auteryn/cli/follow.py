@@ -31,6 +31,8 @@ from auteryn.service.why import silence_means
 
 TICK = timedelta(seconds=1)
 """Between two looks at the clock and at whether only a person can move the run."""
+MOST_NAMED = 10
+"""Files that a run has made and not handed over."""
 NOW = "now"
 """A cursor no run has: the stream begins with a snapshot of how things stand."""
 
@@ -201,7 +203,8 @@ class _Following:
             self.screen.parts(("▪ ", "green"), str(path))
         if run.status != "completed" and (left := await self._made_only({str(path.relative_to(folder)) for path in placed})):
             where = self.home.host.engine.files.of(self.root).root
-            self.screen.parts(("▪ ", "yellow"), f"not handed over, in {where}: {', '.join(left)}")
+            names = ", ".join([*left[:MOST_NAMED], *([f"{len(left) - MOST_NAMED} more"] if len(left) > MOST_NAMED else [])])
+            self.screen.parts(("▪ ", "yellow"), f"not handed over, in {where}: {names}")
 
     async def _made_only(self, placed: set[str]) -> list[str]:
         """Files it was not given and that are nowhere but in its workspace."""
