@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,10 +23,12 @@ from google.api_core.exceptions import AlreadyExists, FailedPrecondition
 from google.api_core.exceptions import NotFound as Missing
 
 from auteryn.adapters.gcp.database import Database, Fields, where
+from auteryn.adapters.gcp.erasing import erase
 from auteryn.adapters.gcp.leases import Leases, newborn_lease, parted_lease
 from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, plain, position_of
+from auteryn.adapters.gcp.reading import Reading
 from auteryn.adapters.gcp.unread import HEARD, LATE, UNREAD, due_runs
-from auteryn.adapters.gcp.writing import AtLeast, First, Writing, blobs_of, read_body
+from auteryn.adapters.gcp.writing import AtLeast, First, Writing
 from auteryn.errors import Conflict, Corrupt, NotFound
 from auteryn.ports.blobs import Blobs
 from auteryn.ports.store import Lease, Page, Standing, too_late, unread
@@ -34,9 +36,8 @@ from auteryn.schema.change import Change, Doc, Newborn
 from auteryn.schema.event import Entry
 from auteryn.schema.fold import after as fold
 from auteryn.schema.inbox import AnyMessage
-from auteryn.schema.record import from_json, new_id, to_json
+from auteryn.schema.record import new_id, to_json
 from auteryn.schema.run import TERMINAL, Run, Status
-from auteryn.schema.versions import read_entry, read_run
 
 PAST_BATCH = 400
 """Documents in one request; the service takes 500."""
@@ -47,7 +48,7 @@ class FirestoreStore:
 
     def __init__(self, database: Database, blobs: Blobs) -> None:
         self.database, self._blobs = database, blobs
-        self._leases = Leases(database)
+        self._leases, self._reading = Leases(database), Reading(database, blobs)
 
     @classmethod
     def open(cls, project: str, blobs: Blobs, *, database: str = "(default)", host: str | None = None) -> FirestoreStore:
@@ -79,15 +80,7 @@ class FirestoreStore:
         return run
 
     async def erase(self, run: str) -> None:
-        """The run's own document goes last: until then a repeat finds what is left. The journal goes first, until nothing is
-        found: what a slice at work commits meanwhile is met by the next look, and the commit after it finds no place."""
-        root, client = self.database.ref("runs", name_of(run)), self.database.client
-        docs, keys = client.collection("docs"), client.collection("keys")
-        below = [root.collection(name) for name in ("journal", "inbox", "lease")]
-        for query in (*below, where(docs, "scope", "==", run), where(keys, "run", "==", run)):
-            while page := await self.database.find(query.order_by("__name__").limit(PAST_BATCH)):
-                await self._delete(page)
-        await self._delete([await self.database.get("runs", name_of(run))])
+        await erase(self.database, self._blobs, run)
 
     async def commit(self, change: Change) -> None:
         """One request, however much changes; one that completes the run looks into its inbox before. What a message to another
@@ -133,7 +126,7 @@ class FirestoreStore:
     async def _now(self, run: str, found: Any) -> Run:
         if not found.exists:
             raise NotFound(f"no run {run!r}")
-        now = await self._summary_of(found.to_dict(), run)
+        now = await self._reading.summary(found.to_dict(), run)
         for entry in await self.journal(run, after=now.seq):
             now = fold(now, entry)
         return now
@@ -156,7 +149,7 @@ class FirestoreStore:
         entries = self.database.client.collection("runs", name_of(run), "journal")
         query = entries.order_by("__name__").start_after({"__name__": entries.document(_seq_name(max(after, 0)))})
         found = [document async for page in self.database.pages(query, limit) for document in page]
-        return await asyncio.gather(*(self._entry(document, run) for document in found))
+        return await asyncio.gather(*(self._reading.entry(document, run) for document in found))
 
     def _newest_first(self) -> Any:
         """Of one order, so that all lists of runs need the same few indexes."""
@@ -168,6 +161,12 @@ class FirestoreStore:
         query = where(where(where(query, "owner", "==", owner), "status", "in", list(status)), "parent", "==", None)
         found = await self.database.find(query.limit(most).count())
         return int(found[0][0].value)
+
+    async def _summary_or_none(self, document: Any) -> Run | None:
+        try:
+            return await self._reading.summary(document.to_dict(), document.id)
+        except Corrupt:
+            return None
 
     async def runs(
         self,
@@ -224,7 +223,7 @@ class FirestoreStore:
         pages = self.database.pages(self._unread(run).order_by("__name__"), limit)
         found = [document async for page in pages for document in page]
         found.sort(key=lambda document: (document.create_time, document.get("place")))
-        return await asyncio.gather(*(self._message(document, run) for document in found))
+        return await asyncio.gather(*(self._reading.message(document, run) for document in found))
 
     def _unread(self, run: str) -> Any:
         return where(self.database.client.collection("runs", name_of(run), "inbox"), "state", "==", UNREAD)
@@ -275,13 +274,13 @@ class FirestoreStore:
 
     async def doc(self, kind: str, doc_id: str) -> Doc | None:
         found = await self.database.get("docs", _doc_name(kind, doc_id))
-        return await self._doc(found.to_dict()) if found.exists else None
+        return await self._reading.doc(found.to_dict()) if found.exists else None
 
     async def docs(self, kind: str, scope: str, *, limit: int | None = None) -> Sequence[Doc]:
         query = where(where(self.database.client.collection("docs"), "kind", "==", kind), "scope", "==", scope)
         pages = self.database.pages(query.order_by("at").order_by("written"), limit)
         found = [document.to_dict() async for page in pages for document in page]
-        return await asyncio.gather(*map(self._doc, found))
+        return await asyncio.gather(*map(self._reading.doc, found))
 
     async def drop(self, kind: str, doc_id: str) -> None:
         ref = self.database.ref("docs", _doc_name(kind, doc_id))
@@ -297,25 +296,6 @@ class FirestoreStore:
                 fields = {"commit": entry.commit, "body": writing.body(to_json(entry))}
                 writing.put(*_journal(run, entry.seq), fields=fields)
             await writing.send()
-
-    async def _delete(self, documents: Sequence[Any]) -> None:
-        """These documents, and the bodies that were put aside for them."""
-        there = [document for document in documents if document.exists]
-        for begin in range(0, len(there), PAST_BATCH):
-            refs = [one.reference for one in there[begin : begin + PAST_BATCH]]
-            await self.database.commit(lambda batch, refs=refs: [batch.delete(ref) for ref in refs])
-        for fields in (document.to_dict() for document in there):
-            for sha256 in blobs_of(fields):
-                if "kind" not in fields or not await self._named(fields["kind"], sha256):
-                    await self._blobs.delete(sha256)
-
-    async def _named(self, kind: str, sha256: str) -> bool:
-        """Whether a document lies in this blob. Entries and messages have ids in them, so no two share one; documents may."""
-        query = where(self.database.client.collection("docs"), "kind", "==", kind).order_by("__name__")
-        async for page in self.database.pages(query):
-            if any(sha256 in blobs_of(document.to_dict()) for document in page):
-                return True
-        return False
 
     def _writing(self) -> Writing:
         return Writing(self.database, self._blobs)
@@ -381,37 +361,6 @@ class FirestoreStore:
             return None
         found = await self.database.get("keys", _key(owner, key))
         return found.get("run") if found.exists else None
-
-    # ---- reading
-
-    async def _entry(self, document: Any, run: str) -> Entry:
-        place = self._where(f"journal entry {int(document.id)} of run {run!r}")
-        return read_entry(await read_body(document.to_dict().get("body"), self._blobs, place), where=place)
-
-    async def _summary_of(self, fields: Mapping[str, Any], run: str) -> Run:
-        place = self._where(f"the summary of run {run!r}")
-        return read_run(await read_body(fields.get("body"), self._blobs, place), where=place)
-
-    async def _summary_or_none(self, document: Any) -> Run | None:
-        try:
-            return await self._summary_of(document.to_dict(), document.id)
-        except Corrupt:
-            return None
-
-    async def _message(self, document: Any, run: str) -> AnyMessage:
-        bodies = document.to_dict().get("bodies") or [None]
-        return await self._read(bodies[0], AnyMessage, self._where(f"message {document.id!r} of run {run!r}"))
-
-    async def _doc(self, fields: Mapping[str, Any]) -> Doc:
-        kind, doc_id = fields["kind"], fields["id"]
-        body = await self._read(fields.get("body"), Any, self._where(f"document {doc_id!r} of kind {kind!r}"))
-        return Doc(kind=kind, id=doc_id, scope=fields["scope"], at=plain(fields["at"]), body=body)
-
-    async def _read(self, stored: Any, shape: Any, place: str) -> Any:
-        return from_json(await read_body(stored, self._blobs, place), shape, where=place)
-
-    def _where(self, what: str) -> str:
-        return f"{what} in Firestore database {self.database.name!r} of project {self.database.project!r}"
 
 
 def _summary(writing: Writing, run: Run) -> Fields:
