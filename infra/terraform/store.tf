@@ -53,6 +53,7 @@ locals {
     "lease/spoken",
     "lease/until",
     "lease/wake_at",
+    "runs/aside",
     "runs/body",
   ]
 }

@@ -162,6 +162,7 @@ UNINDEXED = (
     ("lease", "spoken"),
     ("lease", "until"),
     ("lease", "wake_at"),
+    ("runs", "aside"),
     ("runs", "body"),
 )
 """(collection, field): what nobody queries by. An indexed value costs a write each time it changes; one that only rises, like

@@ -15,7 +15,7 @@ from google.pubsub_v1 import PublisherAsyncClient, SubscriberAsyncClient
 from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-from auteryn.adapters.gcp.bus import Bundle, News, PubSubBus
+from auteryn.adapters.gcp.bus import BUNDLE_NEWS, FEED_EXPIRES, FEED_RETENTION, Bundle, News, PubSubBus
 from auteryn.errors import Invalid, NotFound
 from auteryn.schema.message import Delta
 from auteryn.schema.record import new_id, to_json
@@ -186,6 +186,46 @@ async def test_much_that_is_told_at_once_is_one_message(room: Room) -> None:
 
     assert room.network.calls["Publish"] == 1
     assert await other.next(timedelta(0)) is False
+
+
+@pytest.mark.proves("L12")
+@in_a_room
+async def test_one_s_own_words_are_heard_once(room: Room) -> None:
+    """At once, and not again when they come back by the feed."""
+    own, other = room.bus.watch("run_root"), room.bus.watch("run_other")
+    room.bus.delta("run_root", "run_a", Delta(kind="text", text="mine"))
+    await room.published()
+    await room.say(to_json(Bundle(sender="somebody", number=1, news=[News(root="run_other", run="run_other")])))
+    assert await other.next(PATIENCE)
+    await room.say(bundle(2, "theirs"))
+    heard = await next_deltas(own)
+    while "theirs" not in heard:
+        heard += await next_deltas(own)
+    assert heard == ["mine", "theirs"]
+
+
+@pytest.mark.proves("L12")
+@in_a_room
+async def test_where_too_much_is_told_at_once_pieces_are_lost_and_no_nudge(room: Room) -> None:
+    """A piece of text is in the store when it is whole; who is not nudged does not look."""
+    feed = f"{room.project}/subscriptions/feed-elsewhere"
+    events, steps = f"{room.project}/topics/events", f"{room.project}/topics/steps"
+    bus = PubSubBus(steps=steps, events=events, feed=feed, host=host_of(PUBSUB))
+    await bus.start()
+    late, told = bus.watch("run_late"), bus.watch("run_root")
+    for number in range(BUNDLE_NEWS + 5):
+        room.bus.delta("run_root", "run_a", Delta(kind="text", text=str(number)))
+    room.bus.tell("run_late", "run_late", 1)
+    assert await late.next(PATIENCE)
+    assert len(await next_deltas(told)) == BUNDLE_NEWS
+    await bus.close()
+
+
+@in_a_room
+async def test_a_feed_whose_instance_died_goes_away_by_itself(room: Room) -> None:
+    """A project may have 10,000 subscriptions."""
+    feed = await room.subscriber.get_subscription({"subscription": f"{room.project}/subscriptions/feed"})
+    assert (feed.expiration_policy.ttl, feed.message_retention_duration) == (FEED_EXPIRES, FEED_RETENTION)
 
 
 @pytest.mark.proves("L15")

@@ -18,6 +18,7 @@ from auteryn.testing.emulators.executions import Job
 
 HANG = 30
 JOB = "projects/p/locations/here/jobs/slice"
+LARGE = f"{JOB}-large"
 
 WRITES_DOWN = """
 import os, pathlib, sys
@@ -42,7 +43,8 @@ class Room:
 
     def program(self, text: str) -> None:
         env = {"FOLDER": str(self.folder), "KEPT": "kept"}
-        self.service.add_job(JOB, Job([sys.executable, "-c", text], env, timedelta(days=1)))
+        for job in (JOB, LARGE):
+            self.service.add_job(job, Job([sys.executable, "-c", text], env, timedelta(days=1)))
 
     async def there(self, name: str) -> None:
         while not (self.folder / name).exists():  # noqa: ASYNC110 - another process makes it
@@ -56,7 +58,7 @@ def in_a_room(test: Callable[[Room], Awaitable[None]]) -> Callable[[Path], None]
         async def main() -> None:
             clock = JumpingClock()
             async with Service(clock, grace=timedelta(seconds=10), quota=3) as service:
-                jobs = CloudRunJobs(JOB, host=service.host)
+                jobs = CloudRunJobs(JOB, large=LARGE, host=service.host)
                 try:
                     await asyncio.wait_for(test(Room(service, jobs, clock, tmp_path)), HANG)
                 finally:
@@ -132,6 +134,26 @@ async def test_stop_ends_every_execution_of_a_run_and_no_other(room: Room) -> No
     states = {one.env["AUTERYN_RUN"]: one.state for one in room.service.executions.values()}
     assert states == {"run_deaf": "cancelled", "run_b": "running"}
     await room.jobs.stop("run_deaf")
+
+
+@pytest.mark.proves("F23")
+@in_a_room
+async def test_whoever_needs_more_memory_has_it_and_is_stopped_there_too(room: Room) -> None:
+    """J1, J3: by the job's large twin."""
+    room.program(SITS)
+    await room.jobs.start("run_a", roomy=True)
+    await room.jobs.start("run_b")
+    for run in ("run_a", "run_b"):
+        await room.there(run)
+    assert {one.env["AUTERYN_RUN"]: one.name.partition("/executions/")[0] for one in room.service.executions.values()} == {
+        "run_a": LARGE,
+        "run_b": JOB,
+    }
+
+    await room.jobs.stop("run_a")
+    await next(one for one in room.service.executions.values() if one.env["AUTERYN_RUN"] == "run_a").over.wait()
+    states = {one.env["AUTERYN_RUN"]: one.state for one in room.service.executions.values()}
+    assert states == {"run_a": "cancelled", "run_b": "running"}
 
 
 @pytest.mark.proves("F12", "P19")

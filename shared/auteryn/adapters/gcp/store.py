@@ -28,7 +28,7 @@ from auteryn.adapters.gcp.leases import Leases, newborn_lease, parted_lease
 from auteryn.adapters.gcp.names import cursor_of, name_of, next_written, plain, position_of
 from auteryn.adapters.gcp.reading import Reading
 from auteryn.adapters.gcp.unread import HEARD, LATE, UNREAD, due_runs
-from auteryn.adapters.gcp.writing import AtLeast, First, Writing
+from auteryn.adapters.gcp.writing import Aside, AtLeast, First, Writing
 from auteryn.errors import Conflict, Corrupt, NotFound
 from auteryn.ports.blobs import Blobs
 from auteryn.ports.store import Lease, Page, Standing, too_late, unread
@@ -106,7 +106,7 @@ class FirestoreStore:
         if change.summary or leaving:
             writing.update("runs", name_of(run.id), fields=_summary(writing, run))
         for message in change.consumed:
-            writing.merge(*_inbox(run.id, message), fields={"state": AtLeast(HEARD), "bodies": []})
+            writing.merge(*_inbox(run.id, message), fields={"state": AtLeast(HEARD)})
         for place, send in enumerate(change.sends):
             body = First(writing.body(to_json(send.message)))
             writing.merge(*_inbox(send.run, send.message.id), fields={"state": AtLeast(UNREAD), "place": place, "bodies": body})
@@ -364,12 +364,14 @@ class FirestoreStore:
 
 
 def _summary(writing: Writing, run: Run) -> Fields:
+    body = writing.body(to_json(run))
     return {
         "owner": run.owner,
         "status": run.status,
         "parent": run.parent.run if run.parent else None,
         "created_at": run.created_at,
-        "body": writing.body(to_json(run)),
+        "body": body,
+        "aside": Aside(body),
     }
 
 

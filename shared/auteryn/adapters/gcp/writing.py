@@ -48,6 +48,13 @@ class First:
         self.body = body
 
 
+class Aside:
+    """A list of all blobs in which a body has ever lain; nothing is added for one that lies in its document."""
+
+    def __init__(self, body: Body) -> None:
+        self.body = body
+
+
 class AtLeast:
     """A number that never falls."""
 
@@ -98,7 +105,8 @@ class Writing:
 
     def _fill(self, batch: Any) -> None:
         for write, path, fields in self._writes:
-            write(batch, self._database.ref(*path), {name: _value(value) for name, value in fields.items()})
+            values = {name: _value(value) for name, value in fields.items() if not _is_nothing(value)}
+            write(batch, self._database.ref(*path), values)
 
     async def _put_aside(self, bodies: Sequence[Body]) -> None:
         gate = asyncio.Semaphore(UPLOADS)
@@ -125,9 +133,10 @@ async def read_body(stored: Any, blobs: Blobs, where: str) -> bytes:
 
 
 def blobs_of(fields: Fields) -> list[str]:
-    """The blobs a document's bodies lie in: its own, nothing else names them."""
+    """The blobs a document's bodies lie in, and those they lay in before: its own, nothing else names them."""
     bodies: list[Any] = [fields.get("body"), *fields.get("bodies", ())]
-    return [body["blob"] for body in bodies if isinstance(body, dict)]
+    now: list[str] = [body["blob"] for body in bodies if isinstance(body, dict)]
+    return list(dict.fromkeys([*now, *fields.get("aside", ())]))
 
 
 def _create(batch: Any, ref: Any, data: Fields) -> None:
@@ -158,8 +167,12 @@ def _too_big(bodies: Iterable[Body], writes: int) -> list[Body]:
     return aside
 
 
+def _is_nothing(value: Any) -> bool:
+    return isinstance(value, Aside) and value.body.blob is None
+
+
 def _value(value: Any) -> Any:
-    """As Firestore's client takes it. Both transforms may be sent twice: the second time they change nothing."""
+    """As Firestore's client takes it. All transforms may be sent twice: the second time they change nothing."""
     from google.cloud.firestore_v1 import ArrayUnion, Maximum
 
     match value:
@@ -167,6 +180,8 @@ def _value(value: Any) -> Any:
             return value.value()
         case First():
             return ArrayUnion([value.body.value()])
+        case Aside():
+            return ArrayUnion([value.body.blob])
         case AtLeast():
             return Maximum(value.value)
         case _:
