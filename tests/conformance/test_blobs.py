@@ -77,6 +77,7 @@ async def test_bytes_that_no_longer_match_their_hash_are_corrupt_until_they_are_
         with pytest.raises(Corrupt):
             await blobs.save(HASH, target)
         assert target.read_bytes() == b"as it was"
+        assert [path.name for path in target.parent.iterdir() if path.is_file()] == ["target"], "nothing is left beside it"
 
         await blobs.put(BODY)
         assert await blobs.get(HASH) == BODY

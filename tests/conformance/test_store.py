@@ -500,6 +500,7 @@ async def test_for_a_run_that_was_erased_meanwhile_nothing_is_written(place: Pla
             change(first.run, summary=False, docs=(Doc(kind="note", id="late", scope=other.id, body="late", at=NOON),)),
             change(first.run, summary=True, leave=True, wake_at=NOON),
             change(first.run, FAILED),
+            change(first.run, completed()),
             change(run, summary=False),
         ):
             with pytest.raises(Conflict, match="was erased"):

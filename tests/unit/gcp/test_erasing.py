@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from auteryn.adapters.gcp import erasing
+from auteryn.adapters.gcp.database import PAGE
+from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.errors import NotFound, Unavailable
 from auteryn.schema import event as e
-from auteryn.schema.change import Doc, Send
-from conformance.samples import NOON, change, message, newborn
+from auteryn.schema.change import Doc, Newborn, Send
+from auteryn.testing.emulators.proxy import Passing
+from auteryn.testing.emulators.servers import FIRESTORE, host_of
+from conformance.samples import FAILED, NOON, change, message, newborn
 from unit.gcp.rooms import Room, in_a_room, room
 
 
@@ -92,3 +97,60 @@ def test_an_erasure_that_was_cut_off_is_found_again_and_goes_on(
             assert (await opened.store.create(newborn(), key="k")).id != run.id
 
     asyncio.run(main())
+
+
+@pytest.mark.proves("F1", "F30")
+@in_a_room
+async def test_who_is_second_with_a_past_leaves_nothing_of_it(room: Room) -> None:
+    """Two who begin a fork by one key at once: the loser had written its past before it knew."""
+
+    def fork() -> Newborn:
+        first = newborn()
+        past = change(first.run)
+        return replace(first, run=past.run, past=(past.entry,))
+
+    winner, loser = fork(), fork()
+    rival = FirestoreStore.open(room.store.database.project, room.blobs, host=host_of(FIRESTORE))
+
+    async def meanwhile(passing: Passing) -> None:
+        if passing.when == "before" and not room.network.calls["overtaken"]:
+            room.network.calls["overtaken"] += 1
+            await rival.create(winner, key="k")
+
+    room.network.guards["Commit"] = meanwhile
+    try:
+        assert (await room.store.create(loser, key="k")).id == winner.run.id
+    finally:
+        await rival.close()
+    assert await left_of(room, loser.run.id) == []
+    assert len(await room.store.journal(winner.run.id)) == 2
+
+
+@in_a_room
+async def test_a_limit_holds_over_many_pages(room: Room) -> None:
+    run = await room.store.create(newborn())
+    sent = [message(message_id=f"m{number:03}") for number in range(2 * PAGE + 1)]
+    for begin in range(0, len(sent), 150):
+        sends = tuple(Send(run=run.id, message=one) for one in sent[begin : begin + 150])
+        await room.store.commit(on := change(run, sends=sends))
+        run = on.run
+    for limit in (1, PAGE, PAGE + 1, 2 * PAGE):
+        assert len(await room.store.inbox(run.id, limit=limit)) == limit
+    assert await room.store.inbox(run.id) == sent
+
+
+@pytest.mark.proves("L4")
+@in_a_room
+async def test_what_a_commit_says_to_an_erased_run_is_swept_away(room: Room) -> None:
+    """What runs tell each other is no reason to refuse a commit; nobody is due for it, and it does not stay."""
+    gone, ended, run = [await room.store.create(newborn(wake_at=None)) for _ in range(3)]
+    await room.store.commit(change(ended, FAILED))
+    await room.store.erase(gone.id)
+    sends = tuple(Send(run=to.id, message=message()) for to in (gone, ended, run))
+    await room.store.commit(change(run, sends=sends))
+    assert len(await left_of(room, gone.id)) == 1
+
+    assert await room.store.due(NOON) == [run.id]
+
+    assert await left_of(room, gone.id) == []
+    assert await room.store.inbox(ended.id) == [] and len(await room.store.inbox(run.id)) == 1

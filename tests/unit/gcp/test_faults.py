@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,15 @@ from typing import Any
 import grpc
 import grpc.aio
 import pytest
-from google.api_core.exceptions import GatewayTimeout, NotFound, ServiceUnavailable
+from google.api_core.exceptions import (
+    Aborted,
+    GatewayTimeout,
+    InternalServerError,
+    NotFound,
+    ServiceUnavailable,
+    TooManyRequests,
+    Unknown,
+)
 from google.auth.exceptions import DefaultCredentialsError, RefreshError, TransportError
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
@@ -47,6 +56,17 @@ def test_without_patience_the_second_failure_is_raised_and_what_is_refused_is_no
         with pytest.raises((ServiceUnavailable, NotFound)):
             asyncio.run(persist(call, NO_TIME))  # type: ignore[arg-type]
         assert len(made) == times
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Aborted, GatewayTimeout, InternalServerError, ServiceUnavailable, TooManyRequests, Unknown],
+    ids=lambda failure: failure.__name__,
+)
+def test_what_may_go_by_itself_is_tried_again_contention_included(failure: Callable[[str], Exception]) -> None:
+    made, call = calls(failure("now"), "there")
+    assert asyncio.run(persist(call, NO_TIME)) == "there"  # type: ignore[arg-type]
+    assert len(made) == 2
 
 
 def test_a_token_that_cannot_be_had_now_is_told_from_one_that_nobody_gives() -> None:

@@ -110,7 +110,7 @@ class Leases:
         """When the document was written last, as far as is known here; the write that builds on it finds out if that is so."""
         held = self._mine.get(run) or await self._look(run)
         if held is None:
-            raise NotFound(f"no run {run!r}")
+            raise Conflict(f"run {run!r} was erased")
         return held.seen
 
     def forget(self, run: str) -> None:

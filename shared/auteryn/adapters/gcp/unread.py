@@ -12,6 +12,9 @@ from auteryn.adapters.gcp.database import PRECONDITIONS, Database, Fields, where
 UNREAD, HEARD, LATE = 1, 2, 3
 """States of a message. They are written as maxima, so that a message that is sent again stays what it is."""
 
+_DUE: Fields = {"ended": False}
+"""Of a run whose lease was not looked at."""
+
 
 async def due_runs(database: Database, now: datetime, limit: int) -> Sequence[str]:
     """Runs, each once, at most `limit`: three requests when no more is unread than fits into a page."""
@@ -28,22 +31,26 @@ async def due_runs(database: Database, now: datetime, limit: int) -> Sequence[st
 
 
 async def _add_unread(database: Database, now: datetime, due: dict[str, None], messages: Sequence[Any]) -> None:
-    """Runs that nobody is at work on join those that are due; messages to the ended are put away, and not met again. One that
-    its run has heard since it was seen here stays heard: then none is put away, and the next look sees what is left."""
+    """Runs that nobody is at work on join those that are due; messages to the ended are put away, to the erased deleted: none is
+    met again. One that its run has heard since it was seen here stays heard: then all stay, and the next look sees what is left.
+    """
     names = dict.fromkeys(_run_of(message.reference) for message in messages)
     leases = await database.get_all([_lease_of(database, run) for run in names if run not in due])
-    states: dict[str, Fields] = {_run_of(lease.reference): lease.to_dict() or {"ended": True} for lease in leases}
-    over = {run for run, state in states.items() if state["ended"]}
-    due.update((run, None) for run, state in states.items() if run not in over and not _is_live(state, now))
-    late = [message for message in messages if _run_of(message.reference) in over]
-    if late:
+    states: dict[str, Fields | None] = {_run_of(lease.reference): lease.to_dict() for lease in leases}
+    due.update((run, None) for run, state in states.items() if state and not state["ended"] and not _is_live(state, now))
+
+    def put_away(batch: Any) -> None:
+        for message in messages:
+            state = states.get(_run_of(message.reference), _DUE)
+            seen = database.client.write_option(last_update_time=message.update_time)
+            if state is None:
+                batch.delete(message.reference, seen)
+            elif state["ended"]:
+                batch.update(message.reference, {"state": LATE}, seen)
+
+    if any(state is None or state["ended"] for state in states.values()):
         with suppress(*PRECONDITIONS):
-            await database.commit(lambda batch: [_put_away(database, batch, message) for message in late])
-
-
-def _put_away(database: Database, batch: Any, message: Any) -> None:
-    seen = database.client.write_option(last_update_time=message.update_time)
-    batch.update(message.reference, {"state": LATE}, seen)
+            await database.commit(put_away)
 
 
 def _is_live(lease: Fields, now: datetime) -> bool:
