@@ -61,6 +61,22 @@ async def test_a_lease_ends_at_its_time_by_leaving_and_by_being_given_back(place
         assert first.number < second.number < third.number < fourth.number
 
 
+@pytest.mark.proves("F10")
+@on_every(STORES)
+async def test_an_earlier_lease_of_the_same_holder_is_lost_all_the_same(place: Place[Store]) -> None:
+    """S6: two slices of one process are two; the older one neither lengthens nor ends what the newer one has."""
+    async with place.open() as store, place.open() as elsewhere:
+        run = await store.create(newborn())
+        old = await leased(store, run, "one")
+        new = await store.take_lease(run.id, holder="one", now=SOON, until=SOON + MINUTE)
+        assert new and new.number > old.number
+        for one in (store, elsewhere):
+            with pytest.raises(Conflict):
+                await one.renew(old, until=EVEN_LATER)
+            await one.give_back(old)
+        assert await store.lease(run.id) == new
+
+
 @pytest.mark.proves("L3")
 @on_every(STORES)
 async def test_what_decides_whether_a_run_wants_a_slice_is_read_together(place: Place[Store]) -> None:

@@ -17,6 +17,7 @@ from google.cloud.firestore_v1.base_aggregation import AggregationResult
 from google.cloud.firestore_v1.types import StructuredAggregationQuery, StructuredQuery
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
+from auteryn.adapters.gcp import erasing
 from auteryn.adapters.gcp.database import Database
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.policy import cloud
@@ -74,7 +75,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> list[Asked]:
         await store.due(NOON)
         await store.count(owner="o", status=("running", "waiting"), most=9)
         await store.erase("run_1")
-        await store._named("note", "0" * 64)
+        await erasing._named(store.database, "note", "0" * 64)
         await store._unread_but("run_1", ("m_1",))
 
     asyncio.run(everything())

@@ -31,9 +31,8 @@ async def due_runs(database: Database, now: datetime, limit: int) -> Sequence[st
 
 
 async def _add_unread(database: Database, now: datetime, due: dict[str, None], messages: Sequence[Any]) -> None:
-    """Runs that nobody is at work on join those that are due; messages to the ended are put away, to the erased deleted: none is
-    met again. One that its run has heard since it was seen here stays heard: then all stay, and the next look sees what is left.
-    """
+    """Runs that nobody is at work on join those that are due. Messages to the ended are put away, to the erased deleted, and
+    not met again; if a run has heard one of them since it was seen here, all stay, and the next look sees what is left."""
     names = dict.fromkeys(_run_of(message.reference) for message in messages)
     leases = await database.get_all([_lease_of(database, run) for run in names if run not in due])
     states: dict[str, Fields | None] = {_run_of(lease.reference): lease.to_dict() for lease in leases}
