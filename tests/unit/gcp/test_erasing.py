@@ -11,7 +11,6 @@ import pytest
 from msgspec.structs import replace
 
 from auteryn.adapters.gcp import erasing
-from auteryn.adapters.gcp.database import PAGE
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.errors import NotFound, Unavailable
 from auteryn.schema import event as e
@@ -124,19 +123,6 @@ async def test_who_is_second_with_a_past_leaves_nothing_of_it(room: Room) -> Non
         await rival.close()
     assert await left_of(room, loser.run.id) == []
     assert len(await room.store.journal(winner.run.id)) == 2
-
-
-@in_a_room
-async def test_a_limit_holds_over_many_pages(room: Room) -> None:
-    run = await room.store.create(newborn())
-    sent = [message(message_id=f"m{number:03}") for number in range(2 * PAGE + 1)]
-    for begin in range(0, len(sent), 150):
-        sends = tuple(Send(run=run.id, message=one) for one in sent[begin : begin + 150])
-        await room.store.commit(on := change(run, sends=sends))
-        run = on.run
-    for limit in (1, PAGE, PAGE + 1, 2 * PAGE):
-        assert len(await room.store.inbox(run.id, limit=limit)) == limit
-    assert await room.store.inbox(run.id) == sent
 
 
 @pytest.mark.proves("L4")
