@@ -181,6 +181,29 @@ def test_while_a_question_about_the_budget_is_open_nothing_begins_and_no_slice_i
     skipping(story())
 
 
+@pytest.mark.proves("P93", "L11")
+@pytest.mark.parametrize("plan", [(), ("part 1", "part 2")], ids=["alone", "with steps"])
+def test_a_question_about_the_budget_that_nobody_answers_does_not_cost_the_conclusion(
+    tmp_path: Path, plan: tuple[str, ...]
+) -> None:
+    def script(ask: Ask) -> Line:
+        over = "time for this task is over" in str(ask.request.contents) or not ask.tools
+        return "concluded" if over or (plan and given(ask) == "Read") else call("lookup", what=f"page {ask.turn}")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup]) as world:
+            run = await world.start("Read", plan=plan, credits=90_000, options=ASKED, max_duration=timedelta(days=2))
+            (ask,) = (await world.asked(run)).asks
+            ended = await world.ended(run)
+            assert ask.kind == "budget" and (ended.result, ended.asks) == ("concluded", ()), ended.failure
+            assert ended.ended_at and ended.ended_at - ended.deadline_at <= timedelta(minutes=1)
+            assert ended.usage.credits.total <= 90_000
+            steps = [one for one in await world.tree(run) if one.parent]
+            assert [one.result for one in steps] == ["concluded"] * len(plan)
+
+    skipping(story())
+
+
 @pytest.mark.proves("L11")
 def test_a_step_whose_owner_says_stop_ends_with_what_it_has(tmp_path: Path) -> None:
     async def story() -> None:

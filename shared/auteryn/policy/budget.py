@@ -31,11 +31,11 @@ def near(run: Run, now: datetime) -> list[e.AnyEvent]:
         return []
     reached = e.BudgetReached(spent=spent(run), limit=limit, policy=policy)
     match policy:
-        case "ask":
+        case "ask" if not run.closing:
             return [reached, e.AskOpened(ask=_question(run, now, limit))]
         case "fast" | "stop":
             return [reached, e.BudgetDecided(how=policy, by="the owner's choice at the start")]
-        case "go_on":
+        case "ask" | "go_on":
             return [reached]
 
 
@@ -43,7 +43,7 @@ def raise_question(run: Run, now: datetime, short: int) -> Ask | None:
     """The question whether to raise a budget that is used up, for owners who chose to be asked; None for others, and where the
     raise would not pay what the next turn is `short` of. Its id names the limit, so each budget is asked about once."""
     limit = run.limits.credits
-    if limit is None or run.options.at_budget != "ask" or run.concluding or run.parent or raised(limit) - limit < short:
+    if limit is None or run.options.at_budget != "ask" or run.closing or run.parent or raised(limit) - limit < short:
         return None
     return asked_of(
         run,

@@ -112,10 +112,8 @@ def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[li
         overlapped = schedule.overlap == "skip" and schedule.started_at is not None and schedule.at(index) > schedule.started_at
         skip = e.TicksStarted(schedule=schedule.id, index=index, skipped=1, reason="the tick before is still running")
         return ([skip] if overlapped else []), []
-    newest = min(schedule.ticks - 1, int((now - schedule.start) / schedule.every))
-    missed = newest - index
-    if schedule.catch_up != "all" and missed:
-        index = newest
+    if schedule.catch_up != "all":
+        index = min(schedule.ticks - 1, (now - schedule.start) // schedule.every)
     skipped = index - schedule.next_index
     late = now - schedule.at(index) >= schedule.every
     if schedule.catch_up == "none" and late:

@@ -69,7 +69,7 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                 out.events.append(e.MessageQueued(message=Queued(id=message.id, text=said, by=message.by)))
             case m.UserMessage():
                 why, at_work = "interrupted by a message from the owner", message.mode == "interrupt"
-                out.events += _interrupted(thread, out, why, message.sent_at, at_work=at_work)
+                out.events += _interrupted(run, thread, out, why, message.sent_at, at_work=at_work)
                 said = words.get(message.id) or message.text
                 fact = e.Told(text=f"Message from the owner: {said}", why="message", message=message.id, by=message.by)
                 out.events.append(fact)
@@ -122,7 +122,8 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
     if ends:
         out.events.append(e.StepsEnded(steps=tuple(ends)))
     if now >= run.deadline_at and not run.over_time and not out.cancel:
-        out.events += [*_interrupted(thread, out, "the time of this run is over", now), e.Told(text=DEADLINE, why="deadline")]
+        why = "the time of this run is over"
+        out.events += [*_interrupted(run, thread, out, why, now), e.Told(text=DEADLINE, why="deadline")]
     return out
 
 
@@ -148,12 +149,20 @@ def escalated(run: Run, now: datetime) -> list[e.AskEscalated]:
     return [one for one in found if isinstance(one, e.AskEscalated)]
 
 
-def _interrupted(thread: Thread, out: Intake, why: str, now: datetime, *, at_work: bool = False) -> list[e.AnyEvent]:
-    """Answers for every suspended call, so that the agent hears what comes. Steps go on and are reported when they end.
+def _interrupted(run: Run, thread: Thread, out: Intake, why: str, now: datetime, *, at_work: bool = False) -> list[e.AnyEvent]:
+    """Answers for every suspended call, so that the agent hears what comes. Steps go on and are reported when they end. The
+    question whether to go on needs no answer any more; nor, when the time is over, does the one about the budget.
 
     `at_work`: for every other call as well, unless it may have taken effect (L6).
     """
     facts = list[e.AnyEvent]()
+    for ask in run.asks:
+        over = ask.kind == "budget" and now >= run.deadline_at
+        if (over or ask.id == thread.stuck_ask) and ask.id not in out.answered:
+            out.answered.add(ask.id)
+            facts.append(e.AskAnswered(answer=(answer := withdrawn(ask.id, now))))
+            if over:
+                _budget_answered(run, answer, out)
     for call in thread.open_calls:
         waits = call.state == "suspended"
         settled = at_work and not call.begun and all(one.answer for one in call.inner.values())
