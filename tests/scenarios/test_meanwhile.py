@@ -211,6 +211,20 @@ def test_a_message_that_comes_after_the_last_look_and_before_the_end_is_answered
         skipping(story(when, tmp_path / "verified", draws, files=(drawn,)))
 
 
+@pytest.mark.proves("L5")
+def test_a_message_that_changes_nothing_keeps_no_run_from_its_end(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = Meanwhile()
+        async with World(tmp_path, model=["done"], around=store.around) as world:
+            store.once("commit", lambda: world.resume(run), when=holds(e.RunCompleted), first=True)
+            run = await world.start("Paint")
+            ended = await world.ended(run)
+            assert (ended.result, ended.usage.llm_calls, ended.slice) == ("done", 1, 1)
+            assert await world.services.store.inbox(run) == []
+
+    skipping(story())
+
+
 @pytest.mark.proves("P37")
 def test_what_a_refused_completion_would_have_said_of_the_files_is_said_by_the_next_commit(tmp_path: Path) -> None:
     """Where every slice has a folder of its own: a file is brought to the blobs, and told of, once."""

@@ -73,9 +73,7 @@ def current_step(plan: Plan) -> int:
 
 
 def _verdict(step: Step, status: Mapping[int, str]) -> str:
-    """`ready`, `later` or `blocked`, by the step's join."""
-    if not step.depends_on:
-        return "ready"
+    """`ready`, `later` or `blocked`, by the step's join. One that depends on nothing is ready."""
     states = [status[d] for d in step.depends_on]
     good = sum(state == "completed" for state in states)
     ended = sum(state in ENDED for state in states)

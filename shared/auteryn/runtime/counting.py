@@ -32,7 +32,7 @@ def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms:
     if sent > counted:  # sent, and then refused or interrupted: they count all the same
         failed = e.ModelFailed(attempts=sent - counted, reason="no_answer", message="requests without a usable answer")
         out.insert(first, failed)
-    if isinstance(out[-1], (e.RunCompleted, e.RunFailed)):
+    if out and isinstance(out[-1], (e.RunCompleted, e.RunFailed)):  # a message that changes nothing makes no fact
         out[-1] = replace(out[-1], active_ms=active_ms())
     return tuple(out)
 

@@ -51,6 +51,9 @@ async def broken_laws(world: World, root: str) -> list[str]:
     for run in runs:
         entries = await world.journal(run.id)
         out += [f"{run.id}: {what}" for what in (*_journal(run, entries), *_usage(run, entries, runs), *_asks(entries))]
+        out += [
+            f"{run.id}: {ask} is open, though the run has ended" for ask in await _left_open(world.services.store, run, entries)
+        ]
     done = [line.split()[1] for line in mails(world.home) if line.split()[0] in {run.id for run in runs}]
     out += _effects([event for run in runs for event in _its_own(await world.events(run.id))], Counter(done))
     out += await stranded(world.services)
@@ -118,6 +121,14 @@ def _asks(entries: Sequence[e.Entry]) -> list[str]:
     calls = Counter(event.call for event in e.facts(entries) if isinstance(event, e.CallAnswered))
     again = [call for call, count in calls.items() if count > 1]
     return [f"{what} was answered twice" for what in (*twice, *again)]
+
+
+async def _left_open(store: Store, run: Run, entries: Sequence[e.Entry]) -> list[str]:
+    """Questions of an ended run that people are still shown."""
+    asked = (
+        [event.ask.id for event in _its_own(list(e.facts(entries))) if isinstance(event, e.AskOpened)] if run.terminal else []
+    )
+    return [ask for ask in asked if not (doc := await store.doc("ask", ask)) or doc.body["open"]]
 
 
 def _effects(events: Sequence[e.AnyEvent], done: Counter[str]) -> list[str]:

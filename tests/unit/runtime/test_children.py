@@ -77,7 +77,9 @@ def test_a_child_lives_by_the_rules_of_its_parent_and_knows_what_that_has_read()
         assert (child.used_tools, child.recipients) == (("@foreign", "diary"), ("eve@x.test", "ann@x.test"))
         assert child.parent and (child.parent.kind, child.parent.run, child.root) == (kind, "run_1", "run_1")
         assert child.reserved_calls == min(child.limits.llm_calls, RESERVE_CHUNK) and child.limits.credits is not None
-    assert [one.entry.events[0].input.files for one in (step, tick)] == [("a.csv",)] * 2  # type: ignore[union-attr]
+    inputs = [one.entry.events[0].input for one in (step, tick)]  # type: ignore[union-attr]
+    assert [one.files for one in inputs] == [("a.csv",)] * 2
+    assert TASK.text in inputs[0].context and "tick 1 of 4" in inputs[1].context
 
 
 @pytest.mark.proves("L14")
