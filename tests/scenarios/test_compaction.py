@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from auteryn.errors import ModelRefused
-from auteryn.policy.limits import DELIVERABLE_REMINDERS
+from auteryn.policy.limits import CHARS_PER_TOKEN, DELIVERABLE_REMINDERS
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import FileCheck, Options
@@ -56,6 +57,34 @@ def test_fifty_compactions_keep_constraints_decisions_and_the_plan(tmp_path: Pat
             assert len(set(shown)) == 1
             assert all(text in shown[0] for _, text in notes) and "1 completed: part one" in shown[0]
             assert [s.attempt for s in ended.plan.steps] == [1, 1] if ended.plan else False
+
+    skipping(story())
+
+
+@pytest.mark.proves("P38", "L8")
+def test_each_turn_is_summarised_once_or_kept_and_as_many_are_kept_as_fit(tmp_path: Path) -> None:
+    summarised, just_now, room = list[str](), list[bool](), SMALL["keep_tokens"] * CHARS_PER_TOKEN
+
+    def pages(said: object) -> list[str]:
+        return sorted(set(re.findall(r"page (\d+) x", json.dumps(said))))
+
+    def script(ask: Ask) -> Line:
+        if summarises(ask):
+            summarised.extend(pages(ask.last))
+            just_now.append(True)
+            return "a summary"
+        turns = ask.request.contents[1:]
+        assert [*summarised, *pages(turns)] == [f"{number:03}" for number in range(ask.turn)]
+        if just_now:
+            just_now.clear()
+            kept, one = len(json.dumps(turns)), len(json.dumps(turns[:2]))
+            assert kept <= room < kept + one
+        return "over" if ask.turn == 40 else call("lookup", what=f"page {ask.turn:03} " + "x" * 300)
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup], **SMALL) as world:
+            ended = await world.ended(await world.start("Talk for long"))
+            assert (ended.status, ended.result) == ("completed", "over") and len(summarised) > 30
 
     skipping(story())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auteryn.errors import RateLimited
-from auteryn.policy.limits import UNREADABLE_ANSWERS
+from auteryn.policy.limits import CUT_OFFS, UNREADABLE_ANSWERS
 from auteryn.schema import event as e
 from auteryn.schema.run import Options
 from auteryn.testing.clock import skipping
@@ -55,6 +55,16 @@ def test_an_answer_cut_at_the_output_limit_is_whole_though_it_was_summarised_bef
             assert "Compacted" in await world.outline(run)
             await world.reopen(hour)
             assert (await world.ended(run)).result == long + "three."
+
+    skipping(story())
+
+
+@pytest.mark.proves("P5", "L11")
+def test_an_answer_that_never_comes_to_its_end_is_the_result_after_so_many_pieces(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=lambda ask: Say(text="and so on ", finish="max_tokens")) as world:
+            ended = await world.ended(await world.start("Count"))
+            assert ended.result == "and so on " * (CUT_OFFS + 1) and ended.usage.llm_calls == CUT_OFFS + 1
 
     skipping(story())
 

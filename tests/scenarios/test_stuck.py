@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +10,13 @@ import pytest
 
 from auteryn.agent.turn import GO_ON, STOP
 from auteryn.schema import event as e
+from auteryn.schema.human import People
 from auteryn.schema.run import Options
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 
 
@@ -81,16 +84,24 @@ def test_without_a_person_to_ask_it_ends(tmp_path: Path) -> None:
 
 @pytest.mark.proves("P5")
 def test_the_owner_can_always_speak_to_a_run_that_goes_in_circles(tmp_path: Path) -> None:
+    """Then nobody needs to answer the question any more, and no silence ends the run."""
+
     def script(ask: Ask) -> Line:
-        return "found by other means" if "try the archive" in str(ask.request.contents) else same_again(ask)
+        if "woke_at" in str(ask.request.contents):
+            return "found by other means"
+        return call("wait", until="1d") if "try the archive" in str(ask.request.contents) else same_again(ask)
 
     async def story() -> None:
-        async with World(tmp_path, model=script, tools=[lookup]) as world:
-            run = await world.start("Search")
-            await world.asked(run)
+        async with World(tmp_path, model=script, tools=[lookup, wait]) as world:
+            people = People(timeout=timedelta(hours=1), on_timeout="halt")
+            run = await world.start("Search", options=Options(people=people))
+            (ask,) = (await world.asked(run)).asks
             await world.say(run, "try the archive")
             ended = await world.ended(run)
-            assert ended.result == "found by other means" and not ended.asks
+            assert ended.result == "found by other means"
+            said = [event.answer.how for event in await world.events(run) if isinstance(event, e.AskAnswered)]
+            closed = await world.services.store.doc("ask", ask.id)
+            assert said == ["withdrawn"] and closed and not closed.body["open"]
 
     skipping(story())
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from auteryn.errors import Corrupt, WrongState
 from auteryn.plan.graph import checked, revised
@@ -95,6 +96,25 @@ def test_nothing_follows_the_end(facts: list[list[e.AnyEvent]], end: e.AnyEvent,
     assert run.status in TERMINAL and not run.waits and not run.asks and run.shares == under_way
     with pytest.raises(WrongState):
         after(run, entries[-1])
+
+
+@pytest.mark.proves("P65")
+def test_each_of_several_questions_is_handed_on_and_answered_by_itself() -> None:
+    later = NOW + timedelta(hours=1)
+    waits = [ForPerson(ask=name, call=f"call_{name}", until=NOW) for name in "ab"]
+    facts = [
+        *(e.AskOpened(ask=Ask(id=name, run="run_1", message="?", opened_at=NOW, expires_at=NOW)) for name in "ab"),
+        *(e.CallSuspended(call=wait.call or "", tool="t", wait=wait) for wait in waits),
+        e.AskEscalated(ask="a", approvers=("cy",), expires_at=later),
+    ]
+    run = born(new_run())
+    for seq, fact in enumerate(facts, 2):
+        run = after(run, e.Entry(seq=seq, at=NOW, slice=1, commit="c", events=(fact,)))
+    assert [(ask.id, ask.expires_at, ask.approvers) for ask in run.asks] == [("a", later, ("cy",)), ("b", NOW, ())]
+    assert run.waits == (replace(waits[0], until=later), waits[1])
+    said = e.AskAnswered(answer=Answer(ask="a", value="y", by="cy", at=NOW))
+    run = after(run, e.Entry(seq=run.seq + 1, at=NOW, slice=1, commit="c", events=(said,)))
+    assert [ask.id for ask in run.asks] == ["b"] and run.waits == (waits[1],)
 
 
 @pytest.mark.proves("P6")
