@@ -14,6 +14,7 @@ from auteryn.schema import event as e
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.deliver import artifact_publish
 from auteryn.tools.files import file_read, file_write
 from auteryn.tools.tool import Effect, Tool, ToolContext, tool
 
@@ -124,5 +125,30 @@ def test_a_call_that_was_cut_off_is_asked_about_where_its_target_can_be_asked(
             assert asked == [(answer.call, "ann")] and began == [answer.call] * made
             assert (answer.error, answer.output) == (error, {"unknown": "nobody knows", None: "done now"}.get(found, found))
             assert len([event for event in events if isinstance(event, e.CallStarted)]) == 1
+
+    skipping(story())
+
+
+@pytest.mark.proves("P59")
+@pytest.mark.parametrize("order", ["made, then handed over", "handed over, then made"])
+def test_a_file_made_in_the_same_turn_is_handed_over_as_it_is_then(tmp_path: Path, order: str) -> None:
+    @tool(effect="idempotent")
+    async def make(ctx: ToolContext) -> str:
+        """Write the second version, slowly."""
+        await ctx.clock.sleep(timedelta(seconds=30))
+        ctx.files.write("report.txt", b"second")
+        return "made"
+
+    def turns(ask: Ask) -> Line:
+        both = [call("make"), call("artifact_publish", path="report.txt")]
+        first: Line = [call("file_write", path="report.txt", content="first")]
+        return [first, both if order.startswith("made") else both[::-1], "over"][ask.turn]
+
+    async def story() -> None:
+        async with World(tmp_path, model=turns, tools=[make, file_write, artifact_publish]) as world:
+            run = await world.ended(await world.start("Report"))
+            [handed] = run.artifacts
+            assert handed.size_bytes == len(b"second" if order.startswith("made") else b"first")
+            assert not [one for one in await world.events(run.id) if isinstance(one, e.CallAnswered) and one.error]
 
     skipping(story())

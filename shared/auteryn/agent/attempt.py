@@ -41,6 +41,11 @@ class Work:
         key = self.tool.serial(self.args) if self.tool.serial else None
         return f"{self.tool.group} {normpath(key)}" if key else self.call.id  # ./a and a are one file
 
+    @property
+    def after_those_before(self) -> bool:
+        """It hands over what the calls before it in the same turn are still making, by whatever tool."""
+        return self.tool.group == "deliver"
+
 
 async def attempted(mind: Mind, one: Work, context: ToolContext) -> tuple[Any, int]:
     """The tool's outcome, after retries of what may be retried (L6)."""

@@ -74,9 +74,10 @@ def _prepared(mind: Mind, call: OpenCall) -> Work | list[e.AnyEvent]:
 
 
 async def _side_by_side(mind: Mind, work: list[Work]) -> AsyncGenerator[Facts, None]:
-    lanes: dict[str, list[Work]] = {}
-    for one in work:
-        lanes.setdefault(one.lane, []).append(one)
+    lanes: dict[str, list[int]] = {}
+    for at, one in enumerate(work):
+        lanes.setdefault(one.lane, []).append(at)
+    ended = [asyncio.Event() for _ in work]
     done: asyncio.Queue[_Ready] = asyncio.Queue()
 
     async def commit(*facts: e.AnyEvent, over: bool = False) -> None:
@@ -84,9 +85,12 @@ async def _side_by_side(mind: Mind, work: list[Work]) -> AsyncGenerator[Facts, N
         await done.put(_Ready(facts, committed, over))
         await committed
 
-    async def drive(lane: list[Work]) -> None:
-        for one in lane:  # each sees what the one before it has changed in the run
-            await commit(*await _run(mind, one, commit), over=True)
+    async def drive(lane: list[int]) -> None:
+        for at in lane:  # each sees what the one before it has changed in the run
+            for before in ended[:at] if work[at].after_those_before else ():
+                await before.wait()
+            await commit(*await _run(mind, work[at], commit), over=True)
+            ended[at].set()
 
     tasks = [asyncio.create_task(drive(lane)) for lane in lanes.values()]
     try:
