@@ -199,6 +199,14 @@ def test_records_are_shown_first_and_then_nothing_is_deleted(tmp_path: Path) -> 
         out, _ = terminal.auteryn("answer", second, "2")
 
         assert out.startswith("Stopped: nothing was deleted")
+        _, seen_later = terminal.auteryn("watch")
+        asked = "? About to delete 3 records. Proceed?\n"
+        assert re.findall(rf"{re.escape(asked)}|✓ .*\n", seen_later) == [
+            asked,
+            "✓ Show me the records first\n",
+            asked,
+            "✓ No, cancel\n",
+        ]
         gemini.was_kept()
 
 

@@ -115,9 +115,11 @@ class _Following:
             self._closed(data)
             return
         asked = next((one for one in (await self.home.desk.get(run)).asks if one.id == data["id"]), None)
-        if asked:  # else it was answered before we came
+        if asked:  # else it was answered before we came, and what was asked explains what follows
             self.asks[asked.id] = asked
             self.view.question({**data, "run": run}, silence_means(asked))
+        else:
+            self.screen.parts(("? ", "yellow"), data["message"])
 
     def _closed(self, data: dict[str, Any]) -> None:
         self.asks.pop(data["id"], None)
