@@ -173,8 +173,10 @@ class View:
             why = " ".join(str(data["output"]).split())
             self.screen.parts(("  ✗ ", "red"), (prefix, "cyan"), what, (f"  {data['error']}: {why}", "red"))
             return
-        room = self.screen.width - 7 - len(prefix) - len(took)
-        self.screen.parts(("  · ", "green"), (prefix, "cyan"), fitted(what, room), (f"  {took}", "dim"))
+        told = [(f"  {took}", "dim")] if took else []
+        told += [(f"  {remark}", "yellow")] if (remark := _remark(data["output"])) else []
+        room = self.screen.width - 5 - len(prefix) - sum(len(text) for text, _ in told)
+        self.screen.parts(("  · ", "green"), (prefix, "cyan"), fitted(what, room), *told)
 
     def _log(self, run: Doing, data: dict[str, Any]) -> None:
         kind, level, message = data["kind"], data["level"], data["message"]
@@ -216,6 +218,17 @@ class View:
 
 def _tag(run: Doing) -> str:
     return f"{run.step} " if run.step else ""
+
+
+def _remark(output: Any) -> str:
+    """What an answer says that is no error, and not what one thinks who reads of the call."""
+    match output:
+        case {"dry_run": _}:
+            return "dry run: not done"
+        case {"exit_code": int(code)} if code:
+            return f"exit code {code}"
+        case _:
+            return ""
 
 
 def _took(ms: int) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from auteryn.cli.labels import LABELS, label
 from auteryn.cli.prompt import meant, words
 from auteryn.cli.screen import Screen, clean, columns, fitted
+from auteryn.cli.view import View
 from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Ask
+from auteryn.service.delivery import StreamEvent
 from auteryn.tools.builtin import builtin_tools
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
@@ -84,6 +87,27 @@ def test_labels_use_arguments_the_tools_have() -> None:
         if wording := LABELS.get(one.name):
             wanted = {part.split("}")[0] for part in wording.split("{")[1:]}
             assert wanted <= one.parameters["properties"].keys(), one.name
+
+
+@pytest.mark.parametrize(
+    ("output", "shown"),
+    [
+        ({"dry_run": "this was not done", "would": {}}, "  · mail ann@example.com: Hi  dry run: not done"),
+        ({"exit_code": 3, "stdout": ""}, "  · mail ann@example.com: Hi  exit code 3"),
+        ({"exit_code": 0, "stdout": ""}, "  · mail ann@example.com: Hi"),
+        ("sent", "  · mail ann@example.com: Hi"),
+    ],
+)
+def test_a_call_that_was_not_made_or_went_wrong_is_not_shown_as_done(output: Any, shown: str) -> None:
+    out = io.StringIO()
+    view = View(Screen(out), "run_1")
+    called = {"call": "call_1", "tool": "email_send", "args": {"to": ["ann@example.com"], "subject": "Hi"}}
+    answered = {"call": "call_1", "tool": "email_send", "output": output, "error": None, "ms": 0}
+
+    view.take(StreamEvent(id="1", kind="tool_call", run="run_1", data=called))
+    view.take(StreamEvent(id="2", kind="tool_result", run="run_1", data=answered))
+
+    assert out.getvalue().rstrip() == shown
 
 
 def test_the_time_line_shows_work_waiting_and_the_kill() -> None:
