@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auteryn.routing.evidence import TABLE
-from auteryn.routing.patterns import SURE, pattern
+from auteryn.routing.patterns import SURE
+from auteryn.routing.patterns import pattern as decide
 from auteryn.routing.reading import HEAD, TAIL, read
 from auteryn.schema.record import from_json, to_json
 from auteryn.schema.routing import Decision
 from shared_data import shared
 
+pattern = cache(decide)
+"""The labelled prompts are looked at several times."""
 OWN = [json.loads(line) for line in Path(__file__).with_name("prompts.jsonl").read_text("utf-8").splitlines()]
 """Phrases written for this project: {label, lang, prompt}."""
 STRATA = [json.loads(line) for line in Path(__file__).with_name("strata.jsonl").read_text("utf-8").splitlines()]
@@ -188,7 +192,7 @@ def test_any_text_gets_a_valid_decision_and_always_the_same(text: str):
     assert 0.5 <= decision.confidence <= 1
     assert decision.stage == "pattern" and decision.reason
     assert decision.sure == (decision.confidence >= SURE)
-    assert pattern(text) == decision
+    assert decide(text) == decision
 
 
 @pytest.mark.proves("P21")
