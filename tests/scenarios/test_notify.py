@@ -23,7 +23,7 @@ from auteryn.policy.shown import TURNS
 from auteryn.runtime.dispatch import sweep
 from auteryn.schema.change import Doc
 from auteryn.schema.human import People
-from auteryn.schema.post import POST, POSTS
+from auteryn.schema.post import POST, POSTS, UNDELIVERED
 from auteryn.schema.run import Channel, Options
 from auteryn.service.channels import channels
 from auteryn.service.desk import Desk
@@ -453,6 +453,30 @@ def test_what_nobody_takes_for_a_day_is_laid_aside_and_said(tmp_path: Path, site
             assert len(hook.asked) == 9
             [told] = (await desk.health(run)).undelivered
             assert told.startswith("run.completed: ") and "503" in told
+
+    skipping(story())
+
+
+@pytest.mark.proves("P37")
+@pytest.mark.parametrize("after", [HOUR, 3 * DAY], ids=["on its way", "laid aside"])
+def test_what_is_still_to_be_told_of_a_run_goes_with_it(
+    tmp_path: Path, site: FaultServer, hook: Hook, after: timedelta
+) -> None:
+    async def story() -> None:
+        hook.fail = 10**6
+        async with World(tmp_path, model=["done"], egress=site.egress()) as world:
+            desk = Desk(on_time(world).host.engine)
+            await desk.add_webhook(site.url("/hook"), ("run.completed",))
+            run = await world.start("Do it")
+            await world.ended(run)
+            await world.after(after)
+            store = world.services.store
+            assert [*await store.docs(POST, POSTS), *await store.docs(UNDELIVERED, run)]
+            assert (await desk.erase(run)).leftovers == ()
+            assert [*await store.docs(POST, POSTS), *await store.docs(UNDELIVERED, run)] == []
+            asked = len(hook.asked)
+            await world.after(2 * DAY)
+            assert len(hook.asked) == asked
 
     skipping(story())
 

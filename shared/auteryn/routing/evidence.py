@@ -136,7 +136,6 @@ def plain(r: Reading) -> bool:
     return (
         r.ends_asking
         and not (ordered(r) or at_work(r) or r.opens("act_verb") or r.orders("work_verb"))
-        and r.questions == 1
         and r.words <= 25
         and not r.form("joined")
         and not technical(r)

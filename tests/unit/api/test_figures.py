@@ -69,6 +69,19 @@ def test_a_webhook_that_could_be_told_nothing_is_refused(opened, body, field):
     skipping(main())
 
 
+@pytest.mark.proves("L15")
+def test_an_owner_has_at_most_twenty_webhooks(opened):
+    async def main():
+        async with opened() as office, await office.client() as http, await office.client(owner="other") as other:
+            body = {"url": "https://example.com/hook"}
+            assert [(await http.post("/v1/webhooks", json=body)).status_code for _ in range(20)] == [201] * 20
+            refused = await http.post("/v1/webhooks", json=body)
+            assert (refused.status_code, refused.json()["field"]) == (422, "url") and "20" in refused.json()["detail"]
+            assert (await other.post("/v1/webhooks", json=body)).status_code == 201
+
+    skipping(main())
+
+
 def test_a_webhooks_secret_is_shown_once_and_belongs_to_its_owner(opened):
     async def main():
         async with opened() as office, await office.client() as http, await office.client(owner="mallory") as other:
@@ -82,7 +95,8 @@ def test_a_webhooks_secret_is_shown_once_and_belongs_to_its_owner(opened):
                 assert (await other.request(method, path)).status_code == 404
             fresh = (await http.post(f"/v1/webhooks/{hook}/rotate")).json()["secret"]
             assert fresh != made.json()["secret"]
-            assert (await http.delete(f"/v1/webhooks/{hook}")).status_code == 204
+            gone = await http.delete(f"/v1/webhooks/{hook}")
+            assert (gone.status_code, gone.content) == (204, b"")
             assert (await http.delete(f"/v1/webhooks/{hook}")).status_code == 404
 
     skipping(main())

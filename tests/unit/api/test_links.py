@@ -82,6 +82,19 @@ def test_a_link_that_was_changed_is_refused(opened):
     skipping(main())
 
 
+@pytest.mark.proves("L15")
+@pytest.mark.parametrize("body", [b"value=\xff\xfe", b"&".join(b"a=1" for _ in range(20)), b"value=" + b"x" * 300_000])
+def test_a_body_that_is_no_form_of_ours_is_refused_and_the_question_stays_open(opened, body):
+    async def main():
+        async with opened() as office, office.browser() as phone:
+            run, _ask, links = await tapped(office)
+            refused = await phone.post(links["Yes & go"], content=body)
+            assert refused.status_code == 422 and "cannot be taken" in refused.text
+            assert (await office.desk.get(run.id)).asks
+
+    skipping(main())
+
+
 @pytest.mark.proves("L14")
 def test_a_link_expires_with_its_question_and_dies_when_it_is_anothers_turn(opened):
     async def main():

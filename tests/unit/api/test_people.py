@@ -41,6 +41,7 @@ def test_a_question_is_asked_waits_for_free_and_is_answered_once_by_name(opened)
             assert end["result"] == won["value"]
             assert (await http.get(f"/v1/runs/{run['id']}/answer")).json()["value"] == won["value"]
             assert (await http.get("/v1/asks")).json()["asks"] == []
+            assert [one["id"] for one in (await http.get("/v1/asks?open=false")).json()["asks"]] == [ask["id"]]
             assert len((await http.get(f"/v1/runs/{run['id']}/asks?open=false")).json()["asks"]) == 1
 
     skipping(main())

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auteryn.routing.evidence import TABLE
+from auteryn.routing.lexicon import kinds_of
 from auteryn.routing.patterns import SURE
 from auteryn.routing.patterns import pattern as decide
 from auteryn.routing.reading import HEAD, TAIL, read
@@ -79,8 +80,11 @@ def test_every_kind_of_work_goes_where_it_belongs():
 @pytest.mark.proves("P21", "P22", "P23")
 def test_prompts_whose_shape_misleads_go_where_they_belong():
     assert_bars(SHAPES)
-    for stratum, part in grouped(SHAPES, "stratum").items():
+    strata = grouped(SHAPES, "stratum")
+    for stratum, part in strata.items():
         assert share_right(part) >= 0.85, stratum
+    for stratum in ("issue-title", "table-question"):
+        assert sum(pattern(row["prompt"]).sure for row in strata[stratum]) / len(strata[stratum]) >= 0.7, stratum
 
 
 @pytest.mark.proves("P21", "P22", "P23")
@@ -237,6 +241,8 @@ def test_the_reason_names_evidence_that_points_to_the_mode():
         "Is the tip column normally distributed?",
         "Are there any outliers in the fare column?",
         "Is the number of complaints higher on Mondays? Test it.",
+        "What was the mean humidity in each season?",
+        "setenv() with a number should convert or raise\nIt only warns, then os.environ raises.",
         "Regulation of gene editing in the EU and the US",
     ],
 )
@@ -269,6 +275,8 @@ def test_work_that_is_refused_quoted_or_only_read_about_is_not_ordered(prompt: s
         "Don't give me a quick answer: research the euro crisis and write a detailed report",
         "mode=fast. Audit the whole repository for SQL injection and patch every finding.",
         "Answer in FAST mode only! Investigate the outage, review all logs and write an incident report",
+        "Can you take this over?\n" + "\n".join(f"- write chapter {n} of the report on the market" for n in range(9)),
+        "Can you take this over?\nAnalyze the survey and write it up. " + "It was held in May and was about the roads. " * 5,
     ],
 )
 def test_work_beside_a_refusal_or_a_word_on_routing_is_still_ordered(prompt: str):
@@ -279,3 +287,8 @@ def test_a_short_phrase_that_could_be_a_title_is_never_surely_fast():
     """Nothing in it speaks for either side, so the classifier is asked."""
     for prompt in ("Hard cases", "Closing menus", "Compose an oratorio", "Bridge rotation"):
         assert not pattern(prompt).sure, prompt
+
+
+def test_a_stem_stands_for_every_word_that_begins_with_it():
+    assert all("code_word" in kinds_of(word) for word in ("decorator", "decorators", "decorating"))
+    assert "code_word" not in kinds_of("decor") and "code_word" not in kinds_of("redecorating")

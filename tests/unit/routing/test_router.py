@@ -21,7 +21,7 @@ SAYS_FAST = '{"mode": "FAST", "confidence": 0.9, "reason": "a message"}'
 def test_fast_is_forced_on_a_deep_looking_prompt_and_nobody_is_asked():
     model = Answers(SAYS_DEEP)
     decision = asyncio.run(route("Research the competitors and write a comprehensive report", "fast", model))
-    assert (decision.mode, decision.stage, decision.confidence) == ("fast", "forced", 1.0)
+    assert (decision.mode, decision.stage, decision.confidence, decision.sure) == ("fast", "forced", 1.0, True)
     assert model.asked == []
 
 

@@ -177,3 +177,14 @@ def test_deep_costs_more_than_fast_for_the_same_tokens_and_every_call_costs_some
         "medium",
         "high",
     ]
+
+
+def test_without_a_plan_there_are_no_steps(opened):
+    async def main():
+        async with opened() as desk:
+            run = await desk.create(NewRun(input="What is X?"))
+            standing, shown = await desk.standing(run.id), await desk.progress(run.id)
+            assert (standing.step, standing.steps) == (0, 0)
+            assert (shown["plan_id"], shown["current_step"], shown["total_steps"], shown["steps"]) == (None, 0, 0, [])
+
+    skipping(main())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auteryn.errors import Invalid, WrongState
+from auteryn.errors import AuterynError, Invalid, WrongState
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import FileCheck
 from auteryn.service.new import Budget, NewRun, drafts
@@ -166,5 +166,17 @@ def test_max_duration_and_budget_are_the_runs_own(opened):
             assert run.deadline_at - run.created_at == timedelta(hours=60)
             assert (run.limits.credits, run.limits.llm_calls) == (2_500, 40)
             assert run.labels == {"team": "a"}
+
+    skipping(main())
+
+
+@pytest.mark.proves("L15")
+def test_files_that_cannot_lie_beside_each_other_leave_neither_a_run_nor_a_file(opened, tmp_path):
+    async def main():
+        async with opened() as desk:
+            with pytest.raises(AuterynError):
+                await desk.create(NewRun(input="x", files={"one": b"1", "one/two": b"2"}))
+            assert (await desk.runs()).runs == ()
+            assert list(tmp_path.rglob("one*")) == []
 
     skipping(main())

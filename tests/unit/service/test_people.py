@@ -178,6 +178,12 @@ def test_only_an_approver_may_answer_and_silence_passes_the_question_on(opened):
             assert (end.status, end.failure.reason) == ("failed", "timeout")
             assert end.ended_at - late.created_at == 6 * HOUR, "each of the three had two hours"
             assert [one.approvers for one in await facts(desk, late.id, e.AskEscalated)] == [("bob@*",), ("carol@example.com",)]
+            heard = [one.data for one in [event async for event in desk.events(late.id)] if one.kind == "ask"]
+            assert [one["approvers"] for one in heard if one["state"] == "open"] == [
+                ["ann@example.com"],
+                ["bob@*"],
+                ["carol@example.com"],
+            ]
 
     skipping(main())
 
