@@ -34,7 +34,7 @@ FORMS: dict[str, re.Pattern[str]] = {
         r"|data set|survey|sheet|log files?)\b(?! of contents)"
         r"|\b(?:in|to|from|of) the (?:file|data|table|log)\b|\bis there (?:an?|any) (?:\w+ ){0,2}(?:correlation"
         r"|significant|linear|relationship|association|trend)\b"
-        r"|\bare there (?:any )?outliers\b"
+        r"|\bare there (?:any )?outliers\b|\bof the (?:listed|given|recorded|sampled|surveyed)\b"
         r"|\bcolumns?\b.{0,120}?\b(?:mean|average|median|values?|outliers)\b|\battached\b|\bhow many (?:rows|columns"
         r"|records|entries|customers|orders|users|patients|sessions|observations)\b"
     ),
