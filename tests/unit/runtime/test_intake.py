@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from auteryn.agent.thread import Thread
 from auteryn.plan.graph import checked
+from auteryn.policy.budget import GO_ON, GO_ON_FAST, RAISE, STOP
 from auteryn.runtime.children import advance, birth
 from auteryn.runtime.intake import take_in
 from auteryn.schema import event as e
@@ -146,6 +147,27 @@ def test_only_the_first_answer_to_a_question_counts(order: list[str], at_once: b
         values += [event.answer.value for event in intake.events if isinstance(event, e.AskAnswered)]
         run = committed(run, tuple(intake.events))
     assert values == [order[0]]
+
+
+@pytest.mark.proves("L11")
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [(GO_ON, []), (GO_ON_FAST, []), (STOP, [True] * STEPS), (RAISE, [False] * STEPS), (None, [True] * STEPS)],
+)
+def test_what_is_said_of_the_budget_is_told_to_the_steps_where_it_changes_what_they_hold(
+    value: str | None, refused: list[bool]
+) -> None:
+    run = committed(BASE, (e.AskOpened(ask=Ask(id="b", run="run_1", message="?", opened_at=NOW, kind="budget")),))
+    now = run.deadline_at if value is None else NOW  # nobody answered in time
+    intake = take_in(run, Thread(run="run_1"), [answered(value, ask="b")] if value else [], now)
+    given = {send.run: send.message for send in intake.sends if isinstance(send.message, m.ShareGiven)}
+    assert [one.refused for one in given.values()] == refused
+    for child, one in given.items():
+        had = run.shares[child]
+        assert one.llm_calls == had.llm_calls and ((one.credits or 0) > (had.credits or 0)) == (value == RAISE)
+    after_it = committed(run, tuple(intake.events))
+    assert [ask.id for ask in after_it.asks] == ["ask_1"]
+    assert sum(share.credits or 0 for share in after_it.shares.values()) <= (after_it.limits.credits or 0)
 
 
 @pytest.mark.parametrize(
