@@ -49,7 +49,7 @@ def revised(
         steps[old.id] = replace(old, status="skipped", error=DROPPED)
     for draft in add:
         new_id = draft.id or max(steps) + 1
-        if new_id in steps or new_id != max(steps) + 1:
+        if new_id != max(steps) + 1:
             raise Invalid("add", new_id, f"must be the next free id {max(steps) + 1}")
         steps[new_id] = _step(draft, new_id)
     ordered = tuple(steps[step_id] for step_id in sorted(steps))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from auteryn.errors import Invalid
-from auteryn.plan.graph import checked, left_out, reworded, waves
+from auteryn.plan.graph import checked, left_out, revised, reworded, waves
 from auteryn.plan.scheduler import ENDED, blocked, over, ready, skip_blocked
 from auteryn.schema.plan import Plan, Step, StepDraft, StepStatus
 
@@ -110,7 +112,12 @@ def test_what_is_skipped_says_because_of_what_and_nothing_else_changes(plan: Pla
         plan = having(plan, step_id, "failed")
     stuck, after = {step.id for step in blocked(plan)}, skip_blocked(plan)
     for old, new in zip(plan.steps, after.steps, strict=True):
-        assert (new.status == "skipped" and new.error) if old.id in stuck else new == old
+        if old.id in stuck:
+            because = {int(step) for step in re.findall(r"\d+", new.error or "")}
+            assert new.status == "skipped"
+            assert because == {one for one in old.depends_on if after.step(one).status in ENDED - {"completed"}} != set()
+        else:
+            assert new == old
     assert blocked(after) == ()
 
 
@@ -120,3 +127,18 @@ def test_every_cycle_is_refused_by_naming_it(count: int, data: st.DataObject) ->
     drafts = [StepDraft(id=n, description="s", depends_on=((n % count) + 1,)) for n in range(1, count + 1)]
     with pytest.raises(Invalid, match="cycle"):
         checked("plan_x", drafts)
+
+
+@pytest.mark.proves("P54", "L15")
+@pytest.mark.parametrize(
+    ("added", "refused"), [([None, None], False), ([3, 4], False), ([4], True), ([2], True), ([3, 3], True)]
+)
+def test_steps_are_added_under_the_next_free_ids_and_no_others(added: list[int | None], refused: bool) -> None:
+    plan = checked("plan_x", [StepDraft(description="a"), StepDraft(description="b")])
+    more = [StepDraft(id=step_id, description="more") for step_id in added]
+    if refused:
+        with pytest.raises(Invalid, match="next free id"):
+            revised(plan, (), more)
+    else:
+        new, diff = revised(plan, (), more)
+        assert [step.id for step in new.steps] == [1, 2, 3, 4] and [change.id for change in diff] == [3, 4]

@@ -11,6 +11,9 @@ from msgspec.structs import replace
 from auteryn.plan.graph import checked
 from auteryn.policy.limits import KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.runtime.children import advance, fair_share
+from auteryn.runtime.lost import end_of_lost
+from auteryn.schema.event import Entry
+from auteryn.schema.fold import after
 from auteryn.schema.human import People
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import Channel, Credits, FileCheck, Input, Limits, Options, Run, Schedule, Share, Usage
@@ -108,3 +111,19 @@ def test_what_begins_together_is_promised_no_more_than_there_is() -> None:
     assert sum(child.run.limits.llm_calls for child in children) <= parent.limits.llm_calls - KEPT_FOR_CONCLUSION
     assert sum(child.run.limits.credits or 0 for child in children) < 1_000
     assert all(child.run.limits.llm_calls and child.run.limits.credits for child in children)
+
+
+@pytest.mark.proves("F29", "L11")
+def test_a_child_that_cannot_be_read_ends_in_its_own_place_and_costs_its_whole_share() -> None:
+    grid = Schedule(id="s_1", name="s", instruction="look", start=NOW, every=timedelta(hours=6), until=NOW + timedelta(days=1))
+    run = run_of(credits=1_000, plan=checked("plan_1", [StepDraft(description=name) for name in "abc"]), schedules=(grid,))
+    facts, children = advance(run, TASK, NOW)
+    run = after(run, Entry(seq=run.seq + 1, at=NOW, slice=1, commit="c", events=facts))
+    assert len(children) == len(run.shares) == 4
+    for child, share in run.shares.items():
+        message, born = end_of_lost(run, child, "torn", NOW), next(one.run for one in children if one.run.id == child)
+        assert message and born.parent and message.end.status == "failed" and "corrupt: torn" in (message.end.error or "")
+        assert (message.kind_of_child, message.of) == (born.parent.kind, born.parent.of)
+        assert (message.end.run, message.end.step, message.end.attempt) == (child, born.parent.key, born.parent.attempt)
+        assert (message.end.usage.llm_calls, message.end.usage.credits.total) == (share.llm_calls, share.credits)
+    assert end_of_lost(run, "run_stranger", "torn", NOW) is None

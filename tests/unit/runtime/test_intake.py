@@ -16,7 +16,7 @@ from auteryn.agent.thread import Thread
 from auteryn.plan.graph import checked
 from auteryn.policy.budget import GO_ON, GO_ON_FAST, RAISE, STOP
 from auteryn.runtime.children import advance, birth
-from auteryn.runtime.intake import take_in
+from auteryn.runtime.intake import MOST_BYTES, take_in
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.fold import after
@@ -333,3 +333,10 @@ def test_what_changes_something_is_one_fact_and_what_changes_nothing_is_none(
     inbox: list[m.AnyMessage], facts: list[e.AnyEvent]
 ) -> None:
     assert take_in(at_a_schedule(), Thread(run="run_1"), inbox, NOW).events == facts
+
+
+@pytest.mark.proves("L5")
+def test_a_message_larger_than_a_commit_takes_is_taken_in_by_one_of_its_own() -> None:
+    large = m.UserMessage(id="large", sent_at=NOW, text="x" * (MOST_BYTES + 1))
+    first = take_in(BASE, Thread(run="run_1"), [large, said("steer")], NOW)
+    assert (first.consumed, first.more) == (["large"], True)
