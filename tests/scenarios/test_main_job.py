@@ -218,7 +218,7 @@ def test_a_person_at_the_terminal_is_asked_inline_until_the_answer_is_one(tmp_pa
         with subprocess.Popen(
             command,
             cwd=tmp_path,
-            env={**terminal.env, "TERM": "xterm"},
+            env={**terminal.env, "TERM": "xterm", "COLUMNS": "48"},
             stdin=typed,
             stderr=typed,
             stdout=subprocess.PIPE,

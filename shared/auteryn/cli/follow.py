@@ -186,7 +186,9 @@ class _Following:
             click.echo(f"auteryn: {run.id} was cancelled", err=True)
         code = exits.of_run(run.status, run.failure.reason if run.failure else None)
         if code == exits.FAILED:
-            self.screen.line(f"  {self.home.command} retry {run.id}  begins again with what it has made and found", "dim")
+            self.screen.line(
+                f"  {self.home.command} retry {run.id}  begins again with what it has made and found", "dim", whole=True
+            )
         return code
 
     def _result(self, run: Run) -> None:
@@ -202,11 +204,11 @@ class _Following:
         placed = [await copied(self.home, one, folder) for one in run.artifacts]
         placed += await asyncio.to_thread(_deliverables, self.home, run, self.how.out)
         for path in placed:
-            self.screen.parts(("▪ ", "green"), str(path))
+            self.screen.line(f"▪ {path}", "green", whole=True)
         if run.status != "completed" and (left := await self._made_only({str(path.relative_to(folder)) for path in placed})):
             where = self.home.host.engine.files.of(self.root).root
             names = ", ".join([*left[:MOST_NAMED], *([f"{len(left) - MOST_NAMED} more"] if len(left) > MOST_NAMED else [])])
-            self.screen.parts(("▪ ", "yellow"), f"not handed over, in {where}: {names}")
+            self.screen.line(f"▪ not handed over, in {where}: {names}", "yellow", whole=True)
 
     async def _made_only(self, placed: set[str]) -> list[str]:
         """Files it was not given and that are nowhere but in its workspace."""
@@ -219,7 +221,7 @@ class _Following:
         usage, span = run.usage, (run.ended_at or run.created_at) - run.created_at
         took = f"{_span(span)} with {_span(timedelta(milliseconds=usage.active_ms))} of work"
         calls = f"{_many(usage.llm_calls, 'model call')} · {_many(usage.tool_calls, 'tool call')}"
-        self.screen.line(f"{took} · {calls} · {usage.credits.total / 1000:.1f} credits", "dim")
+        self.screen.line(f"{took} · {calls} · {usage.credits.total / 1000:.1f} credits", "dim", whole=True)
 
 
 async def _ticking(stream: Any) -> AsyncGenerator[StreamEvent | None]:

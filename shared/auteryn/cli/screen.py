@@ -41,11 +41,11 @@ class Screen:
             return text
         return f"\x1b[{';'.join(STYLES[style] for style in styles)}m{text}\x1b[0m"
 
-    def line(self, text: str = "", *styles: str) -> None:
-        """Append one line; longer ones are cut on a terminal, whole elsewhere."""
+    def line(self, text: str = "", *styles: str, whole: bool = False) -> None:
+        """Append one line; longer ones are cut on a terminal, whole elsewhere. `whole`: there too, as it may be copied."""
         if self.quiet:
             return
-        shown = fitted(clean(text), self.width - 1) if self.live else clean(text)
+        shown = fitted(clean(text), self.width - 1) if self.live and not whole else clean(text)
         self._append(self.ink(shown, *styles))
 
     def parts(self, *parts: str | tuple[str, ...]) -> None:
