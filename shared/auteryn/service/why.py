@@ -175,7 +175,7 @@ def _reason(run: Run, wait: Wait, now: datetime) -> str:
         case ForBudget():
             return "for model calls that other steps give back"
         case ForRateLimit():
-            return f"until {moment(wait.at)}, when the model's provider takes requests again ({wait.why})"
+            return f"until {moment(wait.at)}, when the model is asked again ({wait.why})"
         case _:
             assert_never(wait)
 

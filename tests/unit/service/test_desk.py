@@ -388,7 +388,7 @@ def test_a_rate_limit_says_until_when_it_waits(opened):
             run = await desk.create(NewRun(input="What is X?"))
             await clock.sleep(timedelta(minutes=1))
             assert await desk.why_waiting(run.id) == (
-                "It waits until 2026-01-05 10:00 UTC, when the model's provider takes requests again (quota)."
+                "It waits until 2026-01-05 10:00 UTC, when the model is asked again (quota)."
             )
 
     skipping(main())
