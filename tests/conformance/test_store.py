@@ -494,6 +494,7 @@ async def test_for_a_run_that_was_erased_meanwhile_nothing_is_written(place: Pla
         first = change(run)
         await store.commit(first)
         assert await zombie.get(run.id) == first.run
+        lease = await leased(zombie, run)
         await store.erase(run.id)
         for late in (
             change(first.run, summary=False, sends=(Send(run=other.id, message=message()),)),
@@ -508,6 +509,10 @@ async def test_for_a_run_that_was_erased_meanwhile_nothing_is_written(place: Pla
         for heard in (True, False):
             with pytest.raises(NotFound):
                 await zombie.send(run.id, message(), heard=heard)
+        with pytest.raises(Conflict):
+            await zombie.renew(lease, until=SOON + MINUTE)
+        await zombie.give_back(lease)
+        assert await zombie.lease(run.id) is None
         for gone in (store.journal(run.id), store.inbox(run.id), store.inbox(other.id)):
             assert list(await gone) == []
         assert await store.doc("note", "late") is None
