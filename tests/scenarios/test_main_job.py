@@ -147,6 +147,8 @@ def test_a_data_set_becomes_a_workbook_whose_figures_are_right(tmp_path: Path, w
         rows = {row[0]: row[1] for row in sheet.iter_rows(min_row=2, values_only=True) if row[0] in totals}
         assert rows == pytest.approx(totals)
         assert len(sheet._charts) == 1
+        got, _ = terminal.auteryn("artifacts", "get", "summary.xlsx", "--out", "got")
+        assert (tmp_path / got.strip()).read_bytes() == book.read_bytes()
         gemini.was_kept()
         assert bool(weather) == (gemini.world.summary()["faults"] > 0)
 

@@ -9,6 +9,7 @@ import click
 from auteryn.cli import output
 from auteryn.cli.home import Home, going, opened
 from auteryn.cli.root import Common, Listing, common
+from auteryn.errors import NotFound
 from auteryn.policy.durations import moment
 from auteryn.schema.run import Artifact
 
@@ -74,13 +75,22 @@ async def _versions(common: Common, run_id: str, path: str) -> None:
 @common
 @click.pass_obj
 def get(common: Common, run_id: str | None, paths: tuple[str, ...], out: Path | None) -> None:
-    """Copy files of a run here: all of them, or those named. A version named by its id comes into a folder of that name."""
+    """Copy files of a run here: all of them, or those named; without RUN, of the newest one.
+
+    A version named by its id comes into a folder of that name."""
     going(_get(common, run_id, paths, out))
 
 
 async def _get(common: Common, run_id: str | None, paths: tuple[str, ...], out: Path | None) -> None:
     async with opened(common) as home:
-        name = await home.named(run_id)
+        try:
+            name = await home.named(run_id)
+        except NotFound:  # only what is wanted was named: of the newest run, as for no word at all
+            newest = (await home.desk.runs(limit=1)).runs
+            of_it = [(one.path, one.id) for one in await home.desk.artifacts(newest[0].id)] if newest else []
+            if run_id is None or not any(run_id in one for one in of_it):
+                raise
+            name, paths = newest[0].id, (run_id, *paths)
         wanted = [await home.desk.published(name, path) for path in paths] or list(await home.desk.artifacts(name))
         if not wanted and not common.json:
             click.echo(NOTHING, err=True)
