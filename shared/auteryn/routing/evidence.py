@@ -152,7 +152,7 @@ BIAS = -2.1
 
 TABLE: tuple[Evidence, ...] = (
     # length and form
-    Evidence(-2.1, "it is only a few words", lambda r: r.words <= 6 and not (bare(r) or technical(r))),
+    Evidence(-2.1, "it is only a few words", lambda r: r.words <= 6 and not technical(r) and (r.words <= 3 or not bare(r))),
     Evidence(2.3, "it is more than a line", lambda r: r.words > 12),
     Evidence(1.4, "it is impersonal and more than a phrase", lambda r: impersonal(r) and r.words > 9),
     Evidence(2.5, "it uses long words", lambda r: r.long_words >= 2),

@@ -85,7 +85,7 @@ FORMS: dict[str, re.Pattern[str]] = {
     ),
     # Names only programs have: `xr.where`, `v5.3`, `32-bit`, `--quiet`.
     "exact": re.compile(
-        r"(?<![@\w./])(?!\w{1,60}\.(?:com|org|net|de|fr|io|uk|edu|gov)\b)[A-Za-z_]\w+\.[a-z_]\w+|\b\d+-bit\b"
+        r"(?<![@\w./])(?!\w{1,60}\.(?:com|org|net|de|fr|io|uk|edu|gov|txt|pdf|docx?|md|html?|jpe?g|png|pptx?|ics|zip)\b)[A-Za-z_]\w+\.[a-z_]\w+|\b\d+-bit\b"
         r"|\bv?\d+\.\d+(?:\.\d+)+|\bv\d|(?<!\S)--[a-z]|\w\*\*\d|C\+\+"
         r"|\b[a-z]+\d*[A-Z]\w*\b|\b[A-Z]{2,}[a-z]+[A-Z]\w*\b"
     ),

@@ -131,7 +131,7 @@ VOCABULARY: dict[str, str] = {
         research sources vendors suppliers outliers novel textbook manual handbook rulebook screenplay encyclopedia
         encyclopaedia guidebook ebook e-book memoir course archive compiler package service component components
         extension plugin library bot scraper crawler game simulator interview interviews transcripts dossier memo
-        brief comparison matrix requirements audit leak bug bugs jobs job endpoints endpoint ci plan tariffs
+        brief comparison matrix requirements audit leak bug bugs jobs job endpoints endpoint ci  tariffs
         symphony opera album musical trilogy lectures collection dictionary cookbook corpus tarot gateway engine
         interpreter parser""",
     "deliverable_abroad": """

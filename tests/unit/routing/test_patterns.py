@@ -285,7 +285,7 @@ def test_work_beside_a_refusal_or_a_word_on_routing_is_still_ordered(prompt: str
 
 def test_a_short_phrase_that_could_be_a_title_is_never_surely_fast():
     """Nothing in it speaks for either side, so the classifier is asked."""
-    for prompt in ("Hard cases", "Closing menus", "Compose an oratorio", "Bridge rotation"):
+    for prompt in ("Bridge rotation at the corner", "Compose an oratorio for choir", "Order of the three parts"):
         assert not pattern(prompt).sure, prompt
 
 
