@@ -116,17 +116,17 @@ class Database:
             self._lazy = self._loop_now().call_later(LAZY_SECONDS, self._flush)
 
     async def safe(self) -> None:
-        """Back when a power cut takes nothing any more of what was written before: with the next commit that waits for it,
-        or one of its own."""
+        """Back when a power cut takes nothing any more of what was written before: the next commit that waits for the disk
+        covers it; if there is none for `SAFE_SECONDS`, one is made."""
         if self._synchronous != "full":
             return
         loop = self._loop_now()
         if not self._unsafe:
             loop.call_later(SAFE_SECONDS, self._make_safe)
-        pending = _Pending(_touch, True, later=loop.create_future())
+        covered = loop.create_future()
+        pending = _Pending(_touch, True, later=covered)
         self._unsafe.append(pending)
-        assert pending.later
-        await pending.later
+        await covered
         if pending.error is not None:
             raise pending.error
 
@@ -162,7 +162,7 @@ class Database:
 
     def abandon(self) -> None:
         """Let go of the folder the way a killed process does: what is pending is lost, what was confirmed stays."""
-        self._pending = self._unsafe = []
+        self._pending, self._unsafe = [], []
         self.close()
 
     # ---- the flush
@@ -214,8 +214,7 @@ class Database:
 
     def _make_safe(self) -> None:
         self._pending, self._unsafe = [*self._pending, *self._unsafe], []
-        if not self._held_up:
-            self._flush()
+        self._flush()
 
     def _fold(self) -> None:
         """Copy the log into the file, as far as other processes' readers allow, so that the next commit begins it anew."""
