@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from auteryn.console.preview import LARGEST, LONGEST_TEXT, MOST_ROWS, Preview, preview
+from auteryn.console.prose import html_of
 from auteryn.schema.run import Artifact
 from auteryn.tools.leash import Leash
 
@@ -68,6 +69,11 @@ def test_tables_show_their_beginning_and_say_that_there_is_more() -> None:
     found = shown("b.xlsx", workbook(One=[["a", 2.0], ["b", 2.5]], Two=[["x"]]))
     assert [one.name for one in found.sheets] == ["One", "Two"]
     assert found.sheets[0].rows == (("a", "2"), ("b", "2.5")) and not found.sheets[0].more
+
+
+def test_what_is_said_keeps_its_lines_and_a_files_are_its_own_business() -> None:
+    assert html_of("Send to\nann@a.com\nbob@b.com") == "<p>Send to<br />\nann@a.com<br />\nbob@b.com</p>\n"
+    assert shown("a.md", b"Lines that an editor\nhas wrapped.").html == "<p>Lines that an editor\nhas wrapped.</p>\n"
 
 
 @pytest.mark.parametrize(

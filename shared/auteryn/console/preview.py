@@ -72,7 +72,7 @@ def preview(artifact: Artifact, body: bytes, leash: Leash) -> Preview:
     if ending in TABLES:
         return Preview(kind="table", sheets=(_table(text, "\t" if ending == ".tsv" else None),))
     if ending in PROSE:
-        return Preview(kind="prose", html=html_of(text))
+        return Preview(kind="prose", html=html_of(text, file=True))
     note = f"the first {LONGEST_TEXT:,} characters" if len(text) > LONGEST_TEXT else None
     return Preview(kind="text", text=text[:LONGEST_TEXT], note=note)
 
@@ -94,7 +94,7 @@ def _document(body: bytes, ending: str, leash: Leash) -> Preview:
             read = read_outside(copy, f"a {ending} file", leash)
         except ToolFailed as error:
             return Preview(kind="none", why=f"it cannot be read: {error}")
-    return Preview(kind="prose", html=html_of(read.text), note="its text and tables, without its looks")
+    return Preview(kind="prose", html=html_of(read.text, file=True), note="its text and tables, without its looks")
 
 
 def _table(text: str, delimiter: str | None) -> Sheet:

@@ -12,23 +12,22 @@ LONGEST = 200_000
 """Characters that are rendered; the rest of a longer text is left to the file."""
 
 
-def html_of(markdown: str, *, links: bool = True) -> str:
+def html_of(markdown: str, *, links: bool = True, file: bool = False) -> str:
     """CommonMark with tables. Tags come out as the text they are, images as links nobody follows by looking; without `links`,
-    links as they were written, address and all.
+    links as they were written, address and all. A line ends where it was ended, as in a terminal, but not in a `file`.
 
     What may scroll on a narrow page, a table and code, can be reached by keyboard.
     """
-    html = _renderer(links=links).render(markdown[:LONGEST])
+    html = _renderer(links=links, breaks=not file).render(markdown[:LONGEST])
     return html.replace("<table>", '<table tabindex="0">').replace("<pre>", '<pre tabindex="0">')
 
 
 @functools.cache
-def _renderer(*, links: bool) -> MarkdownIt:
+def _renderer(*, links: bool, breaks: bool) -> MarkdownIt:
     from markdown_it import MarkdownIt
 
-    markdown = (
-        MarkdownIt("commonmark", {"html": False, "linkify": False}).enable("table").enable("strikethrough").disable("image")
-    )
+    options = {"html": False, "linkify": False, "breaks": breaks}
+    markdown = MarkdownIt("commonmark", options).enable("table").enable("strikethrough").disable("image")
     if not links:
         markdown.disable(["link", "autolink", "reference"])
     markdown.add_render_rule("link_open", _link)
