@@ -8,7 +8,9 @@ from typing import Annotated
 
 import pytest
 
+from auteryn.agent.stuck import FAILED_IN_A_ROW, Outcome, circle_of
 from auteryn.agent.turn import GO_ON, STOP
+from auteryn.errors import ToolFailed
 from auteryn.schema import event as e
 from auteryn.schema.human import People
 from auteryn.schema.run import Options
@@ -141,3 +143,67 @@ def test_the_same_long_output_again_and_again_is_a_circle_too(tmp_path: Path) ->
             assert ended.failure and ended.failure.reason == "stuck" and ended.usage.llm_calls < 20
 
     skipping(story())
+
+
+@tool(effect="read")
+async def guess(ctx: ToolContext, at: Annotated[int, "Where"]) -> str:
+    """Is at 1 in 20 places."""
+    if at % 20 != 19:
+        raise ToolFailed("not_found", f"there is nothing at {at}")
+    return "here"
+
+
+@pytest.mark.proves("P5")
+@pytest.mark.parametrize(("first", "told"), [(0, 1), (10, 0)])
+def test_who_only_fails_is_told_though_each_call_is_another(tmp_path: Path, first: int, told: int) -> None:
+    """A success among them is progress."""
+    calls = [call("guess", at=at) for at in range(first, first + FAILED_IN_A_ROW + 8)]
+
+    async def story() -> None:
+        async with World(tmp_path, model=[*calls, "found"], tools=[guess]) as world:
+            run = await world.start("Search")
+            assert (await world.ended(run)).result == "found"
+            found = [event.text for event in await world.events(run) if isinstance(event, e.Told) and event.why == "nudge"]
+            assert len(found) == told and all("12 calls in a row that failed" in text for text in found)
+
+    skipping(story())
+
+
+@pytest.mark.proves("P4")
+def test_who_goes_on_failing_ends(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return call("guess", at=20 * len(ask.request.contents))
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[guess]) as world:
+            ended = await world.ended(await world.start("Search", options=Options(ask_when_stuck=False)))
+            assert ended.failure and ended.failure.reason == "stuck"
+            assert "12 calls in a row that failed and did not stop when told (2 times)" in ended.failure.message
+
+    skipping(story())
+
+
+def outcomes(word: str) -> list[Outcome]:
+    """One for each letter."""
+    return [Outcome("look", {"at": letter}, None, failed=False) for letter in word]
+
+
+@pytest.mark.parametrize(
+    ("word", "calls", "new"),
+    [
+        ("xaaaa", 4, 1),
+        ("xaaaaaa", 6, 1),
+        ("abababab", 8, 2),
+        ("xabbaabba", 8, 2),
+        ("abcacbbacabc", 12, 3),
+        ("abcdeabcde" * 2, 20, 5),
+    ],
+)
+def test_a_few_calls_in_any_order_are_a_circle(word: str, calls: int, new: int) -> None:
+    circle = circle_of(outcomes(word))
+    assert circle is not None and (circle.calls, circle.new) == (calls, new)
+
+
+@pytest.mark.parametrize("word", ["", "aaa", "abababa", "abcabcabcab", "abcdef" * 6, "aaabaaac"])
+def test_fewer_rounds_or_more_calls_are_none(word: str) -> None:
+    assert circle_of(outcomes(word)) is None

@@ -136,7 +136,7 @@ def step_context(goal: str, step: Step, plan: Plan) -> str:
 
 
 NUDGE = (
-    "You have made the same call with the same outcome {count} times. Repeating it will not change the outcome: "
+    "You have made {what}. Going on like this will not change the outcome: "
     "use what you have, try something different, or give the result now and say what is missing."
 )
 DEADLINE = (

@@ -228,7 +228,7 @@ class Thread(Struct):
         call = self.calls[event.call]
         call.state, call.output, call.error, call.wait = "answered", event.output, event.error, None
         call.images = event.images
-        self.outcomes.append((call.name, call.args, outcome_of(event)))
+        self.outcomes.append(outcome_of(call.name, call.args, event))
         if isinstance(event.output, dict):
             self._learned(event.tool, cast("dict[str, Any]", event.output))
         if not self.open_calls:

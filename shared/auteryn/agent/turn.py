@@ -16,7 +16,7 @@ from auteryn.agent.conclude import nothing_left
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, ledger, system_prompt
 from auteryn.agent.speak import answered, ask_model, unusable
-from auteryn.agent.stuck import circling
+from auteryn.agent.stuck import Circle, circle_of
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
 from auteryn.policy.asking import asked_of, waited_for
 from auteryn.policy.budget import held, near, raise_question
@@ -69,8 +69,8 @@ async def next_turn(mind: Mind) -> Facts:
         return (e.BudgetAsked(llm_calls=run.usage.llm_calls, short_credits=max(0, _short(mind))),)
     if mind.now() >= run.deadline_at and not run.over_time:
         return (e.Told(text=DEADLINE, why="deadline"),)
-    if (count := circling(thread.outcomes)) and not thread.late:
-        return _going_in_circles(mind, count)
+    if (circle := circle_of(thread.outcomes)) and not thread.late:
+        return _going_in_circles(mind, circle)
     if thread.raised:
         return raised(mind)
     if (thread.too_long or thread.tokens() > mind.settings.compact_at_tokens) and len(thread.turns) > 1:
@@ -314,12 +314,12 @@ def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
     return (failed,) if before == 0 else (failed, e.Told(text=UNREADABLE.format(why=why), why="format"))
 
 
-def _going_in_circles(mind: Mind, count: int) -> Facts:
+def _going_in_circles(mind: Mind, circle: Circle) -> Facts:
     """Nudge, then ask, then stop. Each rung is climbed only if the circle goes on after the one before."""
     thread, run = mind.thread, mind.run
     if thread.nudges < 2:
-        return (e.Told(text=NUDGE.format(count=count), why="nudge"),)
-    message = f"the agent repeated the same call with the same outcome and did not stop when told ({thread.nudges} times)"
+        return (e.Told(text=NUDGE.format(what=circle.words), why="nudge"),)
+    message = f"the agent made {circle.words} and did not stop when told ({thread.nudges} times)"
     if not run.options.ask_when_stuck or thread.nudges >= 3:
         return _ended(mind, "stuck", message)
     ask = asked_of(

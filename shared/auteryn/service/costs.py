@@ -10,7 +10,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from auteryn.agent.stuck import circling
+from auteryn.agent.stuck import Outcome, circle_of, outcome_of
 from auteryn.ports.store import children_of
 from auteryn.schema import event as e
 from auteryn.schema.fold import OUR_FAULT
@@ -145,7 +145,7 @@ class _Reading(Struct):
     model: str = ""
     args: dict[str, Any] = field(default_factory=dict[str, Any])
     """Of the open turn's calls."""
-    outcomes: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
     turns: list[int] = field(default_factory=list[int])
     """Where the items of each turn begin."""
     waits: list[timedelta] = field(default_factory=list[timedelta])
@@ -192,7 +192,8 @@ class _Reading(Struct):
                 )
             case e.CallAnswered():
                 self._add(credits=event.credits, tool_calls=1, tool=event.tool)
-                self.outcomes.append((event.tool, _hash(self.args.get(event.call)), _hash(event.output)))
+                outcome = outcome_of(event.tool, _hash(self.args.get(event.call)), event)
+                self.outcomes.append(outcome._replace(came=_hash(outcome.came)))
             case e.ArtifactPublished():
                 self._add(credits=event.credits)
             case e.Told() if event.why == "nudge":
@@ -216,11 +217,9 @@ class _Reading(Struct):
         self.items.append(Item(step=self.step, **fields))
 
     def _circled(self) -> None:
-        """Mark all rounds of the circle but the first as a loop."""
-        count = circling(self.outcomes)
-        if count:
-            same = len(self.outcomes) > 1 and self.outcomes[-1] == self.outcomes[-2]
-            repeats = (count - 1) * (1 if same else 2)
+        """Mark what brought nothing new as a loop."""
+        if circle := circle_of(self.outcomes):
+            repeats = circle.calls - circle.new
             begin = self.turns[-repeats] if repeats <= len(self.turns) else 0
             self.items[begin:] = [
                 replace(item, cause="loop") if item.cause == "useful" else item for item in self.items[begin:]
