@@ -525,3 +525,11 @@ def test_what_is_not_the_apis_json_is_a_broken_answer(raw: bytes):
     with pytest.raises(BrokenAnswer):
         events.feed(raw)
         events.end()
+
+
+def test_half_a_surrogate_pair_is_a_sign_that_is_missing_and_no_broken_answer():
+    said = {"functionCall": {"name": "note", "args": {"text": "whole 😀, half \ud83d."}}}
+    raw = f"data: {json.dumps(chunk(said, finish='STOP'))}\n\n".encode()
+    (read,) = Events().feed(raw)
+    assert read.candidates and read.candidates[0].content
+    assert read.candidates[0].content.parts == [{"functionCall": {"name": "note", "args": {"text": "whole 😀, half \ufffd."}}}]

@@ -6,6 +6,7 @@ fields, and what a model said must go back to it verbatim (L9).
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -107,5 +108,15 @@ def _decoded(raw: bytes) -> list[Chunk]:
     try:
         found = _decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BrokenAnswer(f"the answer is not Gemini's JSON ({error}): {raw[:120]!r}") from error
+        try:
+            found = _decoder.decode(_in_whole_signs(raw))
+        except ValueError:
+            raise BrokenAnswer(f"the answer is not Gemini's JSON ({error}): {raw[:120]!r}") from error
     return found if isinstance(found, list) else [found]
+
+
+def _in_whole_signs(raw: bytes) -> bytes:
+    """The same JSON with U+FFFD for each half of a surrogate pair: a model writes one at times, and would again if asked again.
+    Raises `ValueError` for what is no JSON."""
+    text = json.dumps(json.loads(raw.decode()), ensure_ascii=False)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
