@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
+from msgspec.structs import replace
 
 from auteryn.errors import ToolFailed
+from auteryn.policy.gates import ALLOW
 from auteryn.schema import event as e
+from auteryn.schema import inbox as m
+from auteryn.schema.human import Answer
 from auteryn.schema.message import Call
 from auteryn.schema.run import FileCheck, Options
 from auteryn.testing.clock import skipping
@@ -51,7 +55,7 @@ def test_a_reminder_is_enough_for_a_model_that_only_forgot(tmp_path: Path) -> No
     skipping(story())
 
 
-@tool(effect="once", recipients=lambda args: args["to"])
+@tool(effect="once", permission="ask", recipients=lambda args: args["to"])
 async def letter(
     ctx: ToolContext,
     to: Annotated[list[str], "To whom"],
@@ -94,5 +98,20 @@ def test_a_message_counts_when_the_ledger_says_that_it_went(tmp_path: Path, call
             run = await world.ended(await world.start("Write to Ann", options=SENT, plan=["A step"] if by_step else []))
             assert (run.status == "completed") == ok
             assert [(one.deliverable, one.ok) for one in run.verdicts] == [("mailto:Ann@corp.test", ok)]
+
+    skipping(story())
+
+
+@pytest.mark.proves("P37")
+@pytest.mark.parametrize(("asked", "allowed"), [("bob@corp.test", "ann@corp.test"), ("ann@corp.test", "bob@corp.test")])
+def test_a_message_went_to_whom_a_person_made_it_go(tmp_path: Path, asked: str, allowed: str) -> None:
+    async def story() -> None:
+        model = [call("letter", to=[asked]), *["I have written to Ann."] * 3]
+        async with World(tmp_path, model=model, tools=[letter]) as world:
+            run = await world.start("Write to Ann", options=replace(SENT, approve="ask"))
+            (ask,) = (await world.asked(run)).asks
+            answer = Answer(ask=ask.id, value=ALLOW, by="owner", at=world.now(), args={"to": [allowed]})
+            await world.tell(run, m.Answered(id=m.answer_message_id(ask.id), sent_at=world.now(), answer=answer))
+            assert [one.ok for one in (await world.ended(run)).verdicts] == [allowed == "ann@corp.test"]
 
     skipping(story())

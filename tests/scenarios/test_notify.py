@@ -301,6 +301,26 @@ def test_a_plans_steps_budget_and_deliverables_are_told_of(tmp_path: Path, site:
     ]
 
 
+@pytest.mark.proves("P81")
+def test_steps_of_a_second_plan_are_told_of_under_ids_of_their_own(tmp_path: Path, site: FaultServer, hook: Hook) -> None:
+    """Whoever takes a post twice knows it by its id: with the first plan's ids the second plan's would be thrown away."""
+    from auteryn.tools.plan import plan_create
+
+    def script(ask: Any) -> Any:
+        if ask.task.startswith("step") or ask.turn == 2:
+            return "done"
+        return call("plan_create", goal="all", steps=[{"description": "step one"}])
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[plan_create], egress=site.egress()) as world:
+            await Desk(on_time(world).host.engine).add_webhook(site.url("/hook"), ("step.completed",))
+            assert (await world.ended(await world.start("Plan twice"))).status == "completed"
+            await world.after(HOUR)
+
+    skipping(story())
+    assert [one["data"]["subject"] for one in hook.taken.values()] == ["1", "1"]
+
+
 @pytest.mark.proves("L2", "P81")
 def test_a_notification_survives_the_process_that_owed_it_and_is_known_by_its_id(
     tmp_path: Path, site: FaultServer, hook: Hook

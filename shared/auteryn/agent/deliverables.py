@@ -133,7 +133,7 @@ def _rows(raw: BinaryIO, suffix: str) -> int:
 
 def _records(raw: BinaryIO) -> int:
     """Records of a csv that hold anything; a quoted line break does not make two."""
-    text = io.TextIOWrapper(raw, encoding="utf-16" if is_utf16(raw) else "latin-1", newline="")
+    text = io.TextIOWrapper(raw, encoding="utf-16" if is_utf16(raw) else "latin-1", errors="replace", newline="")
     raw.seek(0)
     try:
         return sum(any(cell.strip() for cell in record) for record in csv.reader(text))
@@ -191,8 +191,11 @@ _PAGED = {
 so it does not count."""
 _IN_OPEN_FORMAT = {".odp": (":page", "slides"), ".ods": (":table", "sheets")}
 PAGED = (".pdf", *_PAGED, *_IN_OPEN_FORMAT)
-_PDF_COUNT = re.compile(rb"/Type\s*/Pages\b[^>]{0,200000}?/Count\s+(\d+)|/Count\s+(\d+)[^>]{0,200000}?/Type\s*/Pages\b", re.S)
-_PDF_STREAM = re.compile(rb"stream\r?\n(.*?)endstream", re.S)
+_PDF_PIECE = re.compile(rb"[^>]+")
+"""The innermost dictionaries stand in one each."""
+_PDF_TREE = re.compile(rb"/Type\s*/Pages\b")
+_PDF_COUNT = re.compile(rb"/Count\s+(\d{1,9})")
+_PDF_STREAM = re.compile(rb"stream\r?\n")
 
 
 def _pages(raw: BinaryIO, suffix: str) -> tuple[int, str]:
@@ -228,16 +231,19 @@ def _elements(raw: BinaryIO, part: str, counts: Callable[[str, dict[str, str]], 
 
 def _pdf_pages(body: bytes) -> int:
     """The largest count of its page trees, those in packed object streams included."""
-    counts = [_count(body)]
-    for stream in _PDF_STREAM.finditer(body):
-        with suppress(zlib.error):
-            packed = zlib.decompressobj()
-            counts.append(_count(packed.decompress(stream[1], CHUNK * 64)))
+    counts, at = [_count(body)], 0
+    while (end := body.find(b"endstream", at)) >= 0:
+        begin = _PDF_STREAM.search(body, at, end)
+        if begin and body.find(b"/ObjStm", at, begin.start()) >= 0:
+            with suppress(zlib.error):
+                counts.append(_count(zlib.decompressobj().decompress(body[begin.end() : end], CHUNK * 64)))
+        at = end + len(b"endstream")
     return max(counts)
 
 
 def _count(body: bytes) -> int:
-    return max((int(found[1] or found[2]) for found in _PDF_COUNT.finditer(body)), default=0)
+    trees = (piece[0] for piece in _PDF_PIECE.finditer(body) if _PDF_TREE.search(body, *piece.span()))
+    return max((int(count) for tree in trees for count in _PDF_COUNT.findall(tree)), default=0)
 
 
 # ---- text ----------------------------------------------------------------------------------------------------

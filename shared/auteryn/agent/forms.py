@@ -44,6 +44,8 @@ def _office(raw: BinaryIO, main: str, size_bytes: int) -> None:
     with _unzipped(raw, size_bytes) as inside:
         if main not in inside.namelist():
             raise Wrong(f"it has no {main}, so no program can open it")
+        if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in inside.infolist()):
+            raise Wrong("it is packed in a way that office programs do not read")
         if (broken := _damaged(inside)) is not None:
             raise Wrong(f"its part {broken} is damaged")
         for name in inside.namelist():
@@ -71,7 +73,7 @@ def _unzipped(raw: BinaryIO, size_bytes: int) -> zipfile.ZipFile:
 def _damaged(inside: zipfile.ZipFile) -> str | None:
     try:
         return inside.testzip()
-    except (zlib.error, EOFError, NotImplementedError) as error:
+    except (zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:  # OSError: a part that begins nowhere
         return f"({error})"
 
 

@@ -8,6 +8,7 @@ before. A slice that dies in between leaves neither the answer nor the files, an
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -36,6 +37,7 @@ AT_ONCE = 16
 MERGE_AT = 50
 """This many documents are merged into one, when nobody else in the tree is at work."""
 CHUNK_BYTES = 1 << 20
+_IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 
 class Files:
@@ -161,6 +163,7 @@ class StoredFiles(Files):
         documents = await self._store.docs(KIND, root)
         states, receipts = _folded(documents, folder.read)
         changed = [state for state in states.values() if folder.sha256_of(state.path) != state.sha256]
+        changed.sort(key=lambda state: state.sha256 is not None)  # what is gone first: a file may be where a folder was
         await _side_by_side(self._bring, files, folder, changed)
         for receipt in receipts:
             files.settle(receipt.key, receipt.output)
@@ -169,22 +172,43 @@ class StoredFiles(Files):
         return documents
 
     async def _bring(self, files: Workspace, folder: _Folder, state: FileState) -> None:
-        """Bring the file here in this state, or remove it. A file that was changed here since then stays as it is."""
+        """Bring the file here in this state, or remove it. A file that was changed here since then stays as it is.
+
+        Steps side by side may make a folder and a file of one name. Then the one that finds the other in its place is moved,
+        as if the slice had done it: both are kept, and no slice begins with what no folder can hold.
+        """
         place = files.place_of(state.path)
         known = folder.known.get(state.path)
-        if place.is_symlink() or (place.exists() and (known is None or known.sign != _sign(place.lstat()))):
+        changed = known is None or (place.exists() and known.sign != _sign(place.lstat()))
+        if place.is_symlink() or (place.exists() and not place.is_dir() and changed):
             return
         if state.sha256 is None:
-            place.unlink(missing_ok=True)
+            if place.is_file():
+                place.unlink(missing_ok=True)
+                with suppress(OSError):  # no folder stays empty: a file may take its name
+                    for above in Path(state.path).parents[:-1]:
+                        (files.root / above).rmdir()
             folder.known.pop(state.path, None)
             return
-        with Workspace(files.root, file_bytes=1 << 62, tree_bytes=1 << 62).path_to_write(state.path, engine=True) as aside:
+        path = state.path
+        try:
+            await self._fetch(files, state, path)
+        except ToolFailed as error:
+            if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _IN_THE_WAY):
+                raise
+            path = f"{derived_id('moved', path, state.sha256)}/{place.name}"
+            files.said.append(f"something else of its name is in the way: {state.path!r} was moved to {path!r}")
+            await self._fetch(files, state, path)
+        folder.known[state.path] = _Known(_sign(files.place_of(path).lstat()), state.sha256)
+
+    async def _fetch(self, files: Workspace, state: FileState, path: str) -> None:
+        assert state.sha256 is not None
+        with Workspace(files.root, file_bytes=1 << 62, tree_bytes=1 << 62).path_to_write(path, engine=True) as aside:
             await self._blobs.save(state.sha256, aside)
             aside.chmod(0o755 if state.executable else 0o644)
             if state.modified_at:
                 at = state.modified_at.timestamp()
                 os.utime(aside, (at, at))
-        folder.known[state.path] = _Known(_sign(place.lstat()), state.sha256)
 
     async def _merge(self, root: str, documents: Sequence[Doc], keys: Collection[str]) -> None:
         """Replace many documents by one. It sorts after them, so a crash before they are deleted changes nothing."""

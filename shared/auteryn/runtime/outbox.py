@@ -92,7 +92,7 @@ def _of_whole_run(before: Run | None, run: Run, event: e.AnyEvent) -> list[Lette
             return [Letter(type="run.started", occasion="start")]
         case e.StepsEnded():
             done = [end for end in event.steps if end.status == "completed"]
-            return [Letter(type="step.completed", subject=str(end.step), count=end.attempt) for end in done]
+            return [Letter(type="step.completed", subject=str(end.step), count=run.seq) for end in done]
         case e.BudgetReached():
             return [Letter(type="budget.reached")]
         case e.RunCompleted():

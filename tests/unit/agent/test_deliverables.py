@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 import subprocess
 import sys
 import zipfile
@@ -15,7 +16,7 @@ import pptx
 import pypdf
 import pytest
 
-from auteryn.agent.deliverables import verify
+from auteryn.agent.deliverables import impossible, verify
 from auteryn.agent.forms import OFFICE
 from auteryn.schema.run import FileCheck, Verdict
 from auteryn.tools.workspace import Workspace
@@ -49,9 +50,9 @@ def workbook(*sheets: list[list[Any]]) -> bytes:
     return out.getvalue()
 
 
-def zipped(**members: bytes) -> bytes:
+def zipped(_how: int = zipfile.ZIP_DEFLATED, /, **members: bytes) -> bytes:
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(out, "w", _how) as archive:
         for name, body in members.items():
             archive.writestr(name, body)
     return out.getvalue()
@@ -133,6 +134,7 @@ def test_a_file_that_is_what_it_says_passes_and_half_of_it_does_not(files: Works
         ("x.xlsx", b"just text", "no readable archive"),
         ("x.xlsx", zipped(a=b"1"), "has no xl/workbook.xml"),
         ("x.docx", office(".docx", b"<w:p>"), "no well-formed XML"),
+        ("x.docx", zipped(zipfile.ZIP_LZMA, **{OFFICE[".docx"]: b"<d/>"}), "office programs do not read"),
         ("x.docx", office(".docx", b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'), "entities"),
         ("x.xlsx", office(".xlsx", b"<a>" + b" " * 40_000_000 + b"</a>"), "more than is sane"),
         ("x.png", PNG[:16] + bytes(4) + PNG[20:], "no width"),
@@ -155,6 +157,33 @@ def test_a_damaged_part_of_an_office_file_is_found(files: Workspace) -> None:
     body[at : at + 40] = b"\xff" * 40
     files.write("x.xlsx", bytes(body))
     assert not one(files, "x.xlsx").ok and "damaged" in one(files, "x.xlsx").detail
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "rules"),
+    [
+        ("x.xlsx", workbook([["a"], [1]]), {"min_rows": 1, "contains": "a"}),
+        ("x.zip", zipped(a=b"1"), {}),
+        ("x.tsv", "a\tb\n1\t2\n".encode("utf-16"), {"min_rows": 1, "contains": "b"}),
+        ("x.jsonl", b'{"a": 1}\n{"b": 2}\n', {"min_rows": 1}),
+        ("x.pdf", PDF.replace(b"<<>>", b"<</Type/Pages/Count 2>>"), {"min_pages": 1}),
+        ("x.svg", b"<svg><text>a</text></svg>", {"contains": "a"}),
+    ],
+)
+def test_no_damage_is_more_than_a_verdict(files: Workspace, name: str, body: bytes, rules: dict[str, Any]) -> None:
+    """A look that fails would end the slice, and every later one."""
+    files.write(name, body)
+    assert one(files, name, **rules).ok
+    dice = random.Random(name)
+    for _ in range(80):
+        at, most = dice.randrange(len(body)), dice.choice((1, 4, len(body)))
+        files.write(name, body[:at] + dice.choice((b"", dice.randbytes(3))) + body[at + most :])
+        assert one(files, name, **rules).detail
+
+
+def test_a_page_count_that_nobody_can_mean_is_only_large(files: Workspace) -> None:
+    files.write("x.pdf", PDF.replace(b"<<>>", b"<</Count " + b"9" * 5_000 + b" /Type /Pages>>", 1))
+    assert one(files, "x.pdf", min_pages=3).ok
 
 
 @pytest.mark.parametrize(
@@ -212,6 +241,8 @@ def test_text_is_found_across_lines_chunks_and_runs(files: Workspace, name: str,
 
 def test_text_in_a_pdf_is_not_claimed_to_be_checked(files: Workspace) -> None:
     files.write("x.pdf", PDF)
+    assert impossible(FileCheck(path="x.pdf", min_pages=1)) is None
+    assert impossible(FileCheck(path="x.pdf", contains="obj")) == "text cannot be looked for in a .pdf file"
     assert not one(files, "x.pdf", contains="obj").ok and "cannot be looked for" in one(files, "x.pdf", contains="obj").detail
 
 

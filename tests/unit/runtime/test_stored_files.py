@@ -74,6 +74,8 @@ async def test_what_was_committed_is_there_on_the_next_machine(there: Machine):
     here.write("gone.txt", b"old")
     here.write("tool.sh", b"#!/bin/sh\n")
     (here.root / "tool.sh").chmod(0o755)
+    with here.path_to_write(".auteryn/known/page", engine=True) as page:
+        page.write_bytes(b"the engine's own")
     await there.commit(first, here)
     before = here.stat("a/b.bin").modified_at, here.read("a/b.bin")
     (here.root / "gone.txt").unlink()
@@ -86,6 +88,8 @@ async def test_what_was_committed_is_there_on_the_next_machine(there: Machine):
     assert sorted(found.path for found in again.walk()) == ["a/b.bin", "tool.sh"]
     assert (again.stat("a/b.bin").modified_at, again.read("a/b.bin")) == before
     assert os.access(again.root / "tool.sh", os.X_OK)
+    with again.reading(".auteryn/known/page", engine=True) as page:
+        assert page.read() == b"the engine's own"
     assert await second.changed(there.run, again, (), NOW) == ()
 
 
@@ -239,6 +243,54 @@ async def test_a_link_that_takes_a_file_s_place_is_not_followed(there: Machine):
     (yonder.root / "a.txt").symlink_to(secret)
     await second.news(there.run, yonder)
     assert secret.read_bytes() == b"secret"
+
+
+@pytest.mark.proves("P37")
+@story
+async def test_a_file_and_a_folder_of_one_name_that_steps_made_side_by_side_are_both_kept(there: Machine):
+    left, right = there.another(), there.another()
+    here, yonder = await left.begin(there.run), await right.begin(there.run)
+    here.write("out", b"file")
+    yonder.write("out/x", b"in the folder")
+    (yonder.root / "link").symlink_to("out")
+    here.write("link/y", b"behind a link")
+    await there.commit(left, here)
+    await there.commit(right, yonder)
+
+    async def everything() -> list[bytes]:
+        machine = there.another()
+        files = await machine.begin(there.run)
+        bodies = sorted(files.read(found.path) for found in files.walk())
+        await there.commit(machine, files, late=9)
+        return bodies
+
+    all_three = [b"behind a link", b"file", b"in the folder"]
+    for who, files in ((left, here), (right, yonder)):
+        await who.news(there.run, files)
+        assert sorted(files.read(found.path) for found in files.walk()) == all_three
+        assert any("was moved to 'moved_" in one for one in files.said)
+    assert await everything() == all_three
+    for who, files in ((left, here), (right, yonder)):
+        await there.commit(who, files, late=10)
+    assert await everything() == await everything() == all_three
+
+
+@story
+async def test_a_file_takes_the_name_of_a_folder_that_another_step_has_removed_and_back(there: Machine):
+    left, right = there.another(), there.another()
+    here = await left.begin(there.run)
+    here.write("out/deep/x", b"1")
+    await there.commit(left, here)
+    yonder = await right.begin(there.run)
+    for late, (gone, new) in enumerate((("out/deep/x", "out"), ("out", "out/deep/x")), 1):
+        (here.root / gone).unlink()
+        if late == 1:
+            (here.root / "out/deep").rmdir()
+            (here.root / "out").rmdir()
+        here.write(new, b"2")
+        await there.commit(left, here, late=late)
+        await right.news(there.run, yonder)
+        assert [found.path for found in yonder.walk()] == [new] and yonder.said == []
 
 
 @story
