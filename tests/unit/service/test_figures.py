@@ -88,7 +88,9 @@ def test_after_26_hours_with_three_of_six_steps_done_it_says_so(opened):
             standing = await desk.standing(run.id)
             assert (standing.status, standing.detail) == ("running", "Day 2 of 7, Step 3/6 complete")
             assert (standing.state, standing.day, standing.days, standing.step) == ("waiting", 2, 7, 3)
-            assert standing.why.startswith("It waits for step 4. Step 4 waits until 2026-01-07 09:00 UTC, when the model's")
+            assert standing.why.startswith(
+                "It waits for step 4. Step 4 waits until 2026-01-07 09:00 UTC, when the model is asked again"
+            )
             step = (await desk.get(run.id)).plan.step(4).run
             assert "until 2026-01-07 09:00 UTC" in await desk.why_waiting(step)
             end = await desk.result(run.id)
