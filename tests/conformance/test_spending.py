@@ -133,3 +133,25 @@ async def test_what_was_spent_is_in_the_books_once_though_a_turn_was_broken_off_
         assert (standing := await spending.standing("ann")) and standing.spent == 150
         await spending.left("ann", run.id)
         assert (standing := await spending.standing("ann")) and (standing.spent, standing.held) == (150, 0)
+
+
+@on_every(STORES)
+@pytest.mark.proves("L11")
+async def test_a_line_whose_confirmation_was_lost_is_known_as_ones_own(place: Place[Store]) -> None:
+    """A write that is sent again because its reply was lost is refused: it is there already."""
+    async with place.open() as store:
+        spending, run = Spending(store, SkippingClock(NOON), SpendLimit(credits=10_000)), run_of("ann", "run_1")
+        plain, lost = store.put, 0
+
+        async def put(doc: Doc, *, if_absent: bool = False) -> bool:
+            nonlocal lost
+            lost += 1
+            return await plain(doc, if_absent=if_absent) and lost % 2 == 0
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(store, "put", put)
+            assert await spending.room("ann", run.id, lambda: 130) is None
+            spending.spent(run, paid(150))
+            lost = 0
+            await spending.left("ann", run.id)
+        assert (standing := await spending.standing("ann")) and (standing.spent, standing.held) == (150, 0)

@@ -139,6 +139,8 @@ def test_mail_comes_on_start_daily_when_a_person_is_asked_and_when_it_is_done(tm
         told = [subject.split(":")[0] for subject in mailbox.subjects]
         assert told[:4] == ["Auteryn has begun", "Auteryn, day 1", "Auteryn, day 2", "Auteryn needs an answer"]
         assert sorted(told[4:]) == ["Auteryn has news", "Auteryn is done"]
+        news = mailbox.mails[told.index("Auteryn has news")]
+        assert "The records are gone." in cast("EmailMessage", news.get_body(("plain",))).get_content()
         done = mailbox.mails[told.index("Auteryn is done")]
         plain = cast("EmailMessage", done.get_body(("plain",))).get_content()
         assert "all done" in plain and run in plain
@@ -299,6 +301,24 @@ def test_a_plans_steps_budget_and_deliverables_are_told_of(tmp_path: Path, site:
         ("step.completed", "1"),
         ("step.completed", "2"),
     ]
+
+
+@pytest.mark.proves("P81")
+def test_a_cancelled_run_is_told_of_to_programs_and_people(
+    tmp_path: Path, site: FaultServer, hook: Hook, mailbox: Mailbox
+) -> None:
+    async def story() -> None:
+        async with World(tmp_path, model=[QUESTION], tools=[ask_approval], egress=site.egress()) as world:
+            await Desk(on_time(world).host.engine).add_webhook(site.url("/hook"), ("run.cancelled", "run.failed"))
+            run = await world.start("Clean", options=ANN)
+            await world.asked(run)
+            await world.cancel(run)
+            await world.ended(run)
+            await world.after(HOUR)
+
+    skipping(story())
+    assert hook.types == ["run.cancelled"]
+    assert mailbox.subjects[-1] == "Auteryn was stopped: Clean"
 
 
 @pytest.mark.proves("P81")

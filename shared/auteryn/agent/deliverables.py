@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 from xml.parsers import expat
@@ -250,15 +251,18 @@ def _count(body: bytes) -> int:
 
 
 _TEXTLESS = (".pdf", ".png", ".jpg", ".jpeg", ".gif", ".parquet", ".xls", ".zip")
+_MARKED_UP = (".html", ".htm", ".xml", ".svg")
 _NO_TEXT = "text cannot be looked for in a {} file"
 
 
 def _contains(raw: BinaryIO, suffix: str, wanted: str) -> bool:
-    """Whether the text stands in the file; runs of white space count as one space."""
+    """Whether the text stands in the file, or in what a reader sees of it; runs of white space count as one space."""
     needle = _spaced(wanted)
     if suffix in _TEXTLESS:
         raise Wrong(_NO_TEXT.format(suffix))
     pieces = _office_texts(raw) if suffix in OFFICE else _decoded(raw)
+    if suffix in _MARKED_UP:
+        pieces = chain(pieces, (_shown("".join(one)) for one in [_decoded(raw)]))
     tail = ""
     for piece in pieces:
         tail = _spaced(tail + piece)
@@ -286,6 +290,12 @@ def _office_texts(raw: BinaryIO) -> Iterator[str]:
     with zipfile.ZipFile(raw) as inside:
         for name in inside.namelist():
             if name.endswith(".xml"):
-                body = inside.read(name).decode("utf-8", "replace")
-                parted = re.sub(r"</(?:\w+:)?(?:p|si|c|row|tr|h)>|<(?:\w+:)?(?:br|tab)\b[^>]*>", " ", body)
-                yield html.unescape(re.sub(r"<[^>]*>", "", parted)) + " "
+                yield _shown(inside.read(name).decode("utf-8", "replace")) + " "
+
+
+def _shown(markup: str) -> str:
+    """The text without its marks, paragraphs and cells apart."""
+    return html.unescape(re.sub(r"<[^<>]*>", "", _PARTING.sub(" ", markup)))
+
+
+_PARTING = re.compile(r"</(?:\w+:)?(?:p|si|c|row|t[drh]|li|div|h\d?)>|<(?:\w+:)?(?:br|tab)\b[^<>]*>", re.I)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,6 @@ AT_ONCE = 16
 """Files on their way to or from the blobs."""
 MERGE_AT = 50
 """This many documents are merged into one, when nobody else in the tree is at work."""
-CHUNK_BYTES = 1 << 20
 _IN_THE_WAY = (errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EXDEV)
 
 
@@ -397,6 +397,10 @@ def _copy(old: Workspace, new: Workspace) -> None:
         return
     for away in old.all_away():
         new.mark_away(away)
-    for found in old.walk():
-        with suppress(PutAway), old.reading(found.path) as file:
-            new.write(found.path, iter(lambda: file.read(CHUNK_BYTES), b""))
+    for found in old.walk(skip=frozenset()):
+        with suppress(PutAway), old.reading(found.path) as file, new.path_to_write(found.path) as aside:
+            at = os.fstat(file.fileno())
+            with aside.open("xb") as copy:
+                shutil.copyfileobj(file, copy)
+            aside.chmod(0o755 if at.st_mode & 0o100 else 0o644)
+            os.utime(aside, ns=(at.st_mtime_ns, at.st_mtime_ns))

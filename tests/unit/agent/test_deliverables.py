@@ -137,6 +137,7 @@ def test_a_file_that_is_what_it_says_passes_and_half_of_it_does_not(files: Works
         ("x.docx", zipped(zipfile.ZIP_LZMA, **{OFFICE[".docx"]: b"<d/>"}), "office programs do not read"),
         ("x.docx", office(".docx", b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'), "entities"),
         ("x.xlsx", office(".xlsx", b"<a>" + b" " * 40_000_000 + b"</a>"), "more than is sane"),
+        ("x.zip", zipped(a=b"1").replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1"), "password"),
         ("x.png", PNG[:16] + bytes(4) + PNG[20:], "no width"),
         ("x.pdf", b"%PDF-1.7 cut", "no whole PDF"),
         ("x.json", b"{", "no JSON"),
@@ -221,6 +222,7 @@ def test_rows_are_not_guessed_where_they_cannot_be_counted(files: Workspace) -> 
         ("t.md", b"The   total\nis 42 EUR."),
         ("t.txt", b"x" * 65_530 + b"The total is 42 EUR"),
         ("t.html", "The total is 42 EUR".encode("utf-16")),
+        ("t.html", b"<div>Costs</div><p>The <b>total</b> is&nbsp;42 EUR</p>"),
         (
             "t.docx",
             office(
@@ -237,6 +239,13 @@ def test_text_is_found_across_lines_chunks_and_runs(files: Workspace, name: str,
     assert one(files, name, contains="total is 42 EUR").ok
     missing = one(files, name, contains="total is 43")
     assert not missing.ok and missing.detail == f"{name}: the text 'total is 43' is not in it"
+
+
+def test_what_stands_in_a_page_is_looked_for_as_it_is_read_and_as_it_is_written(files: Workspace) -> None:
+    files.write("x.html", b"<table><tr><td>R&amp;D</td><td>7</td></tr></table>")
+    for text in ("R&D 7", "R&amp;D", "<table>"):
+        assert one(files, "x.html", contains=text).ok, text
+    assert not one(files, "x.html", contains="D7").ok
 
 
 def test_text_in_a_pdf_is_not_claimed_to_be_checked(files: Workspace) -> None:

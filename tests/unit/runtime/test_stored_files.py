@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from auteryn.adapters.embedded.blobs import FolderBlobs
 from auteryn.adapters.embedded.store import SqliteStore
@@ -74,6 +75,7 @@ async def test_what_was_committed_is_there_on_the_next_machine(there: Machine):
     here.write("gone.txt", b"old")
     here.write("tool.sh", b"#!/bin/sh\n")
     (here.root / "tool.sh").chmod(0o755)
+    os.utime(here.root / "a/b.bin", (1e9, 1e9))
     with here.path_to_write(".auteryn/known/page", engine=True) as page:
         page.write_bytes(b"the engine's own")
     await there.commit(first, here)
@@ -301,6 +303,24 @@ async def test_files_given_with_the_task_and_files_of_an_earlier_run_are_there(t
     await first.drop(there.run.id)
     assert not (await there.another().begin(there.run)).exists("in.csv")
     assert [doc.scope for doc in await there.store.docs(KIND, "run_next")] == ["run_next"]
+
+
+@story
+async def test_a_copy_of_a_tree_has_every_file_as_it_was_at_home_and_in_the_cloud(there: Machine):
+    def write(files: Workspace) -> None:
+        for path in (".git/HEAD", "node_modules/x.js", "tool.sh"):
+            files.write(path, path.encode())
+            os.utime(files.root / path, (1e9, 1e9))
+        (files.root / "tool.sh").chmod(0o755)
+
+    for of in (Files(there.home / "folders"), there.another()):
+        await of.given(there.run.root, write, NOW)
+        await of.copied(there.run.root, "run_next", NOW)
+        files = await of.begin(replace(there.run, id="run_next"))
+        found = list(files.walk(skip=frozenset()))
+        assert sorted(file.path for file in found) == [".git/HEAD", "node_modules/x.js", "tool.sh"]
+        assert {file.modified_at.timestamp() for file in found} == {1e9}
+        assert os.access(files.root / "tool.sh", os.X_OK) and not os.access(files.root / ".git/HEAD", os.X_OK)
 
 
 @story
