@@ -304,6 +304,21 @@ def test_a_plans_steps_budget_and_deliverables_are_told_of(tmp_path: Path, site:
 
 
 @pytest.mark.proves("P81")
+def test_a_question_that_goes_to_the_next_person_is_told_of_each_time(tmp_path: Path, site: FaultServer, hook: Hook) -> None:
+    people = People(approvers=("ann",), timeout=HOUR, on_timeout="escalate", escalate_to=("bob", "eve"))
+
+    async def story() -> None:
+        async with World(tmp_path, model=[QUESTION, "done"], tools=[ask_approval], egress=site.egress()) as world:
+            await Desk(on_time(world).host.engine).add_webhook(site.url("/hook"), ("run.waiting",))
+            run = await world.start("Clean", options=Options(people=people))
+            (ask,) = (await world.asked(run)).asks
+            await world.after(3 * HOUR)
+            assert [one["data"]["subject"] for one in hook.taken.values()] == [ask.id] * 3
+
+    skipping(story())
+
+
+@pytest.mark.proves("P81")
 def test_a_cancelled_run_is_told_of_to_programs_and_people(
     tmp_path: Path, site: FaultServer, hook: Hook, mailbox: Mailbox
 ) -> None:

@@ -138,6 +138,8 @@ def test_a_file_that_is_what_it_says_passes_and_half_of_it_does_not(files: Works
         ("x.docx", office(".docx", b'<!DOCTYPE x [<!ENTITY a "b">]><x>&a;</x>'), "entities"),
         ("x.xlsx", office(".xlsx", b"<a>" + b" " * 40_000_000 + b"</a>"), "more than is sane"),
         ("x.zip", zipped(a=b"1").replace(b"PK\1\2\x14\3\x14\0\0", b"PK\1\2\x14\3\x14\0\1"), "password"),
+        ("x.png", PNG[:-12], "no whole PNG"),
+        ("x.png", b"x" + PNG[1:], "no whole PNG"),
         ("x.png", PNG[:16] + bytes(4) + PNG[20:], "no width"),
         ("x.pdf", b"%PDF-1.7 cut", "no whole PDF"),
         ("x.json", b"{", "no JSON"),

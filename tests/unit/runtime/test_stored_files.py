@@ -74,11 +74,11 @@ async def test_what_was_committed_is_there_on_the_next_machine(there: Machine):
     here.write("a/b.bin", os.urandom(5_000))
     here.write("gone.txt", b"old")
     here.write("tool.sh", b"#!/bin/sh\n")
-    (here.root / "tool.sh").chmod(0o755)
     os.utime(here.root / "a/b.bin", (1e9, 1e9))
     with here.path_to_write(".auteryn/known/page", engine=True) as page:
         page.write_bytes(b"the engine's own")
     await there.commit(first, here)
+    (here.root / "tool.sh").chmod(0o755)
     before = here.stat("a/b.bin").modified_at, here.read("a/b.bin")
     (here.root / "gone.txt").unlink()
     await there.commit(first, here)
