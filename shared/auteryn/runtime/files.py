@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -393,6 +392,8 @@ def _sign(at: os.stat_result) -> _Sign:
 
 
 def _copy(old: Workspace, new: Workspace) -> None:
+    from shutil import copyfileobj  # here: only forks want it, and what it brings along
+
     if not old.root.exists():
         return
     for away in old.all_away():
@@ -401,6 +402,6 @@ def _copy(old: Workspace, new: Workspace) -> None:
         with suppress(PutAway), old.reading(found.path) as file, new.path_to_write(found.path) as aside:
             at = os.fstat(file.fileno())
             with aside.open("xb") as copy:
-                shutil.copyfileobj(file, copy)
+                copyfileobj(file, copy)
             aside.chmod(0o755 if at.st_mode & 0o100 else 0o644)
             os.utime(aside, ns=(at.st_mtime_ns, at.st_mtime_ns))
