@@ -187,6 +187,8 @@ class Database:
         if self._lazy is not None:
             self._lazy.cancel()
             self._lazy = None
+        if not self._pending:  # whoever waited to be safe was let go with another's commit
+            return
         outcomes = None
         while self._pending and outcomes is None:
             batch, self._pending = self._pending, []
