@@ -11,6 +11,8 @@ import os
 import shutil
 from pathlib import Path
 
+from auteryn.tools.secrets import names
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CONFLUENCE_URL, CONFLUENCE_USER = "AUTERYN_CONFLUENCE_URL", "AUTERYN_CONFLUENCE_USER"
 CONFLUENCE_TOKEN = "AUTERYN_SECRET_CONFLUENCE"
@@ -145,6 +147,6 @@ def no_slack() -> str | None:
 
 def no_targets() -> str | None:
     """Of webhooks."""
-    if any(name.startswith(WEBHOOKS) for name in os.environ):
+    if names(WEBHOOKS):
         return None
     return f'it needs a target: set {WEBHOOKS}<NAME> to {{"url": "https://…", "secret": "AUTERYN_SECRET_…"}}'
