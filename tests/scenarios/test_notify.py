@@ -8,7 +8,8 @@ import email.policy
 import json
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -496,15 +497,22 @@ def test_a_kill_at_any_point_loses_no_notification_and_a_repeat_is_known_by_its_
         assert len(mailbox.mails) <= len(expected) + 1, "one kill repeats one mail at most"
 
 
+@asynccontextmanager
+async def untold(tmp_path: Path, site: FaultServer, hook: Hook, after: timedelta) -> AsyncGenerator[tuple[World, Desk, str]]:
+    """A run that ended so long ago, of which a receiver that takes nothing was to be told."""
+    hook.fail = 10**6
+    async with World(tmp_path, model=["done"], egress=site.egress()) as world:
+        desk = Desk(on_time(world).host.engine)
+        await desk.add_webhook(site.url("/hook"), ("run.completed",))
+        run = await world.start("Do it")
+        await world.ended(run)
+        await world.after(after)
+        yield world, desk, run
+
+
 def test_what_nobody_takes_for_a_day_is_laid_aside_and_said(tmp_path: Path, site: FaultServer, hook: Hook) -> None:
     async def story() -> None:
-        hook.fail = 10**6
-        async with World(tmp_path, model=["done"], egress=site.egress()) as world:
-            desk = Desk(on_time(world).host.engine)
-            await desk.add_webhook(site.url("/hook"), ("run.completed",))
-            run = await world.start("Do it")
-            await world.ended(run)
-            await world.after(3 * DAY)
+        async with untold(tmp_path, site, hook, 3 * DAY) as (_, desk, run):
             assert len(hook.asked) == 9
             [told] = (await desk.health(run)).undelivered
             assert told.startswith("run.completed: ") and "503" in told
@@ -518,13 +526,7 @@ def test_what_is_still_to_be_told_of_a_run_goes_with_it(
     tmp_path: Path, site: FaultServer, hook: Hook, after: timedelta
 ) -> None:
     async def story() -> None:
-        hook.fail = 10**6
-        async with World(tmp_path, model=["done"], egress=site.egress()) as world:
-            desk = Desk(on_time(world).host.engine)
-            await desk.add_webhook(site.url("/hook"), ("run.completed",))
-            run = await world.start("Do it")
-            await world.ended(run)
-            await world.after(after)
+        async with untold(tmp_path, site, hook, after) as (world, desk, run):
             store = world.services.store
             assert [*await store.docs(POST, POSTS), *await store.docs(UNDELIVERED, run)]
             assert (await desk.erase(run)).leftovers == ()
