@@ -17,7 +17,7 @@ from auteryn.tools.needs import no_spreadsheets
 from auteryn.tools.sheet_formulas import cell_at, computed, shown_at
 from auteryn.tools.sheet_plan import Planned, planned
 from auteryn.tools.sheet_shape import Sheet
-from auteryn.tools.tables.csv_files import readable
+from auteryn.tools.tables.text_files import readable
 from auteryn.tools.tables.workbooks import SHEETS, Cells, sheet_cells, shown_cell
 from auteryn.tools.tool import ToolContext, tool
 from auteryn.tools.workspace import Workspace

@@ -14,6 +14,7 @@ import pytest
 
 from auteryn.tools.data import PROFILED, data_profile, data_query
 from auteryn.tools.sheet import sheet_read
+from auteryn.tools.tables import csv_files
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.encodings import guessed
 from unit.tools.languages import WESTERN, WORDS
@@ -110,6 +111,20 @@ def test_dates_that_may_be_read_in_two_ways_are_read_in_the_other_as_it_is_told(
     assert room.call(data_query, sql="SELECT day FROM 't.csv'")["notes"] == ["'t.csv': dates were read as %d/%m/%Y"]
 
 
+@pytest.mark.parametrize("text", ["05-Jan-26", "Jan 5 2026"])
+def test_days_with_a_month_in_letters_come_with_sql_that_reads_them(room: Room, text: str) -> None:
+    room.put("t.csv", f"day;n\n{text};1\n")
+    hint = column(room.call(data_profile, path="t.csv"), "day")["hint"]
+    assert rows(room, f"SELECT {hint.partition('use ')[2]} FROM 't.csv'") == [["2026-01-05"]]
+
+
+@pytest.mark.parametrize("texts", [["2026-01", "2026-02"], ["Jan 2026", "Feb 2026"], ["Jan-26", "Feb-26"]])
+def test_months_come_with_sql_that_reads_them(room: Room, texts: list[str]) -> None:
+    room.put("t.csv", "month,n\n" + "".join(f"{text},1\n" for text in texts))
+    hint = column(room.call(data_profile, path="t.csv"), "month")["hint"]
+    assert rows(room, f"SELECT {hint.partition('use ')[2]} FROM 't.csv'") == [["2026-01-01"], ["2026-02-01"]]
+
+
 @pytest.mark.parametrize(
     ("texts", "first"),
     [
@@ -122,6 +137,19 @@ def test_times_as_text_come_with_sql_that_reads_them(room: Room, texts: list[str
     room.put("t.csv", "id;at\n" + "".join(f"{at};{text}\n" for at, text in enumerate(texts)))
     hint = column(room.call(data_profile, path="t.csv"), "at")["hint"]
     assert rows(room, f"SELECT {hint.partition('use ')[2]} FROM 't.csv' ORDER BY id")[0] == [first]
+
+
+@pytest.mark.parametrize("first", ["13/01/2026", "2026-01-13", "13.01.2026"])
+def test_a_column_of_dates_in_two_notations_is_text_and_takes_no_other_column_along(room: Room, first: str) -> None:
+    other = "01.15.2026" if "." in first else "01/15/2026"
+    room.put("t.csv", f"day,amount,due\n{first},10,2026-01-05\n{other},20,2026-02-06\n")
+    profile = room.call(data_profile, path="t.csv")
+    assert [one["type"] for one in profile["columns"]][:2] == ["VARCHAR", "BIGINT"]
+    assert "not all rows are read alike" in profile["notes"][0] and profile["notes"][0].endswith(": day")
+    assert rows(room, "SELECT sum(amount), min(due)::DATE FROM 't.csv'") == [[30, "2026-01-05"]]
+    if "." not in first:
+        hint = column(profile, "day")["hint"].partition("use ")[2]
+        assert rows(room, f"SELECT {hint} FROM 't.csv' ORDER BY amount") == [["2026-01-13"], ["2026-01-15"]]
 
 
 # ---- rows and columns ----------------------------------------------------------------------------------------
@@ -378,3 +406,66 @@ def test_a_file_by_another_name_is_told_by_its_own(room: Room) -> None:
     for path in ("sales 2026.csv", "data/Sales2026.csv", "data/Sales 2026"):
         assert "there is 'data/Sales 2026.csv'" in str(room.refusal(data_profile, path=path)), path
     assert "file_find shows" in str(room.refusal(data_profile, path="weather.csv"))
+
+
+# ---- what stands far below -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("late", "total", "kind"),
+    [("1.5", 300_001.5, "DOUBLE"), ("n/a", 300_000, "VARCHAR"), ("2,000", 300_000, "VARCHAR"), ("-7", 299_993, "BIGINT")],
+)
+def test_a_row_beyond_those_the_sniffer_sees_is_read_as_it_is_written(
+    room: Room, monkeypatch: pytest.MonkeyPatch, late: str, total: float, kind: str
+) -> None:
+    monkeypatch.setattr(csv_files, "WHOLE_BYTES", 10)
+    room.put("t.csv", "a;b\n" + "1;x\n" * 300_000 + f"{late};y\n")
+    profile = column(room.call(data_profile, path="t.csv"), "a")
+    assert profile["type"] == kind
+    assert rows(room, "SELECT sum(TRY_CAST(a AS DOUBLE)) FROM 't.csv'") == [[total]]
+    assert rows(room, "SELECT a::VARCHAR FROM 't.csv' WHERE b = 'y'") == [[late]]
+
+
+def test_marks_that_come_late_mean_what_they_would_mean_early(room: Room) -> None:
+    room.put("t.csv", "a;b\n" + "999;x\n" * 1_500 + "1,234;y\n")
+    assert rows(room, "SELECT a FROM 't.csv' WHERE b = 'y'") == [["1,234"]]
+    room.put("t.csv", "Preis;Menge\n" + "5;1\n" * 1_500 + "0,05;1.000\n")
+    assert rows(room, "SELECT sum(Menge) FROM 't.csv'") == [[2_500]]
+
+
+@pytest.mark.parametrize("form", ["lines", "array"])
+def test_no_field_of_a_late_json_object_is_lost_or_rounded(room: Room, form: str) -> None:
+    objects = ['{"a":1}'] * 30_000 + ['{"a":1.5,"late":2}']
+    room.put("t.json", "\n".join(objects) if form == "lines" else f"[{','.join(objects)}]")
+    assert rows(room, "SELECT sum(a), sum(late) FROM 't.json'") == [[30_001.5, 2]]
+
+
+def test_one_json_object_may_be_large(room: Room) -> None:
+    room.put("t.json", '{"data":[' + ",".join([f'{{"n":1,"text":"{"x" * 1_000}"}}'] * 18_000) + "]}")
+    assert rows(room, "SELECT sum(one.n) FROM (SELECT unnest(data) AS one FROM 't.json')") == [[18_000]]
+
+
+def test_json_lines_that_were_cut_off_say_how_the_whole_ones_are_read(room: Room) -> None:
+    room.put("t.jsonl", '{"a":1}\n{"a":2}\n{"a":')
+    told = str(room.refusal(data_query, sql="SELECT sum(a) FROM 't.jsonl'"))
+    assert rows(room, f"SELECT sum(a) FROM {told.partition('FROM ')[2]}") == [[3]]
+
+
+def test_a_file_that_was_written_anew_is_looked_at_anew(room: Room) -> None:
+    for body, total in (("a;b\n1;x\n", 1), ("a;b\n2;x\n", 2), ("a;b\n1,5;x\n", 1.5), ("a,b\n1.5,x\n", 1.5)):
+        room.put("t.csv", body)
+        assert rows(room, "SELECT sum(a) FROM 't.csv'") == [[total]]
+
+
+def test_a_space_in_a_cell_far_away_is_no_row_and_no_column(room: Room) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet
+    sheet.append(["region", "amount"])
+    sheet.append(["N", 1])
+    sheet["Z200"] = " "
+    body = io.BytesIO()
+    book.save(body)
+    room.put("t.xlsx", body.getvalue())
+    profile = room.call(data_profile, path="t.xlsx")
+    assert (profile["row_count"], profile["column_count"]) == (1, 2)

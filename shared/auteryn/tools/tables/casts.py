@@ -51,16 +51,25 @@ _DATES = (
     "%d/%m/%y",
     "%m/%d/%y",
     "%d-%b-%Y",
+    "%d-%b-%y",
     "%d %b %Y",
     "%b %d, %Y",
+    "%b %d %Y",
     "%B %d, %Y",
     "%d %B %Y",
     "%Y.%m.%d",
     "%Y/%m/%d",
     "%Y%m%d",
+    "%Y-%m",
+    "%b %Y",
+    "%b-%y",
 )
 """Of two that fit as many values the first is taken."""
-_NARROW = {"%Y%m%d": re.compile(r"(?:19|20)\d{6}"), "%d.%m.%y": re.compile(r"\d\d\.\d\d\.\d\d")}
+_NARROW = {
+    "%Y%m%d": re.compile(r"(?:19|20)\d{6}"),
+    "%d.%m.%y": re.compile(r"\d\d\.\d\d\.\d\d"),
+    "%Y-%m": re.compile(r"(?:19|20)\d\d-\d\d"),
+}
 """What else such a date must look like: 1.2.30 is a version, 30000101 a number."""
 
 

@@ -2,44 +2,32 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
-import io
 import itertools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct, field, structs
 
 from auteryn.errors import ToolFailed
-from auteryn.policy.quotas import MB, UNPACKED_BYTES
+from auteryn.policy.quotas import MB
 from auteryn.tools.tables.casts import comma_decides, grouped
-from auteryn.tools.tables.encodings import guessed
+from auteryn.tools.tables.text_files import head_of, unpacked
 from auteryn.tools.tables.titles import LOOKED_AT, titles_above, years_ahead
 from auteryn.tools.tables.words import identifier, literal
-from auteryn.tools.tables.workbooks import SHEETS, is_workbook
 
 WHOLE_BYTES = 64 * MB
-"""Up to here every row is looked at before a column's type is settled (1 s for 1M rows); beyond it the first 200,000."""
-_HEAD_BYTES = 256 * 1024
-_CHUNK = MB
+"""Up to here the sniffer sees every row (1 s for 1M rows); beyond it the first 200,000, for it would hold all in memory."""
 _MARKS = ",;\t|"
-_TEXTS = (".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson")
-_LINES = 20_000
-"""Looked at to tell a file in another encoding from one with a few such lines."""
-_PASTED = "cp1252"
-"""What single lines are in, that came into a file in UTF-8 from elsewhere."""
-_PAGE = re.compile(rb"\s*<(?:!doctype|html|table|meta|head|div)\b", re.IGNORECASE)
-_QUOTED = re.compile(rb'"[^"]*"')
-_BYTE = re.compile("[\udc80-\udcff]")
-"""One that is no UTF-8, as `surrogateescape` decodes it."""
 _JUDGED, _JUDGED_CELLS = 1_000, 200_000
 """Rows that settle what commas and points mean."""
 _GROUPS = r"\s*[-+]?[1-9]\d{0,2}(\.\d{3})+\s*"
+_WHOLE = r"\s*[-+]?\d+\s*"
+_UNREAD = re.compile(r'Error when converting column "(.*?)"\. Could not convert', re.DOTALL)
 _SEP = re.compile(r"sep=(.)[,;\t|]*\r?\n?", re.I)
 """Excel's own way to say what stands between the fields, in the first line."""
 
@@ -61,46 +49,38 @@ class _Dialect(Struct):
     """Numbers are written 1,50."""
     grouped: list[str] = field(default_factory=list[str])
     """Columns of numbers that are written 1.000."""
+    overruled: dict[str, str] = field(default_factory=dict[str, str])
+    """Types that the sniffer was told, as its own were not right for all rows."""
+    either: str | None = None
+    """The other way to read the dates."""
 
 
-def is_blank(real: Path) -> bool:
-    """Nothing in it but white space."""
-    try:
-        with _open(real) as file:
-            return not file.read(_CHUNK).strip(b"\xef\xbb\xbf \t\r\n") and not file.read(1)
-    except (OSError, EOFError):
-        return False
+_SETTLED = dict[tuple[str | int, ...], _Dialect]()
+"""By the file's identity: every row is looked at before a column's type is settled, but not at every query."""
+_MOST_SETTLED = 100
 
 
 def has_columns(real: Path) -> bool:
     """Text in which most lines have as many fields as the first, and more than one."""
-    return _by_eye(_head(real)) is not None
-
-
-def readable(real: Path, shown: str, notes: list[str]) -> Path:
-    """The file itself, or beside it a copy in UTF-8 with plain line ends: of text in another encoding, and where the header
-    has several lines, begins in quotes, or lines end in two ways, which the sniffer does not take from every file."""
-    if not real.name.lower().removesuffix(".gz").endswith((*_TEXTS, *SHEETS)) or is_workbook(real):
-        return real
-    encoding, errors = _encoding(real, shown, notes)
-    if errors == "strict" and not _is_hard(real):
-        return real
-    copy = real.with_name(f"utf8 {real.name.removesuffix('.gz')}")
-    size = 0
-    with (
-        io.TextIOWrapper(_open(real), encoding=encoding, errors=errors) as before,
-        copy.open("x", encoding="utf-8", newline="") as after,
-    ):
-        while text := before.read(_CHUNK):
-            size += after.write(_BYTE.sub(lambda found: bytes([ord(found[0]) & 0xFF]).decode(_PASTED, "replace"), text))
-            if size > UNPACKED_BYTES:
-                raise ToolFailed("too_large", f"{shown!r} unpacks to more than {UNPACKED_BYTES:,} signs")
-    return copy
+    return _by_eye(head_of(real)) is not None
 
 
 def csv_relation(run: Run, real: Path, shown: str, notes: list[str]) -> str:
     """A SELECT that reads the file with everything settled: delimiter, header, names, types. Oddities go to `notes`."""
-    head = _head(real)
+    found = real.stat()
+    key = (real.suffix, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+    dialect = _SETTLED.get(key)
+    if dialect is None:
+        dialect = _settled(run, real, shown)
+        if len(_SETTLED) >= _MOST_SETTLED:
+            _SETTLED.clear()
+        _SETTLED[key] = dialect
+    _remark(dialect, shown, notes)
+    return _select(real, dialect)
+
+
+def _settled(run: Run, real: Path, shown: str) -> _Dialect:
+    head = head_of(real)
     sniffed = _sniffed(run, real)
     seen = _by_eye(head)
     if seen and sniffed is None:  # thousands of columns are too many to try every dialect with
@@ -109,15 +89,12 @@ def csv_relation(run: Run, real: Path, shown: str, notes: list[str]) -> str:
         sniffed = _sniffed(run, real, f", delim = {literal(seen[0])}, header = true, skip = 0, null_padding = true")
         if sniffed is None:
             raise ToolFailed("invalid", f"{shown!r} is no clean table: {_odd_line(real, *seen)}. {_WAY_OUT.format(shown)}")
-        sniffed.ragged = True
-        notes.append(f"{shown!r} has rows that are shorter than its header; what is missing is NULL")
     if sniffed is None:
         raise ToolFailed("unsupported", f"{shown!r} cannot be read as a table of text columns")
     if not sniffed.ragged:
         sniffed = _with_commas(run, real, _below_titles(run, real, sniffed, head))
-    relation = _select(real, sniffed)
-    _remark(sniffed, shown, notes, either=_either_way(run, relation, sniffed))
-    return relation
+    sniffed.either = _either_way(run, _select(real, sniffed), sniffed)
+    return sniffed
 
 
 _WAY_OUT = "Repair the file, or leave such rows out with FROM read_csv('{0}', header = true, ignore_errors = true)"
@@ -156,9 +133,10 @@ def _with_commas(run: Run, real: Path, sniffed: _Dialect) -> _Dialect:
     kinds = dict(sniffed.columns)
     if not {"VARCHAR", "DOUBLE"} & set(kinds.values()):
         return sniffed
-    texts = _texts(run, real, sniffed)
-    if any(kind == "VARCHAR" and comma_decides(texts[name]) for name, kind in kinds.items()):
-        sniffed.grouped = [name for name, kind in kinds.items() if kind == "DOUBLE" and grouped(texts[name], ".")]
+    texts = _Texts(run, real, sniffed)
+    points = [name for name, kind in kinds.items() if kind == "DOUBLE" and grouped(texts.having(name, "."), ".")]
+    if points and any(kind == "VARCHAR" and comma_decides(texts.having(name, ",")) for name, kind in kinds.items()):
+        sniffed.grouped = points
     if sniffed.delimiter == "," or "DOUBLE" in kinds.values():
         return sniffed
     below = f", header = true, skip = {sniffed.skip}" if sniffed.skip else ""
@@ -167,9 +145,8 @@ def _with_commas(run: Run, real: Path, sniffed: _Dialect) -> _Dialect:
         return sniffed
     changed = [name for name, kind in other.columns if kinds[name] != kind]
     only = all((kinds[name], kind) == ("VARCHAR", "DOUBLE") for name, kind in other.columns if name in changed)
-    if not changed or not only or all(grouped(texts[name], ",") for name in changed):
+    if not changed or not only or all(grouped(texts.having(name, ","), ",") for name in changed):
         return sniffed
-    other.comma = True
     return other
 
 
@@ -185,25 +162,39 @@ def _either_way(run: Run, relation: str, dialect: _Dialect) -> str | None:
     return f"{second}{form[2]}{first}{form[5:]}"
 
 
-def _texts(run: Run, real: Path, dialect: _Dialect) -> dict[str, list[str]]:
-    """The first values of each column as they are written."""
-    columns = [(name, "VARCHAR") for name, _ in dialect.columns]
-    most = min(_JUDGED, 1 + _JUDGED_CELLS // len(columns))
-    rows = run(f"{_select(real, structs.replace(dialect, columns=columns))} LIMIT {most}").fetchall()
-    return {name: [row[at] for row in rows] for at, (name, _) in enumerate(columns)}
+class _Texts:
+    """Values as they are written: of each column the first."""
+
+    def __init__(self, run: Run, real: Path, dialect: _Dialect) -> None:
+        columns = [(name, "VARCHAR") for name, _ in dialect.columns]
+        self._run, self._all = run, _select(real, structs.replace(dialect, columns=columns))
+        most = min(_JUDGED, 1 + _JUDGED_CELLS // len(columns))
+        rows = run(f"{self._all} LIMIT {most}").fetchall()
+        self._first = {name: [row[at] for row in rows] for at, (name, _) in enumerate(columns)}
+
+    def having(self, name: str, mark: str) -> list[str]:
+        """The first of this column; and where none of them has the mark, the first that have it: it may come late."""
+        first, column = self._first[name], identifier(name)
+        if any(mark in value for value in first if value):
+            return first
+        late = self._run(f"SELECT {column} FROM ({self._all}) WHERE contains({column}, {literal(mark)}) LIMIT {_JUDGED}")
+        return first + [value for (value,) in late.fetchall()]
 
 
-def _sniffed(run: Run, real: Path, options: str = "") -> _Dialect | None:
+def _sniffed(run: Run, real: Path, options: str = "", overruled: Mapping[str, str] = MappingProxyType({})) -> _Dialect | None:
+    """What DuckDB makes of the file, with types that are right for all of its rows."""
     whole = real.stat().st_size <= WHOLE_BYTES
+    told = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in overruled.items())
+    types = f", types = {{{told}}}" if told else ""
     sample = -1 if whole else 200_000
     try:
-        row = run(f"SELECT * FROM sniff_csv({literal(str(real))}, sample_size = {sample}{options})").fetchone()
+        row = run(f"SELECT * FROM sniff_csv({literal(str(real))}, sample_size = {sample}{options}{types})").fetchone()
     except ToolFailed:
         return None
     delimiter, quote, escape, _, comment, skip, header, columns, date_format, time_format, *_ = row
     if quote == "(empty)" and not whole:
         quote = escape = '"'  # the part that was not looked at may have quotes
-    return _Dialect(
+    sniffed = _Dialect(
         delimiter=delimiter,
         quote=_said(quote),
         escape=_said(escape),
@@ -213,7 +204,31 @@ def _sniffed(run: Run, real: Path, options: str = "") -> _Dialect | None:
         columns=[(column["name"], column["type"]) for column in columns],
         date_format=date_format,
         time_format=time_format,
+        ragged="null_padding" in options,
+        comma="decimal_separator" in options,
+        overruled=dict(overruled),
     )
+    if whole and not (date_format or time_format):
+        return sniffed
+    better = _better(run, real, sniffed)
+    return _sniffed(run, real, options, {**overruled, **better}) if better else sniffed
+
+
+def _better(run: Run, real: Path, sniffed: _Dialect) -> dict[str, str]:
+    """Types for columns in which some rows are of another than the sniffer said: it has not seen them, or is content with the
+    second of two ways to write a date. A whole number that it expects would be made of 1.5, without a word."""
+    whole = [name for name, kind in sniffed.columns if kind.endswith("INT")]
+    columns = [(name, "VARCHAR" if name in whole else kind) for name, kind in sniffed.columns]
+    asked = [f"bool_and({identifier(name)} SIMILAR TO '{_WHOLE}')" for name in whole]
+    others = [f"count({identifier(name)})" for name, kind in columns if kind != "VARCHAR"]
+    try:
+        found = run(
+            f"SELECT {', '.join(asked + others) or 1} FROM ({_select(real, structs.replace(sniffed, columns=columns))})"
+        )
+    except ToolFailed as failed:
+        unread = _UNREAD.search(str(failed.__cause__))
+        return {unread[1]: "VARCHAR"} if unread and sniffed.overruled.get(unread[1]) != "VARCHAR" else {}
+    return {name: "DOUBLE" for name, right in zip(whole, found.fetchone(), strict=False) if right is False}
 
 
 def _said(value: str | None) -> str:
@@ -240,7 +255,7 @@ def _by_eye(head: list[str]) -> tuple[str, int] | None:
 
 def _odd_line(real: Path, mark: str, width: int) -> str:
     """Which row breaks the rule, in words."""
-    with _open(real) as file:
+    with unpacked(real) as file:
         reader = csv.reader((line.decode("utf-8", "replace") for line in file), delimiter=mark)
         try:
             for row in reader:
@@ -251,7 +266,9 @@ def _odd_line(real: Path, mark: str, width: int) -> str:
     return f"not every row has the header's {width} fields"
 
 
-def _remark(dialect: _Dialect, shown: str, notes: list[str], *, either: str | None) -> None:
+def _remark(dialect: _Dialect, shown: str, notes: list[str]) -> None:
+    if dialect.ragged:
+        notes.append(f"{shown!r} has rows that are shorter than its header; what is missing is NULL")
     if not dialect.header:
         notes.append(f"{shown!r} has no header row: its columns are called {dialect.columns[0][0]}, …")
     if dialect.skip:
@@ -263,7 +280,10 @@ def _remark(dialect: _Dialect, shown: str, notes: list[str], *, either: str | No
         notes.append(
             f"{shown!r}: points were read as marks of thousands, as commas are decimal marks: {', '.join(dialect.grouped)}"
         )
+    if texts := [name for name, kind in dialect.overruled.items() if kind == "VARCHAR"]:
+        notes.append(f"{shown!r}: not all rows are read alike, so these are text (data_profile has hints): {', '.join(texts)}")
     if dialect.date_format and dialect.date_format != "%Y-%m-%d":
+        either = dialect.either
         way_out = f"; {either} fits as well, with FROM read_csv({literal(shown)}, dateformat = '{either}')" if either else ""
         notes.append(f"{shown!r}: dates were read as {dialect.date_format}{way_out}")
 
@@ -293,72 +313,3 @@ def _select(real: Path, dialect: _Dialect) -> str:
 def _ungrouped(column: str) -> str:
     """1.000 as a thousand, and 1.5 as what it is."""
     return f"CAST(CASE WHEN {column} SIMILAR TO '{_GROUPS}' THEN replace({column}, '.', '') ELSE {column} END AS DOUBLE)"
-
-
-# ---- bytes ---------------------------------------------------------------------------------------------------
-
-
-def _open(real: Path) -> Any:
-    return gzip.open(real, "rb") if real.name.lower().endswith(".gz") else real.open("rb")
-
-
-def _head(real: Path) -> list[str]:
-    """The first complete lines."""
-    try:
-        with _open(real) as file:
-            raw = file.read(_HEAD_BYTES)
-    except (OSError, EOFError):
-        return []
-    lines = raw.decode("utf-8-sig", "replace").splitlines(keepends=True)
-    return lines[:-1] if len(raw) == _HEAD_BYTES else lines
-
-
-def _encoding(real: Path, shown: str, notes: list[str]) -> tuple[str, str]:
-    """UTF-8 unless the bytes say otherwise; and what to do with those that cannot be decoded. A guess is noted."""
-    try:
-        with _open(real) as file:
-            start = chunk = file.read(_CHUNK)
-            if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                return "utf-16", "replace"
-            if b"\0" in start:
-                raise ToolFailed("unsupported", f"{shown!r} is not text, nor a file that is known")
-            if _PAGE.match(start):
-                raise ToolFailed(
-                    "unsupported", f"{shown!r} is a web page: give it a name that ends in .html, and doc_read reads it"
-                )
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            while chunk:
-                decoder.decode(chunk)
-                chunk = file.read(_CHUNK)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return _no_utf8(real, shown, notes)
-    except (OSError, EOFError) as error:
-        raise ToolFailed("unsupported", f"{shown!r} cannot be read: {error}") from error
-    return "utf-8-sig", "strict"
-
-
-def _no_utf8(real: Path, shown: str, notes: list[str]) -> tuple[str, str]:
-    """Another encoding; or UTF-8 into which lines in another were pasted."""
-    with _open(real) as file:
-        beyond = [
-            sign for line in itertools.islice(file, _LINES) for sign in line.decode("utf-8", "surrogateescape") if sign > "\x7f"
-        ]
-    pasted = sum(bool(_BYTE.match(sign)) for sign in beyond)
-    if pasted * 2 <= len(beyond):
-        notes.append(f"{shown!r} is UTF-8 but for some signs, which were read as {_PASTED}")
-        return "utf-8-sig", "surrogateescape"
-    with _open(real) as file:
-        encoding = guessed(file)
-    notes.append(f"{shown!r} is not UTF-8; it was read as {encoding}, so check the letters beyond ASCII")
-    return encoding, "replace"
-
-
-def _is_hard(real: Path) -> bool:
-    """The first line ends within quotes, as where Excel's cell has two lines, or begins with them behind a byte order mark;
-    or lines end now so and now so, as where files were put together."""
-    with _open(real) as file:
-        line = file.readline(_HEAD_BYTES)
-        bare = _QUOTED.sub(b"", line + file.read(_HEAD_BYTES))
-    mixed = 0 < bare.count(b"\r\n") < bare.count(b"\n")
-    return mixed or line.count(b'"') % 2 == 1 or line.startswith(codecs.BOM_UTF8 + b'"')

@@ -17,7 +17,8 @@ from msgspec import Struct, field
 from auteryn.errors import AuterynError, ToolFailed
 from auteryn.tools.leash import Leash, Stopped
 from auteryn.tools.tables.complaints import explained, in_a_line, there_are
-from auteryn.tools.tables.csv_files import csv_relation, has_columns, is_blank, readable
+from auteryn.tools.tables.csv_files import csv_relation, has_columns
+from auteryn.tools.tables.text_files import is_blank, readable
 from auteryn.tools.tables.words import files_in, identifier, literal, literal_list, unfenced
 from auteryn.tools.tables.workbooks import SHEETS, is_workbook, load_sheet
 from auteryn.tools.workspace import Workspace
@@ -30,6 +31,8 @@ CSVS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz")
 JSONS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 KINDS = (*CSVS, *JSONS, ".parquet", *SHEETS)
+_PACKED = 20
+"""Most bytes of text in one that is packed."""
 COMPUTING = frozenset({"SELECT", "EXPLAIN", "CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "MULTI", "MERGE_INTO"})
 """Statements that are run; whatever they make is in memory and gone afterwards."""
 
@@ -240,11 +243,30 @@ def _opened_source(tables: Tables, leash: Leash, links: _Links, alias: str, path
     elif kind.endswith((*CSVS, *SHEETS)):
         relation = csv_relation(tables.run, real, path, source.notes)
     elif kind.endswith(JSONS):
-        relation = f"SELECT * FROM read_json_auto({literal(str(real))})"
+        relation = _json_relation(tables, real, path)
     else:
         relation = f"SELECT * FROM read_parquet({literal(str(real))})"
     tables.run(f"CREATE VIEW {identifier(alias)} AS {relation}")
     return source
+
+
+def _json_relation(tables: Tables, real: Path, path: str) -> str:
+    """A SELECT that reads the file, of which all has been looked at: of a part of it, later fields were lost and 1.5 was 2."""
+    options = "sample_size = -1"
+    while True:
+        relation = f"SELECT * FROM read_json_auto({literal(str(real))}, {options})"
+        try:
+            tables.run(f"DESCRIBE {relation}")
+        except ToolFailed as failed:
+            if "maximum_object_size" in str(failed) and "maximum_object_size" not in options:
+                options += f", maximum_object_size = {real.stat().st_size * (_PACKED if real.suffix == '.gz' else 1)}"
+                continue
+            if "Malformed JSON" not in str(failed):
+                raise
+            whole = f"read_json({literal(path)}, format = 'newline_delimited', ignore_errors = true)"
+            told = str(failed).splitlines()[0]
+            raise ToolFailed("invalid", f"{told} If each line is an object, those that are whole are FROM {whole}") from failed
+        return relation
 
 
 def whole_result(files: Workspace, sql: str, leash: Leash, *, most_rows: int, most_cells: int | None = None) -> Answer:

@@ -110,6 +110,8 @@ def load_sheet(run: Callable[..., Any], leash: Leash, real: Path, shown: str, as
     sheet, area = _part(asked)
     cells = sheet_cells(real, shown, sheet)
     notes += cells.notes
+    for row in cells.rows:  # a space that somebody typed far away would be a row and a column
+        row[:] = ["" if isinstance(cell, str) and cell.isspace() else cell for cell in row]
     if len(cells.names) > 1 and sheet is None:
         others = ", ".join(map(repr, cells.names))
         notes.append(f"{shown!r}: read is its sheet {cells.name!r}; '{shown}#NAME' reads another of {others}")
