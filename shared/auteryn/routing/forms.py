@@ -35,7 +35,9 @@ FORMS: dict[str, re.Pattern[str]] = {
         r"|\b(?:in|to|from|of) the (?:file|data|table|log)\b|\bis there (?:an?|any) (?:\w+ ){0,2}(?:correlation"
         r"|significant|linear|relationship|association|trend)\b"
         r"|\bare there (?:any )?outliers\b|\bof the (?:listed|given|recorded|sampled|surveyed)\b"
-        r"|\bcolumns?\b.{0,120}?\b(?:mean|average|median|values?|outliers)\b|\battached\b|\bhow many (?:rows|columns"
+        r"|\bcolumns?\b.{0,120}?\b(?:mean|average|median|values?|outliers)\b|\battached\b"
+        r"|\b(?:among|across) (?:\w+ )?(?:respondents|participants|patients|customers|users|employees|passengers|households)\b"
+        r"|\bhow many (?:rows|columns"
         r"|records|entries|customers|orders|users|patients|sessions|observations)\b"
     ),
     # Figures by group: "the average fare per class".
@@ -46,7 +48,8 @@ FORMS: dict[str, re.Pattern[str]] = {
     # Large by its numbers or words: "40 pages", "the entire archive".
     "bulk": _any_case(
         r"\b\d{2,}[- ]pages?\b|\b(?:all|our|the|these) \d{2,} \w+|\b\d{2,}(?:,\d{3}|000)\b(?! ?(?:km|miles|dollars"
-        r"|euros))|\b(?:entire|whole|complete|full|all (?:of )?(?:the|our|my)?)\s"
+        r"|euros))|\b(?:list|table|spreadsheet|database|collection|set|catalogue?) of (?:the )?(?:\w+ )?[1-9]\d+\b"
+        r"|\b(?:entire|whole|complete|full|all (?:of )?(?:the|our|my)?)\s"
         r"(?:[\w-]+\s){0,3}(?:archive|manual|book|novel|documentation|folder|transcripts?|history of|series|course"
         r"|curriculum|handbook|code"
         r"|contracts|decisions|images|photos|videos|documents|files|pages|tickets|subtitles|collection|library|set"
@@ -56,8 +59,8 @@ FORMS: dict[str, re.Pattern[str]] = {
     "period": _any_case(r"\b(?:since|until|after|before|from|between|by|to) (?:the )?(?:1[89]|20)\d\d(?:s\b|\b)"),
     # A second question hangs on the first: "…, and what can be learned?".
     "joined": _any_case(
-        r"(?:,| and|,? und|,? et|,? y|,? e) (?:and )?(?:what|how|which|why|who|whether|welche|wie|quelles?|quels?|qué"
-        r"|cómo|quais|como)\b"
+        r"(?:,| and|,? und|,? et|,? y|,? e) (?:and )?(?:[a-z]{2,7} )?(?:what|how|which|why|who|whether"
+        r"|welche|wie|quelles?|quels?|qué|cómo|quais|como)\b"
     ),
     # A subject without a verb: "The role of …", "Effects of …".
     "topic": _any_case(
@@ -71,17 +74,36 @@ FORMS: dict[str, re.Pattern[str]] = {
     "ends_report": _any_case(r"\b(?:reports?|whitepaper|dossier|business plan|dashboard|swot of \w+)\W*$"),
     # What shapes what, by whom, why: asked of the world.
     "inquiry": _any_case(
-        r"\A\W*(?:(?:what|which [\w ]{3,40}?) (?:determines?|explains?|drives?|shapes?|predicts?|accounts? for"
+        r"\A\W*(?:is there (?:\w+ )?evidence\b"
+        r"|(?:what|how|which|why|will)\b[^?]{3,99}\b(?:next|coming|past|last) \w+ (?:year|decade)s"
+        r"|(?:what|which [\w ]{3,40}?) (?:determines?|explains?|drives?|shapes?|predicts?|accounts? for"
         r"|limits?|hinders?|enables?|makes some)"
         r"|how (?:effective|sustainable|resilient|feasible|viable|widespread|successful)\b|to what extent"
         r"|(?:how|why) (?:has|have|did|do|does|are|is|can|could|should|will|might) [^?]{3,80}?\b(?:chang|adapt"
         r"|respond|recover|evolv|affect|influenc|regulat"
         r"|shap|reshap|reduc|improv|mitigat|cop(?:e|ing)\b|differ|var(?:y|ies)|transform|prevent|surviv|decline"
-        r"|declin|lose|lost|spread|succeed|fail|integrat|professional))"
+        r"|declin|lose|lost|spread|succeed|fail|integrat|professional)"
+        r"|welche \w+ (?:bestimm|erklär|beeinfluss|präg)|wie (?:wirk|beeinfluss|veränder|hat sich|haben sich)"
+        r"|(?:quels|quelles) (?:facteurs|politiques|stratégies)|comment (?:\w+ ){1,6}(?:influenc|affect|transform|modifi|évolu)"
+        r"|qué (?:factores|políticas|estrategias)|cómo (?:\w+ ){1,6}(?:influy|influi|afect|transform|cambi)"
+        r"|(?:que|quais) (?:fatores|políticas|estratégias)|como (?:\w+ ){1,6}(?:influenci|afet|transform)"
+        r"|(?:quali) (?:fattori|politiche|strategie)|(?:какие|які) (?:фактор|причин|чинник)|как \w+ (?:влия|повлия|измени))"
+    ),
+    # What a thing does: "Undo removes more".
+    "does": _any_case(
+        r"\A\W*(?:[\w'-]+ ){1,3}[a-z]{2,}[^\Wsu]s "
+        r"(?!(?:of|in|for|from|to|and|or|with|at|on|by|near|per|as|are|were|is|not|do)\b)[a-z]"
+    ),
+    # What was done to a thing: "Images rotated in preview".
+    "done": _any_case(r"(?<=\w )[a-z]{2,}[^\We]ed\b|(?<=\w )(?:shown|hidden|sent|built|reset)\b"),
+    # A clause without its subject: "after deleting a photo", "not rendered", "stops working".
+    "elliptic": _any_case(
+        r"\b(?:after|when|while|before|upon|without|if|stops?|keeps?|no longer|still|sometimes|always)"
+        r" (?:not )?[a-z]{2,}(?:ing|[^\We]ed)\b|\b(?:does not|doesn't) [a-z]"
     ),
     # As trackers tag issues: "[Bug]: …".
     "tagged": _any_case(
-        r"\A(?:\[[\w -]{2,20}\]:?|(?:bug|docs?|feat|feature request|fix|enh|readme|perf|ci|chore|refactor)(?:\(\w+\))?:)\s?"
+        r"\A(?:\[[\w .-]{2,20}\]:?|(?:bug|docs?|feat|feature request|fix|enh|readme|perf|ci|chore|refactor)(?:\(\w+\))?:)\s?"
     ),
     # Names only programs have: `xr.where`, `v5.3`, `32-bit`, `--quiet`.
     "exact": re.compile(

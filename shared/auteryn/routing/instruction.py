@@ -106,6 +106,7 @@ _THIS_TEXT = re.compile(
     r"\b(?:this|these|the following|the) (?:\w+ )?(?:text|sentences?|paragraph|phrase|words?|term|code|snippet|line|e-?mail"
     r"|mail|message|note|letter|reply|poem|customer|function|query|joke|quote)\b"
     r"|\bthis (?:means|into|to|in)\b|\b(?:does this|what does)\b|^define\b"
+    r"|^\W*(?:please )?(?:rewrite|rephrase|put|say|summari[sz]e)\b[^:]{0,40}$"
     r"|\b(?:make|put|turn|rewrite|rephrase|change|shorten|reply to) (?:this|it|that)\b",
     re.I,
 )

@@ -98,8 +98,8 @@ def _read(text: str, share: float, beside: bool) -> Reading:
 
 
 def _kinds(text: str, low: str) -> dict[str, frozenset[str]]:
-    """The words by kind; "US" and "EU" in a text that does not shout are names, nobody's "us" and "eu"."""
-    kinds = kinds_of(low)
+    """The words by kind; "US" and "EU" in a text that does not shout are names, nobody's "us" and "eu", and so is `cos(I)`."""
+    kinds = kinds_of(_CALL.sub(" ", low))
     if not text.isupper():
         names = {word.lower() for word in WORD.findall(text) if len(word) > 1 and word.isupper()}
         kinds |= {kind: kinds[kind] - names for kind in ("first_person", "self_talk") if kind in kinds}
@@ -118,7 +118,7 @@ def _heads(low: str) -> Iterator[str]:
 
 def _plain(clause: str) -> str:
     """Turns of speech as what they are: "do an audit", "I need a report", "show me where it is"."""
-    clause = _TELL_ME.sub("tell ", clause)
+    clause = _TELL_ME.sub("tell ", _DO_NOT.sub("avoid ", clause))
     return _DO_A.sub("perform ", _WANT_A.sub("provide ", clause))
 
 
@@ -138,8 +138,10 @@ _DENSE = re.compile(f"{_IDEOGRAPH.pattern}|{_THAI.pattern}")
 _CLAUSE = re.compile(r"[.!?](?=\s|$)|[;:\n\r。！？；：，、,()\"“”]|\s(?:and|then|und|et|y|e)(?=\s)")
 _POLITE = re.compile(
     r"""^(?:[\W\d_]+|(?:
-        please|kindly|pls|just|now|then|also|so|ok|okay|hey|hi|hello|and|finally|first|second|third|next|lastly|again
-        |additionally|furthermore|specifically|go\ ahead|let'?s|(?:make|be)\ sure\ to|use\ [a-z]+\ to|try\ to
+        please|pls|just|now|then|also|so|ok|okay|hey|hi|hello|and|first|second|third|next|again
+        |furthermore|go\ ahead
+        |(?!apply|automatically|comply|fly|multiply|rely|reply|supply)[a-z]+ly
+        |let'?s|(?:make|be)\ sure\ to|use\ [a-z]+\ to|try\ to
         |(?:can|could|would|will)\ (?:you|u|we)|you\ (?:should|must)|your\ (?:task|job)\ is\ to|help\ (?:me|us)(?:\ to)?
         |(?:i|we)(?:\ would|'d)\ like(?:\ you)?\ to|(?:i|we)\ (?:need|want)(?:\ you)?\ to|(?:keep|start|begin)(?=\ \w+ing\b)
         |bitte|por\ favor|per\ favore|пожалуйста|tolong|lütfen|kannst\ du|könntest\ du|können\ sie|könnten\ sie|peux-tu
@@ -150,6 +152,7 @@ _POLITE = re.compile(
 )
 _HEAD = re.compile(rf"{WORD.pattern}(?:[_(]\S*)?")
 """A word, or all of a program's name: `where_level` opens no question."""
+_DO_NOT = re.compile(r"^\W*do not (?!you\b|we\b)(?=(?:\S+ ){2})")
 _DO_A = re.compile(r"\bdo (?=(?:an?|some|in-depth)\b)")
 _WANT_A = re.compile(r"\b(?:i|we)(?: would|'d)? (?:need|want|like) (?=(?:an?|some)\b)")
 _TELL_ME = re.compile(r"\b(?:show|tell|let) me (?=(?:where|how|what|when|why|who|if|know|my)\b)")
@@ -159,6 +162,7 @@ _CODE = re.compile(
     r"|^[ \t]*(?:>>>|In \[\d+\]|import \w|from [\w.]{1,60} import|def \w{1,60}\(|class \w{1,60}[(:]|\$ \w)",
     re.M,
 )
+_CALL = re.compile(r"\b\w{1,60}\((?!s\))(?:[a-z]\))?")
 _TRACE = re.compile(
     r"Traceback|\b[A-Z]\w{0,60}(?:Error|Exception|Warning)\b|File \"|line \d{1,6}, in |^[ \t]+at \w[\w.$]{0,90}\(|panic:"
     r"|undefined is not|Segmentation fault",

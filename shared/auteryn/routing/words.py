@@ -50,8 +50,8 @@ VOCABULARY: dict[str, str] = {
         i_am_studying thanks_for thank_you_for danke_für merci_pour gracias_por obrigado_pela obrigado_pelo
         obrigada_pela grazie_per bedankt_voor tack_för спасибо_за дякую_за dziękuję_za terima_kasih_atas me_gusta
         me_encanta j'aime j'adore ich_mag ich_liebe ich_studiere eu_gosto gosto_de mi_piace adoro ik_hou_van ik_vind
-        jag_gillar мне_нравится я_люблю мені_подобається lubię seviyorum saya_suka tôi_thích 我喜欢 我喜歡 が好き
-        좋아해 أحب पसंद_है ভালোবাসি பிடிக்கும் ชอบ אני_אוהב looks_good looks_great is_great well_done""",
+        jag_gillar мне_нравится я_люблю мені_подобається lubię seviyorum saya_suka tôi_thích 我喜欢 我喜歡 が好き 좋아해 أحب
+        पसंद_है ভালোবাসি பிடிக்கும் ชอบ אני_אוהב never_mind not_sure looks_good looks_great is_great well_done""",
     "first_person": """
         i i'm i've i'd my me mine myself we our us ich mein meine mir je mon ma mes yo mi mis eu meu minha io mio
         mia ik mijn jag min я мой моя мне 我 私 나 मैं मेरा""",
@@ -87,22 +87,21 @@ VOCABULARY: dict[str, str] = {
         set_up turn abstain discuss customize reassign transfer unlock lock preview duplicate revoke mute unmute
         attach detach link unlink confirm rsvp release""",
     "abroad_verb": """
-        recherchier* analysier* untersuch* auswerten evaluier* vergleiche erforsch* überprüfe_den prüfe_den
-        recherchez fais_une_recherche fais_des_recherches faire_une_étude analysez analyser étudie étudiez
-        compare_les comparez évalue évaluez enquête_sur rédige rédigez élabore élaborez investiga investigue
-        investigar analiza analice analizar evalúa compara_los compara_las elabora elabore redacta redacte pesquise
-        pesquisa_sobre pesquisar analise analisar avalie elaborar compare_os redija ricerca analizza analizzare
-        indaga valuta_le valuta_i confronta esamina redigi fai_una_ricerca onderzoek analyseer vergelijk evalueer
-        undersök analysera utvärdera jämför kartlägg undersøg analysér tutki analysoi vertaile исследуй исследуйте
-        исследовать проанализируй* проанализировать изучи изучите сравни сравните составь_отчёт составь_отчет оцени
-        оцените досліди* дослідити проаналізуй* порівняй* zbadaj przeanalizuj porównaj przygotuj opracuj подготовь
-        подготовьте підготуй ermittle ermitteln gör_en maak_een araştır* analiz_et karşılaştır incele* hazırla
-        teliti* analisis analisislah riset* bandingkan lakukan_riset nghiên_cứu phân_tích so_sánh prozkoumej
-        analyzuj porovnej kutass elemezd ερεύνησε ανάλυσε αναλύστε cercetează analizează teste testez prüfe
-        überprüfe überprüfen revisa examina auditez проверь протестируй протестируйте перевір протестуй przetestuj
-        sprawdź_wszystkie test_et testa granska prueba faça_uma_pesquisa faça_um kolla_igenom uji tinjau
-        kiểm_tra_toàn erstelle_eine_studie vergleiche* prüfe* bewerte* zusammenstell* erarbeite* entwickle* entwirf*
-        überwach* vérifie vérifiez réalise réalisez effectue effectuez surveille surveillez planifie conçois
+        recherchier* analysier* untersuch* auswerten evaluier* erforsch* überprüfe_den prüfe_den recherchez
+        fais_une_recherche fais_des_recherches faire_une_étude analysez analyser étudie étudiez compare_les comparez
+        évalue évaluez enquête_sur rédige rédigez élabore élaborez investiga investigue investigar analiza analice
+        analizar evalúa compara_los compara_las elabora elabore redacta redacte pesquise pesquisa_sobre pesquisar
+        analise analisar avalie elaborar compare_os redija ricerca analizza analizzare indaga valuta_le valuta_i
+        confronta esamina redigi fai_una_ricerca onderzoek analyseer vergelijk evalueer undersök analysera utvärdera
+        jämför kartlägg undersøg analysér tutki analysoi vertaile исследуй исследуйте исследовать проанализируй*
+        проанализировать изучи изучите сравни сравните составь_отчёт составь_отчет оцени оцените досліди* проаналізуй*
+        порівняй* zbadaj przeanalizuj porównaj przygotuj opracuj подготовь подготовьте підготуй ermittle ermitteln
+        gör_en maak_een araştır* analiz_et karşılaştır incele* hazırla teliti* analisis analisislah riset* bandingkan
+        lakukan_riset nghiên_cứu phân_tích so_sánh prozkoumej analyzuj porovnej kutass elemezd ερεύνησε ανάλυσε αναλύστε
+        cercetează analizează teste testez überprüfe überprüfen revisa examina проверь протестируй протестируйте перевір
+        протестуй przetestuj sprawdź_wszystkie test_et testa granska prueba faça_uma_pesquisa faça_um kolla_igenom uji
+        tinjau kiểm_tra_toàn erstelle_eine_studie vergleiche* prüfe* bewerte* zusammenstell* erarbeite* entwickle*
+        entwirf* überwach* vérifie vérifiez réalise réalisez effectue effectuez surveille surveillez planifie conçois
         résume_les compila_una desarrolla desarrolle diseña planifica supervisa realiza realice vigila desenvolva
         planeje monitore realize verifique_todos sviluppa progetta pianifica monitora verifica_tutti valuta esegui
         ontwikkel ontwerp beoordeel controleer_alle utveckla utforma utarbeta planera udarbejd utvikle kehitä laadi
@@ -110,65 +109,61 @@ VOCABULARY: dict[str, str] = {
         dolgozz_ki întocmește compară σύγκρινε αξιολόγησε разработай* спланируй* собери соберите изучить отслеживай*
         проведи_анализ проведи_исследование сделай_обзор выяви выявите розроби* порівняти збери оціни
         проведи_дослідження geliştir tasarla değerlendir planla izle derle kembangkan rancang evaluasi pantau susun
-        kumpulkan penelitian telusuri đánh_giá thu_thập lập_kế_hoạch theo_dõi xây_dựng kiểm_tra khảo_sát 调研 調研
-        调查 調查 分析 收集 整理 评估 評估 总结 總結 综述 整合 梳理 对比 對比 横向比较 研究 撰写 撰寫 预测 探讨 归纳
-        测试 测评 审查 审计 规划 制定 设计 重构 监控 比较 論述 论述 調べて 調べ上げ 調査 比較して 比較検討 まとめて
+        kumpulkan penelitian telusuri đánh_giá thu_thập lập_kế_hoạch theo_dõi xây_dựng kiểm_tra khảo_sát 调研 調研 调查
+        調查 分析 收集 整理 评估 評估 总结 總結 综述 整合 梳理 对比 對比 横向比较 研究 撰写 撰寫 预测 探讨 归纳 测试
+        测评 审查 审计 规划 制定 设计 重构 监控 比较 論述 论述 調べて 調べ上げ 調査 比較して 比較検討 まとめて
         レビューして 検証して 評価して テストして 監視して 조사 분석 테스트해 검토해 비교해 평가해 정리해 연구해 حلل
-        تحليل ابحث قارن تحقیق_کن تحلیل بررسی مقایسه_کن تحقیق विश्लेषण शोध_कर तुलना_कर अनुसंधान अध्ययन বিশ্লেষণ
-        গবেষণা তুলনা পর্যালোচনা ஆராய்ச்சி பகுப்பாய்வு ஆய்வு విశ్లేషించ పరిశోధ วิเคราะห์ วิจัย ศึกษาและ เปรียบเทียบ
-        נתח חקור השווה מחקר تجزیہ تحقیق_کر ବିଶ୍ଳେଷଣ संशोधन erstelle_eine_web* baue_eine bau_eine programmier*
-        crie_um crea_un_sitio crée_un_site crea_una_aplicaci* cria_um recense* audite* établis* busca_todas
-        busca_todos monte_um""",
+        تحليل ابحث قارن تحقیق_کن تحلیل بررسی مقایسه_کن تحقیق विश्लेषण शोध_कर तुलना_कर अनुसंधान अध्ययन বিশ্লেষণ গবেষণা
+        তুলনা পর্যালোচনা ஆராய்ச்சி பகுப்பாய்வு ஆய்வு విశ్లేషించ పరిశోధ วิเคราะห์ วิจัย ศึกษาและ เปรียบเทียบ נתח חקור
+        השווה מחקר تجزیہ تحقیق_کر ବିଶ୍ଳେଷଣ संशोधन erstelle_eine_web* baue_eine bau_eine programmier* crie_um
+        crea_un_sitio crée_un_site crea_una_aplicaci* cria_um recense* audite* établis* busca_todas busca_todos monte_um""",
     # ---- what the work is about -----------------------------------------------------------------------------
     "wide_thing": """
         report reports paper papers whitepaper thesis dissertation dataset datasets codebase repository repositories
         competitor competitors competition market markets industry literature strategy roadmap framework dashboard
-        presentation slides deck spreadsheet benchmark architecture infrastructure pipeline prototype application
-        app website platform database schema api apis microservice microservices flows workflow workflows suite
-        coverage logs debate findings itinerary campaign portfolio proposal curriculum documentation model data
-        trends landscape analysis study survey vulnerabilities security features module project system backend
-        frontend contract contracts tests case_studies customers_churn due_diligence swot business_plan study_notes
-        research sources vendors suppliers outliers novel textbook manual handbook rulebook screenplay encyclopedia
-        encyclopaedia guidebook ebook e-book memoir course archive compiler package service component components
-        extension plugin library bot scraper crawler game simulator interview interviews transcripts dossier memo
-        brief comparison matrix requirements audit leak bug bugs jobs job endpoints endpoint ci  tariffs
-        symphony opera album musical trilogy lectures collection dictionary cookbook corpus tarot gateway engine
-        interpreter parser""",
+        presentation slides deck spreadsheet benchmark architecture infrastructure pipeline prototype application app
+        website platform database schema api apis microservice microservices flows workflow workflows suite coverage
+        logs debate findings itinerary campaign portfolio proposal curriculum documentation model data trends landscape
+        analysis study survey vulnerabilities security features module project system backend frontend contract
+        contracts tests case_studies customers_churn due_diligence swot business_plan study_notes research sources
+        vendors suppliers outliers novel textbook manual handbook rulebook screenplay encyclopedia encyclopaedia
+        guidebook ebook e-book memoir course archive compiler package service component components extension plugin
+        library bot scraper crawler game simulator interview interviews transcripts dossier memo brief comparison matrix
+        requirements audit leak bug bugs jobs job endpoints endpoint ci tariffs symphony opera album musical trilogy
+        lectures collection dictionary cookbook corpus tarot gateway engine interpreter parser""",
     "deliverable_abroad": """
-        studie studien präsentation strategie marketingplan geschäftsplan businessplan masterarbeit gutachten
-        übersicht_über datenbank webseiten quellcode sicherheitslücken marktforschung marktstudie présentation
-        stratégie étude_de_marché thèse mémoire état_de_l'art plan_d'affaires dépôt base_de_code tableau_comparatif
-        données_de presentación estrategia estudio_de_mercado plan_de_negocio plan_de_marketing tesis
-        investigación_sobre código_fuente repositorio base_de_datos apresentação estratégia plano_de_marketing
-        plano_de_negócios tese pesquisa_de código-fonte repositório dissertação presentazione strategia piano_di
-        tesi studio_di ricerca_di codice_sorgente presentatie onderzoek_naar marktonderzoek scriptie gegevens
-        overzicht_van marknads* strategi uppsats konkurrent* avhandling analyysi raportti markkina* прогноз
-        презентац* стратеги* исследовани* диссертац* бизнес-план* конкурент* рынка рынок данных репозитори* кодовой
-        код_проекта дослідження презентаці* стратегі* ринку prezentac* strategi* rynku konkurenc* badanie analizę
-        danych repozytorium trhu zprávu studii elemzés jelentés raport_despre studiu αναφορά έκθεση έρευνα μελέτη
-        sunum strateji* pazar piyasa veri_seti araştırması presentasi pasar makalah kumpulan_data repositori
-        thị_trường chiến_lược bài_thuyết_trình luận_văn kho_mã bericht berichts rapport rapports informe informes
-        relatório relatórios relazione rapporto отчёт отчет отчёта звіт raport raportu rapor raporu raporla laporan
-        báo_cáo étude estudio estudo marktanalyse konkurrenzanalyse wettbewerber wettbewerbsanalyse concurrents
-        competidores concorrentes concorrenti konkurrenten concurrenten конкурентов конкурентів конкуренты rakipleri
-        rakip pesaing đối_thủ análisis análise analisi анализ аналіз analiz datensatz codebasis code-basis
-        jeu_de_données conjunto_de_datos conjunto_de_dados набор_данных literaturübersicht revue_de_littérature
-        *analys* *analiz* *анализ* *аналіз* *forschung* przegląd обзор огляд dogłębn* umfassend* ausführlich*
-        détaillé* exhausti* approfondi* detallad* detalhad* abrangente approfondit* completa_e uitgebreid*
-        djupgående omfattande подробн* детальн* kapsamlı ayrıntılı mendalam komprehensif 报告 報告 方案 计划书 策划
-        商业计划 论文 論文 竞争对手 競爭對手 数据集 數據集 代码库 レポート 報告書 競合 データセット コードベース
-        市場 調査 戦略 提案書 計画書 リポジトリ 資料 企画書 보고서 경쟁사 데이터셋 시장 리포트 논문 전략 저장소
-        코드베이스 코드를 발표 계획서 제안서 تقرير دراسة استراتيجية بحثا السوق سوق عرضا_تقديميا المستودع المنافسين
-        گزارش مقاله بازار پروژه_را رقبا रिपोर्ट प्रस्तुति रणनीति समीक्षा बाज़ार बाजार कोडबेस डेटासेट प्रतिस्पर्ध
-        প্রতিবেদন কৌশল বাজার পর্যালোচনা ডেটাসেট প্রতিযোগী அறிக்கை சந்தை நிரல் నివేదిక మార్కెట్ รายงาน กลยุทธ์ ตลาด
-        ชุดข้อมูล คู่แข่ง דוח שוק מצגת אסטרטגיה מאגר מתחרים رپورٹ ରିପୋର୍ଟ अहवाल dossier étude_comparative analyse
-        tabelle_gegenüber konzept konzeptpapier synthèse tabla_comparativa""",
+        studie studien präsentation marketingplan geschäftsplan businessplan masterarbeit gutachten übersicht_über
+        datenbank webseiten quellcode sicherheitslücken marktforschung marktstudie présentation stratégie
+        étude_de_marché thèse mémoire état_de_l'art plan_d'affaires dépôt base_de_code tableau_comparatif données_de
+        presentación estrategia estudio_de_mercado plan_de_negocio plan_de_marketing tesis investigación_sobre
+        código_fuente repositorio base_de_datos apresentação estratégia plano_de_marketing plano_de_negócios tese
+        pesquisa_de código-fonte repositório dissertação presentazione piano_di tesi studio_di ricerca_di
+        codice_sorgente presentatie onderzoek_naar marktonderzoek scriptie gegevens overzicht_van marknads* uppsats
+        konkurrent* avhandling analyysi raportti markkina* прогноз презентац* стратеги* исследовани* диссертац*
+        бизнес-план* конкурент* рынка рынок данных репозитори* кодовой код_проекта дослідження стратегі* ринку
+        prezentac* strategi* rynku konkurenc* badanie analizę danych repozytorium trhu zprávu studii elemzés jelentés
+        raport_despre studiu αναφορά έκθεση έρευνα μελέτη sunum strateji* pazar piyasa veri_seti araştırması presentasi
+        pasar makalah kumpulan_data repositori thị_trường chiến_lược bài_thuyết_trình luận_văn kho_mã bericht berichts
+        rapport rapports informe informes relatório relatórios relazione rapporto отчёт отчет отчёта звіт raport raportu
+        rapor raporu raporla laporan báo_cáo étude estudio estudo marktanalyse konkurrenzanalyse wettbewerber
+        wettbewerbsanalyse concurrents competidores concorrentes concorrenti concurrenten rakipleri rakip pesaing
+        đối_thủ análisis análise analisi анализ аналіз analiz datensatz codebasis code-basis jeu_de_données
+        conjunto_de_datos conjunto_de_dados набор_данных literaturübersicht revue_de_littérature *analys* *analiz*
+        *анализ* *аналіз* *forschung* przegląd обзор огляд dogłębn* umfassend* ausführlich* détaillé* exhausti*
+        approfondi* detallad* detalhad* abrangente completa_e uitgebreid* djupgående omfattande подробн* детальн*
+        kapsamlı ayrıntılı mendalam komprehensif 报告 報告 方案 计划书 策划 商业计划 论文 論文 竞争对手 競爭對手 数据集
+        數據集 代码库 レポート 報告書 競合 データセット コードベース 市場 調査 戦略 提案書 計画書 リポジトリ 資料 企画書
+        보고서 경쟁사 데이터셋 시장 리포트 논문 전략 저장소 코드베이스 코드를 발표 계획서 제안서 تقرير دراسة استراتيجية
+        بحثا السوق سوق عرضا_تقديميا المستودع المنافسين گزارش مقاله بازار پروژه_را رقبا रिपोर्ट प्रस्तुति रणनीति समीक्षा
+        बाज़ार बाजार कोडबेस डेटासेट प्रतिस्पर्ध প্রতিবেদন কৌশল বাজার পর্যালোচনা ডেটাসেট প্রতিযোগী அறிக்கை சந்தை நிரல்
+        నివేదిక మార్కెట్ รายงาน กลยุทธ์ ตลาด ชุดข้อมูล คู่แข่ง דוח שוק מצגת אסטרטגיה מאגר מתחרים رپورٹ ରିପୋର୍ଟ अहवाल
+        dossier étude_comparative analyse tabelle_gegenüber konzept konzeptpapier synthèse tabla_comparativa""",
     "activity": """
         research analysis testing review refactoring investigation audit auditing benchmarking migration comparison
         generation assessment evaluation monitoring planning project projects study survey modeling modelling
         diligence synthesis reporting swot landscape deep_dive migrate pentest penetration_test penetration_testing
         overhaul roadmap threat_model gap_analysis load_test load_tests stress_test feature_matrix risk_assessment
-        post-mortem postmortem rewrite""",
+        post-mortem postmortem """,
     "small_piece": """
         poem haiku limerick joke jokes riddle story tweet caption email e-mail letter sentence paragraph word words
         slogan toast message note song lyrics recipe recipes text reply regex tip tips advice fact facts quote idea
@@ -178,7 +173,7 @@ VOCABULARY: dict[str, str] = {
         comprehensive comprehensively in-depth in_depth thorough thoroughly exhaustive exhaustively extensive
         extensively systematic systematically rigorous deep-dive deep_dive end-to-end end_to_end full-scale
         full-length multi-step multi-day detailed holistic extensively_researched peer-reviewed well-sourced
-        with_sources with_references citations cite cites step_by_step_plan literature_review all_aspects
+        with_sources structured with_references citations cite cites step_by_step_plan literature_review all_aspects
         from_scratch""",
     "light_manner": """
         quick quickly brief briefly short simple simply tldr tl;dr one-line one-liner easy in_one_sentence
@@ -186,10 +181,10 @@ VOCABULARY: dict[str, str] = {
         at_a_glance faq
         data_lookup data_lookups form_filling""",
     "scope": """
-        all every each entire whole across various multiple several global worldwide international domestic overall
-        both different simultaneously respectively top between alle sämtliche gesamte todos todas todo_el toda_la
-        tous toutes tout_le tutti tutte все всех всі wszystkie alla tüm todos_los todas_las bütün semua seluruh
-        tất_cả toàn_bộ 所有 全部 各国 各类 全面 すべて 全て 모든 전체 كل جميع सभी সব அனைத்து ทั้งหมด כל_ה همه""",
+        all every each entire whole across various multiple several global worldwide international domestic overall both
+        different simultaneously respectively top alle sämtliche gesamte todos todas todo_el toda_la tous toutes tout_le
+        tutti tutte все всех всі wszystkie alla tüm todos_los todas_las bütün semua seluruh tất_cả toàn_bộ 所有 全部
+        各国 各类 全面 すべて 全て 모든 전체 كل جميع सभी সব அனைத்து ทั้งหมด כל_ה همه""",
     "time_span": """
         recent recently latest current emerging future trend trends trending progress advancements developments
         development evolution history historical outlook prospects decade decades past_years coming_years
@@ -197,28 +192,27 @@ VOCABULARY: dict[str, str] = {
         将来 過去 将来性 動向 최근 동향 전망 추세""",
     "relation": """
         impact impacts influence influences effect effects role implications relationship relationships correlation
-        factors drivers causes mechanism mechanisms differences connections advantages challenges opportunities
-        risks feasibility effectiveness approaches methods strategies techniques solutions criteria trade-offs
-        tradeoffs policy policies theories theory perspectives dimensions aspects considerations key adapt adoption
-        enhance ensure achieve mitigate regulation barriers consequences outcomes hypotheses competing viability
-        viable demand supply weigh innovation transformation governance stakeholders resilience inequality evidence
-        cope 影响 影響 关系 机制 因素 策略 方法 路径 模式 特点 特色 差异 领域 体系 路线 技术 行业 产业 市场 政策
-        理论 评价 维度 如何 应对 对策 矛盾 障碍 困境 方案 背景 结构 供需 进展 企业 社会 国家 经济 教育 文化 有何
-        怎样 可能性 维护 优化 提升 构建 应用 創新 创新 算法 建模 量化 対策 課題 explanations explain_the success
-        determine determines learned extent adapting adapted affect affects affected shape shapes shaped differ
-        differs evidence_say burden prevalence benefits drawbacks pros_and_cons implication lessons debate debates
-        limitations legacy origins decline rise transition integration prevention regulate regulating reform reforms
-        incentives fertility geopolitics conséquences effets répercussions politiques facteurs enjeux auswirkungen
-        folgen einfluss ursachen lösungen herausforderungen efectos impacto consecuencias factores políticas retos
-        desafíos impactos efeitos fatores desafios effetti impatto cause_e conseguenze effective effectively
-        explains drives drove reshape reshaped reshaping reduce reduces slowed regional markets public labour labor
-        countries societies economies cities communities households uptake populations population expected emissions
-        carbon female productivity growth patients resistance livestock migration eradicated abolition tariffs
-        workers hospitals regulated pricing ageing aging housing affordability wealth pension pensions democracy
-        political literacy poverty media regions arguments long-run long-term outcome attitudes sector sectors firms
-        investors sanctions whether recover recovery scholarship survive funding interventions therapy veterans
-        peace agreements exports oil_exports spread farming bans litter professionalized clusters succeed lose_its
-        modernization modernisation""",
+        factors drivers causes mechanism mechanisms differences connections advantages challenges opportunities risks
+        feasibility effectiveness approaches methods strategies techniques solutions criteria trade-offs tradeoffs
+        policy policies theories theory perspectives dimensions aspects considerations key adapt adoption enhance ensure
+        achieve mitigate regulation barriers consequences outcomes hypotheses competing viability viable demand supply
+        weigh innovation transformation governance stakeholders resilience inequality evidence cope 影响 影響 关系 机制
+        因素 策略 方法 路径 模式 特点 特色 差异 领域 体系 路线 技术 行业 产业 市场 政策 理论 评价 维度 如何 应对 对策
+        矛盾 障碍 困境 方案 背景 结构 供需 进展 企业 社会 国家 经济 教育 文化 有何 怎样 可能性 维护 优化 提升 构建 应用
+        創新 创新 算法 建模 量化 対策 課題 explanations explain_the success determine determines learned extent adapting
+        adapted affect affects affected shape shapes shaped differ differs evidence_say burden prevalence benefits
+        drawbacks pros_and_cons implication lessons debate debates limitations legacy origins decline rise transition
+        integration prevention regulate regulating reform reforms incentives fertility geopolitics conséquences effets
+        répercussions politiques facteurs enjeux auswirkungen folgen einfluss ursachen lösungen herausforderungen
+        efectos impacto consecuencias factores políticas retos desafíos impactos efeitos fatores desafios effetti
+        impatto cause_e conseguenze effective effectively explains drives drove reshape reshaped reshaping reduce
+        reduces slowed regional markets public labour labor countries societies economies cities communities households
+        uptake populations expected emissions carbon female productivity growth patients resistance livestock migration
+        eradicated abolition tariffs workers hospitals regulated pricing ageing aging housing affordability wealth
+        pension pensions democracy political literacy poverty media regions arguments long-run long-term outcome
+        attitudes sector sectors firms investors sanctions whether recover recovery scholarship survive funding
+        interventions therapy veterans peace agreements exports oil_exports spread farming bans litter professionalized
+        clusters succeed lose_its modernization modernisation""",
     "scholar": """
         academic scholarly journal journals articles paper papers hypothesis methodology empirical literature
         citations references theoretical interdisciplinary cognitive socioeconomic macroeconomic geopolitical neural
@@ -245,90 +239,74 @@ VOCABULARY: dict[str, str] = {
         fit_a_model treatment control_group proportion fraction decline 95th strongly_correlated year-over-year
         differ_significantly standard_error confidence_interval""",
     # ---- code ----------------------------------------------------------------------------------------------
-    "consumer": """
-        wifi wi-fi bluetooth printer headset phone phones laptop tv coupon voucher discount_code discount promo_code
-        promo parcel delivery refund invoice subscription username battery charger sim_card my_order my_account
-        my_card payment my_app my_phone my_screen my_browser my_computer the_app store_credit""",
     "follow_up": """
         test compare use compute calculate discuss weigh cover cite plot argue justify rank score quantify estimate fit
         model assess analyze analyse evaluate""",
     "trouble": """
-        bug bugs error errors exception traceback crash crashes fails fail failing failed failure broken incorrect
-        incorrectly wrong unexpected unexpectedly regression inconsistent inconsistency raises raised throws ignored
-        ignores segfault deadlock undefined leak misleading deprecated deprecation reproducible stacktrace
-        nonexistent doesn't_work not_working does_not_work won't_work should_not should_be not_supported support_for
-        wrongly misses missing loses lost drops dropped duplicate duplicates duplicated unclear leaks leaking
-        corrupt corrupts corrupted truncated truncates hangs freezes stuck flickers overlaps overlap invalid
-        incompatible unreadable unstable unreachable mismatch silently violates unable cannot can't doesn't
-        don't_work won't isn't does_not do_not is_not are_not not_shown not_respecting not_preserving malformed
-        stale misaligned unnecessary unhandled redundant nondeterministic infinite deadlocks crashed crashing breaks
-        breaking outdated unused cut_off disappears disappear instead_of even_if even_when too_many no_longer
-        unescaped overwritten overwrites garbage broken_link slow flaky missing_null silently_ignored not_simplified
-        not_collected not_documented expose deprecate deprecates unable_to not_auto not_handled not_support
-        not_accept not_detect not_respected misses_one gives_wrong wrong_output wrong_result wrong_results could_not
-        should_include should_exit should_have should_raise should_return must_be trailing race_condition
-        unexpected* incorrect* inconsisten* invalid* typos typo issues issue not_closing not_closed not_parsed
-        not_get not_close not_resolved not_parse not_teardown off_by_one expired misspell* mislead* only_uses
-        doubles ordering_of crash* hang* leak* fail* overlap* truncat* redundan* corrupt* flicker* jitter* laggy lag""",
+        bug bugs error errors exception traceback broken wrong regression raises raised throws ignored ignores
+        segfault deadlock undefined deprecated deprecation reproducible stacktrace nonexistent wrongly misses
+        missing loses lost drops dropped unclear freezes stuck incompatible unreadable unstable unreachable mismatch
+        silently violates unable malformed stale misaligned unnecessary unhandled nondeterministic deadlocks breaks
+        breaking outdated unused cut_off disappears disappear even_if even_when unescaped overwritten overwrites
+        garbage slow flaky deprecates unable_to trailing race_condition unexpected* incorrect* inconsisten* invalid*
+        typos typo issues issue off_by_one expired misspell* mislead* doubles crash* hang* leak* fail* overlap*
+        truncat* redundan* corrupt* flicker* jitter* laggy lag illegal unrecognized duplicat* stops forgets mixes
+        blank keeps nothing_happens support_for""",
+    "errand": """
+        play pause resume stop skip turn dim text message call dial ring roll flip toss take rent wake talk speak
+        suggest recommend see pay split say count name read sing repeat let come hand tell remind bring drive reset
+        wait guess pick choose imagine pretend""",
+    "talk": """
+        the it it's that that's this there there's he she they nobody everybody everyone someone something nothing
+        people life money love""",
+    "wish": """
+        allow support expose deprecate ensure avoid prevent handle respect disallow option ability possibility""",
+    "circumstance": """
+        when after while if until before since unless although without during despite once automatically by_default
+        instead not never always still sometimes randomly twice cannot can't don't doesn't won't isn't no_longer should
+        must_be too_many""",
     "code_word": """
-        function method class module import attribute parameter parameters argument arguments kwarg kwargs decorator
-        docstring subclass inheritance instance tuple dict string bytes array dtype boolean null none object objects
-        component prop props handler onclick widget layout render css html json xml yaml plugin extension backend
-        frontend build dependency docker linux windows macos browser viewer click clicking log config input output
-        python javascript typescript django flask numpy pandas pytest sphinx matplotlib sympy setting settings cli
-        command compiler parser regex unicode encoding server client http url api patch commit version versions
-        middleware queryset migration migrations endpoint callback async thread timeout cache stack docs autodoc
-        metaclass loop websocket socket lambda iterator iterators generator loader namespace legend axes axis
-        subplot colorbar printer lambdify field fields form admin fixture fixtures symlink symlinks symlinked byte
-        int float float64 float32 float16 int64 dataframe dataframes series estimator estimators sparse matrix
-        tensor index indices proxy header headers session cookie cookies cors redirect redirects token oauth auth
-        authentication login popup dropdown modal tooltip scrollbar hover firefox safari chrome android ios postgres
-        mysql sqlite sql orm serializer serialization hook hooks coroutine await deadlock race_condition memory
-        interpreter linker macro macros literal literals operator operand operands classmethod staticmethod property
-        properties inherited constructor enum struct typedef annotation annotations imports package packages pip
-        toml csv flag option options default defaults logger logging stderr stdout subprocess shell exit_code
-        filename filenames upload uploads router request requests response responses uri https tls ssl certificate
-        graphql grpc nan datetime timezone template templates tag tags node nodes variable variables variance
-        callable type types returns return exception exceptions newline newlines whitespace checkbox toolbar
-        viewport svg canvas dom screen_reader keyboard shortcut pickle unpickle deserialize schema parsing toctree
-        crossref scipy fastapi react vue angular webpack node.js kubernetes helm terraform ansible redis kafka nginx
-        apache_arrow parquet utf-8 bom ascii rendering rendered resize resizing c++ rust golang java kotlin swift
-        sdk daemon scheduler worker workers job jobs queue dtypes subclassed subclasses globals autocomplete
-        autoscaled antialiased locale warning warnings deprecation configurable plugins interface interfaces
-        environment_variable environment_variables format formats link links test tests query queries escape escapes
-        escaping backslash backslashes f-string f-strings encoder decoder decode encode retries retry health_check
-        platform platforms 32-bit 64-bit markdown latex pdf page pages button buttons error_message identifier
-        identifiers private_members arrays integer integers decimal division iterable empty pool deepcopy
-        invalidation reload dialog dialogs keyword recursion recursive duplicate_key column_name primary_key
-        foreign_key constraint index_error key_error docstrings type_hints hint hints unittest mock mocks coverage
-        linter formatter nested singular translation plural datepicker date_picker picker widgets menu menus sidebar
-        navbar icon icons jquery monolith subcommand subcommands bundle dead_code uuid app service services scripts
-        script python2 python3 xarray sklearn astropy seaborn pylint dropdown* button* widget* toolbar* sidebar*
-        tooltip* popup* checkbox* scroll* render* layout* viewport* stylesheet* typed* annotat* nesting lexer*
-        parse* token* syntax* compil* runtime* bytecode* closure* lambda* fixture* teardown* tear-down setup
-        assertion* mock* unittest* testcase* colorbar* legend* subplot* tick_label* histogram* heatmap* colormap*
-        rounding function* method* param* argument* kwarg* callable* decorat* classes subclass* metaclass*
-        superclass* instance* attribut* propert* constructor* inherit* overrid* overload* config* option* 
-        flag* default* environment_variable* query* join* schema* rollback* deadlock* upsert* document* typo*
-        readme* changelog* docstring* retry* timeout* backoff* throttl* rate_limit* websocket* socket* http*
-        request* response* header* cookie* proxy* redirect* endpoint* payload* webhook* certificate* async* await*
-        coroutine* thread* mutex* semaphore* concurren* encod* decod* unicode* ascii* charset* byte* base64
-        serializ* deserializ* json* yaml* regex* exception* traceback* stacktrace* segfault* overflow* underflow*
-        off-by-one array* tensor* vector* dtype* float* integer* boolean* tuple* iterator* iterab* generator*
-        generics enum* structs pointer* buffer* queue* stack* heap* cache* caching hash hashes hashing plugin*
-        extension* module* dependenc* imported importing version* deprecat* backport* makefile* dockerfile*
-        kubernet* pipeline* lint* formatter* template* placeholder* locale* timezone* timestamp* datetime* logout*
-        authent* authoriz* oauth* session* permission* debug* logger* filename* filesystem* symlink* directory
-        directories shortcut* keyboard* keybinding* hotkey* clipboard* drag-and-drop webkit webpack* npm conda
-        ubuntu accessor* getter* setter* callback* listener* hook* middleware* router* implementation* implements
-        init initializ* finaliz* instantiat* placement orientation alignment align* padding margin* de-duplicate
-        dedup* behavior* behaviour* wildcard* stub stubs  stream*  color_output
-        license_key thread_pool modals focus focused accented handler* interrupt* signal* process* subprocess*
-        container* cluster* replica* shard* partition* index* lookup_table cursor* transaction_log benchmark*
-        compile* transpil* bundl* minif* polyfill* animation* transition* gradient* opacity pixel* resolution* crop*
-        thumbnail* tab tabs panel* pane panes window* resiz* zoom* hover* click* mouse* touch* gesture* submit*
-        validat* sanitiz* escap* inject* xss csrf vulnerab* loc bbox anchor* inset* gallery label* plot plots
-        marker* colour_map output* input* stdin""",
+        class import dict string null none object objects component prop props onclick css html xml backend frontend
+        build docker linux macos browser viewer log python javascript typescript django flask numpy pandas pytest sphinx
+        matplotlib sympy setting settings cli command server client url api patch commit migration migrations docs
+        autodoc loop loader namespace axes axis printer lambdify field fields form admin int int64 dataframe dataframes
+        series estimator estimators sparse matrix indices cors auth login modal firefox safari chrome android ios
+        postgres mysql sqlite sql orm race_condition memory interpreter linker macro macros literal literals operator
+        operand operands classmethod staticmethod struct imports package packages pip toml csv logging stderr stdout
+        shell exit_code upload uploads uri tls ssl graphql grpc nan tag tags node nodes variable variables variance type
+        types returns return newline newlines whitespace svg canvas dom screen_reader pickle unpickle parsing toctree
+        crossref scipy fastapi react vue angular node.js helm terraform ansible redis kafka nginx apache_arrow parquet
+        utf-8 bom c++ rust golang java kotlin swift sdk daemon scheduler worker workers job jobs globals autocomplete
+        autoscaled antialiased warning warnings interface interfaces environment_variable environment_variables format
+        formats link links test tests queries backslash backslashes f-string f-strings retries health_check platform
+        platforms 32-bit 64-bit markdown latex pdf page pages error_message identifier identifiers private_members
+        decimal division empty pool deepcopy invalidation reload dialog dialogs keyword recursion recursive
+        duplicate_key column_name primary_key foreign_key constraint index_error key_error type_hints hint hints
+        coverage nested singular translation plural datepicker date_picker picker menu menus navbar icon icons jquery
+        monolith subcommand subcommands dead_code uuid app service services scripts script python2 python3 xarray
+        sklearn astropy seaborn pylint dropdown* button* widget* toolbar* sidebar* tooltip* popup* checkbox* scroll*
+        render* layout* viewport* stylesheet* typed* annotat* nesting lexer* parse* token* syntax* compil* runtime*
+        closure* lambda* fixture* teardown* tear-down setup assertion* mock* unittest* testcase* colorbar* legend*
+        subplot* tick_label* histogram* heatmap* colormap* rounding function* method* param* argument* kwarg* callable*
+        decorat* classes subclass* metaclass* superclass* instance* attribut* propert* constructor* inherit* overrid*
+        overload* config* option* flag* default* environment_variable* query* join* schema* rollback* deadlock* upsert*
+        document* typo* readme* changelog* docstring* retry* timeout* backoff* throttl* rate_limit* websocket* socket*
+        http* request* response* header* cookie* proxy* redirect* endpoint* payload* webhook* certificate* async* await*
+        coroutine* thread* mutex* semaphore* concurren* encod* decod* unicode* ascii* charset* byte* base64 serializ*
+        deserializ* json* yaml* regex* exception* traceback* segfault* overflow* underflow* off-by-one array* tensor*
+        vector* dtype* float* integer* boolean* tuple* iterator* iterab* generator* generics enum* structs pointer*
+        buffer* queue* stack* heap* cache* caching hash hashes hashing plugin* extension* module* dependenc* imported
+        importing version* deprecat* backport* makefile* dockerfile* kubernet* pipeline* lint* formatter* template*
+        placeholder* locale* timezone* timestamp* datetime* logout* authent* authoriz* oauth* session* permission*
+        debug* logger* filename* filesystem* symlink* directory directories shortcut* keyboard* keybinding* hotkey*
+        clipboard* drag-and-drop webkit webpack* npm conda ubuntu accessor* getter* setter* callback* listener* hook*
+        middleware* router* implementation* implements init initializ* finaliz* instantiat* placement orientation align*
+        padding margin* de-duplicate dedup* behavior* behaviour* wildcard* stub stubs stream* color_output license_key
+        thread_pool modals focus focused accented handler* interrupt* signal* process* subprocess* container* cluster*
+        replica* shard* partition* index* lookup_table cursor* transaction_log benchmark* transpil* bundl* minif*
+        polyfill* animation* transition* gradient* opacity pixel* resolution* crop* thumbnail* tab tabs panel* pane
+        panes window* resiz* zoom* hover* click* mouse* touch* gesture* submit* validat* sanitiz* escap* inject* xss
+        csrf vulnerab* loc bbox anchor* inset* gallery label* plot plots marker* colour_map output* input* stdin""",
     # ---- sites ---------------------------------------------------------------------------------------------
     "site_thing": """
         repo repos repository repositories subreddit subreddits forum forums thread threads submission submissions
