@@ -205,10 +205,11 @@ class Tool(Struct, frozen=True):
         """
         first = (context,) if self.takes_context else ()
         async with asyncio.timeout(self.timeout.total_seconds()):
-            if not is_async(self.fn):
-                return await asyncio.to_thread(self._in_thread, *first, **args)
             try:
-                return await self.fn(*first, **args)
+                if is_async(self.fn):
+                    return await self.fn(*first, **args)
+                came = await asyncio.to_thread(self._in_thread, *first, **args)
+                return await came if inspect.isawaitable(came) else came  # a plain wrapper around an async function
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():

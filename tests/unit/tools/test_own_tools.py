@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
-from functools import partial
+from datetime import date, timedelta
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from auteryn import Agent, Invalid, ToolContext, tool
 from auteryn.testing.scripted import ScriptedModel
@@ -105,6 +107,48 @@ def named_otherwise(where: ToolContext, n: int) -> str:
     return f"{n} in {where.run.id[:4]}"
 
 
+def wrapped_up(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of somebody who did not think of coroutines."""
+
+    @wraps(function)
+    def around(*args: Any, **named: Any) -> Any:
+        return function(*args, **named)
+
+    return around
+
+
+@wrapped_up
+async def within_a_wrapper(n: int) -> int:
+    """An async function that looks like a plain one."""
+    await asyncio.sleep(0)
+    return n + 1
+
+
+class Article(BaseModel):
+    sku: str
+    since: date
+
+
+def modelled(sku: str) -> list[Article]:
+    """What many programs give back."""
+    return [Article(sku=sku, since=date(2026, 1, 5))]
+
+
+def measured() -> dict[str, Any]:
+    """What whoever works with numbers gives back."""
+    return {"all": array("d", [1.5, 2]), "kind": array}
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError("closed")
+
+
+def unspeakable() -> Unspeakable:
+    """A value that cannot even be printed."""
+    return Unspeakable()
+
+
 @pytest.mark.proves("P5")
 @pytest.mark.parametrize(
     ("function", "args", "answered"),
@@ -116,10 +160,14 @@ def named_otherwise(where: ToolContext, n: int) -> str:
         (panics, {}, "panics failed: Panic: index out of bounds"),
         (cancelled, {}, "cancelled failed: CancelledError: "),
         (named_otherwise, {"n": 2}, "2 in run_"),
+        (within_a_wrapper, {"n": 2}, 3),
+        (modelled, {"sku": "A 1"}, [{"sku": "A 1", "since": "2026-01-05"}]),
+        (measured, {}, {"all": [1.5, 2.0], "kind": "<class 'array.array'>"}),
+        (unspeakable, {}, {"note": "it is done, and what came of it has no JSON form: closed"}),
     ],
 )
 def test_whatever_ends_a_function_the_model_hears_of_it_and_the_run_goes_on(
-    tmp_path: Path, function: Callable[..., Any], args: dict[str, Any], answered: str
+    tmp_path: Path, function: Callable[..., Any], args: dict[str, Any], answered: Any
 ) -> None:
     one = tool(effect="read")(function)
     model = ScriptedModel(lambda ask: "done" if ask.results else ask.call(one.name, **args))
