@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -176,3 +177,26 @@ def test_whatever_ends_a_function_the_model_hears_of_it_and_the_run_goes_on(
         assert task.result(timeout=60) == "done"
         (result,) = [event for event in task.events() if event.kind == "tool_result"]
     assert result.output == answered
+
+
+HANGS = """
+import sys, threading
+from datetime import timedelta
+from auteryn import Agent, tool
+from auteryn.testing.scripted import ScriptedModel, call
+
+@tool(effect="read", timeout=timedelta(milliseconds=50))
+def hangs() -> None:
+    "Wait for what never comes."
+    threading.Event().wait()
+
+with Agent(home=sys.argv[1], model=ScriptedModel([[call("hangs")] * 40, "done"]), tools=[hangs]) as agent:
+    task = agent.run_async("Call it", mode="fast", files={"a.txt": b"a"})
+    print(task.result(), {event.error for event in task.events() if event.kind == "tool_result"})
+"""
+
+
+@pytest.mark.proves("P5")
+def test_functions_that_hang_keep_neither_the_run_nor_the_program_from_ending(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGS, tmp_path], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "done {'timeout'}\n"
