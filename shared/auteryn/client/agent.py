@@ -57,8 +57,8 @@ class Agent:
     """Runs live in `home` (default `$AUTERYN_HOME`, else `~/.auteryn`): one folder, no account, no server. Or they live on a
     server, at `endpoint`, and `api_key` opens it; everything else is the same.
 
-    Opening a home resumes whatever was interrupted in it; `tools` are your own functions, made with `@auteryn.tool`. Every method waits
-    for its answer: in async code, `await asyncio.to_thread(agent.run, "…")` lets others work meanwhile.
+    Opening a home resumes whatever was interrupted in it; `tools` are your own functions, made with `@auteryn.tool`.
+    Every method waits for its answer: in async code, `await asyncio.to_thread(agent.run, "…")` lets others work meanwhile.
     """
 
     def __init__(
