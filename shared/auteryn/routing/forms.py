@@ -32,7 +32,7 @@ FORMS: dict[str, re.Pattern[str]] = {
         r"\b(?:the|this|these|our|my|each|all|both|every)\s(?:[\w\"'()-]+\s){0,4}(?:data(?:set|frame)?|columns?"
         r"|spreadsheet|csv|xlsx|(?<!periodic )table"
         r"|data set|survey|sheet|log files?)\b(?! of contents)"
-        r"|\b(?:in|to|from|of) the (?:file|data|table|log)\b|\bis there (?:an?|any) (?:\w+ ){0,2}(?:correlation"
+        r"|\b(?:in|to|from|of) (?:the|this) (?:file|data|table|log)\b|\bis there (?:an?|any) (?:\w+ ){0,2}(?:correlation"
         r"|significant|linear|relationship|association|trend)\b"
         r"|\bare there (?:any )?outliers\b|\bof the (?:listed|given|recorded|sampled|surveyed)\b"
         r"|\bcolumns?\b.{0,120}?\b(?:mean|average|median|values?|outliers)\b|\battached\b"
@@ -45,9 +45,11 @@ FORMS: dict[str, re.Pattern[str]] = {
         r"\b(?:average|mean|median|total|share|percentage|number|count|rate|sum|distribution"
         r"|proportion)\b.{1,120}?\b(?:per|by|for each|in each|of each)\b"
     ),
-    # Large by its numbers or words: "40 pages", "the entire archive".
+    # Large by its numbers or words: "40 pages", "a four-week plan", "the entire archive".
     "bulk": _any_case(
-        r"\b\d{2,}[- ]pages?\b|\b(?:all|our|the|these) \d{2,} \w+|\b\d{2,}(?:,\d{3}|000)\b(?! ?(?:km|miles|dollars"
+        r"\b\d{2,}[- ]pages?\b|\b\d+,?000[- ]words?\b"
+        r"|\b(?!one-|1-)[a-z\d]+-(?:week|month|part|chapter|episode|volume|module|session)\b(?!-old)"
+        r"|\b(?:all|our|the|these) \d{2,} \w+|\b\d{2,}(?:,\d{3}|000)\b(?! ?(?:km|miles|dollars"
         r"|euros))|\b(?:list|table|spreadsheet|database|collection|set|catalogue?) of (?:the )?(?:\w+ )?[1-9]\d+\b"
         r"|\b(?:entire|whole|complete|full|all (?:of )?(?:the|our|my)?)\s"
         r"(?:[\w-]+\s){0,3}(?:archive|manual|book|novel|documentation|folder|transcripts?|history of|series|course"
@@ -78,7 +80,8 @@ FORMS: dict[str, re.Pattern[str]] = {
         r"|(?:what|how|which|why|will)\b[^?]{3,99}\b(?:next|coming|past|last) \w+ (?:year|decade)s"
         r"|(?:what|which [\w ]{3,40}?) (?:determines?|explains?|drives?|shapes?|predicts?|accounts? for"
         r"|limits?|hinders?|enables?|makes some)"
-        r"|how (?:effective|sustainable|resilient|feasible|viable|widespread|successful)\b|to what extent"
+        r"|what (?:is|are) the (?:roles?|impacts?|effects?|influence|consequences|implications) of [^?]{3,80} (?:on|for|in)\b"
+        r"|how might\b|how (?:effective|sustainable|resilient|feasible|viable|widespread|successful)\b|to what extent"
         r"|(?:how|why) (?:has|have|did|do|does|are|is|can|could|should|will|might) [^?]{3,80}?\b(?:chang|adapt"
         r"|respond|recover|evolv|affect|influenc|regulat"
         r"|shap|reshap|reduc|improv|mitigat|cop(?:e|ing)\b|differ|var(?:y|ies)|transform|prevent|surviv|decline"
@@ -103,7 +106,9 @@ FORMS: dict[str, re.Pattern[str]] = {
     ),
     # As trackers tag issues: "[Bug]: …".
     "tagged": _any_case(
-        r"\A(?:\[[\w .-]{2,20}\]:?|(?:bug|docs?|feat|feature request|fix|enh|readme|perf|ci|chore|refactor)(?:\(\w+\))?:)\s?"
+        r"\A(?:\[[\w .-]{2,20}\]:?"
+        r"|(?:bug|docs?|feat(?:ure(?: request)?)?|suggest\w*(?: feature)?|fix|enh\w*|readme|perf|ci|chore|refactor)"
+        r"(?: ?\(\w+\))?:)"
     ),
     # Names only programs have: `xr.where`, `v5.3`, `32-bit`, `--quiet`.
     "exact": re.compile(

@@ -16,8 +16,8 @@ def instruction(text: str) -> tuple[str, bool]:
 
 
 def unquoted(low: str) -> str:
-    """`low` with nothing between its double quotes: who quotes an order does not give it."""
-    return _QUOTED.sub('""', low)
+    """`low` without what is quoted or only named, as after "the word": who quotes an order does not give it."""
+    return _NAMED.sub('""', _QUOTED.sub('""', low))
 
 
 def _kept(text: str, unwanted: Callable[[str], bool]) -> str:
@@ -85,6 +85,10 @@ def _is_prose(text: str) -> bool:
 _JOBS = ("question", "explain", "small_job", "work_verb", "act_verb")
 _CLAUSE = re.compile(r"[^.!?;:,\n]*[.!?;:,\n]*\s*")
 _QUOTED = re.compile(r"[\"“][^\"“”\n]{1,300}[\"”]|«[^«»\n]{1,300}»|「[^「」\n]{1,300}」")
+_NAMED = re.compile(
+    r"\b(?:the (?:word|term|phrase)|(?:das|dem) (?:wort|begriff)|le (?:mot|terme)|la palabra|la parola|a palavra|слово|словом)"
+    r" (?!for\b|of\b|in\b|that\b|is\b|für\b|pour\b|para\b|per\b)\w+"
+)
 _SETTING = re.compile(
     r"[\[{(<\"']*\b(?:router?|mode|thinking|confidence)[\"']?\s?[=:]\s?[\"']?(?:fast|deep|max|\d)[^\w\s]*", re.I
 )

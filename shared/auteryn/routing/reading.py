@@ -32,6 +32,8 @@ class Reading(Struct, frozen=True):
     """Of the whole prompt; an ideograph counts for 0.6, a Thai letter for 0.2."""
     long_words: int
     """Distinct ones of ten letters and more: the mark of abstract wording in every spaced script."""
+    abstract: int
+    """Distinct words that end as abstract ones do in English: "resilience", "commissions"."""
     questions: int
     marks: int
     """Of code: fences, identifiers, calls, traces."""
@@ -86,6 +88,7 @@ def _read(text: str, share: float, beside: bool) -> Reading:
         long_words=len(
             {word for word in WORD.findall(low) if len(word) >= 10 and not _DENSE.search(word)} - OPENERS["explain"]
         ),
+        abstract=len(set(_ABSTRACT.findall(low))),
         questions=low.count("?"),
         marks=len(_CODE.findall(text)) + len(_TRACE.findall(text)),
         names=0 if text.isupper() else len(_NAME.findall(text)),
@@ -118,7 +121,7 @@ def _heads(low: str) -> Iterator[str]:
 
 def _plain(clause: str) -> str:
     """Turns of speech as what they are: "do an audit", "I need a report", "show me where it is"."""
-    clause = _TELL_ME.sub("tell ", _DO_NOT.sub("avoid ", clause))
+    clause = _TELL_ME.sub("tell ", _DO_NOT.sub("avoid ", _WHEN_DOING.sub("upon ", clause)))
     return _DO_A.sub("perform ", _WANT_A.sub("provide ", clause))
 
 
@@ -153,6 +156,7 @@ _POLITE = re.compile(
 _HEAD = re.compile(rf"{WORD.pattern}(?:[_(]\S*)?")
 """A word, or all of a program's name: `where_level` opens no question."""
 _DO_NOT = re.compile(r"^\W*do not (?!you\b|we\b)(?=(?:\S+ ){2})")
+_WHEN_DOING = re.compile(r"^\W*when (?=[a-z]+ing\b)")
 _DO_A = re.compile(r"\bdo (?=(?:an?|some|in-depth)\b)")
 _WANT_A = re.compile(r"\b(?:i|we)(?: would|'d)? (?:need|want|like) (?=(?:an?|some)\b)")
 _TELL_ME = re.compile(r"\b(?:show|tell|let) me (?=(?:where|how|what|when|why|who|if|know|my)\b)")
@@ -167,6 +171,9 @@ _TRACE = re.compile(
     r"Traceback|\b[A-Z]\w{0,60}(?:Error|Exception|Warning)\b|File \"|line \d{1,6}, in |^[ \t]+at \w[\w.$]{0,90}\(|panic:"
     r"|undefined is not|Segmentation fault",
     re.M,
+)
+_ABSTRACT = re.compile(
+    r"\b[a-z]{3,}(?:[st]ions?|ments?|it(?:y|ies)|[ae]nc(?:e|es|y|ies)|isms?|ships?|ness(?:es)?|[ao]m(?:y|ies)|ogy|ics|ures?)\b"
 )
 _NUMBER = re.compile(r"(?<![\w.,])\d{1,3}(?:[.,]\d+)?(?![\d])")
 _NAME = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+")

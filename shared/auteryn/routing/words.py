@@ -55,6 +55,8 @@ VOCABULARY: dict[str, str] = {
     "first_person": """
         i i'm i've i'd my me mine myself we our us ich mein meine mir je mon ma mes yo mi mis eu meu minha io mio
         mia ik mijn jag min я мой моя мне 我 私 나 मैं मेरा""",
+    "ours": """
+        our unser unsere unseren unserer notre nuestro nuestra nuestros nosso nossa nostro nostra onze наш нашу нашего""",
     "small_job": """
         translate paraphrase proofread rephrase reword spellcheck transcribe capitalize capitalise shorten convert
         solve simplify correct_the correct_this correct_my fix_the_grammar fix_my_grammar fix_grammar how_do_you_say
@@ -127,7 +129,7 @@ VOCABULARY: dict[str, str] = {
         analysis study survey vulnerabilities security features module project system backend frontend contract
         contracts tests case_studies customers_churn due_diligence swot business_plan study_notes research sources
         vendors suppliers outliers novel textbook manual handbook rulebook screenplay encyclopedia encyclopaedia
-        guidebook ebook e-book memoir course archive compiler package service component components extension plugin
+        guidebook ebook e-book memoir course archive compiler service component components extension plugin
         library bot scraper crawler game simulator interview interviews transcripts dossier memo brief comparison matrix
         requirements audit leak bug bugs jobs job endpoints endpoint ci tariffs symphony opera album musical trilogy
         lectures collection dictionary cookbook corpus tarot gateway engine interpreter parser""",
@@ -210,7 +212,7 @@ VOCABULARY: dict[str, str] = {
         uptake populations expected emissions carbon female productivity growth patients resistance livestock migration
         eradicated abolition tariffs workers hospitals regulated pricing ageing aging housing affordability wealth
         pension pensions democracy political literacy poverty media regions arguments long-run long-term outcome
-        attitudes sector sectors firms investors sanctions whether recover recovery scholarship survive funding
+        attitudes sector sectors firms investors sanctions recover recovery scholarship survive funding
         interventions therapy veterans peace agreements exports oil_exports spread farming bans litter professionalized
         clusters succeed lose_its modernization modernisation""",
     "scholar": """
@@ -259,6 +261,8 @@ VOCABULARY: dict[str, str] = {
     "talk": """
         the it it's that that's this there there's he she they nobody everybody everyone someone something nothing
         people life money love""",
+    "compose": """
+        write draft compose create make give generate tell send suggest rewrite improve shorten reply prepare add find look""",
     "wish": """
         allow support expose deprecate ensure avoid prevent handle respect disallow option ability possibility""",
     "circumstance": """
@@ -336,7 +340,7 @@ VOCABULARY: dict[str, str] = {
         nutrition butter eggs pizza burger sandwich chicken pasta soup grocery groceries shopping_list grocery_list
         to-do todo to_do to-do_list todo_list to_do_list calendar event events appointment meeting schedule car tire
         tires oil gas fuel mpg mileage engine traffic directions uber taxi bus train_station gps joke coin dice
-        heads tails my_name your_name hobbies accent speak translate exchange_rate dollars bucks euros miles
+        heads tails my_name your_name hobbies accent speak exchange_rate dollars bucks euros miles
         kilometers gallons cups ounces kilos pounds inches feet weigh height shots vaccination vaccine dentist
         doctor headache sick birthday mom dad wife husband son daughter friend dog cat kids sister brother boss lost
         broke plug socket adapter jeans shirt order_status delivery application_status pin_number password

@@ -332,6 +332,9 @@ def test_a_thing_that_goes_wrong_is_a_title_also_in_everyday_words(prompt: str):
         "Rewrite politely: Give me my money back.",
         "What is the role of the liver?",
         "Directions to the nearest bakery",
+        "Form a sentence with the word audit",
+        "Bilde einen Satz mit dem Wort Forschung",
+        "We all went to the lake and every boat was gone, do you know why?",
     ],
 )
 def test_talk_errands_and_plain_questions_are_no_titles_and_no_research(prompt: str):
@@ -349,6 +352,14 @@ def test_talk_errands_and_plain_questions_are_no_titles_and_no_research(prompt: 
         "What do economists expect of housing over the next ten years?",
         "Which age group is largest among the patients?",
         "Make a table of 120 climbing halls in Austria with opening hours",
+        "What is the influence of tides on the siting of harbours?",
+        "Which ownership structures give small publishers independence?",
+        "How do community orchestras find a second audience in ageing towns?",
+        "Draft a six-month reading programme with notes on every book",
+        "Tidy up our supplier database",
+        "Set up mail receipts for donors",
+        "When opening a second tab, keep the first",
+        "Write about 4,000 words on the history of glass",
     ],
 )
 def test_what_is_asked_of_the_world_of_data_or_of_many_things_is_work(prompt: str):
