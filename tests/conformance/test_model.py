@@ -17,7 +17,7 @@ from auteryn.ports.model import Declaration, Model, ModelRequest
 from auteryn.schema.message import Call, Reply
 from auteryn.testing.cassette import CassetteModel
 from auteryn.testing.scripted import Line, Say, ScriptedModel, call, malformed, safety, silence
-from unit.gemini.wire import BUSY, SIGNATURE, NoWaiting, Status, Stream, chunk, error, over_quota, served
+from unit.gemini.wire import BUSY, SIGNATURE, NoWaiting, Status, Stream, chunk, error, noted, over_quota, served
 
 Open = Callable[..., Any]
 
@@ -110,7 +110,7 @@ def run(backend: Open, *script: Line, **how: Any) -> tuple[Any, list[str], list[
                     asking(**how),
                     on_delta=lambda delta: heard.append(f"{delta.kind}:{delta.text}"),
                     on_restart=lambda: heard.append("restart"),
-                    spend=spent.append,
+                    spend=noted(spent),
                 )
             except (RateLimited, Unavailable, ModelRefused) as failure:
                 return failure
@@ -167,7 +167,7 @@ def test_m3_an_empty_answer_is_repeated_once(backend: Open):
 def test_m3_nothing_is_sent_on_an_exhausted_budget(backend: Open):
     left = [1]
 
-    def spend(calls: int) -> None:
+    async def spend(calls: int) -> None:
         if not left:
             raise Exhausted("llm_call_limit", "500 of 500 model calls are used")
         left.pop()
@@ -224,7 +224,11 @@ def test_m5_a_cancelled_call_ends_at_once(backend: Open):
     async def cancel() -> None:
         async with backend(Stuck(), silence()) as model:
             begun = asyncio.Event()
-            asked = asyncio.create_task(model.generate(asking(), spend=lambda calls: begun.set()))
+
+            async def sent(_: int) -> None:
+                begun.set()
+
+            asked = asyncio.create_task(model.generate(asking(), spend=sent))
             await begun.wait()
             asked.cancel()
             with pytest.raises(asyncio.CancelledError):

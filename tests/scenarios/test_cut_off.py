@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from auteryn.errors import Unavailable
-from auteryn.policy.limits import MOST_STARTS_WITHOUT_PROGRESS
+from auteryn.policy.limits import MOST_STARTS_WITHOUT_PROGRESS, REQUESTS_PER_ANSWER
 from auteryn.schema.run import Run
 from auteryn.testing.clock import skipping
 from auteryn.testing.crash import Fate, Story
@@ -18,6 +18,7 @@ from auteryn.testing.scenarios import KEY, Scenario, lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.tool import ToolContext, tool
+from scenarios.test_consult import oracle
 
 CAP = 23
 
@@ -49,8 +50,25 @@ async def read_side_by_side(world: World) -> str:
     return run
 
 
+def inquisitive(ask: Ask) -> Line:
+    """Its tools ask the model side by side, and every second request is refused once."""
+    if ask.task.startswith("oracle"):
+        return Unavailable("503") if ask.attempt == 0 and ask.task.endswith("one") else "Yes."
+    if not ask.tools:
+        return "the result so far"
+    return [call("oracle", question=f"{ask.turn} one"), call("oracle", question=f"{ask.turn} two")]
+
+
+async def ask_on(world: World) -> str:
+    run = await world.start("Ask on", llm_calls=CAP, key=KEY)
+    await world.ended(run)
+    return run
+
+
 READER = Scenario(name="reader", about="reads on until its calls are used up", script=endless, play=read_on)
 READERS = Scenario(name="readers", about="two steps read on", script=endless, play=read_side_by_side)
+ASKER = Scenario(name="asker", about="its tools ask the model", script=inquisitive, play=ask_on, more_tools=(oracle,))
+ALL = pytest.mark.parametrize("scenario", [READER, READERS, ASKER], ids=lambda one: one.name)
 
 
 class AtEachAnswer(Fate):
@@ -73,24 +91,42 @@ def end_of(story: Story) -> Run:
 
 
 @pytest.mark.proves("L11")
-@pytest.mark.parametrize("scenario", [READER, READERS], ids=lambda one: one.name)
+@ALL
 @pytest.mark.parametrize("deaths", [1, 2, 3])
 def test_killed_after_every_answer_a_run_never_asks_more_often_than_it_may(
     tmp_path: Path, scenario: Scenario, deaths: int
 ) -> None:
     story = Story(scenario, tmp_path).through([AtEachAnswer() for _ in range(deaths)])
-    assert story.model.calls <= end_of(story).usage.llm_calls <= CAP
-    assert end_of(story).terminal
+    ended = end_of(story)
+    at_work = 2 if scenario is READERS else 1
+    assert story.model.calls <= ended.usage.llm_calls <= min(CAP, story.model.calls + at_work * deaths)
+    assert ended.terminal
 
 
 @pytest.mark.proves("L11")
-@pytest.mark.parametrize("scenario", [READER, READERS], ids=lambda one: one.name)
+@ALL
 def test_wherever_a_run_is_killed_what_it_sent_is_counted(tmp_path: Path, scenario: Scenario) -> None:
     undisturbed = Fate()
     Story(scenario, tmp_path / "whole").live(undisturbed)
     for at in range(0, len(undisturbed.points), 11):
         story = Story(scenario, tmp_path / str(at)).through([Fate(die_at=at)])
         assert story.model.calls <= end_of(story).usage.llm_calls <= CAP, undisturbed.points[at]
+
+
+@pytest.mark.proves("L11")
+def test_however_often_a_request_was_repeated_a_crash_counts_one(tmp_path: Path) -> None:
+    """Each that brought nothing is a fact before the next is sent."""
+
+    def script(ask: Ask) -> Line:
+        return "read" if ask.attempt >= REQUESTS_PER_ANSWER - 1 else Unavailable("503")
+
+    story = Story(Scenario("patience", "is refused", script, read_on), tmp_path).through([AtEachAnswer()])
+    ended = end_of(story)
+    assert (ended.result, story.model.calls, ended.usage.llm_calls) == (
+        "read",
+        REQUESTS_PER_ANSWER + 1,
+        REQUESTS_PER_ANSWER + 1,
+    )
 
 
 @tool(effect="read", timeout=timedelta(hours=9))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from auteryn.ports.model import ModelRequest
+from auteryn.ports.model import ModelRequest, Spend
 from auteryn.schema.message import Delta, Reply
 from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
@@ -41,11 +41,11 @@ class Slow:
         *,
         on_delta: Callable[[Delta], None] | None = None,
         on_restart: Any = None,
-        spend: Callable[[int], None] | None = None,
+        spend: Spend | None = None,
     ) -> Reply:
         self.roles.append(request.role)
         if spend:
-            spend(1)
+            await spend(1)
         await asyncio.sleep(FIRST_TOKEN.total_seconds())
         if on_delta:
             on_delta(Delta(kind="text", text="Can"))

@@ -131,8 +131,13 @@ def test_a_model_that_never_says_anything_usable_is_told_so_and_then_given_up(tm
             assert run.failure and run.failure.reason == "model_refused" and "in a row" in run.failure.message
             events = await world.events(run.id)
             failed = [event for event in events if isinstance(event, e.ModelFailed)]
+            answers = [event for event in failed if event.reason == "malformed_call"]  # each after a repeat of the same request
             told = [event for event in events if isinstance(event, e.Told) and event.why == "format"]
-            assert (len(failed), len(told)) == (UNREADABLE_ANSWERS, UNREADABLE_ANSWERS - 2)
-            assert run.usage.llm_calls == sum(event.attempts for event in failed)
+            assert (len(failed), len(answers), len(told)) == (
+                2 * UNREADABLE_ANSWERS,
+                UNREADABLE_ANSWERS,
+                UNREADABLE_ANSWERS - 2,
+            )
+            assert run.usage.llm_calls == sum(event.attempts for event in failed) == 2 * UNREADABLE_ANSWERS
 
     skipping(story())

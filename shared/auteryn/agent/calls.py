@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from auteryn.agent.attempt import Work, attempted, kept
 from auteryn.agent.gate import CHANGED, fingerprint_now, foregone, gated, named
-from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.mind import Commit, Facts, Mind
 from auteryn.agent.output import answered, failed
 from auteryn.agent.speak import consult
 from auteryn.agent.taint import labels, learn_of_tree, read_by, verdict, warn_tree
@@ -23,9 +23,6 @@ from auteryn.schema import event as e
 from auteryn.schema.record import derived_id, plain, to_json
 from auteryn.tools.signature import arguments
 from auteryn.tools.tool import Pause, Result, ToolContext
-
-Commit = Callable[..., Awaitable[None]]
-"""Facts → when they are committed."""
 
 
 async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
@@ -44,7 +41,7 @@ async def answer_calls(mind: Mind) -> AsyncGenerator[Facts, None]:
     if intents := tuple(e.CallStarted(call=one.call.id, tool=one.tool.name) for one in work if one.needs_intent):
         yield intents
     if len(work) == 1 and not work[0].tool.calls_tools:
-        yield await _run(mind, work[0])
+        yield await _run(mind, work[0], mind.commit)
     elif work:
         async for facts in _side_by_side(mind, work):
             yield facts
@@ -118,10 +115,6 @@ class _Ready(NamedTuple):
     over: bool
 
 
-async def _uncommitted(*facts: e.AnyEvent) -> None:
-    raise AssertionError("only a tool that calls tools commits while it runs")
-
-
 async def _first(done: asyncio.Queue[_Ready], tasks: list[asyncio.Task[None]]) -> _Ready:
     """The next facts; an error of the engine itself in any lane is raised here instead of waiting for ever."""
     getter = asyncio.create_task(done.get())
@@ -137,9 +130,9 @@ async def _first(done: asyncio.Queue[_Ready], tasks: list[asyncio.Task[None]]) -
         getter.cancel()
 
 
-async def _run(mind: Mind, one: Work, commit: Commit = _uncommitted) -> Facts:
+async def _run(mind: Mind, one: Work, commit: Commit) -> Facts:
     """Run one call to its answer or its pause. Raises only what ends the slice."""
-    context = _context(mind, one.call, facts := list[e.AnyEvent]())
+    context = _context(mind, one.call, facts := list[e.AnyEvent](), commit)
     if one.tool.calls_tools:
         context.call_tool = partial(_inner, mind, one.call, commit)
     began = time.monotonic()
@@ -148,9 +141,6 @@ async def _run(mind: Mind, one: Work, commit: Commit = _uncommitted) -> Facts:
         outcome, attempts = await attempted(mind, one, context)
     except ToolFailed as error:
         return (*_logged(context), *facts, failed(one.call, error, ms=_ms(began), labels=labels(mind, one.tool)))
-    except asyncio.CancelledError:
-        mind.consulting.pop(one.call.id, None)  # sent, and nothing will come of it
-        raise
     match outcome:
         case Pause():
             return (
@@ -225,7 +215,7 @@ async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenC
             raise ToolFailed("denied", f"{named(tool, judged)} must be allowed by a person: call it directly")
         if one.needs_intent:
             await commit(e.CallStarted(call=call.id, tool=tool.name, within=outer.id))
-        facts = await _run(mind, one)
+        facts = await _run(mind, one, commit)
     except ToolFailed as error:
         facts = (failed(call, error),)
     if any(isinstance(fact, e.CallAnswered) and len(to_json(fact.output)) > INNER_BYTES for fact in facts):
@@ -240,7 +230,7 @@ async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenC
     )
 
 
-def _context(mind: Mind, call: OpenCall, facts: list[e.AnyEvent]) -> ToolContext:
+def _context(mind: Mind, call: OpenCall, facts: list[e.AnyEvent], commit: Commit) -> ToolContext:
     return ToolContext(
         run=mind.run,
         call=call.id,
@@ -254,7 +244,7 @@ def _context(mind: Mind, call: OpenCall, facts: list[e.AnyEvent]) -> ToolContext
         shown=set(mind.thread.found),
         egress=mind.egress,
         sitting=mind.sitting,
-        consult=partial(consult, mind, call.id, facts),
+        consult=partial(consult, mind, call.id, facts, commit),
         labels=frozenset(read_by(mind)),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from msgspec import Struct, field
@@ -10,7 +11,7 @@ from msgspec import Struct, field
 from auteryn.agent.thread import Thread
 from auteryn.ports import Services
 from auteryn.ports.model import Declaration
-from auteryn.schema.event import AnyEvent, CallAnswered, CallSuspended
+from auteryn.schema.event import AnyEvent
 from auteryn.schema.message import Delta, Tokens
 from auteryn.schema.run import ForBudget, Run, Wait
 from auteryn.tools.egress import Egress
@@ -20,6 +21,8 @@ from auteryn.tools.workspace import Workspace
 
 Facts = tuple[AnyEvent, ...]
 """What one commit will hold."""
+Commit = Callable[..., Awaitable[None]]
+"""Facts → when they are committed."""
 
 
 class Settings(Struct):
@@ -46,6 +49,8 @@ class Mind(Struct):
     room: Callable[[Callable[[], int]], Awaitable[ForBudget | None]]
     """Asks whether the owner may spend what the function foresees, in thousandths of a credit (it is called only if there is a
     limit). None: go on; else the wait until there is room."""
+    commit: Commit
+    """Makes facts true in the middle of a turn or of a call."""
     sitting: Sitting = field(default_factory=Sitting)
     """What tools keep open until the slice ends."""
     egress: Egress = field(default_factory=Egress)
@@ -61,26 +66,12 @@ class Mind(Struct):
     shown: tuple[tuple[str, int], tuple[Declaration, ...]] | None = None
     """The declarations last sent, and the mode and the number of found tools they were made for."""
     sent: int = 0
-    """Model calls sent in this slice and not yet committed."""
-    consulting: dict[str, int] = field(default_factory=dict[str, int])
-    """How many of `sent` were sent by tools, by call: they are committed with the call's answer."""
+    """Model calls sent for the turn under way and not yet committed: one at most."""
+    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a tool's request is looked at and committed, so that of several at once none is overlooked."""
 
     def now(self) -> datetime:
         return self.services.clock.now()
-
-    def sent_by_tools(self, without: Sequence[AnyEvent] = ()) -> int:
-        """Requests sent by calls that are still under way after these events: their facts come with a later commit."""
-        if not self.consulting:
-            return 0
-        ended = {event.call for event in without if isinstance(event, CallAnswered | CallSuspended)}
-        return sum(count for call, count in self.consulting.items() if call not in ended)
-
-    def committed(self, events: Sequence[AnyEvent]) -> None:
-        """These events are in the journal now, so `sent` keeps only what calls under way have sent."""
-        for event in events if self.consulting else ():
-            if isinstance(event, CallAnswered | CallSuspended):
-                self.consulting.pop(event.call, None)
-        self.sent = self.sent_by_tools()
 
     @property
     def calls_left(self) -> int:

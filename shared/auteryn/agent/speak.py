@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from auteryn.agent.mind import Mind
+from msgspec.structs import replace
+
+from auteryn.agent.mind import Commit, Mind
 from auteryn.agent.pictures import with_pictures
 from auteryn.errors import Exhausted
 from auteryn.ports.model import ModelRequest
@@ -12,27 +14,49 @@ from auteryn.schema import event as e
 from auteryn.schema.message import Reply
 
 
-async def ask_model(mind: Mind, wanted: ModelRequest, call: str = "") -> Reply:
-    """One answer. Raises `Exhausted` before a request that the reservation does not cover. `call`: the tool call that asks."""
+async def ask_model(mind: Mind, wanted: ModelRequest) -> Reply:
+    """One answer. Raises `Exhausted` before a request that the reservation does not cover.
 
-    def spend(count: int) -> None:
-        if count > mind.calls_left or mind.run.usage.llm_calls + mind.sent + count > mind.run.reserved_calls:
-            raise Exhausted("llm_call_limit", f"run {mind.run.id!r} has used its {mind.run.limits.llm_calls} model calls")
+    What brought nothing is a fact before the next request is sent: at most one is ever unknown to the journal. The reply's
+    `attempts` are those that no fact has counted.
+    """
+    told = 0
+
+    async def spend(count: int) -> None:
+        nonlocal told
+        if mind.sent:
+            told += mind.sent
+            await mind.commit()
+        if count > mind.calls_left or mind.run.usage.llm_calls + count > mind.run.reserved_calls:
+            raise _exhausted(mind)
         mind.sent += count
-        if call:
-            mind.consulting[call] = mind.consulting.get(call, 0) + count
 
-    shows = bool(call) or mind.thread.pictures
-    request = await with_pictures(wanted, mind.services.blobs) if shows else wanted
-    return await mind.services.model.generate(request, on_delta=None if call else mind.on_delta, spend=spend)
+    request = await with_pictures(wanted, mind.services.blobs) if mind.thread.pictures else wanted
+    reply = await mind.services.model.generate(request, on_delta=mind.on_delta, spend=spend)
+    return replace(reply, attempts=reply.attempts - told) if told else reply
 
 
-async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], wanted: ModelRequest) -> Reply:
-    """One answer for a tool: counted and paid like any other, but no turn of the conversation. Its fact is added to `facts`."""
-    reply = await ask_model(mind, wanted, call)
-    credits = paid(mind, reply)
-    facts.append(e.ModelConsulted(call=call, model=reply.model, tokens=reply.tokens, attempts=reply.attempts, credits=credits))
+async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], commit: Commit, wanted: ModelRequest) -> Reply:
+    """One answer for a tool: counted and paid like any other, but no turn of the conversation. Its fact is added to `facts`.
+    Each request is a fact before it is sent: many may be under way at once, and a crash must not have to guess."""
+    told = 0
+
+    async def spend(count: int) -> None:
+        nonlocal told
+        async with mind.counting:
+            if count > mind.calls_left:
+                raise _exhausted(mind)
+            await commit(e.ModelAsked(call=call, attempts=count))
+        told += count
+
+    reply = await mind.services.model.generate(await with_pictures(wanted, mind.services.blobs), spend=spend)
+    credits, uncounted = paid(mind, reply), reply.attempts - told
+    facts.append(e.ModelConsulted(call=call, model=reply.model, tokens=reply.tokens, attempts=uncounted, credits=credits))
     return reply
+
+
+def _exhausted(mind: Mind) -> Exhausted:
+    return Exhausted("llm_call_limit", f"run {mind.run.id!r} has used its {mind.run.limits.llm_calls} model calls")
 
 
 def unusable(mind: Mind, reply: Reply, why: str) -> e.ModelFailed:

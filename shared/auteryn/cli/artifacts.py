@@ -46,16 +46,18 @@ async def _list(common: Common, run_id: str | None) -> None:
 
 
 @artifacts.command()
-@click.argument("run_id", metavar="RUN")
-@click.argument("path")
+@click.argument("words", nargs=-1, required=True, metavar="[RUN] PATH")
 @common
 @click.pass_obj
-def versions(common: Common, run_id: str, path: str) -> None:
-    """List what was handed over under PATH and when, oldest first; `get` takes an id, too."""
-    going(_versions(common, run_id, path))
+def versions(common: Common, words: tuple[str, ...]) -> None:
+    """List what was handed over under PATH and when, oldest first; `get` takes an id, too. Without RUN, by the newest one."""
+    *run, path = words
+    if len(run) > 1:
+        raise click.UsageError("name one file, and before it its run")
+    going(_versions(common, run[0] if run else None, path))
 
 
-async def _versions(common: Common, run_id: str, path: str) -> None:
+async def _versions(common: Common, run_id: str | None, path: str) -> None:
     async with opened(common) as home:
         found = await home.desk.versions(await home.named(run_id), path)
     if common.json:

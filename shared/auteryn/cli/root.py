@@ -164,6 +164,10 @@ class Listing(Group):
             args = ["ls" if "ls" in self.commands else "list", *args]
         return super().parse_args(ctx, args)
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """`ls` and `list` are one word."""
+        return super().get_command(ctx, cmd_name) or super().get_command(ctx, {"ls": "list", "list": "ls"}.get(cmd_name, ""))
+
 
 def common(command: F) -> F:
     """Adds `--home`, `--json`, `--quiet` to a command; they count wherever they stand."""

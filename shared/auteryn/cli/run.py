@@ -109,7 +109,10 @@ async def _created(common: Common, new: NewRun) -> Run:
 def _refuse_without_model(common: Common, new: NewRun) -> None:
     """What is wrong with the request comes first; a key nobody set is found before a run is made that must fail."""
     checked_request(new)
-    if not model_access() and not demo_tools(settings_of(common)):
+    if demo_tools(settings := settings_of(common)):
+        rule = "is the demo's, whose model is a script of one task: leave --home out, or name another folder"
+        raise Invalid("--home", str(settings.home), rule)
+    if not model_access():
         how = "get one at https://aistudio.google.com/apikey, or see Auteryn work without one: auteryn demo"
         raise Invalid("GEMINI_API_KEY", "", f"is not set: {how}")
 

@@ -58,6 +58,7 @@ class Agent:
     server, at `endpoint`, and `api_key` opens it; everything else is the same.
 
     Opening a home resumes whatever was interrupted in it; `tools` are your own functions, made with `@auteryn.tool`.
+    Every method waits for its answer: in async code, `await asyncio.to_thread(agent.run, "…")` lets others work meanwhile.
     """
 
     def __init__(
@@ -354,7 +355,11 @@ class Agent:
         said["notify"] = channels(said["notify"]) if "notify" in said else self._defaults.notify
         for names in ("approvers", "escalate_to"):
             said[names] = several(names, said.get(names, ()))
-        return answer_to(self.world, self.world.call(self.world.desk.ask(Question(message=message, **said))).id)
+        run = self.world.call(self.world.desk.ask(Question(message=message, **said)))
+        self._listeners.follow(Task(run.id, self))
+        answer = answer_to(self.world, run.id)
+        self._listeners.heard_out(run.id)
+        return answer
 
     def _start(self, new: NewRun) -> Task:
         return self.started(self.world.call(self.world.desk.create(new)).id)

@@ -22,7 +22,8 @@ HEARD_OUT_SECONDS = 5.0
 
 
 class Event:
-    """One event of a run; the fields of its kind are attributes (`event.current_step`, `event.text`)."""
+    """One event of a run; the fields of its kind are attributes (`event.current_step`, `event.text`). What has the name of one
+    below, such as the `id` of a question or a step, is in `data`."""
 
     def __init__(self, event: StreamEvent) -> None:
         self.id: str = event.id

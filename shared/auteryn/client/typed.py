@@ -52,7 +52,11 @@ def _typed(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def held(*args: Any, **named: Any) -> Any:
         hints = _hints(method)
-        for name, value in asked.bind(*args, **named).arguments.items():
+        try:
+            given = asked.bind(*args, **named).arguments
+        except TypeError as error:
+            raise TypeError(f"{method.__qualname__}(): {error}") from None
+        for name, value in given.items():
             if name in several:
                 options = _options(hints[name])
                 for option, one in value.items():

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from auteryn.demo.counts import COUNTERS, FILE
-from auteryn.ports.model import ModelRequest, Role
+from auteryn.ports.model import ModelRequest, Role, Spend
 from auteryn.schema.message import Call, Delta, Reply
 from auteryn.testing.scripted import Ask, Say, ScriptedModel, call
 
@@ -56,7 +56,7 @@ class DemoModel:
         *,
         on_delta: Callable[[Delta], None] | None = None,
         on_restart: Callable[[], None] | None = None,
-        spend: Callable[[int], None] | None = None,
+        spend: Spend | None = None,
     ) -> Reply:
         await asyncio.sleep(PACE.total_seconds())
         return await self._scripted.generate(request, on_delta=on_delta, on_restart=on_restart, spend=spend)

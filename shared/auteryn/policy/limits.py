@@ -23,11 +23,9 @@ PICTURE_BYTES = 12 << 20
 CHARS_PER_TOKEN = 4
 
 REQUESTS_PER_ANSWER = 5
-"""The first and its repeats. So many may be under way, unknown to anybody, when the work is cut off."""
+"""The first and its repeats."""
 RESERVE_CHUNK = 16
-"""Model calls reserved in one commit."""
-RESERVE_LOW = 6
-"""Below this many left, the next commit reserves again: one answer with all its repeats fits in."""
+"""Model calls reserved in one commit; the one that uses up the last of them reserves again."""
 
 LEASE = timedelta(seconds=60)
 HEARTBEAT = timedelta(seconds=20)

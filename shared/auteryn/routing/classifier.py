@@ -53,10 +53,14 @@ class _Answer(msgspec.Struct, frozen=True):
 
 async def classify(prompt: str, model: Model) -> Decision | None:
     """The model's decision after exactly one request, or None if it gave none in time or in form."""
-    now = asyncio.get_running_loop().time
+    limit = asyncio.timeout(LOADING.total_seconds())
+
+    async def sent(_: int) -> None:
+        limit.reschedule(asyncio.get_running_loop().time() + PATIENCE.total_seconds())
+
     try:
-        async with asyncio.timeout(LOADING.total_seconds()) as limit:
-            reply = await model.generate(_request(prompt), spend=lambda _: limit.reschedule(now() + PATIENCE.total_seconds()))
+        async with limit:
+            reply = await model.generate(_request(prompt), spend=sent)
         answer = msgspec.json.decode(reply.text, type=_Answer)
     except (AuterynError, TimeoutError, msgspec.DecodeError, UnicodeError):
         return None

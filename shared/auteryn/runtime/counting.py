@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from inspect import iscoroutinefunction
 
 from msgspec.structs import replace
 
 from auteryn.agent.mind import Mind
 from auteryn.agent.thread import Thread
 from auteryn.policy.cloud import SLICE_LINE
-from auteryn.policy.limits import MOST_STARTS_WITHOUT_PROGRESS, REQUESTS_PER_ANSWER, RESERVE_CHUNK, RESERVE_LOW
+from auteryn.policy.limits import MOST_STARTS_WITHOUT_PROGRESS, RESERVE_CHUNK
 from auteryn.ports.store import Lease
 from auteryn.schema import event as e
 from auteryn.schema.run import Run
-from auteryn.tools.registry import Registry
 
 _log = logging.getLogger(__name__)
 
-_COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted, e.ModelConsulted)
+_COUNTED = (e.ModelAnswered, e.ModelFailed, e.Compacted)
 _PAID = (e.CallAnswered, e.ModelAnswered, e.Compacted, e.ModelConsulted)
 
 
@@ -28,9 +26,8 @@ def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms:
     the run's end gets its active time."""
     out = list(events)
     counted = sum(event.attempts for event in out[first:] if isinstance(event, _COUNTED))
-    sent = mind.sent - mind.sent_by_tools(out)
-    if sent > counted:  # sent, and then refused or interrupted: they count all the same
-        failed = e.ModelFailed(attempts=sent - counted, reason="no_answer", message="requests without a usable answer")
+    if mind.sent > counted:  # sent, and then refused or interrupted: they count all the same
+        failed = e.ModelFailed(attempts=mind.sent - counted, reason="no_answer", message="requests without a usable answer")
         out.insert(first, failed)
     if out and isinstance(out[-1], (e.RunCompleted, e.RunFailed)):  # a message that changes nothing makes no fact
         out[-1] = replace(out[-1], active_ms=active_ms())
@@ -50,42 +47,35 @@ def log_slice(run: Run, credits: int) -> None:
 def may_call(run: Run) -> bool:
     """Whether the model may be called before anything is committed: a new step's first calls are reserved at its creation."""
     used = run.usage.llm_calls
-    return run.reserved_calls - used >= min(RESERVE_LOW, run.limits.llm_calls - used)
+    return run.reserved_calls > used or used >= run.limits.llm_calls
 
 
 def reservation(run: Run) -> e.CallsReserved | None:
-    """The next chunk of model calls, if few of the last are left. Children's shares are not reserved here (L11)."""
+    """The next chunk of model calls, once the last is used up. Children's shares are not reserved here (L11)."""
     ceiling = run.limits.llm_calls - run.promised_calls
-    left = run.reserved_calls - run.usage.llm_calls
-    if run.status != "running" or left >= RESERVE_LOW or run.reserved_calls >= ceiling:
+    if run.status != "running" or run.reserved_calls > run.usage.llm_calls or run.reserved_calls >= ceiling:
         return None
     return e.CallsReserved(total=min(ceiling, run.usage.llm_calls + RESERVE_CHUNK))
 
 
-def cut_off(run: Run, lease: Lease, thread: Thread, registry: Registry) -> tuple[e.ModelFailed, ...]:
-    """Model requests a lost slice may have sent without anybody knowing. They count as sent, so crashes cannot exceed a cap
+def cut_off(run: Run, lease: Lease, thread: Thread) -> tuple[e.ModelFailed, ...]:
+    """The model request a lost slice may have sent without anybody knowing. It counts as sent, so crashes cannot exceed a cap
     (L11).
 
-    Between two commits either one answer is asked for, or calls are at work whose tools may ask within the reservation.
+    Between two commits at most one is sent, and none while calls are open: what their tools send is counted before.
     """
     if run.status != "running" and (run.slice or lease.number == 1):
         return ()  # it left in order, or there was none
-    unknown = run.reserved_calls - run.usage.llm_calls
-    if not thread.calls:
-        unknown = min(unknown, REQUESTS_PER_ANSWER)
-    elif not any(_may_ask(call.name, registry) for call in thread.open_calls if call.state != "suspended"):
-        unknown = 0
-    message = "the work was cut off: requests that may have been under way count as sent"
-    return (e.ModelFailed(attempts=unknown, reason="cut_off", message=message),) if unknown > 0 else ()
+    if thread.calls or run.reserved_calls <= run.usage.llm_calls:
+        return ()
+    message = "the work was cut off: a request that may have been under way counts as sent"
+    return (e.ModelFailed(attempts=1, reason="cut_off", message=message),)
 
 
-def poison(run: Run, lease: Lease) -> str:
-    """Why this run counts as killing every slice that touches it; empty if it does not (F29)."""
+def poison(run: Run, lease: Lease) -> e.RunFailed | None:
+    """The end of a run that kills every slice that touches it; None if it does not (F29)."""
     starts = lease.number - run.slice - 1 + run.stalls
     if starts < MOST_STARTS_WITHOUT_PROGRESS:
-        return ""
-    return f"{starts} slices in a row began and did not come to a single fact: the run is not started again"
-
-
-def _may_ask(tool: str, registry: Registry) -> bool:
-    return tool in registry and iscoroutinefunction(registry.get(tool).fn)
+        return None
+    message = f"{starts} slices in a row began and did not come to a single fact: the run is not started again"
+    return e.RunFailed(reason="poison", message=message)

@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from auteryn.agent.thread import Thread
-from auteryn.ports.store import Store
+from auteryn.errors import Corrupt
+from auteryn.ports.store import Lease, Store
+from auteryn.runtime.counting import poison
 from auteryn.schema import event as e
 from auteryn.schema.run import Run
+
+
+async def recalled(store: Store, run: Run, lease: Lease, whole: Sequence[e.Entry] | None) -> tuple[Thread, e.RunFailed | None]:
+    """What a slice begins with; and the end of the run, where it cannot be read or kills every slice."""
+    try:
+        return await remembered(store, run, whole), poison(run, lease)
+    except Corrupt as error:
+        return Thread(run=run.id), e.RunFailed(reason="corrupt", message=str(error))
 
 
 async def remembered(store: Store, run: Run, whole: Sequence[e.Entry] | None = None) -> Thread:

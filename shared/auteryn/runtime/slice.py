@@ -24,13 +24,13 @@ from auteryn.policy.limits import INBOX_LOOK, LAST_CALLS, LEASE, last_moment
 from auteryn.policy.modes import MODES
 from auteryn.ports.store import Lease
 from auteryn.runtime.children import advance
-from auteryn.runtime.counting import completed, cut_off, log_slice, may_call, poison, reservation
+from auteryn.runtime.counting import completed, cut_off, log_slice, may_call, reservation
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.engine import Engine
 from auteryn.runtime.files import open_keys, touches_files
 from auteryn.runtime.intake import Intake, expired, take_in
 from auteryn.runtime.lost import tell_parent
-from auteryn.runtime.memory import remembered
+from auteryn.runtime.memory import recalled
 from auteryn.runtime.outbox import posts
 from auteryn.runtime.outgoing import all_wait_after, children_ended, documents, sends_of, touches_children
 from auteryn.runtime.receipt import cancelled
@@ -49,8 +49,7 @@ async def run_slice(engine: Engine, run_id: str, *, budget: timedelta | None = N
 
     `budget`: this host's time, if shorter than the mode's. Without `thinks` neither model nor tool is called: the inbox is
     read, what may start is started; if that is not all, the run is handed over."""
-    services = engine.services
-    now = engine.now()
+    services, now = engine.services, engine.now()
     lease = await services.store.take_lease(run_id, holder=engine.holder, now=now, until=now + LEASE)
     if lease is None:
         return
@@ -103,13 +102,9 @@ class Slice:
 
     async def work(self, journal: Sequence[e.Entry] | None = None) -> None:
         """The whole sitting. `journal`: all of it, where it has been read."""
-        failed = e.RunFailed(reason="poison", message=why) if (why := poison(self.run, self.lease)) else None
-        try:
-            thread = await remembered(self.services.store, self.run, journal)
-        except Corrupt as error:
-            thread, failed = Thread(run=self.run.id), e.RunFailed(reason="corrupt", message=str(error))
+        thread, failed = await recalled(self.services.store, self.run, self.lease, journal)
         self.mind = await self._mind(thread)
-        self.first = (*self.first, *cut_off(self.run, self.lease, thread, self.engine.registry))
+        self.first = (*self.first, *cut_off(self.run, self.lease, thread))
         self.begun = True
         self.engine.enter(self.run.id, self)
         if failed:
@@ -264,8 +259,7 @@ class Slice:
         if reserved := reservation(run):
             entry = replace(entry, events=(*events, reserved))
             run = and_then(run, entry, reserved)
-        leave = leave or run.terminal
-        sends = (*sends, *sends_of(self.run, run, events, now))
+        leave, sends = leave or run.terminal, (*sends, *sends_of(self.run, run, events, now))
         starts = touches_children(events)
         summary = leave or bool(self.first) or self.unsummarised + 1 >= SUMMARY_EVERY or starts
         self.committing = True
@@ -303,6 +297,12 @@ class Slice:
         if starts and not children:
             await self._advance()
 
+    async def _meanwhile(self, *facts: e.AnyEvent) -> None:
+        """Make facts true in the middle of a turn or a call. What interrupts and came with them interrupts it now."""
+        await self._commit(facts)
+        if self.interrupt and self.busy:
+            self.busy.cancel()
+
     def at_rest(self) -> bool:
         """The sitting is over; whether there is nothing to `close`, as after nearly every one."""
         nothing_open, owes_nothing = self.open.shut(), self.engine.spending.at_rest(self.run.owner)
@@ -319,9 +319,8 @@ class Slice:
         before, run, entry = self.run, change.run, change.entry
         self.run = self.mind.run = run
         self.mind.thread.add(entry)
-        self.mind.committed(entry.events)
         self.credits += self.engine.spending.spent(run, entry.events)
-        self.first, self.unsaved, self.left = (), (), change.leave
+        self.first, self.unsaved, self.left, self.mind.sent = (), (), change.leave, 0
         self.unsummarised = 0 if change.summary else self.unsummarised + 1
         if self.engine.observer:
             self.engine.observer.committed(before, run, entry)
@@ -352,6 +351,7 @@ class Slice:
             on_delta=partial(self.services.bus.delta, self.run.root, self.run.id),
             stop_at=self.stop_at,
             room=partial(self.engine.spending.room, self.run.owner, self.run.id),
+            commit=self._meanwhile,
             sitting=self.open,
             egress=self.engine.egress,
         )

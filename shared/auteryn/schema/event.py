@@ -149,13 +149,21 @@ class ModelFailed(Event, tag="model_failed"):
     credits: int = 0
 
 
+class ModelAsked(Event, tag="model_asked"):
+    """A tool is about to send requests of its own to the model: they count from here on, whatever comes of them (L11)."""
+
+    call: str
+    attempts: int = 1
+
+
 class ModelConsulted(Event, tag="model_consulted"):
-    """A tool asked the model something in requests of its own: a search, an extraction. It is no turn of the conversation."""
+    """The model answered a tool: a search, an extraction. It is no turn of the conversation."""
 
     call: str
     model: str
     tokens: Tokens = Tokens()
     attempts: int = 1
+    """Requests that no `ModelAsked` has counted."""
     credits: int = 0
 
 
@@ -469,6 +477,7 @@ AnyEvent = (
     | RunCancelled
     | ModelAnswered
     | ModelFailed
+    | ModelAsked
     | ModelConsulted
     | Told
     | MessageQueued

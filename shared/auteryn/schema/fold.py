@@ -163,6 +163,8 @@ class _Draft(Struct):
             case e.RunCancelled():
                 self.end("cancelled", event.active_ms)
                 put["result"] = event.partial
+            case e.ModelAsked():
+                self.used(llm_calls=event.attempts)
             case e.ModelFailed() | e.ModelConsulted():
                 self.used(llm_calls=event.attempts, tokens=event.tokens, llm=event.credits)
             case e.Compacted():
@@ -403,8 +405,8 @@ class _Draft(Struct):
 
 def _only_begins(event: e.AnyEvent) -> bool:
     """Whether the slice has done nothing yet: if slices keep ending here, what they meet next kills them."""
-    return isinstance(event, e.SliceStarted | e.CallsReserved) or (
-        isinstance(event, e.ModelFailed) and event.reason == "cut_off"
+    return isinstance(event, e.SliceStarted | e.CallsReserved | e.ModelAsked) or (
+        isinstance(event, e.ModelFailed) and event.reason in ("cut_off", "no_answer")
     )
 
 

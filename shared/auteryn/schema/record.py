@@ -45,7 +45,19 @@ def derived_id(kind: str, *of: object) -> str:
 
 
 _encoder = msgspec.json.Encoder(order=None)
-_plain_encoder = msgspec.json.Encoder(enc_hook=str)
+
+
+def _own_form(value: Any) -> Any:
+    """What another library's value says of itself (a pydantic model, a table, an array and its numbers), else its `str()`."""
+    if isinstance(value, type):
+        return str(value)
+    if dump := getattr(value, "model_dump", None):
+        return dump(mode="json")
+    own = getattr(value, "to_dict", None) or getattr(value, "tolist", None)
+    return own() if own else str(value)
+
+
+_plain_encoder = msgspec.json.Encoder(enc_hook=_own_form)
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}
 
 
@@ -82,13 +94,13 @@ def as_text(text: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """`value` as it will come back from the journal: JSON values only. Other objects become their `str()`."""
+    """`value` as it will come back from the journal: JSON values only."""
     try:
         return msgspec.json.decode(_plain_encoder.encode(value))
     except UnicodeEncodeError:
-        made = msgspec.to_builtins(value, enc_hook=str, str_keys=True)
+        made = msgspec.to_builtins(value, enc_hook=_own_form, str_keys=True)
         return msgspec.json.decode(as_text(json.dumps(made, ensure_ascii=False)))
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - what a stranger's value says of itself is a stranger's code
         return {"note": f"it is done, and what came of it has no JSON form: {error}"}
 
 

@@ -175,6 +175,8 @@ class _Reading(Struct):
                 self.items, self.turns, self.outcomes, self.waits, self.waiting_since = [], [], [], [], None
             case e.ModelAnswered():
                 self._turn(event)
+            case e.ModelAsked():
+                self._add(llm_calls=event.attempts, model=self.model or "the model")
             case e.ModelConsulted():
                 self.model = event.model
                 self._add(credits=event.credits, llm_calls=event.attempts, tokens=event.tokens.total, model=event.model)

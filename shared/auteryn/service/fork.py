@@ -180,7 +180,7 @@ def _renamed(event: e.AnyEvent, names: dict[str, str]) -> e.AnyEvent:
             return replace(event, call=of(event.call), wait=waits(event.wait))
         case e.CallStarted() | e.CallAnswered():
             return replace(event, call=of(event.call), within=of(event.within))
-        case e.CallAllowed() | e.CallWoken() | e.ModelConsulted() | e.PlanCreated() | e.ScheduleCreated():
+        case e.CallAllowed() | e.CallWoken() | e.ModelAsked() | e.ModelConsulted() | e.PlanCreated() | e.ScheduleCreated():
             return replace(event, call=of(event.call))
         case e.Left():
             return replace(event, waits=tuple(map(waits, event.waits)))

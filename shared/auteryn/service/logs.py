@@ -95,8 +95,10 @@ def line(event: e.AnyEvent, run: Run) -> tuple[Level, str]:  # one line a fact: 
             return "warning", f"{event.attempts} {'request' if event.attempts == 1 else 'requests'} had no usable answer"
         case e.ModelFailed():
             return "warning", f"the model did not answer ({event.reason}): {_short(event.message)}"
+        case e.ModelAsked():
+            return "debug", f"call {event.call} asks the model"
         case e.ModelConsulted():
-            return "debug", f"call {event.call} asked the model {event.model}"
+            return "debug", f"call {event.call} had an answer of the model {event.model}"
         case e.Told():
             return "info", f"told ({event.why}): {_short(event.text)}"
         case e.MessageQueued():

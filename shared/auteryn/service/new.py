@@ -197,7 +197,7 @@ def _check_files(files: Mapping[str, bytes | Path]) -> None:
             raise Invalid(field, name, "is there twice")
         seen.add(path)
         if isinstance(body, Path) and not body.is_file():
-            raise Invalid(field, str(body), "is not a file that can be read")
+            raise Invalid(field, str(body), "is not a file that can be read; what is to stand in it is given as bytes")
         size = len(body) if isinstance(body, bytes) else body.stat().st_size
         if size > FILE_BYTES:
             raise Invalid(field, size, f"is larger than a file of a run can be ({FILE_BYTES:,} bytes)")

@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 import msgspec
 
 from auteryn.errors import Corrupt, Invalid, NotFound
-from auteryn.ports.model import Model, ModelRequest, Role
+from auteryn.ports.model import Model, ModelRequest, Role, Spend
 from auteryn.schema.message import Content, Delta, Reply
 from auteryn.schema.record import Record, canonical_json, to_json
 
@@ -75,14 +75,14 @@ class CassetteModel:
         *,
         on_delta: Callable[[Delta], None] | None = None,
         on_restart: Callable[[], None] | None = None,
-        spend: Callable[[int], None] | None = None,
+        spend: Spend | None = None,
     ) -> Reply:
         seen = _seen(request)
         key = hashlib.blake2b(canonical_json(seen), digest_size=16).hexdigest()
         recorded = None if self.mode == "record" else self._next(key)
         if recorded is not None:
             if spend:
-                spend(1)
+                await spend(1)
             return _replayed(recorded.reply, on_delta)
         if self._inner is None or self.mode == "replay":
             raise NotRecorded(self._explain(_outline(seen)))

@@ -84,6 +84,8 @@ def _usage(run: Run, entries: Sequence[e.Entry], runs: Sequence[Run]) -> list[st
             case e.Forked():  # what is before it was paid by another run
                 calls = tool_calls = llm = tools = storage = 0
                 tokens = Tokens()
+            case e.ModelAsked():
+                calls += event.attempts
             case e.ModelAnswered() | e.Compacted() | e.ModelConsulted() | e.ModelFailed():
                 calls, llm, tokens = calls + event.attempts, llm + event.credits, add_tokens(tokens, event.tokens)
             case e.CallAnswered():

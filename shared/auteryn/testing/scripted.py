@@ -23,7 +23,7 @@ import msgspec
 
 from auteryn.errors import RateLimited, Retryable, Unavailable
 from auteryn.ports.clock import Clock
-from auteryn.ports.model import ModelRequest, Role
+from auteryn.ports.model import ModelRequest, Role, Spend
 from auteryn.schema.message import Call, Content, Delta, FinishReason, Reply, Tokens
 from auteryn.schema.record import Record
 
@@ -135,13 +135,13 @@ class ScriptedModel:
         *,
         on_delta: Callable[[Delta], None] | None = None,
         on_restart: Callable[[], None] | None = None,
-        spend: Callable[[int], None] | None = None,
+        spend: Spend | None = None,
     ) -> Reply:
         history = _read(request.contents, strict=self._strict)
         sent, repeated = 0, False
         while True:
             if spend:
-                spend(1)
+                await spend(1)
             sent += 1
             self.calls += 1
             line = self._line(request, history)

@@ -13,9 +13,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import re
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextvars import copy_context
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from msgspec import Struct, field
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from auteryn.tools.catalogue import Listed
     from auteryn.tools.registry import Registry
     from auteryn.tools.workspace import Workspace
+else:  # `help` and `inspect` look the names up
+    Registry = Workspace = Any
 
 Effect = Literal["read", "idempotent", "keyed", "once"]
 """What a repeat would do: nothing; the same again; nothing, if the key is the same; everything a second time (L6)."""
@@ -137,7 +142,7 @@ class Tool(Struct, frozen=True):
     name: str
     description: str
     fn: Callable[..., Any]
-    """`async fn(ctx, **arguments)`, or plain: then it runs in a thread."""
+    """`async fn(ctx, **arguments)`, or plain: then it runs in a thread of its own."""
     parameters: dict[str, Any]
     """JSON Schema of the arguments object."""
     effect: Effect
@@ -205,10 +210,11 @@ class Tool(Struct, frozen=True):
         """
         first = (context,) if self.takes_context else ()
         async with asyncio.timeout(self.timeout.total_seconds()):
-            if not is_async(self.fn):
-                return await asyncio.to_thread(self._in_thread, *first, **args)
             try:
-                return await self.fn(*first, **args)
+                if is_async(self.fn):
+                    return await self.fn(*first, **args)
+                came = await _in_a_thread_of_its_own(partial(self._in_thread, *first, **args))
+                return await came if inspect.isawaitable(came) else came  # a plain wrapper around an async function
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
@@ -229,6 +235,21 @@ class Tool(Struct, frozen=True):
 
     def _ended(self, error: BaseException) -> ToolFailed:
         return ToolFailed("failed", f"{self.name} failed: {type(error).__name__}: {error}")
+
+
+async def _in_a_thread_of_its_own(work: Callable[[], Any]) -> Any:
+    """What it gives. Whatever hangs takes no thread from those who copy files, and keeps no program from ending."""
+    future, context = Future[Any](), copy_context()
+    future.set_running_or_notify_cancel()  # who gives up waiting cannot stop it
+
+    def run() -> None:
+        try:
+            future.set_result(context.run(work))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True, name="auteryn tool").start()
+    return await asyncio.wrap_future(future)
 
 
 _PASSING = (Exception, KeyboardInterrupt, GeneratorExit)
@@ -276,6 +297,7 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a tool of a typed function; its docstring is what the model reads. Raises `Invalid` naming what does not fit.
 
     Without `effect` the engine assumes the worst (`once`): a call that was cut off by a crash is reported, never repeated.
+    The other options are fields of `Tool`: `name`, `permission`, `timeout`, `cost`, `sends`, `untrusted`, `probe` and more.
     """
 
     def make(fn: Callable[..., Any]) -> Tool:

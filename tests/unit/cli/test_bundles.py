@@ -95,6 +95,7 @@ def test_versions_of_a_file_are_listed_and_each_comes_where_it_belongs(auteryn: 
     newest = Path(auteryn("artifacts", "get", run).out.strip())
     assert (first.parent.name, first.read_text(), newest.read_text()) == (old["artifact"]["id"], "v0", "v2")
     assert "a.txt" in auteryn("artifacts", "get", run, "b.txt").err
+    assert auteryn("artifacts", "versions", "a.txt").out == auteryn("artifacts", "versions", run, "a.txt").out
     assert auteryn("artifacts", "versions", run, "b.txt").code == 2
 
 

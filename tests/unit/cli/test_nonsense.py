@@ -13,6 +13,7 @@ import pytest
 
 from auteryn.cli.home import opened
 from auteryn.cli.root import Common
+from auteryn.demo.marker import mark
 from auteryn.service.asks import Question
 from auteryn.tools.mcp import approve
 from auteryn.tools.mcp_server import Definition
@@ -73,6 +74,15 @@ def test_without_a_key_no_run_is_made_and_the_demo_is_named(auteryn) -> None:
     assert done.code == 2
     assert "GEMINI_API_KEY: '' is not set" in done.err
     assert "auteryn demo" in done.err
+    assert auteryn("ls", "--quiet").out == ""
+
+
+def test_a_task_of_ones_own_is_not_given_to_the_script_of_a_demo(auteryn, tmp_path: Path) -> None:
+    mark(tmp_path / "home")
+    for more in ([], ["--detach"]):
+        done = auteryn("run", "What is the capital of Australia?", *more)
+        assert (done.code, done.out) == (2, "")
+        assert "is the demo's, whose model is a script of one task" in done.err
     assert auteryn("ls", "--quiet").out == ""
 
 
@@ -164,10 +174,10 @@ def test_what_others_call_a_command_leads_to_it(auteryn) -> None:
 @pytest.mark.parametrize("group", ["artifacts", "tools", "keys", "limits", "webhooks", "memories", "mcp", "schedule"])
 def test_a_group_by_itself_lists_what_there_is(auteryn, created, group: str) -> None:
     run = created("Compare the prices")
-    listed = "ls" if group in ("keys", "limits", "webhooks", "memories", "schedule") else "list"
 
-    assert auteryn(group) == auteryn(group, listed)
-    assert auteryn(group, "--json") == auteryn(group, listed, "--json")
+    for listed in ("ls", "list"):
+        assert auteryn(group) == auteryn(group, listed)
+        assert auteryn(group, "--json") == auteryn(group, listed, "--json")
     assert auteryn(group).code == 0
     assert group in ("artifacts", "tools") or (auteryn(group).out, auteryn(group).err.count("\n")) == ("", 1)
     assert "Commands:" in auteryn(group, "-h").out

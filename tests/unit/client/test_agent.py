@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import pty
+import pydoc
 import subprocess
 import sys
 import threading
@@ -59,7 +60,7 @@ def test_importing_the_package_loads_no_engine_and_no_google():
 
 def test_every_public_name_is_there():
     for name in auteryn.__all__:
-        assert getattr(auteryn, name) is not None
+        assert name in pydoc.render_doc(getattr(auteryn, name), renderer=pydoc.plaintext)
     with pytest.raises(AttributeError, match="nothing"):
         _ = auteryn.nothing  # pyright: ignore[reportAttributeAccessIssue]
     assert set(auteryn.__all__) <= set(dir(auteryn))

@@ -135,6 +135,14 @@ def test_whatever_a_method_is_told_that_is_not_of_its_type_is_refused_by_name_an
     assert (agent.tasks(), agent.asks(), agent.webhooks()) == ([], [], [])
 
 
+def test_a_call_that_python_itself_refuses_names_the_method(agent_at_home: Any) -> None:
+    agent = agent_at_home("hello")
+    with pytest.raises(TypeError, match=r"Agent.configure\(\): got an unexpected keyword argument 'temperature'"):
+        agent.configure(temperature=1)
+    with pytest.raises(TypeError, match=r"Agent.run\(\): missing a required argument: 'input'"):
+        agent.run()
+
+
 @pytest.mark.parametrize("words", ["effects", "mode", "approve", "at_budget"])
 def test_a_word_a_field_does_not_know_makes_no_run_and_no_fork(agent_of: Any, words: str) -> None:
     agent = agent_of("hello")

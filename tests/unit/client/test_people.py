@@ -27,6 +27,15 @@ def test_a_question_with_an_end_means_what_it_says_when_nobody_answers(agent_of,
         agent.request_approval("Go?", ["Yes", "No"], timeout="1s", on_timeout="default")
 
 
+@pytest.mark.proves("P60", "P83")
+def test_whoever_listens_for_questions_hears_of_those_the_program_asks_and_may_answer_them(agent_of):
+    agent = agent_of("done")
+    task = agent.run_async("What is X?")
+    agent.on("ask", lambda event: event.state == "open" and agent.answer(event.data["id"], "No", by="ann"))
+    assert agent.request_approval("Go?", ["Yes", "No"], timeout="20s") == "No"
+    assert agent.get_task_progress() == task.progress(), "the newest run is still the one it was"
+
+
 def test_who_is_no_approver_is_refused_by_name(agent_of):
     agent = agent_of("done")
     failed = list[BaseException]()

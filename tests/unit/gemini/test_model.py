@@ -17,7 +17,7 @@ from auteryn.errors import Exhausted, Invalid, ModelRefused, RateLimited, Unavai
 from auteryn.policy.models import CHAINS, thinking_config
 from auteryn.ports.model import Declaration
 from auteryn.schema.message import Delta, Tokens
-from unit.gemini.wire import BUSY, SIGNATURE, Status, Stream, asking, chunk, error, over_quota, request, served, text
+from unit.gemini.wire import BUSY, SIGNATURE, Status, Stream, asking, chunk, error, noted, over_quota, request, served, text
 
 CALL = {"functionCall": {"name": "calculate", "args": {"expression": "1+1"}, "id": "c1"}, "thoughtSignature": SIGNATURE}
 MALFORMED = Stream([chunk(finish="MALFORMED_FUNCTION_CALL", candidate={"finishMessage": "Malformed function call: print("})])
@@ -244,7 +244,7 @@ def test_an_empty_answer_is_repeated_once_and_then_handed_on():
 )
 def test_passing_weather_is_sat_out_and_every_request_counts(weather: Stream | Status):
     spent: list[int] = []
-    reply, wire, clock = ask(weather, weather, text("sun"), spend=spent.append)
+    reply, wire, clock = ask(weather, weather, text("sun"), spend=noted(spent))
     assert (reply.text, reply.attempts, spent, len(wire.asked)) == ("sun", 3, [1, 1, 1], 3)
     assert 1 <= clock.slept[0] <= 1.2 and 2 <= clock.slept[1] <= 2.4
 
@@ -398,7 +398,7 @@ def test_with_one_attempt_the_next_call_asks_the_next_model():
 
 @pytest.mark.proves("L11")
 def test_an_exhausted_budget_stops_before_anything_is_sent():
-    def refuse(calls: int) -> None:
+    async def refuse(calls: int) -> None:
         raise Exhausted("llm_call_limit", "500 of 500 calls are used")
 
     failure, wire, _ = ask(text("never"), spend=refuse)
@@ -423,7 +423,7 @@ def test_cancelling_closes_the_connection_at_once():
 def test_without_a_key_the_refusal_says_what_to_set_and_nothing_is_spent():
     spent: list[int] = []
     with pytest.raises(ModelRefused, match="GEMINI_API_KEY") as caught:
-        asyncio.run(GeminiModel().generate(request(), spend=spent.append))
+        asyncio.run(GeminiModel().generate(request(), spend=noted(spent)))
     assert caught.value.reason == "no_key" and spent == []
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from auteryn.adapters.gcp.model import GeminiModel
-from auteryn.ports.model import ModelRequest
+from auteryn.ports.model import ModelRequest, Spend
 
 SIGNATURE = "EvsDCvgDAdHtim9kz+0f9d1tcTDxGa3rUrbVwIT5Wg=="
 
@@ -138,6 +138,15 @@ async def asking(*answers: Stream | Status, **options: Any) -> AsyncIterator[tup
             yield model, wire, clock
         finally:
             await model.close()
+
+
+def noted(spent: list[int]) -> Spend:
+    """Keeps what is counted before each request."""
+
+    async def spend(count: int) -> None:
+        spent.append(count)
+
+    return spend
 
 
 def request(*said: str, **options: Any) -> ModelRequest:

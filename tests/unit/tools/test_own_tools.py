@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
+from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import timedelta
-from functools import partial
+from datetime import date, timedelta
+from functools import partial, wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from auteryn import Agent, Invalid, ToolContext, tool
 from auteryn.testing.scripted import ScriptedModel
@@ -105,6 +108,48 @@ def named_otherwise(where: ToolContext, n: int) -> str:
     return f"{n} in {where.run.id[:4]}"
 
 
+def wrapped_up(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator of somebody who did not think of coroutines."""
+
+    @wraps(function)
+    def around(*args: Any, **named: Any) -> Any:
+        return function(*args, **named)
+
+    return around
+
+
+@wrapped_up
+async def within_a_wrapper(n: int) -> int:
+    """An async function that looks like a plain one."""
+    await asyncio.sleep(0)
+    return n + 1
+
+
+class Article(BaseModel):
+    sku: str
+    since: date
+
+
+def modelled(sku: str) -> list[Article]:
+    """What many programs give back."""
+    return [Article(sku=sku, since=date(2026, 1, 5))]
+
+
+def measured() -> dict[str, Any]:
+    """What whoever works with numbers gives back."""
+    return {"all": array("d", [1.5, 2]), "kind": array}
+
+
+class Unspeakable:
+    def __str__(self) -> str:
+        raise RuntimeError("closed")
+
+
+def unspeakable() -> Unspeakable:
+    """A value that cannot even be printed."""
+    return Unspeakable()
+
+
 @pytest.mark.proves("P5")
 @pytest.mark.parametrize(
     ("function", "args", "answered"),
@@ -116,10 +161,14 @@ def named_otherwise(where: ToolContext, n: int) -> str:
         (panics, {}, "panics failed: Panic: index out of bounds"),
         (cancelled, {}, "cancelled failed: CancelledError: "),
         (named_otherwise, {"n": 2}, "2 in run_"),
+        (within_a_wrapper, {"n": 2}, 3),
+        (modelled, {"sku": "A 1"}, [{"sku": "A 1", "since": "2026-01-05"}]),
+        (measured, {}, {"all": [1.5, 2.0], "kind": "<class 'array.array'>"}),
+        (unspeakable, {}, {"note": "it is done, and what came of it has no JSON form: closed"}),
     ],
 )
 def test_whatever_ends_a_function_the_model_hears_of_it_and_the_run_goes_on(
-    tmp_path: Path, function: Callable[..., Any], args: dict[str, Any], answered: str
+    tmp_path: Path, function: Callable[..., Any], args: dict[str, Any], answered: Any
 ) -> None:
     one = tool(effect="read")(function)
     model = ScriptedModel(lambda ask: "done" if ask.results else ask.call(one.name, **args))
@@ -128,3 +177,26 @@ def test_whatever_ends_a_function_the_model_hears_of_it_and_the_run_goes_on(
         assert task.result(timeout=60) == "done"
         (result,) = [event for event in task.events() if event.kind == "tool_result"]
     assert result.output == answered
+
+
+HANGS = """
+import sys, threading
+from datetime import timedelta
+from auteryn import Agent, tool
+from auteryn.testing.scripted import ScriptedModel, call
+
+@tool(effect="read", timeout=timedelta(milliseconds=50))
+def hangs() -> None:
+    "Wait for what never comes."
+    threading.Event().wait()
+
+with Agent(home=sys.argv[1], model=ScriptedModel([[call("hangs")] * 40, "done"]), tools=[hangs]) as agent:
+    task = agent.run_async("Call it", mode="fast", files={"a.txt": b"a"})
+    print(task.result(), {event.error for event in task.events() if event.kind == "tool_result"})
+"""
+
+
+@pytest.mark.proves("P5")
+def test_functions_that_hang_keep_neither_the_run_nor_the_program_from_ending(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", HANGS, tmp_path], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "done {'timeout'}\n"

@@ -27,7 +27,7 @@ from auteryn.adapters.gcp.gemini_events import BrokenAnswer
 from auteryn.adapters.gcp.gemini_request import encoded, estimated_tokens, wire_body
 from auteryn.errors import ModelRefused, RateLimited, Retryable, Unavailable
 from auteryn.ports.clock import Clock
-from auteryn.ports.model import ModelRequest, Role
+from auteryn.ports.model import ModelRequest, Role, Spend
 from auteryn.schema.message import Delta, Reply, Tokens
 
 DEFAULT_MODEL = "gemini-3-flash-preview"
@@ -73,13 +73,13 @@ class GeminiModel:
         *,
         on_delta: Callable[[Delta], None] | None = None,
         on_restart: Callable[[], None] | None = None,
-        spend: Callable[[int], None] | None = None,
+        spend: Spend | None = None,
     ) -> Reply:
         await self._clients.here()
         tries = _Tries(request, on_delta, on_restart)
         while True:
             if spend:
-                spend(1)
+                await spend(1)
             tries.begin()
             model = self.model_id(request.role)
             try:
