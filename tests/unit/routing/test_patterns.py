@@ -294,6 +294,7 @@ def test_a_short_phrase_that_could_be_a_title_is_never_surely_fast():
         "Weather card on the start screen",
         "Recipes by season and country",
         "Two reminders for one meeting",
+        "Dinner plan widget",
     ):
         assert not pattern(prompt).sure, prompt
 
@@ -360,6 +361,10 @@ def test_talk_errands_and_plain_questions_are_no_titles_and_no_research(prompt: 
         "Set up mail receipts for donors",
         "When opening a second tab, keep the first",
         "Write about 4,000 words on the history of glass",
+        "What is the median waiting time for calls after six?",
+        "Are morning deliveries significantly faster than evening ones?",
+        "Put my 7,000 songs into folders by mood",
+        "How should a village of 900 people heat its school?",
     ],
 )
 def test_what_is_asked_of_the_world_of_data_or_of_many_things_is_work(prompt: str):
