@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -233,3 +235,91 @@ def test_the_words_of_a_step_stay_in_its_box_in_every_script(window_of: Any, wid
     )
     assert over == []
     assert page.locator(".node", has_text="Donau").locator(".words").count() == 1
+
+
+def three(ask: Ask) -> Line:
+    return "thanks" if ask.turn else call("ask_approval", message=f"{ask.task}: delete the records?", options=["Yes", "No"])
+
+
+async def three_ask(world: World) -> None:
+    for name in ("One", "Two", "Three"):
+        await world.asked(await world.start(name))
+
+
+@contextmanager
+def finger(window: Any) -> Iterator[Page]:
+    """The list, to be touched."""
+    looks: dict[str, Any] = {"viewport": {"width": 360, "height": 640}, "has_touch": True, "is_mobile": True}
+    context = window.context.browser.new_context(storage_state=window.context.storage_state(), **looks)
+    page = context.new_page()
+    page.goto(window.url)
+    yield page
+    context.close()
+
+
+def answers_of(page: Page) -> list[str]:
+    """What this page answers from now on, as it is sent."""
+    sent = list[str]()
+    page.on("request", lambda one: sent.append(one.post_data_json["value"]) if one.url.endswith("/answer") else None)
+    return sent
+
+
+TAPPED_AGAIN = """({ x, y }) => new MutationObserver(() => document.elementFromPoint(x, y)
+  .dispatchEvent(new PointerEvent("click", { pointerType: "touch", bubbles: true, cancelable: true })))
+  .observe(document.querySelector(".cards"), { childList: true })"""
+"""A finger that comes down in the very moment in which a card goes and the next one takes its place."""
+
+
+@pytest.mark.proves("P60", "P97")
+def test_a_finger_that_taps_twice_answers_one_question_once(window_of: Any) -> None:
+    window = window_of(three, before=three_ask)
+    with finger(window) as page:
+        sent = answers_of(page)
+        expect(page.locator(".ask")).to_have_count(3)
+        box = page.locator(".ask").first.get_by_role("button", name="Yes").bounding_box()
+        assert box
+        x, y = box["x"] + 9, box["y"] + 9
+        page.evaluate(TAPPED_AGAIN, {"x": x, "y": y})
+        while not sent:  # what has just come takes no tap
+            page.touchscreen.tap(x, y)
+        page.touchscreen.tap(x, y)
+        expect(page.locator(".ask")).to_have_count(2)
+        expect(page.locator(".notice")).to_have_count(0)
+        assert [ask["message"] for ask in window.api("/v1/asks")["asks"]] == [
+            "Two: delete the records?",
+            "Three: delete the records?",
+        ]
+        assert sent == ["Yes"]
+
+
+def test_a_key_that_is_held_down_answers_one_question(window_of: Any) -> None:
+    window = window_of(three, before=three_ask)
+    page = window.open()
+    sent = answers_of(page)
+    expect(page.locator(".ask")).to_have_count(3)
+    page.locator(".ask").first.focus()
+    page.keyboard.down("y")
+    expect(page.locator(".ask")).to_have_count(2)
+    expect(page.locator(".ask").first).to_be_focused()
+    page.keyboard.down("y")
+    page.keyboard.up("y")
+    page.keyboard.press("n")
+    expect(page.locator(".ask")).to_have_count(1)
+    assert sent == ["Yes", "No"]
+
+
+ENDLESS = "https://example.com/" + "averylongname" * 30
+
+
+def endless(ask: Ask) -> Line:
+    return "thanks" if ask.turn else call("ask_approval", message=f"Take {ENDLESS}?", options=[ENDLESS, f"Not {ENDLESS}"])
+
+
+def test_a_question_of_endless_words_stays_on_the_page(window_of: Any) -> None:
+    window = window_of(endless, before=asked, width=360)
+    page = window.open()
+    expect(page.locator(".ask")).to_have_count(1)
+    assert fits(page)
+    page.goto(f"{window.url}/runs/{window.run('Ask me')}")
+    expect(page.locator(".ask").first).to_be_visible()
+    assert fits(page)

@@ -10,17 +10,27 @@ const NO = /^(no|deny|reject|refuse|cancel|stop|keep|do not|don't)\b/i;
 
 export const given = new Set();   // questions answered in this tab
 
+let moved = 0;   // when a card last came or went: others have moved since
+const SETTLED = 500;
+
 export function AskCard({ ask, title, onAnswered }) {
-  const [problem, setProblem] = useState(null), box = useRef();
-  useLayoutEffect(() => () => { if (box.current?.contains(document.activeElement)) focusOn(nextTo(box.current)); }, [ask.state]);
+  const [problem, setProblem] = useState(null), [said, setSaid] = useState(null), box = useRef(), sending = useRef(false), votes = ask.votes?.length ?? 0;
+  const mine = said?.votes === votes;   // answered here; the run has not taken it in yet
+  useLayoutEffect(() => {
+    moved = performance.now();
+    return () => { moved = performance.now(); if (box.current?.contains(document.activeElement)) focusOn(nextTo(box.current)); };
+  }, [ask.state]);
   const [edited, setEdited] = useState(null), mayAnswer = session.value?.role !== "viewer";
   const answer = async (value) => {
+    if (sending.current || mine) return;
+    sending.current = true;
     setProblem(null);
     try {
       const args = edited !== null && !NO.test(value) ? { args: JSON.parse(edited) } : {};
       await post(`/v1/asks/${ask.id}/answer`, { value, ...args });
       given.add(ask.id);
-      onAnswered?.(ask, value);
+      setSaid({ value, votes });
+      await onAnswered?.(ask, value);
     } catch (error) {
       if (error.status === 409) {   // the card goes, what it has to say stays
         given.add(ask.id);
@@ -28,17 +38,19 @@ export function AskCard({ ask, title, onAnswered }) {
         return onAnswered?.(ask);
       }
       setProblem(error instanceof SyntaxError ? `These arguments are no JSON: ${error.message}` : error.status ? error.rule ?? error.message : `${error.message}. Nothing was answered; try again.`);
-    }
+    } finally { sending.current = false; }
   };
   if (ask.state && ask.state !== "open") return html`<${Answered} ask=${ask} />`;
   const yes = ask.options?.find((one) => !NO.test(one)), no = ask.options?.find((one) => NO.test(one)), decides = no && (ask.kind === "approval" || ask.kind === "gate");
   const keys = (event) => {
-    if (event.target !== event.currentTarget || event.metaKey || event.ctrlKey || event.altKey) return;
+    if (event.target !== event.currentTarget || event.metaKey || event.ctrlKey || event.altKey || event.repeat) return;
     const value = { y: yes, n: no }[event.key];
     if (value) answer(value);
   };
+  // The second tap of a double one, or one on what has just moved under the finger, was meant for something else.
+  const meant = (event) => { if (event.detail > 1 || (event.pointerType === "touch" && performance.now() - moved < SETTLED)) { event.stopPropagation(); event.preventDefault(); } };
   const hint = yes && no ? `. Press y for ${yes}, n for ${no}.` : "";
-  return html`<article class="ask" id="ask-${ask.id}" ref=${box} tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${bare(ask.message)}${hint}" onKeyDown=${keys}>
+  return html`<article class="ask" id="ask-${ask.id}" ref=${box} tabindex="0" aria-label="${TITLES[ask.kind] ?? "Asks you"}: ${bare(ask.message)}${hint}" onKeyDown=${keys} onClickCapture=${meant}>
     <header><${Icon} name="person" /><span class="ask-title">${TITLES[ask.kind] ?? "Asks you"}</span>${title && html`<${Link} to="/runs/${ask.run}">${unturned(short(title, 60))}<//>`}
       <span class="when">${span(now.value - Date.parse(ask.opened_at))}</span></header>
     <${Prose} text=${unturned(ask.message)} />
@@ -46,10 +58,10 @@ export function AskCard({ ask, title, onAnswered }) {
     ${ask.subject && html`<${Subject} subject=${ask.subject} edited=${edited} setEdited=${mayAnswer && ask.kind === "gate" ? setEdited : null} />`}
     ${!mayAnswer ? html`<p class="hint">You may look; answering takes the role operator.</p>` :
       ask.options?.length ? html`<div class="options">${ask.options.map((option) => html`
-        <${Act} key=${option} class=${decides && option === yes ? "primary" : ""} act=${() => answer(option)}>${unturned(option)}<//>`)}</div>` :
-      html`<${Typed} ask=${ask} answer=${answer} />`}
+        <${Act} key=${option} class=${decides && option === yes ? "primary" : ""} done=${mine} act=${() => answer(option)}>${unturned(option)}<//>`)}</div>` :
+      html`<${Typed} ask=${ask} done=${mine} answer=${answer} />`}
     ${problem && html`<p class="problem" role="alert">${sentence(problem)}</p>`}
-    <p class="hint">${unturned(who(ask) + silence(ask))}</p>
+    <p class="hint">${unturned(mine ? `You have answered “${short(said.value, 300)}”.` : who(ask) + silence(ask))}</p>
   </article>`;
 }
 
@@ -73,7 +85,7 @@ function Subject({ subject, edited, setEdited }) {
 
 const INPUTS = { number: { inputmode: "decimal" }, date: { type: "date" }, email: { type: "email", autocomplete: "email" }, url: { type: "url", placeholder: "https://…" } };
 
-function Typed({ ask, answer }) {
+function Typed({ ask, done, answer }) {
   const [value, setValue] = useDraft(ask.id);
   const how = INPUTS[ask.input_type] ?? INPUTS[ask.validation], id = `answer-${ask.id}`;
   const typed = (event) => setValue(event.currentTarget.value);
@@ -82,7 +94,7 @@ function Typed({ ask, answer }) {
   return html`<div class="typed">
     <label for=${id}>Your answer${rule && html` <span class="hint">(${rule})</span>`}</label>
     <div class="row">${how ? html`<input id=${id} ...${how} value=${value} onInput=${typed} onKeyDown=${enter} />` : html`<textarea id=${id} rows="2" value=${value} onInput=${typed} onKeyDown=${enter}></textarea>`}
-      <${Act} class="primary" disabled=${!value.trim()} act=${() => answer(value)}>Answer<//></div>
+      <${Act} class="primary" disabled=${!value.trim()} done=${done} act=${() => answer(value)}>Answer<//></div>
     ${ask.json_schema && html`<details><summary>Schema</summary><${Json} value=${ask.json_schema} /></details>`}
   </div>`;
 }

@@ -7,9 +7,9 @@ import { Link, Meter, State, now } from "./parts.js";
 import { column, credits, number, plural, short, span, spans } from "./words.js";
 
 export function Costs({ story }) {
-  const { view } = story, { usage, limits } = view, [children, setChildren] = useState([]), [split, setSplit] = useState(null), [ahead, setAhead] = useState(null);
+  const { view } = story, { usage, limits } = view, [{ runs: children, next }, setPage] = useState({ runs: [] }), [split, setSplit] = useState(null), [ahead, setAhead] = useState(null);
   useEffect(() => {
-    get(`/v1/runs/${story.id}/children?limit=500`).then((page) => setChildren(page.runs.reverse()), () => {});
+    get(`/v1/runs/${story.id}/children?limit=500`).then((page) => setPage({ ...page, runs: page.runs.reverse() }), () => {});
     get(`/v1/runs/${story.id}/credits?detail=true`).then((found) => setSplit(found.detail), () => {});
     if (!over(story)) get(`/v1/runs/${story.id}/forecast`).then(setAhead, () => {});
   }, [story.id, story.seq, view.credits]);
@@ -24,7 +24,7 @@ export function Costs({ story }) {
     ${split && GROUPS.map(([name, title]) => split[name].length > (name === "causes" ? 0 : 1) && html`<${Split} title=${title} rows=${split[name].map((one) => [CAUSES[one.name] ?? one.name, one.credits])} />`)}
     ${split?.rate_limit_waits > 0 && html`<p class="hint">Waited ${plural(split.rate_limit_waits, "time")} for the model's provider, ${span(1000 * split.rate_limit_seconds)} altogether, free of charge.</p>`}
     ${split?.waived > 0 && html`<p class="hint">${credits(split.waived)} credits were made useless by a fault of the platform and are not charged.</p>`}
-    ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td><${State} state=${run.state} asks=${run.open_asks} /></td><td class="right figure">${ofSteps(run.credits)}</td></tr>`)}</tbody></table></section>`}
+    ${children.length > 0 && html`<section><h3>By step</h3><table class="plain"><tbody>${children.map((run) => html`<tr key=${run.id}><td><${Link} to="/runs/${run.id}">${run.parent?.kind === "step" ? `Step ${run.parent.key}` : short(run.title, 40)}<//></td><td><${State} state=${run.state} asks=${run.open_asks} /></td><td class="right figure">${ofSteps(run.credits)}</td></tr>`)}</tbody></table>${next && html`<p class="hint">The newest ${children.length}; every step is in the plan.</p>`}</section>`}
     <section><h3>Tokens</h3><table class="plain"><tbody>${[["Read", tokens.prompt], ["of which from the cache", tokens.cached], ["Written", tokens.output], ["Thought", tokens.thoughts], ["For tools", tokens.tool_use]].filter(([, count]) => count).map(([name, count]) => html`<tr><td>${name}</td><td class="right figure">${number(count)}</td></tr>`)}</tbody></table></section>
     ${tools.length > 0 && html`<section><h3>Tools${story.whole ? "" : html` <small class="hint">in what is loaded</small>`}</h3><table class="plain"><thead><tr><th>Tool</th><th class="right">Calls</th><th class="right">Failed</th><th class="right">Time</th><th class="right">Credits</th></tr></thead>
       <tbody>${tools.map((one) => html`<tr key=${one.tool}><td><code>${one.tool}</code></td><td class="right figure">${one.calls}</td><td class="right figure">${one.failed || ""}</td><td class="right figure">${times(one.ms)}</td><td class="right figure">${one.credits ? ofTools(one.credits) : ""}</td></tr>`)}</tbody></table></section>`}

@@ -218,13 +218,14 @@ export function Menu({ label, children }) {
 }
 
 // A button whose work takes a moment: it cannot be pressed twice, keeps the focus meanwhile, and its failure is said.
-export function Act({ act, children, class: look = "", ...more }) {
+// `done`: nor any more at all.
+export function Act({ act, done = false, children, class: look = "", ...more }) {
   const [busy, setBusy] = useState(false), working = useRef(false);
   const press = async () => {
-    if (working.current) return;
+    if (working.current || done) return;
     working.current = true;
     setBusy(true);
     try { await act(); } catch (problem) { say(problem.message, true); } finally { working.current = false; setBusy(false); }
   };
-  return html`<button class=${look} aria-disabled=${busy || null} aria-busy=${busy} ...${more} onClick=${press}>${children}</button>`;
+  return html`<button class=${look} aria-disabled=${busy || done || null} aria-busy=${busy} ...${more} onClick=${press}>${children}</button>`;
 }
