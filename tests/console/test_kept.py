@@ -66,6 +66,22 @@ def test_a_file_has_one_row_whichever_of_its_versions_is_told_last(window_of: An
     assert window_of(twice).open().evaluate(REPLAYED) == [["second"], ["third"], ["second"]]
 
 
+BROKEN_OFF = """
+async () => {
+  const preloaded = [...document.querySelectorAll('link[rel=modulepreload]')];
+  const { begin, told } = await import(preloaded.find((one) => one.href.endsWith('/story.js')).href);
+  const run_id = 'r', said = (text) => ({ delta: true, kind: 'message', run_id, text });
+  const broken = [{ kind: 'log', kind_of: 'model_failed', run_id }, { kind: 'status', run_id, slice: 2, state: 'running' }];
+  const shown = (event) => told(begin('r'), [said('The answer is'), event, said('The answer'), said(' is 42')]).live.r.message;
+  return broken.map(shown);
+}
+"""
+
+
+def test_an_answer_that_broke_and_came_again_is_shown_once(window_of: Any) -> None:
+    assert window_of(twice).open().evaluate(BROKEN_OFF) == ["The answer is 42"] * 2
+
+
 @pytest.mark.proves("P35")
 def test_what_no_summary_may_lose_is_shown_beside_how_often_there_was_one(window_of: Any) -> None:
     def script(ask: Ask) -> Line:

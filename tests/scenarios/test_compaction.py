@@ -13,6 +13,8 @@ from auteryn.policy.limits import CHARS_PER_TOKEN, DELIVERABLE_REMINDERS
 from auteryn.schema import event as e
 from auteryn.schema.plan import StepDraft
 from auteryn.schema.run import FileCheck, Options
+from auteryn.service.desk import Desk
+from auteryn.service.new import NewRun
 from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import given, lookup
 from auteryn.testing.scripted import Ask, Line, call
@@ -85,6 +87,23 @@ def test_each_turn_is_summarised_once_or_kept_and_as_many_are_kept_as_fit(tmp_pa
         async with World(tmp_path, model=script, tools=[lookup], **SMALL) as world:
             ended = await world.ended(await world.start("Talk for long"))
             assert (ended.status, ended.result) == ("completed", "over") and len(summarised) > 30
+
+    skipping(story())
+
+
+def test_whoever_watches_hears_the_agent_and_not_its_summaries(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        if summarises(ask):
+            return "a summary"
+        return "over" if ask.turn == 20 else ["I look. ", call("lookup", what=f"{ask.turn} " + "x" * 500)]
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup], **SMALL) as world:
+            desk = Desk(world.host.engine)
+            run = await desk.create(NewRun(input="Talk for long", mode="fast"))
+            heard = {event.data["text"] async for event in desk.events(run.id) if event.delta}
+            assert "Compacted" in await world.outline(run.id)
+            assert heard == {"I look. ", "over"}
 
     skipping(story())
 

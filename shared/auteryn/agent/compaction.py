@@ -29,7 +29,7 @@ async def compacted(mind: Mind) -> Facts:
     keep = _first_kept(mind)
     kept_at = thread.turns[keep].content if keep < len(thread.turns) else len(thread.contents)
     keep_from = thread.turns[keep].seq if keep < len(thread.turns) else mind.run.seq + 2
-    reply = await ask_model(mind, _summary_request(mind, thread.contents[:kept_at]))
+    reply = await ask_model(mind, _summary_request(mind, thread.contents[:kept_at]), aloud=False)
     summary = reply.text.strip() or _transcript(thread.contents[:kept_at])[-8_000:]
     return (
         e.Compacted(

@@ -14,8 +14,9 @@ from auteryn.schema import event as e
 from auteryn.schema.message import Reply
 
 
-async def ask_model(mind: Mind, wanted: ModelRequest) -> Reply:
-    """One answer. Raises `Exhausted` before a request that the reservation does not cover.
+async def ask_model(mind: Mind, wanted: ModelRequest, *, aloud: bool = True) -> Reply:
+    """One answer; whoever watches sees it come if it is said `aloud`. Raises `Exhausted` before a request that the
+    reservation does not cover.
 
     What brought nothing is a fact before the next request is sent: at most one is ever unknown to the journal. The reply's
     `attempts` are those that no fact has counted.
@@ -32,7 +33,7 @@ async def ask_model(mind: Mind, wanted: ModelRequest) -> Reply:
         mind.sent += count
 
     request = await with_pictures(wanted, mind.services.blobs) if mind.thread.pictures else wanted
-    reply = await mind.services.model.generate(request, on_delta=mind.on_delta, spend=spend)
+    reply = await mind.services.model.generate(request, on_delta=mind.on_delta if aloud else None, spend=spend)
     return replace(reply, attempts=reply.attempts - told) if told else reply
 
 

@@ -180,6 +180,8 @@ class View:
 
     def _log(self, run: Doing, data: dict[str, Any]) -> None:
         kind, level, message = data["kind"], data["level"], data["message"]
+        if kind == "model_failed":
+            run.text = ""  # what had come of the answer is not said on
         if kind == "artifact_published":
             artifact = data["artifact"]
             self.screen.parts(

@@ -89,6 +89,21 @@ def test_labels_use_arguments_the_tools_have() -> None:
             assert wanted <= one.parameters["properties"].keys(), one.name
 
 
+@pytest.mark.parametrize("broken", [("log", {"kind": "model_failed"}), ("status", {"state": "running", "why": ""})])
+def test_of_an_answer_that_broke_nothing_is_said_on(broken: tuple[Any, dict[str, Any]]) -> None:
+    view, (kind, data) = View(Screen(io.StringIO()), "run_1"), broken
+    for n, (what, said, delta) in enumerate(
+        [
+            ("status", {"state": "running", "why": ""}, False),
+            ("message", {"text": "The answer is"}, True),
+            (kind, {"level": "warning", "message": "1 request had no usable answer", **data}, False),
+            ("message", {"text": "The answer is 42"}, True),
+        ]
+    ):
+        view.take(StreamEvent(id=str(n), kind=what, run="run_1", data=said, delta=delta))
+    assert view.status_line().endswith("  The answer is 42")
+
+
 @pytest.mark.parametrize(
     ("output", "shown"),
     [

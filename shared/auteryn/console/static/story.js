@@ -68,6 +68,7 @@ function spoken(story, event, kind) {
   add(story, event, { kind, text: event.text, turn: event.turn });
 }
 
+const BROKEN_OFF = new Set(["told", "model_failed"]);   // what was being said is not said on: an interruption, an answer that broke
 const SAID = /^Message from the owner: /;   // for the model; here stands whose it is
 
 const tell = {
@@ -108,7 +109,7 @@ const tell = {
       if (own(story, event)) story.whole = true;
       add(story, event, { kind: "task", text: event.input, title: event.title, mode: event.mode, reason: event.reason });
     } else add(story, event, { kind: "status", state: event.state, why: event.why, slice: event.slice ?? null, failure: event.failure ?? null });
-    if (TERMINAL.has(event.status)) delete story.live[event.run_id];
+    if (event.slice || TERMINAL.has(event.status)) delete story.live[event.run_id];   // a slice begins its sentence anew
     if (!news(story, event)) return;
     Object.assign(story, standing(event), { seq: event.seq });
     if (event.title) story.title = event.title;
@@ -135,7 +136,7 @@ const tell = {
   },
 
   log(story, event) {
-    if (event.kind_of === "told") delete story.live[event.run_id];   // an interruption breaks off what was being said
+    if (BROKEN_OFF.has(event.kind_of)) delete story.live[event.run_id];
     if (event.kind_of === "told" && event.why === "message") add(story, event, { kind: "heard", text: event.text.replace(SAID, ""), by: event.by, before: 1 + (story.turns[event.run_id] ?? 0) });
     else if (event.kind_of === "message_queued") add(story, event, { kind: "queued", text: event.text, by: event.by });
     else add(story, event, { kind: "note", level: event.level, text: event.message, fact: event.kind_of });
