@@ -52,7 +52,7 @@ def tasked(r: Reading) -> bool:
         return False
     if r.has("wide_thing") or r.has("code_word", least=2):
         return r.orders("work_verb") or r.opens("small_job") or r.has("ours")
-    return r.orders("work_verb") and (r.has("ours") or not everyday(r))
+    return r.has("ours") or (r.orders("work_verb") and not everyday(r))
 
 
 def light(r: Reading) -> bool:
@@ -175,7 +175,7 @@ def plain(r: Reading) -> bool:
 
 
 def personal(r: Reading) -> bool:
-    return r.has("first_person", least=2) and not (
+    return (r.has("first_person", least=2) or (r.heads[:1] in (("i",), ("we",)) and r.ends_asking)) and not (
         ordered(r) or at_work(r) or technical(r) or r.opens("act_verb") or r.has("deep_manner")
     )
 
@@ -185,33 +185,33 @@ BIAS = -1.7
 TABLE: tuple[Evidence, ...] = (
     # length and form
     Evidence(
-        -2.4,
+        -2.2,
         "it is only a few words",
         lambda r: (
             r.words <= 6
             and not (technical(r) or amiss(r) or bare(r) or tasked(r) or (mute(r) and not r.has("everyday", "small_piece")))
         ),
     ),
-    Evidence(2.2, "it is more than a line", lambda r: r.words > 12),
-    Evidence(1.7, "it is impersonal and more than a phrase", lambda r: impersonal(r) and r.words > 9),
-    Evidence(2.0, "it uses long words", lambda r: r.long_words >= 2 and r.words > 3),
-    Evidence(2.6, "it has a title and a body", lambda r: r.form("titled") and r.words > 12),
-    Evidence(3.2, "it is worded abstractly", lambda r: r.abstract >= 2 and r.ascii and impersonal(r)),
+    Evidence(2.1, "it is more than a line", lambda r: r.words > 12),
+    Evidence(1.4, "it is impersonal and more than a phrase", lambda r: impersonal(r) and r.words > 9),
+    Evidence(1.8, "it uses long words", lambda r: r.long_words >= 2 and r.words > 3),
+    Evidence(2.7, "it has a title and a body", lambda r: r.form("titled") and r.words > 12),
+    Evidence(2.5, "it is worded abstractly", lambda r: r.abstract >= 2 and r.ascii and impersonal(r)),
     # what it opens with
     Evidence(-1.3, "it greets", lambda r: r.opens("greeting") or not r.heads),
-    Evidence(-1.5, "it asks about something", lambda r: about(r) and r.words <= 12),
-    Evidence(1.9, "it orders research or analysis", ordered),
-    Evidence(1.3, "it orders work", lambda r: r.orders("work_verb") and not about(r) and not light(r)),
+    Evidence(-0.9, "it asks about something", lambda r: about(r) and r.words <= 12),
+    Evidence(1.8, "it orders research or analysis", ordered),
+    Evidence(1.4, "it orders work", lambda r: r.orders("work_verb") and not about(r) and not light(r)),
     Evidence(2.5, "it orders work on something large", at_work),
-    Evidence(1.8, "it names a kind of project", bare_activity),
+    Evidence(1.7, "it names a kind of project", bare_activity),
     # what it is about
-    Evidence(-1.5, "it is everyday business", everyday),
+    Evidence(-1.2, "it is everyday business", everyday),
     Evidence(
-        -2.0, "it talks with the assistant", lambda r: r.has("self_talk") and r.words <= 25 and not (ordered(r) or at_work(r))
+        -2.2, "it talks with the assistant", lambda r: r.has("self_talk") and r.words <= 25 and not (ordered(r) or at_work(r))
     ),
-    Evidence(-3.6, "it tells of the asker", personal),
+    Evidence(-3.5, "it tells of the asker", personal),
     Evidence(
-        -1.1,
+        -1.3,
         "it ends with a plain question",
         lambda r: (
             bool(r.heads)
@@ -236,36 +236,46 @@ TABLE: tuple[Evidence, ...] = (
         "it names research or analysis",
         lambda r: not about(r) and not light(r) and r.has("deep_verb", "activity", "abroad_verb"),
     ),
-    Evidence(4.9, "it names a large deliverable", lambda r: not about(r) and r.has("deliverable_abroad")),
+    Evidence(4.8, "it names a large deliverable", lambda r: not about(r) and r.has("deliverable_abroad")),
     Evidence(
-        3.6,
+        3.5,
         "it covers many things",
         lambda r: r.has("scope") and (ordered(r) or r.orders("work_verb") or not (r.questions or r.has("first_person"))),
     ),
-    Evidence(2.2, "it is about trends or the state of a field", lambda r: r.has("time_span")),
+    Evidence(1.8, "it is about trends or the state of a field", lambda r: r.has("time_span")),
     Evidence(
-        3.2, "it is about how things hang together", lambda r: r.has("relation", least=2 if about(r) else 1) and not everyday(r)
+        3.3, "it is about how things hang together", lambda r: r.has("relation", least=2 if about(r) else 1) and not everyday(r)
     ),
-    Evidence(1.3, "it weighs many aspects", lambda r: r.has("relation", least=3)),
+    Evidence(0.9, "it weighs many aspects", lambda r: r.has("relation", least=3)),
+    Evidence(2.7, "it is about society or the sciences", lambda r: r.has("scholar", least=2) and impersonal(r)),
     Evidence(1.2, "it is about years", lambda r: r.form("period") and not everyday(r)),
-    Evidence(5.3, "it inquires into the world", lambda r: r.form("inquiry") and impersonal(r)),
-    Evidence(-1.7, "it asks one plain thing", plain),
-    Evidence(-1.5, "it asks it in a few words", lambda r: plain(r) and (r.words <= 7 or not impersonal(r))),
-    Evidence(-2.9, "it is asked of a text beside it", lambda r: r.beside),
-    Evidence(2.1, "it is a subject", lambda r: r.form("topic") and not everyday(r, least=2)),
-    Evidence(3.4, "it is much", lambda r: r.form("bulk") and not about(r)),
-    # data
-    Evidence(0.9, "it names a data file", lambda r: r.form("table_file")),
-    Evidence(0.8, "it works on a table", lambda r: r.has("table_word", least=2)),
-    Evidence(2.0, "it asks for statistics", lambda r: r.has("statistics", least=2)),
-    Evidence(3.1, "it asks for something in certain data", lambda r: r.form("of_data") or r.form("table_file")),
+    Evidence(4.3, "it inquires into the world", lambda r: r.form("inquiry") and impersonal(r)),
+    Evidence(-1.1, "it asks one plain thing", plain),
     Evidence(
-        2.4,
+        -0.5,
+        "it asks it in a few words",
+        lambda r: (
+            plain(r)
+            and (
+                not impersonal(r) or (r.words <= 7 and not r.has("scholar", "relation", "table_word") and not r.form("inquiry"))
+            )
+        ),
+    ),
+    Evidence(-3.0, "it is asked of a text beside it", lambda r: r.beside),
+    Evidence(2.2, "it is a subject", lambda r: r.form("topic") and not everyday(r, least=2)),
+    Evidence(3.2, "it is much", lambda r: r.form("bulk") and not about(r)),
+    # data
+    Evidence(0.8, "it names a data file", lambda r: r.form("table_file")),
+    Evidence(2.2, "it works on a table", lambda r: r.has("table_word", least=2)),
+    Evidence(1.1, "it asks for statistics", lambda r: r.has("statistics", least=2)),
+    Evidence(3.3, "it asks for something in certain data", lambda r: r.form("of_data") or r.form("table_file")),
+    Evidence(
+        3.0,
         "it asks what statistics tell",
         lambda r: not r.has("definition") and r.has("statistics", least=2) and r.numbers < 2,
     ),
     Evidence(
-        -2.6,
+        -2.7,
         "it is a sum",
         lambda r: (
             r.numbers >= 2
@@ -274,11 +284,11 @@ TABLE: tuple[Evidence, ...] = (
             and (r.ends_asking or not r.form("timetable"))
         ),
     ),
-    Evidence(1.6, "it asks for figures by group", lambda r: grouped(r) and not r.has("definition")),
+    Evidence(1.8, "it asks for figures by group", lambda r: grouped(r) and not r.has("definition")),
     # code
-    Evidence(1.2, "it is worded as an issue", faulty),
-    Evidence(3.8, "it tells of something amiss", amiss),
-    Evidence(1.6, "it tells of something amiss in software", lambda r: amiss(r, least=2)),
+    Evidence(1.3, "it is worded as an issue", faulty),
+    Evidence(3.5, "it tells of something amiss", amiss),
+    Evidence(2.0, "it tells of something amiss in software", lambda r: amiss(r, least=2)),
     Evidence(0.7, "it tells of much in software", lambda r: faulty(r) and r.has("code_word", "trouble", least=3)),
     Evidence(
         2.7,
@@ -291,15 +301,15 @@ TABLE: tuple[Evidence, ...] = (
         ),
     ),
     Evidence(1.6, "it names something of software", lambda r: untold(r) and r.has("code_word") and not r.has("everyday")),
-    Evidence(2.1, "it shows a name from code", lambda r: untold(r) and program(r)),
+    Evidence(2.2, "it shows a name from code", lambda r: untold(r) and program(r)),
     Evidence(2.1, "it is tagged as an issue", lambda r: r.form("tagged")),
-    Evidence(0.7, "it shows code", lambda r: r.marks >= 1),
+    Evidence(0.4, "it shows code", lambda r: r.marks >= 1),
     # sites
-    Evidence(4.8, "it orders an action on a site", on_site),
-    Evidence(2.3, "it orders an action on named things", lambda r: r.opens("act_verb") and (r.form("handles") or r.names > 1)),
+    Evidence(4.7, "it orders an action on a site", on_site),
+    Evidence(2.2, "it orders an action on named things", lambda r: r.opens("act_verb") and (r.form("handles") or r.names > 1)),
     Evidence(3.0, "it names things of a site", lambda r: r.has("site_thing", least=2)),
     # endurance
     Evidence(
-        2.5, "it goes on for days", lambda r: not about(r) and not everyday(r) and (r.has("endurance") or r.form("cadence"))
+        2.4, "it goes on for days", lambda r: not about(r) and not everyday(r) and (r.has("endurance") or r.form("cadence"))
     ),
 )

@@ -30,10 +30,10 @@ FORMS: dict[str, re.Pattern[str]] = {
     # Certain data are spoken of: "the price column", "in the attached dataset".
     "of_data": _any_case(
         r"\b(?:the|this|these|our|my|each|all|both|every)\s(?:[\w\"'()-]+\s){0,4}(?:data(?:set|frame)?|columns?"
-        r"|spreadsheet|csv|xlsx|(?<!periodic )table"
+        r"|spreadsheet|csv|xlsx|(?<!periodic )table(?! salt| tennis)"
         r"|data set|survey|sheet|log files?)\b(?! of contents)"
         r"|\b(?:in|to|from|of) (?:the|this) (?:file|data|table|log)\b|\bis there (?:an?|any) (?:\w+ ){0,2}(?:correlation"
-        r"|significant|linear|relationship|association|trend)\b"
+        r"|significant|linear|relationship|association|trend|pattern)\b"
         r"|\bare there (?:any )?outliers\b|\bof the (?:listed|given|recorded|sampled|surveyed)\b"
         r"|\bcolumns?\b.{0,120}?\b(?:mean|average|median|values?|outliers)\b|\battached\b"
         r"|\b(?:is|are|does|do|did)\b.{3,80}\bsignificant(?:ly)?\b"
@@ -85,6 +85,7 @@ FORMS: dict[str, re.Pattern[str]] = {
         r"|(?:what|which [\w ]{3,40}?) (?:determines?|explains?|drives?|shapes?|predicts?|accounts? for"
         r"|limits?|hinders?|enables?|makes some)"
         r"|what (?:is|are) the (?:roles?|impacts?|effects?|influence|consequences|implications) of [^?]{3,80} (?:on|for|in)\b"
+        r"|(?:how|why) (?:has|have)\b|which (?:[a-z-]+ ){0,2}[a-z]{3,}[^s\W]s (?!is\b|are\b|was\b|were\b|has\b)[a-z]"
         r"|what is driving\b|how should an? \w+|how might\b"
         r"|how (?:effective|sustainable|resilient|feasible|viable|widespread|successful)\b|to what extent"
         r"|(?:how|why) (?:has|have|did|do|does|are|is|can|could|should|will|might) [^?]{3,80}?\b(?:chang|adapt"

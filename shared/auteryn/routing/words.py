@@ -73,11 +73,12 @@ VOCABULARY: dict[str, str] = {
         reproduce transcribe_all digitize digitise catalogue catalog fine-tune load-test instrument dockerize
         containerize subtitle annotate port refit""",
     "work_verb": """
-        write create build develop draft prepare generate produce review test compare summarize summarise design
-        plan collect gather compile identify outline propose predict detect provide discuss optimize optimise
-        improve migrate port document validate verify automate deploy set_up track extract aggregate rewrite plot
-        visualize visualise forecast simulate model classify cluster normalize calculate compute report acting
-        consider fix find check map apply train use engineer make search clean weigh rank fit break revise""",
+        write create build develop draft prepare generate produce review test compare summarize summarise design plan
+        collect gather compile identify outline propose predict detect provide discuss optimize optimise improve migrate
+        port document validate verify automate deploy set_up track extract aggregate rewrite plot visualize visualise
+        forecast simulate model classify cluster normalize calculate compute report acting consider fix find check map
+        apply train use engineer make search clean weigh rank fit break revise redesign renegotiate restructure
+        reorganise reorganize estimate scan transcribe""",
     "act_verb": """
         add create post re-post repost open set update change modify edit delete remove cancel buy purchase order
         rate follow unfollow star unstar fork invite assign mark increase decrease reduce raise lower approve reject
@@ -216,18 +217,27 @@ VOCABULARY: dict[str, str] = {
         interventions therapy veterans peace agreements exports oil_exports spread farming bans litter professionalized
         clusters succeed lose_its modernization modernisation""",
     "scholar": """
-        academic scholarly journal journals articles paper papers hypothesis methodology empirical literature
-        citations references theoretical interdisciplinary cognitive socioeconomic macroeconomic geopolitical neural
-        quantum reinforcement_learning machine_learning artificial_intelligence optimization algorithms algorithm
-        controllers controller industry sector stakeholders investment investments governments pathology clinical
-        genome semiconductor sustainability migration patients disease economic economy societal interpersonal 学者
-        学界 学术 文献 论著 课题 选题 研究 科研 实证""",
+        academic scholarly journal journals articles paper papers hypothesis methodology empirical literature citations
+        references theoretical interdisciplinary cognitive socioeconomic macroeconomic geopolitical neural quantum
+        reinforcement_learning machine_learning artificial_intelligence optimization algorithms algorithm controllers
+        controller industry sector stakeholders investment investments governments pathology clinical genome
+        semiconductor sustainability migration patients disease economic economy societal interpersonal 学者 学界 学术
+        文献 论著 课题 选题 研究 科研 实证 trade tariffs mergers firms companies startups incomes wages employment
+        unemployment productivity poverty refugees migrants immigrants farmers farming agriculture fisheries schools
+        teaching teachers education universities hospitals healthcare pandemics elections voters democracy democracies
+        legislation zoning reform housing rents tenants homelessness crime prisons policing energy solar cement steel
+        emissions decarbonise decarbonize climate biodiversity deforestation recession recessions monetary fiscal
+        subsidies welfare pensions fertility ageing households consumers retailers supply_chains newsrooms journalism
+        misinformation generative automation urban rural certification gender colonialism labour unions charges
+        communities""",
     # ---- data ----------------------------------------------------------------------------------------------
     "table_word": """
-        dataset column columns row rows csv dataframe pandas sklearn scikit-learn scipy numpy xlsx parquet sql
-        variable variables missing_values null_values outlier outliers z-score histogram boxplot spreadsheet 数据集
-        数据 attached_data attached_file attached_table attached_sheet attached_survey records entries pivot
-        survey_data data_set missing_value duplicate_rows readings sensor sensors measurements observations sheet""",
+        dataset column columns row rows csv dataframe pandas sklearn scikit-learn scipy numpy xlsx parquet sql variable
+        variables missing_values null_values outlier outliers z-score histogram boxplot spreadsheet 数据集 数据
+        attached_data attached_file attached_table attached_sheet attached_survey records entries pivot survey_data
+        data_set missing_value duplicate_rows readings sensor sensors measurements observations sheet customers revenue
+        deals quarter churn bookings conversion signups segment segments cohort cohorts subscribers respondents
+        salesperson customer_segment campaigns""",
     "statistics": """
         mean median deviation correlation coefficient pearson spearman regression variance skewness kurtosis p-value
         significance distribution quartile iqr anova t-test chi-square normalize normalized normalization
@@ -264,11 +274,11 @@ VOCABULARY: dict[str, str] = {
     "compose": """
         write draft compose create make give generate tell send suggest rewrite improve shorten reply prepare add find look""",
     "wish": """
-        allow support expose deprecate ensure avoid prevent handle respect disallow option ability possibility""",
+        allow support expose deprecate ensure avoid prevent handle respect disallow option ability possibility cannot unable""",
     "circumstance": """
         when after while if until before since unless although without during despite once automatically by_default
         instead not never always still sometimes randomly twice cannot can't don't doesn't won't isn't no_longer should
-        must_be too_many""",
+        must_be too_many even every_time""",
     "code_word": """
         class import dict string null none object objects component prop props onclick css html xml backend frontend
         build docker linux macos browser viewer log python javascript typescript django flask numpy pandas pytest sphinx

@@ -365,6 +365,10 @@ def test_talk_errands_and_plain_questions_are_no_titles_and_no_research(prompt: 
         "Are morning deliveries significantly faster than evening ones?",
         "Put my 7,000 songs into folders by mood",
         "How should a village of 900 people heat its school?",
+        "How have publishers coped with dearer paper?",
+        "Which subsidies reach small farmers?",
+        "Do tenants and landlords gain from housing subsidies?",
+        "Redesign our price list",
     ],
 )
 def test_what_is_asked_of_the_world_of_data_or_of_many_things_is_work(prompt: str):
