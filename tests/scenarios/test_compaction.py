@@ -244,6 +244,30 @@ def test_a_model_that_refuses_even_a_text_without_signatures_ends_the_run(tmp_pa
     skipping(story())
 
 
+@pytest.mark.parametrize("reopened", [False, True], ids=["one process", "another process"])
+def test_signatures_that_are_always_lost_on_the_way_end_the_run(tmp_path: Path, reopened: bool) -> None:
+    """Each answer is refused one request later, as behind a proxy that drops signatures: its calls are no progress."""
+    asked = list[Ask]()
+
+    def script(ask: Ask) -> Line:
+        asked.append(ask)
+        if "thoughtSignature" in json.dumps(ask.request.contents):
+            return ModelRefused("signature", "a signature is missing")
+        return [call("lookup", what=f"page {len(asked)}"), call("wait", until="1m")]
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[lookup, wait]) as world:
+            run = await world.start("Read")
+            for turns in (2, 4) if reopened else ():
+                await world.until(run, lambda found, turns=turns: found.turns >= turns and found.status == "waiting")
+                await world.reopen()
+            ended = await world.ended(run)
+            assert ended.failure and ended.failure.reason == "model_refused"
+            assert "6th time in a row" in ended.failure.message and len(asked) == 12
+
+    skipping(story())
+
+
 @pytest.mark.proves("L14", "P38")
 @pytest.mark.parametrize("reopened", [False, True], ids=["one process", "another process"])
 def test_whom_the_owner_named_in_a_message_stays_known_after_compactions(tmp_path: Path, reopened: bool) -> None:

@@ -152,3 +152,22 @@ def test_a_file_made_in_the_same_turn_is_handed_over_as_it_is_then(tmp_path: Pat
             assert not [one for one in await world.events(run.id) if isinstance(one, e.CallAnswered) and one.error]
 
     skipping(story())
+
+
+def test_time_stands_still_while_a_plain_function_works(tmp_path: Path) -> None:
+    """In virtual time a call's time-out is no shorter for work that is done in a thread."""
+
+    @tool(effect="read", timeout=timedelta(seconds=1))
+    def work(number: Annotated[int, "Which"]) -> str:
+        """Work."""
+        for at in range(200):
+            (tmp_path / f"{number}").write_text(str(at))
+        return f"did {number}"
+
+    async def story() -> None:
+        async with World(tmp_path / "home", model=script, tools=[work]) as world:
+            run = await world.ended(await world.start("Work"))
+            outputs = [one.output for one in await world.events(run.id) if isinstance(one, e.CallAnswered)]
+            assert sorted(outputs) == [f"did {number}" for number in range(WIDTH)]
+
+    skipping(story())

@@ -44,7 +44,7 @@ async def compacted(mind: Mind) -> Facts:
     )
 
 
-def raised(mind: Mind) -> Facts:
+def raised(mind: Mind, refused: int = 0) -> Facts:
     """Go on with another model: the conversation as text and its pictures, since signatures belong to the model that made them.
     Results are whole if all fits into half of what a conversation may hold, else cut as needed; at last the beginning is left
     out."""
@@ -58,7 +58,9 @@ def raised(mind: Mind) -> Facts:
             break
     summary = f"(with another model)\n{told[-most:]}"
     images = newest_images(mind.thread.contents)
-    return (e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, images=images, **_known(mind)),)
+    return (
+        e.Compacted(summary=summary, keep_from=mind.run.seq + 2, attempts=0, images=images, refused=refused, **_known(mind)),
+    )
 
 
 def _known(mind: Mind) -> dict[str, Any]:

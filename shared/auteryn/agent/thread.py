@@ -100,6 +100,8 @@ class Thread(Struct):
     stuck_ask: str | None = None
     """The question whether to go on, while it is open."""
     share_refused: bool = False
+    refused: int = 0
+    """Answers in a row whose signatures the model refused one request later."""
     too_long: bool = False
     """The model refused the last request for its length."""
     raised: bool = False
@@ -210,6 +212,7 @@ class Thread(Struct):
         self.chars += size
         self.prompt_tokens, self.prompt_chars = event.tokens.prompt + event.tokens.output, self.chars
         self.unreadable = self.outages = 0
+        self.refused = self.refused if len(self.turns) == 1 else 0
         self.cut_offs = self.cut_offs + 1 if event.finish in ("max_tokens", "continuation") else 0
         whole = self.unfinished + text_of(event.content)
         self.last_text = whole.strip() or self.last_text
@@ -309,6 +312,7 @@ class Thread(Struct):
         self.reported = self.reported if event.reported is None else set(event.reported)
         self.reminders = self.reminders if event.reminders is None else event.reminders
         self.share_refused, self.too_long = self.share_refused or event.share_refused, False
+        self.refused = event.refused
         self.last_text, self.unfinished = event.last_text or self.last_text, event.unfinished or self.unfinished
         if event.said is not None:
             self.owner_said = [self.task.text, *event.said]

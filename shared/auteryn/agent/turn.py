@@ -27,6 +27,7 @@ from auteryn.policy.limits import (
     LEAST_OUTPUT,
     MOST_OUTPUT,
     OUTAGE_WAITS,
+    REFUSED_SIGNATURES,
     REQUESTS_PER_ANSWER,
     UNREADABLE_ANSWERS,
 )
@@ -106,7 +107,7 @@ async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
         if error.reason == "too_long" and what == "turn" and len(mind.thread.turns) > 1:
             return (_failed(mind, "too_long", str(error)),)  # the next turn compacts
         if error.reason == "signature" and what == "turn" and mind.thread.turns:
-            return (_failed(mind, "signature", str(error)), *raised(mind))  # an older model's went; as text it goes on
+            return _as_text(mind, str(error))
         if error.reason == "no_key" and (mind.thread.turns or mind.run.parent):
             return _outage(mind, "no_key", str(error), None)  # the tree has spoken: whoever renews it loses no work (F31)
         return _ended(mind, "model_refused", str(error))
@@ -297,6 +298,15 @@ def _outage(mind: Mind, reason: str, message: str, retry_after: timedelta | None
         pause = max(own, retry_after) if mind.thread.outages else retry_after
     mind.wait_for.append(ForRateLimit(at=mind.now() + pause, why=message[:300]))
     return (failed,)
+
+
+def _as_text(mind: Mind, message: str) -> Facts:
+    """Go on without signatures: an older model's went. Its own can only be lost on the way, and then each answer's will be."""
+    refused = mind.thread.refused + 1
+    if refused > REFUSED_SIGNATURES:
+        why = f"{message} (for the {refused}th time in a row: what stands between here and the model seems to drop them)"
+        return (_failed(mind, "signature", message), *_ended(mind, "model_refused", why))
+    return (_failed(mind, "signature", message), *raised(mind, refused))
 
 
 def _failed(mind: Mind, reason: str, message: str) -> e.ModelFailed:

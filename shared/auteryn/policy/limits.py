@@ -46,6 +46,8 @@ CONCLUDE = timedelta(minutes=15)
 TOOL_RETRIES = 3
 UNREADABLE_ANSWERS = 4
 """Malformed or empty answers in a row before the run ends."""
+REFUSED_SIGNATURES = 5
+"""Answers in a row whose signatures the model refuses one request later, before the run ends: they are lost on the way."""
 CUT_OFFS = 20
 """Answers in a row that ended at the output limit, before the text so far counts as the answer."""
 

@@ -215,6 +215,8 @@ class Compacted(Event, tag="compacted"):
     """The beginning of an answer that the output limit cut: the next one goes on from there."""
     images: tuple[Image, ...] = ()
     """Pictures that had been looked at and stay in sight."""
+    refused: int = 0
+    """How many times in a row the model had refused the signatures of its own last answer."""
     prompt_tokens: int = 0
     """Before the cut."""
     tokens: Tokens = Tokens()

@@ -15,7 +15,7 @@ import inspect
 import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from datetime import datetime, timedelta
 from functools import cache, partial
@@ -213,7 +213,8 @@ class Tool(Struct, frozen=True):
             try:
                 if is_async(self.fn):
                     return await self.fn(*first, **args)
-                came = await _in_a_thread_of_its_own(partial(self._in_thread, *first, **args))
+                work = partial(copy_context().run, partial(self._in_thread, *first, **args))
+                came = await asyncio.get_running_loop().run_in_executor(_THREADS, work)  # a skipping loop knows of it
                 return await came if inspect.isawaitable(came) else came  # a plain wrapper around an async function
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
@@ -237,19 +238,24 @@ class Tool(Struct, frozen=True):
         return ToolFailed("failed", f"{self.name} failed: {type(error).__name__}: {error}")
 
 
-async def _in_a_thread_of_its_own(work: Callable[[], Any]) -> Any:
-    """What it gives. Whatever hangs takes no thread from those who copy files, and keeps no program from ending."""
-    future, context = Future[Any](), copy_context()
-    future.set_running_or_notify_cancel()  # who gives up waiting cannot stop it
+class _ThreadsOfTheirOwn(Executor):
+    """Whatever hangs takes no thread from those who copy files, and keeps no program from ending."""
 
-    def run() -> None:
-        try:
-            future.set_result(context.run(work))
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            future.set_exception(error)
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = Future[Any]()
+        future.set_running_or_notify_cancel()  # who gives up waiting cannot stop it
 
-    threading.Thread(target=run, daemon=True, name="auteryn tool").start()
-    return await asyncio.wrap_future(future)
+        def run() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                future.set_exception(error)
+
+        threading.Thread(target=run, daemon=True, name="auteryn tool").start()
+        return future
+
+
+_THREADS = _ThreadsOfTheirOwn()
 
 
 _PASSING = (Exception, KeyboardInterrupt, GeneratorExit)
