@@ -323,3 +323,34 @@ def test_a_question_of_endless_words_stays_on_the_page(window_of: Any) -> None:
     page.goto(f"{window.url}/runs/{window.run('Ask me')}")
     expect(page.locator(".ask").first).to_be_visible()
     assert fits(page)
+
+
+def test_whoever_goes_back_finds_the_list_as_they_left_it(window_of: Any) -> None:
+    window = window_of(three, before=three_ask, width=360)
+    page = window.open()
+    expect(page.locator(".runs .run-link")).to_have_count(3)
+    link = page.get_by_role("link", name="Two").last
+    link.scroll_into_view_if_needed()
+    left = page.evaluate("scrollY")
+    link.click()
+    expect(page.locator("h1")).to_have_text("Two")
+    assert page.evaluate("scrollY") == 0 < left
+    page.go_back()
+    expect(page.locator(".runs .run-link")).to_have_count(3)
+    assert page.evaluate("scrollY") == left
+
+
+def test_going_back_closes_what_was_opened_over_the_list(window_of: Any) -> None:
+    window = window_of(lambda _: "done", width=360)
+    page = window.open()
+    for close in (page.go_back, lambda: page.keyboard.press("Escape")):
+        page.get_by_role("button", name="New run").click()
+        page.get_by_label("Task", exact=True).fill("Say hello")
+        close()
+        expect(page.locator("dialog")).to_have_count(0)
+        expect(page).to_have_url(f"{window.url}/")
+    start(page, "Say hello")
+    expect(page.locator("h1")).to_have_text("Say hello")
+    page.go_back()
+    expect(page.locator(".runs .run-link")).to_have_text("Say hello")
+    expect(page.locator("dialog")).to_have_count(0)

@@ -1,8 +1,8 @@
 // All runs: who needs somebody, what is at work, what it costs.
 
-import { html, useEffect, useRef, useState } from "./vendor/preact.js";
+import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact.js";
 import { get, polled, session, time } from "./net.js";
-import { Dialog, Icon, Link, State, Steps, address, go, now, setQuery, useKeys } from "./parts.js";
+import { Dialog, Icon, Link, State, Steps, address, go, now, setQuery, useDraft, useKeys } from "./parts.js";
 import { AskCard } from "./asking.js";
 import { Bulk } from "./bulk.js";
 import { Compare } from "./compare.js";
@@ -16,13 +16,14 @@ const WAITS = { until: "a time", steps: "its steps", person: "a person", budget:
 
 export function RunList() {
   const query = address.value.searchParams, view = query.get("view") ?? "runs", owner = query.get("owner") ?? "";
-  const [chosen, setChosen] = useState(new Set()), [pages, setPages] = useState(1), [asks, setAsks] = useState(null), [help, setHelp] = useState(false);
+  const [chosen, setChosen] = useState(new Set()), [pages, setPages] = useState(1), [asks, setAsks] = useDraft("asks", null), [help, setHelp] = useState(false);
   const found = useRuns(query, pages), { look } = found;
   const lookAtAsks = async () => {
     try { setAsks((await get("/v1/asks", owner && owner !== "*" ? { "Auteryn-Owner": owner } : {})).asks); } catch (problem) { setAsks((before) => before ?? []); throw problem; }
   };
   const again = () => Promise.all([look(), lookAtAsks()]).catch(() => {});
   useEffect(() => polled(EVERY, lookAtAsks), [owner]);
+  useLayoutEffect(() => { if (asks) scrollTo(0, history.state?.top ?? 0); }, []);   // come back, one finds it as it was
   useEffect(() => { setPages(1); setChosen(new Set()); }, [key(query)]);
   useEffect(() => { document.title = asks?.length ? `(${asks.length}) Auteryn` : "Auteryn"; }, [asks?.length]);
   const compared = query.get("compare")?.split(",").slice(0, 2);
@@ -32,10 +33,10 @@ export function RunList() {
 
 function Listed({ query, view, owner, chosen, setChosen, pages, setPages, asks, again, found, help, setHelp }) {
   const { runs, more } = found, askers = useAskers(asks ?? [], runs ?? []);
-  useKeys({ "/": () => document.getElementById("search")?.focus(), n: () => mayAct() && setQuery({ new: "1" }), "?": () => setHelp(true) });
+  useKeys({ "/": () => document.getElementById("search")?.focus(), n: () => mayAct() && setQuery({ new: "1" }, false), "?": () => setHelp(true) });
   return html`<main class="list">
     <div class="page-head"><h1>${view === "schedules" ? "Schedules" : "Runs"}</h1><${Views} at=${view} />
-      ${mayAct() && html`<button class="primary" onClick=${() => setQuery({ new: "1" })}><${Icon} name="plus" />New run</button>`}</div>
+      ${mayAct() && html`<button class="primary" onClick=${() => setQuery({ new: "1" }, false)}><${Icon} name="plus" />New run</button>`}</div>
     ${view === "schedules" ? html`<${Schedules} />` : asks === null ? html`<${Waiting} key="first" />` : html`
       <${Inbox} asks=${asks} askers=${askers} onAnswered=${again} />
       <${Summary} owner=${owner} asks=${asks.length} askers=${askers} />
@@ -44,7 +45,7 @@ function Listed({ query, view, owner, chosen, setChosen, pages, setPages, asks, 
       ${found.problem ? html`<div class="empty"><h2>These filters cannot be used</h2><p>${sentence(found.problem)}</p><button onClick=${unfiltered}>Show all</button></div>` :
         runs === null ? html`<${Waiting} />` : runs.length ? html`<${Table} runs=${runs} askers=${askers} chosen=${chosen} setChosen=${setChosen} owners=${owner === "*"} busy=${found.busy} />` : !more && html`<${Empty} any=${filtering(query)} />`}
       ${more && html`<p class="center"><button onClick=${() => setPages(pages + 1)} disabled=${found.busy}>${runs?.length ? "Older runs" : "Look further back"}</button></p>`}`}
-    ${query.get("new") && html`<${NewRun} onClose=${() => setQuery({ new: "" })} onStarted=${(run) => go(`/runs/${run.id}`)} />`}
+    ${query.get("new") && html`<${NewRun} onClose=${() => history.state?.back ? history.back() : setQuery({ new: "" })} onStarted=${(run) => go(`/runs/${run.id}`, true)} />`}
     ${help && html`<${Help} onClose=${() => setHelp(false)} />`}
   </main>`;
 }
@@ -53,7 +54,7 @@ const mayAct = () => session.value?.role !== "viewer";
 
 // The runs that fit, as many pages as somebody asked for, looked at again and again; what was found for other filters is dropped.
 function useRuns(query, pages) {
-  const [found, setFound] = useState({ runs: null, more: false, problem: null }), [busy, setBusy] = useState(true), turn = useRef(0);
+  const [found, setFound] = useDraft("runs", { runs: null, more: false, problem: null }), [busy, setBusy] = useState(true), turn = useRef(0);
   const look = async () => {
     const mine = turn.current, runs = [];
     let next = null;
@@ -79,7 +80,7 @@ const Views = ({ at }) => html`<nav class="segmented" aria-label="What to see">
   ${[["runs", "Runs"], ["schedules", "Schedules"]].map(([id, name]) => html`<button key=${id} aria-pressed=${at === id} onClick=${() => setQuery({ view: id === "runs" ? "" : id })}>${name}</button>`)}</nav>`;
 
 function Inbox({ asks, askers, onAnswered }) {
-  const [all, setAll] = useState(false);
+  const [all, setAll] = useDraft("all asks", false);
   if (!asks.length) return null;
   return html`<section class="inbox" aria-labelledby="inbox"><h2 id="inbox" aria-live="polite">${asks.length === 1 ? "1 needs you" : `${asks.length} need you`}</h2>
     <div class="cards">${(all ? asks : asks.slice(0, CARDS)).map((ask) => html`<${AskCard} key=${ask.id} ask=${ask} title=${askers[ask.run]?.title ?? "its run"} onAnswered=${onAnswered} />`)}</div>
@@ -159,7 +160,7 @@ const waitingOn = (run) => {
 const Waiting = () => html`<div class="runs skeleton" aria-busy="true" aria-label="Looking for runs">${Array.from({ length: 8 }, (_, index) => html`<i key=${index}></i>`)}</div>`;
 
 const Empty = ({ any }) => html`<div class="empty">${any ? html`<h2>No run fits</h2><p>Nothing matches these filters, however far back.</p><button onClick=${unfiltered}>Show all</button>` :
-  html`<h2>Nothing here yet</h2><p>Give the agent a task: it plans, works for as long as it takes, and asks you when it must.</p>${mayAct() && html`<button class="primary" onClick=${() => setQuery({ new: "1" })}>Start the first run</button>`}`}</div>`;
+  html`<h2>Nothing here yet</h2><p>Give the agent a task: it plans, works for as long as it takes, and asks you when it must.</p>${mayAct() && html`<button class="primary" onClick=${() => setQuery({ new: "1" }, false)}>Start the first run</button>`}`}</div>`;
 
 // ---- keys ---------------------------------------------------------------------------------------------------
 

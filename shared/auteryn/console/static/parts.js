@@ -9,15 +9,20 @@ import { json, sentence, unturned } from "./words.js";
 export const address = signal(new URL(location.href));
 addEventListener("popstate", () => { address.value = new URL(location.href); });
 
+// Another place, to come back from: whoever does finds the page where they left it.
 export function go(to, replace = false) {
-  history[replace ? "replaceState" : "pushState"](null, "", to);
+  if (replace) history.replaceState(null, "", to);
+  else {
+    history.replaceState({ ...history.state, top: scrollY }, "");
+    history.pushState({ back: true }, "", to);
+  }
   address.value = new URL(location.href);
 }
 
-export function setQuery(changes) {
+export function setQuery(changes, replace = true) {
   const url = new URL(location.href);
   for (const [name, value] of Object.entries(changes)) value ? url.searchParams.set(name, value) : url.searchParams.delete(name);
-  go(url, true);
+  go(url, replace);
 }
 
 export function Link({ to, children, ...more }) {
@@ -182,11 +187,11 @@ export function useWidth(box, first = 600) {
   return width;
 }
 
-// What somebody is writing is still there when they come back to it: from another tab of the page, from signing in again.
+// What somebody is writing, or has looked at, is still there when they come back: from another tab of the page, from signing in again.
 const drafts = new Map();
 export function useDraft(name, none = "") {
   const [draft, set] = useState(drafts.get(name) ?? none);
-  return [draft, (value) => { drafts.set(name, value); set(value); }];
+  return [draft, (value) => set((before) => { const next = typeof value === "function" ? value(before) : value; drafts.set(name, next); return next; })];
 }
 export const forgetDraft = (name) => drafts.delete(name);
 export const forgetDrafts = () => drafts.clear();
