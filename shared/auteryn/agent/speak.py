@@ -34,7 +34,7 @@ async def ask_model(mind: Mind, wanted: ModelRequest, *, aloud: bool = True) -> 
 
     request = await with_pictures(wanted, mind.services.blobs) if mind.thread.pictures else wanted
     reply = await mind.services.model.generate(request, on_delta=mind.on_delta if aloud else None, spend=spend)
-    return replace(reply, attempts=reply.attempts - told) if told else reply
+    return replace(reply, attempts=max(mind.sent, reply.attempts - told)) if told else reply
 
 
 async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], commit: Commit, wanted: ModelRequest) -> Reply:
@@ -51,7 +51,7 @@ async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], commit: Commit
         told += count
 
     reply = await mind.services.model.generate(await with_pictures(wanted, mind.services.blobs), spend=spend)
-    credits, uncounted = paid(mind, reply), reply.attempts - told
+    credits, uncounted = paid(mind, reply), max(0, reply.attempts - told)
     facts.append(e.ModelConsulted(call=call, model=reply.model, tokens=reply.tokens, attempts=uncounted, credits=credits))
     return reply
 
