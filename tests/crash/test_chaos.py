@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from auteryn.errors import Invalid
@@ -23,3 +26,10 @@ def test_the_certificate_counts_what_was_done() -> None:
 def test_an_unknown_scenario_is_refused_by_name() -> None:
     with pytest.raises(Invalid, match="'nothing' must be one of plan, wait"):
         main(["nothing"])
+
+
+def test_the_command_says_what_holds_and_nothing_of_what_it_killed() -> None:
+    code = "import sys; from auteryn.cli.root import run; sys.exit(run(['chaos', 'wait']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("✓ wait") and done.stdout.rstrip().endswith("0 laws broken") and done.stdout.count("\n") == 1

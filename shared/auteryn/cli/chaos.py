@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -37,6 +38,7 @@ def chaos(common: Common, scenarios: tuple[str, ...], full: bool, cloud: bool, s
 
     Everything happens in temporary folders and in virtual time, with a scripted model. Exit code 1 if a law was broken.
     """
+    logging.getLogger("auteryn").setLevel(logging.CRITICAL)  # whatever is killed would say so, thousands of times
     screen = Screen(sys.stdout, quiet=common.quiet)
     if cloud:
         return _in_the_cloud(common, screen, scenarios, range(seed + 1, seed + seeds + 1), None if full else SAMPLE)
