@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import cast
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +14,7 @@ from auteryn.schema import event as e
 from auteryn.schema.message import Reply, Source, Tokens
 from auteryn.testing.clock import skipping
 from auteryn.testing.laws import broken_laws
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scripted import Ask, Line, ScriptedModel, call
 from auteryn.testing.world import World
 from auteryn.tools.search_web import PROVIDERS, web_search
 from auteryn.tools.tool import ToolContext, tool
@@ -25,6 +27,12 @@ async def oracle(ctx: ToolContext, question: str) -> str:
         ModelRequest(role="fast", system="", contents=[{"role": "user", "parts": [{"text": f"oracle: {question}"}]}])
     )
     return reply.text
+
+
+@tool(effect="read")
+async def oracles(ctx: ToolContext, questions: list[str]) -> list[str]:
+    """Ask several at once."""
+    return await asyncio.gather(*(oracle.fn(ctx, question) for question in questions))
 
 
 def script(ask: Ask) -> Line:
@@ -91,5 +99,24 @@ def test_a_tool_cannot_ask_more_than_the_run_may(tmp_path: Path) -> None:
         async with World(tmp_path, model=script, tools=[oracle]) as world:
             run = await world.ended(await world.start("Ask twice", llm_calls=2))
             assert run.usage.llm_calls <= 2
+
+    skipping(story())
+
+
+@pytest.mark.proves("L11")
+@pytest.mark.parametrize("cap", [10, 3])
+def test_what_one_tool_asks_at_once_is_counted_one_by_one(tmp_path: Path, cap: int) -> None:
+    def script(ask: Ask) -> Line:
+        if ask.task.startswith("oracle: "):
+            return "Yes."
+        return call("oracles", questions=["one", "two", "three", "four"]) if not ask.turn and ask.tools else "done"
+
+    async def story() -> None:
+        async with World(tmp_path, model=script, tools=[oracles]) as world:
+            run = await world.ended(await world.start("Ask them all", llm_calls=cap))
+            asked = [event for event in await world.events(run.id) if isinstance(event, e.ModelAsked)]
+            model = cast("ScriptedModel", world.model)
+            assert (len(asked), run.usage.llm_calls, model.calls) == ((4, 6, 6) if cap == 10 else (2, 3, 3))
+            assert await broken_laws(world, run.id) == []
 
     skipping(story())
