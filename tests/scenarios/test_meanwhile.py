@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 from msgspec.structs import replace
@@ -26,12 +26,13 @@ from auteryn.schema.spend import SpendLimit
 from auteryn.service.desk import Desk
 from auteryn.service.new import NewRun
 from auteryn.testing.clock import START, skipping
-from auteryn.testing.scripted import Ask, Line, call
+from auteryn.testing.scripted import Ask, Line, ScriptedModel, call
 from auteryn.testing.world import World
 from auteryn.tools.files import file_write
 from auteryn.tools.time import wait
 from auteryn.tools.tool import ToolContext, tool
 from conformance.samples import newborn
+from scenarios.test_consult import oracle
 
 MINUTE = timedelta(minutes=1)
 HANG = 60
@@ -344,6 +345,31 @@ def test_stopped_while_a_commit_is_on_its_way_a_slice_knows_what_became_of_it(tm
         assert next(one.why for one in facts if isinstance(one, e.Left)) == "handed_over"
         assert not [one for one in facts if isinstance(one, e.ModelFailed)]
         await world.close()
+
+    skipping(story())
+
+
+@pytest.mark.proves("L10", "L11")
+@pytest.mark.parametrize("fact", [e.ModelFailed, e.ModelAsked])
+def test_cancelled_while_a_request_is_counted_it_is_not_sent(tmp_path: Path, fact: type) -> None:
+    """What brought nothing is written down before it is repeated, and what a tool asks before it is sent."""
+
+    def script(ask: Ask) -> Line:
+        if ask.task.startswith("oracle"):
+            return "Yes."
+        return Unavailable("503") if fact is e.ModelFailed and not ask.attempt else call("oracle", question="one")
+
+    async def story() -> None:
+        store = Meanwhile()
+        async with World(tmp_path, model=script, tools=[oracle], around=store.around) as world:
+
+            async def cancel() -> None:
+                await world.cancel(run)
+
+            store.once("commit", cancel, when=holds(fact))
+            run = await world.start("Ask")
+            ended, sent = await world.ended(run), cast("ScriptedModel", world.model).calls
+            assert (ended.status, sent, ended.usage.llm_calls) == ("cancelled", 1, 1 if fact is e.ModelFailed else 2)
 
     skipping(story())
 

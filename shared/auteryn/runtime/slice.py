@@ -90,7 +90,7 @@ class Slice:
         mode = MODES[run.mode]
         self.stop_at = self.began + mode.slice_time - mode.slice_margin
         self.hosted_until = None if budget is None else self.began + budget  # then it is handed over, whatever its mode
-        self.thinks = thinks
+        self.thinks, self.open = thinks, Sitting()
         self.files: Workspace | None = None
         self.first: tuple[e.AnyEvent, ...] = (e.SliceStarted(slice=lease.number, host=engine.holder, code=engine.code),)
         self.left = self.begun = self.committing = False  # begun: the journal is read, and there is something to hand over
@@ -98,7 +98,6 @@ class Slice:
         self.busy: asyncio.Task[Any] | None = None  # the task that thinks, while it may be interrupted
         self.unsummarised = self.credits = 0
         self.unsaved: tuple[Doc, ...] = ()  # of the files; a commit that was refused leaves it to the next one
-        self.open = Sitting()
 
     async def work(self, journal: Sequence[e.Entry] | None = None) -> None:
         """The whole sitting. `journal`: all of it, where it has been read."""
@@ -302,6 +301,7 @@ class Slice:
         await self._commit(facts)
         if self.interrupt and self.busy:
             self.busy.cancel()
+            await asyncio.sleep(0)
 
     def at_rest(self) -> bool:
         """The sitting is over; whether there is nothing to `close`, as after nearly every one."""
