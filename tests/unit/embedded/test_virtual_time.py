@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from auteryn.testing.clock import skipping
+from auteryn.tools.tool import tool
 
 DAY = 86_400.0
 ECHO = "import sys; print(sys.stdin.readline(), end='', flush=True); sys.stdin.read()"
@@ -85,3 +86,18 @@ def test_a_silent_server_ends_at_its_time_out_and_an_answer_is_waited_for() -> N
         theirs.close()
 
     skipping(story())
+
+
+def test_time_stands_still_while_a_plain_tool_is_at_work() -> None:
+    @tool(effect="read")
+    def count() -> int:
+        """Count for a while."""
+        return sum(range(2_000_000))
+
+    async def story() -> tuple[int, float]:
+        tomorrow = asyncio.create_task(asyncio.sleep(DAY))
+        counted = await count.outcome(cast("Any", None), {})
+        tomorrow.cancel()
+        return counted, now()
+
+    assert skipping(story()) == (1_999_999_000_000, 0.0)
