@@ -159,7 +159,8 @@ class _Following:
     async def _left_to_a_person(self) -> bool:
         if self.how.answers or can_prompt(self.screen):
             return False
-        return await needs_person(self.home.host.engine.services.store, self.root)
+        services = self.home.host.engine.services
+        return await needs_person(services.store, self.root, services.clock.now())
 
     async def _needs_person(self) -> int:
         """Say exactly what answers each open question."""

@@ -322,7 +322,7 @@ class _Place:
     def told(self, tool: str, schema: dict[str, Any]) -> str:
         """One sentence: field, value, rule."""
         node = _schema_at(schema, self.steps)
-        known = ", ".join(node.get("properties", {}))
+        known = ", ".join(name for one in _options(node) for name in one.get("properties", {}))
         dot = "." if self.field else ""
         if missing := re.search(r"missing required field `(.*)`", self.rule):
             return f"{self.field}{dot}{missing[1]} is missing: {self.field or tool} takes {known}"

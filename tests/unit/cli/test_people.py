@@ -11,10 +11,13 @@ import pytest
 
 from auteryn.cli.home import opened
 from auteryn.cli.root import Common
+from auteryn.cli.stalled import needs_person
 from auteryn.policy.gates import ALLOW
+from auteryn.testing.clock import skipping
 from auteryn.testing.scenarios import delete
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
+from auteryn.tools.human import ask_input
 
 
 @pytest.mark.proves("P88", "P87")
@@ -74,3 +77,16 @@ def test_retry_of_a_run_that_has_ended_goes_on_with_the_one_that_takes_over(aute
     [said] = auteryn("retry", old, "--detach", "--json").lines
     assert said["run"] != old and said["status"] == "pending"
     assert auteryn("retry", old, "--detach", "--json").lines[0]["run"] == said["run"]
+
+
+def test_a_question_that_silence_answers_in_a_moment_needs_no_person(tmp_path: Path) -> None:
+    async def story() -> None:
+        script = [call("ask_input", message="Which colour?", timeout="1h"), "done"]
+        async with World(tmp_path, model=script, tools=[ask_input]) as world:
+            run = (await world.asked(await world.start("Choose"))).id
+            store = world.services.store
+            assert await needs_person(store, run, world.now())
+            await world.after(timedelta(minutes=59, seconds=30))
+            assert not await needs_person(store, run, world.now())
+
+    skipping(story())

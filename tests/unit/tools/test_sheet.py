@@ -400,6 +400,7 @@ def test_a_chart_title_is_never_a_reference(room: Room, title: str, shown: str) 
         ({"rows": [], "source": "x.csv"}, "not_found", "neither a table file"),
         ({"rows": [], "source": "DROP TABLE x"}, "not_found", "nor a SELECT"),
         ({"colour": "red"}, "invalid", "is not known"),
+        ({"columns": [{"name": "a"}]}, "invalid", "takes header, format, formula, width"),
     ],
 )
 def test_a_wrong_sheet_is_refused_by_name_and_nothing_is_written(
