@@ -15,13 +15,12 @@ import pytest
 from auteryn.runtime.due import wake_at
 from auteryn.schema.event import ModelAnswered
 from auteryn.testing.emulators.clock import JumpingClock
-from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.laws import broken_laws
 from auteryn.testing.scripted import call
 from auteryn.testing.world import World
 from auteryn.tools.time import wait
 from emulators.local import Rig, Threaded
-from emulators.test_second_home import Cloud, cloud
+from emulators.second_home import Cloud, OpenCloud
 
 HANG = 600
 SLICES = 84
@@ -79,41 +78,25 @@ def test_fifty_runs_at_once_all_come_to_their_end(local_cloud: Threaded) -> None
     local_cloud.do(story(local_cloud.rig))
 
 
-@pytest.fixture
-def storage() -> Any:
-    running = Storage()
-    yield running
-    running.stop()
-
-
 @asynccontextmanager
-async def week(folder: Path, project: str, pubsub: str, storage: Storage, model: Any) -> AsyncGenerator[tuple[World, Cloud]]:
+async def week(folder: Path, second_home: OpenCloud, model: Any) -> AsyncGenerator[tuple[World, Cloud]]:
     clock = JumpingClock()
-    async with cloud(project, pubsub, storage, clock) as there:
+    async with second_home(clock) as there:
         seldom = timedelta(days=30)  # a sweep at the very moment of a wake starts a second slice, which ends at once
         moved = cast("Any", clock)
         async with World(folder, model=model, tools=[wait], clock=moved, around=there.around, sweep_every=seldom) as world:
             yield world, there
-        await there.close()
 
 
 @pytest.mark.proves("P19", "P50", "P51", "L4")
-def test_a_run_of_seven_days_in_84_slices(
-    tmp_path: Path,
-    project: str,
-    firestore_emulator: str,
-    pubsub_emulator: str,
-    storage: Storage,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_run_of_seven_days_in_84_slices(tmp_path: Path, second_home: OpenCloud) -> None:
     """Every two hours a wake, a slice, a commit or two; nothing is alive in between."""
-    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_emulator)
 
     async def story() -> None:
         def script(ask: Any) -> Any:
             return call("wait", until="2h", reason="the next look") if ask.turn < SLICES - 1 else "a week has passed"
 
-        async with week(tmp_path, project, pubsub_emulator, storage, script) as (world, there):
+        async with week(tmp_path, second_home, script) as (world, there):
             began = world.now()
             run = await world.start("Watch for a week", max_duration=timedelta(days=7))
             watch = world.services.bus.watch(run)
