@@ -39,8 +39,9 @@ from auteryn.schema.record import Record, new_id
 from auteryn.testing.emulators.pubsub import lay_out
 from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, host_of
 from auteryn.testing.emulators.storage import Storage
-from auteryn.testing.emulators.target import Request, Target
+from auteryn.testing.emulators.target import Target
 from auteryn.testing.emulators.tasks import CloudTasks
+from auteryn.testing.loopback import Request
 
 P = TypeVar("P")
 

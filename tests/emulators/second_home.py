@@ -17,8 +17,9 @@ from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.ports import Clock, Services
 from auteryn.testing.emulators.pubsub import lay_out
 from auteryn.testing.emulators.storage import Storage
-from auteryn.testing.emulators.target import Request, Target
+from auteryn.testing.emulators.target import Target
 from auteryn.testing.emulators.tasks import CloudTasks, Rules
+from auteryn.testing.loopback import Request
 
 
 class Cloud:

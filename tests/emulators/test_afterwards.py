@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from auteryn.testing.emulators.target import Request
+from auteryn.testing.loopback import Request
 from auteryn.testing.scripted import Ask, Line, call
 from emulators.local import HANG, Rig, Threaded
 

@@ -14,8 +14,9 @@ from google.cloud.tasks_v2 import CloudTasksAsyncClient
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
 
 from auteryn.testing.emulators.clock import JumpingClock
-from auteryn.testing.emulators.target import Request, Target
+from auteryn.testing.emulators.target import Target
 from auteryn.testing.emulators.tasks import CloudTasks, Rules
+from auteryn.testing.loopback import Request
 
 HANG = 20
 QUEUE = "projects/p/locations/here/queues/q"

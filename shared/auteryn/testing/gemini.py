@@ -6,8 +6,6 @@ async with ScriptedGemini(["Hello!"]) as server:
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -16,6 +14,7 @@ from typing import Any
 from auteryn.errors import AuterynError, ModelRefused, RateLimited
 from auteryn.ports.model import Declaration, ModelRequest
 from auteryn.schema.message import Reply
+from auteryn.testing.loopback import Loopback, Request, Said
 from auteryn.testing.scripted import Script, ScriptedModel
 
 _FINISH = {
@@ -30,59 +29,34 @@ _FINISH = {
 }
 
 
-class ScriptedGemini:
-    """Listens from entering to leaving. Every process that asks shares one script and its counts."""
+class ScriptedGemini(Loopback):
+    """Every process that asks shares one script and its counts."""
 
     def __init__(self, script: Script, *, before: Callable[[ModelRequest], Awaitable[None]] | None = None) -> None:
         """`before` is waited for with each request, before it is answered."""
+        super().__init__()
         self._before = before
         self.model = ScriptedModel(script)
         self.asked = 0
-        self._open: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> ScriptedGemini:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._server.close()
-        for task in self._open:
-            task.cancel()
-        await asyncio.gather(*self._open, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._open.add(task)
-        try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                while body := await _body(reader):
-                    status, answer = await self._answer(body)
-                    kind = "text/event-stream" if status == 200 else "application/json"
-                    head = f"HTTP/1.1 {status} Said\r\nContent-Type: {kind}\r\nContent-Length: {len(answer)}\r\n\r\n"
-                    writer.write(head.encode() + answer)
-                    await writer.drain()
-        finally:
-            self._open.discard(task)
-            writer.close()
-
-    async def _answer(self, body: bytes) -> tuple[int, bytes]:
+    async def said(self, request: Request) -> Said:
+        if not request.body:
+            return _refusal(404, "NOT_FOUND", "only contents are generated here")
         self.asked += 1
-        request = _request(json.loads(body))
+        wanted = _request(json.loads(request.body))
         if self._before:
-            await self._before(request)
+            await self._before(wanted)
         try:
-            reply = await self.model.generate(request)
+            reply = await self.model.generate(wanted)
         except RateLimited as error:
-            return 429, _refusal(429, "RESOURCE_EXHAUSTED", str(error), error.retry_after)
+            return _refusal(429, "RESOURCE_EXHAUSTED", str(error), error.retry_after)
         except ModelRefused as error:
-            return 400, _refusal(400, "INVALID_ARGUMENT", str(error))
+            return _refusal(400, "INVALID_ARGUMENT", str(error))
         except AuterynError as error:
-            return 503, _refusal(503, "UNAVAILABLE", str(error))
+            return _refusal(503, "UNAVAILABLE", str(error))
         except AssertionError as error:  # what the strict script demands of a request
-            return 400, _refusal(400, "INVALID_ARGUMENT", str(error))
-        return 200, b"data: " + json.dumps(_answered(reply)).encode() + b"\n\n"
+            return _refusal(400, "INVALID_ARGUMENT", str(error))
+        return Said(200, b"data: " + json.dumps(_answered(reply)).encode() + b"\n\n", "text/event-stream")
 
 
 def _request(wire: dict[str, Any]) -> ModelRequest:
@@ -133,25 +107,7 @@ def _answered(reply: Reply) -> dict[str, Any]:
     }
 
 
-def _refusal(code: int, status: str, message: str, retry_after: timedelta | None = None) -> bytes:
+def _refusal(code: int, status: str, message: str, retry_after: timedelta | None = None) -> Said:
     kind = "type.googleapis.com/google.rpc.RetryInfo"
     details = [{"@type": kind, "retryDelay": f"{retry_after.total_seconds():g}s"}] if retry_after else []
-    return json.dumps({"error": {"code": code, "status": status, "message": message, "details": details}}).encode()
-
-
-async def _body(reader: asyncio.StreamReader) -> bytes:
-    """Of the next request; empty at the connection's end."""
-    length, chunked, first = 0, False, await reader.readline()
-    while first and (line := await reader.readline()) not in (b"\r\n", b""):
-        name, _, value = line.decode("latin-1").partition(":")
-        if name.lower() == "content-length":
-            length = int(value)
-        chunked = chunked or (name.lower() == "transfer-encoding" and "chunked" in value)
-    if not chunked:
-        return await reader.readexactly(length) if length else b""
-    pieces = list[bytes]()
-    while size := int(await reader.readline() or b"0", 16):
-        pieces.append(await reader.readexactly(size))
-        await reader.readline()
-    await reader.readline()
-    return b"".join(pieces)
+    return Said(code, json.dumps({"error": {"code": code, "status": status, "message": message, "details": details}}).encode())

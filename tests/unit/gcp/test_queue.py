@@ -13,8 +13,9 @@ import pytest
 from auteryn.adapters.gcp.queue import CloudTasksQueue
 from auteryn.errors import Invalid, NotFound, RateLimited
 from auteryn.testing.emulators.clock import JumpingClock
-from auteryn.testing.emulators.target import Request, Target
+from auteryn.testing.emulators.target import Target
 from auteryn.testing.emulators.tasks import CloudTasks, Rules
+from auteryn.testing.loopback import Request
 
 HANG = 20
 QUEUE = "projects/p/locations/here/queues/wakes"

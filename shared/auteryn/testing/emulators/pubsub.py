@@ -14,7 +14,8 @@ from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncI
 
 from auteryn.ports.clock import Clock
 from auteryn.testing.emulators.faults import Faults
-from auteryn.testing.emulators.target import Request, Target
+from auteryn.testing.emulators.target import Target
+from auteryn.testing.loopback import Request
 
 
 async def lay_out(
