@@ -61,7 +61,7 @@ class Stamping:
     async def generate(self, request: Any, *, on_delta: Any = None, on_restart: Any = None, spend: Any = None) -> Any:
         from auteryn.schema.message import Call, Delta, Reply, Tokens
 
-        await spend(1)
+        await spend(1, "")
         turn = len(request.contents) // 2
         await asyncio.sleep(self.gap)
         said = f"@{time.monotonic_ns()}@"

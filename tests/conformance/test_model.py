@@ -167,7 +167,7 @@ def test_m3_an_empty_answer_is_repeated_once(backend: Open):
 def test_m3_nothing_is_sent_on_an_exhausted_budget(backend: Open):
     left = [1]
 
-    async def spend(calls: int) -> None:
+    async def spend(calls: int, _: str) -> None:
         if not left:
             raise Exhausted("llm_call_limit", "500 of 500 model calls are used")
         left.pop()
@@ -225,7 +225,7 @@ def test_m5_a_cancelled_call_ends_at_once(backend: Open):
         async with backend(Stuck(), silence()) as model:
             begun = asyncio.Event()
 
-            async def sent(_: int) -> None:
+            async def sent(_: int, __: str) -> None:
                 begun.set()
 
             asked = asyncio.create_task(model.generate(asking(), spend=sent))

@@ -45,7 +45,7 @@ class Slow:
     ) -> Reply:
         self.roles.append(request.role)
         if spend:
-            await spend(1)
+            await spend(1, "")
         await asyncio.sleep(FIRST_TOKEN.total_seconds())
         if on_delta:
             on_delta(Delta(kind="text", text="Can"))

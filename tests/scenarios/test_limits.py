@@ -125,7 +125,7 @@ class Trickling(ScriptedModel):
     """Its second answer takes an hour, and is never silent."""
 
     async def generate(self, request: ModelRequest, **how: Any) -> Reply:
-        await how["spend"](1)
+        await how["spend"](1, "")
         if len(request.contents) > 1:
             await asyncio.sleep(3_600)
         return await super().generate(request, **{**how, "spend": None})

@@ -132,6 +132,8 @@ def test_a_model_that_never_says_anything_usable_is_told_so_and_then_given_up(tm
             events = await world.events(run.id)
             failed = [event for event in events if isinstance(event, e.ModelFailed)]
             answers = [event for event in failed if event.reason == "malformed_call"]  # each after a repeat of the same request
+            whys = {event.message for event in failed if event.reason == "no_answer"}
+            assert whys == {"the answer was malformed_call"}
             told = [event for event in events if isinstance(event, e.Told) and event.why == "format"]
             assert (len(failed), len(answers), len(told)) == (
                 2 * UNREADABLE_ANSWERS,

@@ -23,11 +23,11 @@ async def ask_model(mind: Mind, wanted: ModelRequest, *, aloud: bool = True) -> 
     """
     told = 0
 
-    async def spend(count: int) -> None:
+    async def spend(count: int, why: str) -> None:
         nonlocal told
         if mind.sent:
             told += mind.sent
-            await mind.commit()
+            await mind.commit(e.ModelFailed(attempts=mind.sent, reason="no_answer", message=why))
         if count > mind.calls_left or mind.run.usage.llm_calls + count > mind.run.reserved_calls:
             raise _exhausted(mind)
         mind.sent += count
@@ -42,7 +42,7 @@ async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], commit: Commit
     Each request is a fact before it is sent: many may be under way at once, and a crash must not have to guess."""
     told = 0
 
-    async def spend(count: int) -> None:
+    async def spend(count: int, _: str) -> None:
         nonlocal told
         async with mind.counting:
             if count > mind.calls_left:

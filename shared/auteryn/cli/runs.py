@@ -161,5 +161,6 @@ async def _settled(home: Home, run: Run) -> Run:
     while True:
         with suppress(TimeoutError):
             return await home.desk.result(run.id, timeout=TICK)
-        if await needs_person(home.host.engine.services.store, run.root):
+        engine = home.host.engine
+        if await needs_person(engine.services.store, run.root, engine.now()):
             return await home.desk.get(run.id)

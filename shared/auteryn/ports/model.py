@@ -11,8 +11,8 @@ from auteryn.schema.record import Record
 
 Role = Literal["fast", "deep", "classifier"]
 """Which alias of the model table answers; the adapter resolves it to a model id with fallbacks."""
-Spend = Callable[[int], Awaitable[None]]
-"""Counts so many requests, which are sent when it returns."""
+Spend = Callable[[int, str], Awaitable[None]]
+"""Counts so many requests, which are sent when it returns; and why the one before brought nothing, if there was one."""
 
 
 class Declaration(Record):
@@ -57,8 +57,8 @@ class Model(Protocol):
     M2  Deltas arrive in order and join up to `Reply.thoughts` and `Reply.text`; a broken try's deltas are followed by
         `on_restart()` before the next try's.
     M3  Transient failures (429 within `patience`, 5xx, cut streams, silence, malformed or empty answers once) are repeated
-        here and nowhere else; `Reply.attempts` counts every request sent. `spend(1)` is awaited before each request, and
-        what was sent before it brought nothing: it may raise, `Exhausted` for one, and then nothing is sent.
+        here and nowhere else; `Reply.attempts` counts every request sent. `spend(1, why)` is awaited before each request,
+        `why` saying why the one before brought nothing: it may raise, `Exhausted` for one, and then nothing is sent.
     M4  What cannot be repeated here is raised: `RateLimited` (with `retry_after`, `per_day`), `Unavailable`, `ModelRefused`.
     M5  Cancelling the awaiting task closes the connection at once.
     M6  Thoughts appear nowhere unless `include_thoughts`.

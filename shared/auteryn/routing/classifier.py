@@ -55,7 +55,7 @@ async def classify(prompt: str, model: Model) -> Decision | None:
     """The model's decision after exactly one request, or None if it gave none in time or in form."""
     limit = asyncio.timeout(LOADING.total_seconds())
 
-    async def sent(_: int) -> None:
+    async def sent(_: int, __: str) -> None:
         limit.reschedule(asyncio.get_running_loop().time() + PATIENCE.total_seconds())
 
     try:

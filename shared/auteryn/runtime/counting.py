@@ -27,7 +27,7 @@ def completed(mind: Mind, events: tuple[e.AnyEvent, ...], first: int, active_ms:
     out = list(events)
     counted = sum(event.attempts for event in out[first:] if isinstance(event, _COUNTED))
     if mind.sent > counted:  # sent, and then refused or interrupted: they count all the same
-        failed = e.ModelFailed(attempts=mind.sent - counted, reason="no_answer", message="requests without a usable answer")
+        failed = e.ModelFailed(attempts=mind.sent - counted, reason="no_answer", message="")
         out.insert(first, failed)
     if out and isinstance(out[-1], (e.RunCompleted, e.RunFailed)):  # a message that changes nothing makes no fact
         out[-1] = replace(out[-1], active_ms=active_ms())

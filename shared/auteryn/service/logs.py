@@ -92,7 +92,8 @@ def line(event: e.AnyEvent, run: Run) -> tuple[Level, str]:  # one line a fact: 
         case e.ModelFailed(reason="cut_off"):
             return "warning", event.message
         case e.ModelFailed(reason="no_answer"):
-            return "warning", f"{event.attempts} {'request' if event.attempts == 1 else 'requests'} had no usable answer"
+            why = f": {_short(event.message)}" if event.message else ""
+            return "warning", f"{event.attempts} {'request' if event.attempts == 1 else 'requests'} had no usable answer{why}"
         case e.ModelFailed():
             return "warning", f"the model did not answer ({event.reason}): {_short(event.message)}"
         case e.ModelAsked():

@@ -82,7 +82,7 @@ class CassetteModel:
         recorded = None if self.mode == "record" else self._next(key)
         if recorded is not None:
             if spend:
-                await spend(1)
+                await spend(1, "")
             return _replayed(recorded.reply, on_delta)
         if self._inner is None or self.mode == "replay":
             raise NotRecorded(self._explain(_outline(seen)))

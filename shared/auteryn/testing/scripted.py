@@ -138,19 +138,20 @@ class ScriptedModel:
         spend: Spend | None = None,
     ) -> Reply:
         history = _read(request.contents, strict=self._strict)
-        sent, repeated = 0, False
+        sent, repeated, why = 0, False, ""
         while True:
             if spend:
-                await spend(1)
+                await spend(1, why)
             sent += 1
             self.calls += 1
             line = self._line(request, history)
             if isinstance(line, Exception):
+                why = str(line)
                 await self._sit_out(line, request, left=request.attempts - sent)
                 continue
             reply = self._reply(line, request, history, sent)
             if reply.finish in ("malformed_call", "empty") and not repeated and sent < request.attempts:
-                repeated = True
+                repeated, why = True, f"the answer was {reply.finish}"
                 continue
             if on_delta:
                 _stream(reply, on_delta)

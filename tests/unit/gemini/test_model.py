@@ -244,8 +244,10 @@ def test_an_empty_answer_is_repeated_once_and_then_handed_on():
 )
 def test_passing_weather_is_sat_out_and_every_request_counts(weather: Stream | Status):
     spent: list[int] = []
-    reply, wire, clock = ask(weather, weather, text("sun"), spend=noted(spent))
+    why: list[str] = []
+    reply, wire, clock = ask(weather, weather, text("sun"), spend=noted(spent, why))
     assert (reply.text, reply.attempts, spent, len(wire.asked)) == ("sun", 3, [1, 1, 1], 3)
+    assert why[0] == "" and why[1] and why[1] == why[2]
     assert 1 <= clock.slept[0] <= 1.2 and 2 <= clock.slept[1] <= 2.4
 
 
@@ -398,7 +400,7 @@ def test_with_one_attempt_the_next_call_asks_the_next_model():
 
 @pytest.mark.proves("L11")
 def test_an_exhausted_budget_stops_before_anything_is_sent():
-    async def refuse(calls: int) -> None:
+    async def refuse(calls: int, _: str) -> None:
         raise Exhausted("llm_call_limit", "500 of 500 calls are used")
 
     failure, wire, _ = ask(text("never"), spend=refuse)

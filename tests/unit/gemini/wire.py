@@ -140,11 +140,13 @@ async def asking(*answers: Stream | Status, **options: Any) -> AsyncIterator[tup
             await model.close()
 
 
-def noted(spent: list[int]) -> Spend:
-    """Keeps what is counted before each request."""
+def noted(spent: list[int], whys: list[str] | None = None) -> Spend:
+    """Keeps what is counted before each request, and why the one before it brought nothing."""
 
-    async def spend(count: int) -> None:
+    async def spend(count: int, why: str) -> None:
         spent.append(count)
+        if whys is not None:
+            whys.append(why)
 
     return spend
 

@@ -20,7 +20,7 @@ class Answers:
     async def generate(self, request: ModelRequest, *, on_delta=None, on_restart=None, spend=None) -> Reply:
         self.asked.append(request)
         if spend:
-            await spend(1)
+            await spend(1, "")
         if isinstance(self.text, BaseException):
             raise self.text
         if self.text is None:

@@ -79,12 +79,13 @@ class GeminiModel:
         tries = _Tries(request, on_delta, on_restart)
         while True:
             if spend:
-                await spend(1)
+                await spend(1, tries.why)
             tries.begin()
             model = self.model_id(request.role)
             try:
                 reply = await self._answer(model, tries)
             except (Retryable, ModelRefused) as failure:
+                tries.why = str(failure)
                 await self._clock.sleep(self._pause(failure, model, tries))
                 continue
             if not tries.worth_repeating(reply):
@@ -145,6 +146,8 @@ class _Tries(Struct):
     repeated: bool = False
     """An answer that broke the model's own format, or said nothing, is asked for once more."""
     wasted: Tokens = Tokens()
+    why: str = ""
+    """Why the last request brought nothing."""
 
     @property
     def left(self) -> int:
@@ -165,7 +168,7 @@ class _Tries(Struct):
         said_nothing = reply.finish == "other" and not reply.text and not reply.calls
         if self.repeated or self.left <= 0 or not (said_nothing or reply.finish in ("malformed_call", "empty")):
             return False
-        self.repeated, self.wasted = True, reply.tokens
+        self.repeated, self.wasted, self.why = True, reply.tokens, f"the answer was {reply.finish_detail or reply.finish}"
         return True
 
     def pause(self, failure: Retryable) -> timedelta:
