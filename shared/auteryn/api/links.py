@@ -17,18 +17,18 @@ from auteryn.api import bodies as b
 from auteryn.api.call import Call
 from auteryn.console.files import PLAIN_POLICY, plain_page
 from auteryn.console.prose import html_of
-from auteryn.errors import AuterynError, Invalid
+from auteryn.errors import AuterynError, Invalid, WrongState
 from auteryn.policy.durations import moment
 from auteryn.policy.shown import exact_json, unturned
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.run import Run
-from auteryn.service.links import OneTap, answer_by, opened
+from auteryn.service.links import OneTap, answer_by, answered_by, opened
 from auteryn.service.why import silence_means
 
 LARGEST = 100_000
 """Bytes of a form."""
 
-ASKS = "Auteryn asks you"
+ASKS, THANKS = "Auteryn asks you", "Thank you"
 HEADERS = {
     "Content-Security-Policy": PLAIN_POLICY.replace("form-action 'none'", "form-action 'self'"),
     "Cache-Control": "no-store",
@@ -41,19 +41,21 @@ async def show_link(call: Call[b.Empty, None]) -> Response:
     try:
         tap, run, ask = await opened(call.engine, call.path["token"])
     except AuterynError as error:
-        return _refused(error)
+        before = await answered_by(call.engine, call.path["token"]) if isinstance(error, WrongState) else None
+        return _page(THANKS, _thanks(before)) if before else _refused(error)
     return _page(ASKS, _confirm(tap, run, ask))
 
 
 async def follow_tap(call: Call[b.Empty, None]) -> Response:
-    """Give the answer of a one-tap link. It counts once; a link that was changed, has expired or comes too late is refused."""
+    """Give the answer of a one-tap link. It counts once, however often it is tapped; a link that was changed, has expired or
+    comes too late is refused."""
     try:
         answer = await answer_by(call.engine, call.path["token"], await _written(call))
     except Invalid as error:
         return await _again(call, error)
     except AuterynError as error:
         return _refused(error)
-    return _page("Thank you", _thanks(answer))
+    return _page(THANKS, _thanks(answer))
 
 
 async def _again(call: Call[b.Empty, None], refused: Invalid) -> Response:

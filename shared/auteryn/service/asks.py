@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -20,7 +21,7 @@ from auteryn.runtime.outbox import posts
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
-from auteryn.schema.inbox import Answered, Cancel, Voted, answer_message_id
+from auteryn.schema.inbox import Answered, AnyMessage, Cancel, Voted, answer_message_id
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
 from auteryn.schema.routing import Decision
 from auteryn.schema.run import ENDINGS, Channel, Input, Limits, Options, Run
@@ -106,7 +107,7 @@ async def answer(access: Access, ask_id: str, said: Said, by: str, *, again: boo
         first = await access.engine.tell(run, _message(ask, given))
         return await _told(access, run.id, ask, given, first=first)
     except WrongState:
-        if again and (before := await _said_before(access, ask_id, said, by)):
+        if again and (before := await said_before(access, ask_id, said, by)):
             return before
         raise
 
@@ -177,6 +178,18 @@ async def answer_of(access: Access, run: Run) -> Answer | None:
     return next((found for found in reversed(await _answers(access, run)) if found.how != "withdrawn"), None)
 
 
+async def said_before(access: Access, ask_id: str, said: Said, by: str) -> Answer | None:
+    """The very answer this person has given: still in the inbox, as a vote, or as one of those who agreed."""
+    run, ask = await _asking(access, ask_id), await question(access, ask_id)
+    given = _given(access, replace(ask, approvers=()), said, by)
+    waiting = [one.answer for one in await _in_time(access, run, ask_id) if isinstance(one, Answered | Voted)]
+    facts = e.facts(await access.services.store.journal(run.id))
+    for found in [*waiting, *(fact.answer for fact in facts if isinstance(fact, e.AskVoted | e.AskAnswered))]:
+        if by in found.by.split(", ") and replace(found, at=given.at, by=by) == given:
+            return found
+    return None
+
+
 # ---- pieces --------------------------------------------------------------------------------------------------
 
 
@@ -187,18 +200,6 @@ async def _asking(access: Access, ask_id: str) -> Run:
     if run is None:
         raise NotFound(f"no question {ask_id!r}; `auteryn ls` shows the runs that wait for one")
     return run
-
-
-async def _said_before(access: Access, ask_id: str, said: Said, by: str) -> Answer | None:
-    """The very answer this person has given: in the inbox, as a vote, or as one of those who agreed."""
-    run, ask = await _asking(access, ask_id), await question(access, ask_id)
-    given = _given(access, replace(ask, approvers=()), said, by)
-    inbox = [one.answer for one in await access.services.store.inbox(run.id) if isinstance(one, Answered | Voted)]
-    facts = e.facts(await access.services.store.journal(run.id))
-    for found in [*inbox, *(fact.answer for fact in facts if isinstance(fact, e.AskVoted | e.AskAnswered))]:
-        if by in found.by.split(", ") and replace(found, at=given.at, by=by) == given:
-            return found
-    return None
 
 
 def _given(access: Access, ask: Ask, said: Said, by: str) -> Answer:
@@ -244,7 +245,7 @@ async def _told(access: Access, run_id: str, ask: Ask, given: Answer, *, first: 
     if any(isinstance(one, Cancel) for one in inbox[: mine if mine is not None else None]):
         raise WrongState(f"question {ask.id!r} is closed: run {run.id!r} is being cancelled")
     still_open = any(one.id == ask.id for one in run.asks)
-    if mine is None and not still_open and given.by not in (await _winner(access, run, ask.id)).split(", "):
+    if not still_open and given.by not in (await _winner(access, run, ask.id)).split(", "):
         raise await _closed(access, run, ask.id)
     return given
 
@@ -292,12 +293,18 @@ async def _answers(access: Access, run: Run) -> list[Answer]:
     return [fact.answer for fact in facts if isinstance(fact, e.AskAnswered)]
 
 
+async def _in_time(access: Access, run: Run, ask_id: str) -> list[AnyMessage]:
+    """What lies in the inbox and can still answer this question: before a cancel, and while it is open."""
+    if all(one.id != ask_id for one in run.asks):
+        return []
+    return list(takewhile(lambda one: not isinstance(one, Cancel), await access.services.store.inbox(run.id)))
+
+
 async def _closed(access: Access, run: Run, ask_id: str) -> WrongState:
     """Who answered, or why nobody can any more."""
-    inbox = await access.services.store.inbox(run.id)
-    if any(isinstance(one, Cancel) for one in inbox):
+    if any(isinstance(one, Cancel) for one in await access.services.store.inbox(run.id)):
         return WrongState(f"question {ask_id!r} is closed: run {run.id!r} is being cancelled")
-    waiting = [one.answer for one in inbox if isinstance(one, Answered)]
+    waiting = [one.answer for one in await _in_time(access, run, ask_id) if isinstance(one, Answered)]
     for found in [*waiting, *await _answers(access, run)]:
         if found.ask == ask_id and found.how == "answered":
             return WrongState(

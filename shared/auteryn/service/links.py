@@ -6,6 +6,7 @@ it single-use. Opening a link shows what would be answered; only the form behind
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 
 from auteryn.errors import NotAllowed, NotFound, WrongState
@@ -54,12 +55,7 @@ async def links(engine: Engine, run: Run, ask: Ask, by: str) -> list[Link]:
 async def opened(engine: Engine, token: str) -> tuple[OneTap, Run, Ask]:
     """What the link stands for, while it can still answer. Raises `NotFound` for what was not signed here, `NotAllowed` for a
     link that has expired or whose holder's turn is over, `WrongState` for a question that is closed, naming who closed it."""
-    seal, now = Seal(engine.services.store), engine.now()
-    tap = await seal.read("answer", token, OneTap)
-    if tap is None:
-        raise NotFound("this link is not one of ours, or it was changed on its way: open it exactly as it was sent")
-    if now >= tap.until:
-        raise NotAllowed(f"this link expired at {tap.until:%Y-%m-%d %H:%M} UTC")
+    tap = await _tap(engine, token)
     run, ask = await asks.open_ask(Access(engine, tap.owner), tap.ask)
     if not may_answer(ask, tap.by):
         raise NotAllowed(f"it is no longer {tap.by}'s turn to answer: {', '.join(ask.approvers)} were asked instead")
@@ -69,7 +65,26 @@ async def opened(engine: Engine, token: str) -> tuple[OneTap, Run, Ask]:
 
 
 async def answer_by(engine: Engine, token: str, written: str | None) -> Answer:
-    """The link's answer, or what was written into its form; raises what `opened` and an answer raise."""
-    tap, _, ask = await opened(engine, token)
+    """The link's answer, or what was written into its form; tapped twice, what it answered at first. Raises what `opened` and
+    an answer raise."""
+    tap = await _tap(engine, token)
+    with suppress(WrongState):  # closed, perhaps by this very answer
+        await opened(engine, token)
     value = written if tap.option is None else tap.option
-    return await asks.answer(Access(engine, tap.owner), ask.id, asks.Said(value=value), tap.by)
+    return await asks.answer(Access(engine, tap.owner), tap.ask, asks.Said(value=value), tap.by, again=True)
+
+
+async def answered_by(engine: Engine, token: str) -> Answer | None:
+    """What this link's option has answered already. Raises what `opened` raises of the link itself."""
+    tap = await _tap(engine, token)
+    said = asks.Said(value=tap.option)
+    return None if tap.option is None else await asks.said_before(Access(engine, tap.owner), tap.ask, said, tap.by)
+
+
+async def _tap(engine: Engine, token: str) -> OneTap:
+    tap = await Seal(engine.services.store).read("answer", token, OneTap)
+    if tap is None:
+        raise NotFound("this link is not one of ours, or it was changed on its way: open it exactly as it was sent")
+    if engine.now() >= tap.until:
+        raise NotAllowed(f"this link expired at {tap.until:%Y-%m-%d %H:%M} UTC")
+    return tap
