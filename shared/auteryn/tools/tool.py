@@ -19,6 +19,7 @@ from concurrent.futures import Executor, Future
 from contextvars import copy_context
 from datetime import datetime, timedelta
 from functools import cache, partial
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 from msgspec import Struct, field
@@ -239,25 +240,33 @@ class Tool(Struct, frozen=True):
 
 
 class _ThreadsOfTheirOwn(Executor):
-    """Whatever hangs takes no thread from those who copy files, and keeps no program from ending."""
+    """Whatever hangs takes no thread from those who copy files, nor from another call, and keeps no program from ending."""
+
+    def __init__(self) -> None:
+        self._work, self._idle = SimpleQueue[tuple[Future[Any], Callable[[], Any]]](), threading.Semaphore(0)
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future = Future[Any]()
         future.set_running_or_notify_cancel()  # who gives up waiting cannot stop it
-
-        def run() -> None:
-            try:
-                future.set_result(fn(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001 - raised where it is waited for
-                future.set_exception(error)
-
-        threading.Thread(target=run, daemon=True, name="auteryn tool").start()
+        self._work.put((future, partial(fn, *args, **kwargs)))
+        if not self._idle.acquire(blocking=False):
+            threading.Thread(target=self._serve, daemon=True, name="auteryn tool").start()
         return future
+
+    def _serve(self) -> None:
+        while True:
+            _carry_out(*self._work.get())
+            self._idle.release()
+
+
+def _carry_out(future: Future[Any], work: Callable[[], Any]) -> None:
+    try:
+        future.set_result(work())
+    except Exception as error:  # noqa: BLE001 - raised where it is waited for
+        future.set_exception(error)
 
 
 _THREADS = _ThreadsOfTheirOwn()
-
-
 _PASSING = (Exception, KeyboardInterrupt, GeneratorExit)
 
 

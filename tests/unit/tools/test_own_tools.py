@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import date, timedelta
 from functools import partial, wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -200,3 +201,15 @@ with Agent(home=sys.argv[1], model=ScriptedModel([[call("hangs")] * 40, "done"])
 def test_functions_that_hang_keep_neither_the_run_nor_the_program_from_ending(tmp_path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", HANGS, tmp_path], capture_output=True, text=True, timeout=60, check=True)
     assert ended.stdout == "done {'timeout'}\n"
+
+
+def test_functions_that_end_leave_their_thread_to_the_next() -> None:
+    @tool(effect="read")
+    def mine() -> int:
+        """Tell which thread it is."""
+        return threading.get_ident()
+
+    async def story() -> set[int]:
+        return {await mine.outcome(cast("Any", None), {}) for _ in range(100)}
+
+    assert len(asyncio.run(story())) < 10
