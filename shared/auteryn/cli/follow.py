@@ -119,7 +119,7 @@ class _Following:
             self.asks[asked.id] = asked
             self.view.question({**data, "run": run}, silence_means(asked))
         else:
-            self.screen.parts(("? ", "yellow"), data["message"])
+            self.screen.paragraph(data["message"], first="? ")
 
     def _closed(self, data: dict[str, Any]) -> None:
         self.asks.pop(data["id"], None)
@@ -153,7 +153,7 @@ class _Following:
             try:
                 await self.home.desk.answer(ask.id, value, by=whoever())
             except (NotAllowed, WrongState) as error:  # it is somebody else's to answer, or somebody was faster
-                self.screen.parts(("  ◦ ", "dim"), (str(error), "dim"))
+                self.screen.paragraph(str(error), "dim", indent="    ", first="  ◦ ")
         self.asks.pop(ask.id, None)
 
     async def _left_to_a_person(self) -> bool:

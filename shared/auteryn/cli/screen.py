@@ -7,9 +7,9 @@ to stderr, so that stdout holds the result alone.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
-import textwrap
 import unicodedata
 from typing import TextIO
 
@@ -62,12 +62,12 @@ class Screen:
                 break
         self._append("".join(out).rstrip())
 
-    def paragraph(self, text: str, *styles: str, indent: str = "  ") -> None:
-        """Append text, wrapped to the width, indented."""
+    def paragraph(self, text: str, *styles: str, indent: str = "  ", first: str = "") -> None:
+        """Append text, wrapped to the width, indented; its first line begins with `first`, if there is one."""
         for line in text.strip().splitlines():
-            wrapped = textwrap.wrap(clean(line), self.width - 1 - len(indent), break_on_hyphens=False) or [""]
-            for piece in wrapped:
-                self.line(f"{indent}{piece}", *styles)
+            for piece in wrapped(clean(line), self.width - 1 - len(indent)):
+                self.line(f"{first or indent}{piece}", *styles)
+                first = ""
 
     def status(self, text: str) -> None:
         """What the bottom line says from now on; empty takes it away. Nothing happens off a terminal."""
@@ -133,12 +133,28 @@ def columns(text: str) -> int:
 
 def fitted(text: str, width: int) -> str:
     """The text in at most `width` columns, cut with `…`."""
-    if columns(text) <= width:
-        return text
-    out, used = list[str](), 0
-    for char in text:
+    return text if columns(text) <= width else f"{_head(text, width - 1)}…"
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """The text in lines of at most `width` columns, broken between words; within one that is longer."""
+    lines = [""]
+    for word in re.findall(r"\s*\S+", text):
+        if columns(lines[-1] + word) > width:
+            word = word.lstrip() if lines[-1] else word
+            lines += [""] if lines[-1] else []
+        while columns(word) > width:
+            lines[-1] = _head(word, width) or word[0]
+            word = word[len(lines[-1]) :]
+            lines.append("")
+        lines[-1] += word
+    return lines
+
+
+def _head(text: str, width: int) -> str:
+    used = 0
+    for place, char in enumerate(text):
         used += columns(char)
-        if used > width - 1:
-            break
-        out.append(char)
-    return "".join(out) + "…"
+        if used > width:
+            return text[:place]
+    return text

@@ -113,7 +113,7 @@ class View:
     def question(self, ask: dict[str, Any], silence: str = "") -> None:
         """An open question: what is asked, about what exactly, what may be answered, and what `silence` means."""
         self.screen.line()
-        self.screen.parts(("? ", "yellow"), (self._prefix(ask["run"]), "cyan"), (ask["message"], "bold"))
+        self.screen.paragraph(f"{self._prefix(ask['run'])}{ask['message']}", "bold", first="? ")
         if ask.get("context"):
             self.screen.paragraph(ask["context"], indent="    ")
         if subject := ask.get("subject"):
@@ -123,7 +123,7 @@ class View:
         if ask.get("approvers"):
             self.screen.paragraph(f"for {' or '.join(ask['approvers'])} to answer", "dim", indent="    ")
         for number, option in enumerate(ask.get("options") or (), 1):
-            self.screen.parts((f"    {number} ", "cyan"), option)
+            self.screen.paragraph(option, indent=" " * 6, first=f"    {number} ")
         if silence:
             self.screen.paragraph(silence, "dim", indent="    ")
 

@@ -10,7 +10,7 @@ import pytest
 
 from auteryn.cli.labels import LABELS, label
 from auteryn.cli.prompt import meant, words
-from auteryn.cli.screen import Screen, clean, columns, fitted
+from auteryn.cli.screen import Screen, clean, columns, fitted, wrapped
 from auteryn.cli.view import View
 from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
 from auteryn.schema import event as e
@@ -47,6 +47,39 @@ def test_text_from_outside_cannot_steer_the_terminal(hostile: str) -> None:
 def test_text_is_cut_by_columns_not_characters(text: str, width: int, shown: str) -> None:
     assert fitted(text, width) == shown
     assert columns(fitted(text, width)) <= width
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("one two  three", ["one two ", "three"]),
+        ("  indented text", ["  indented", "text"]),
+        ("日本語のテキスト", ["日本語のテ", "キスト"]),
+        ("see https://example.com", ["see", "https://ex", "ample.com"]),
+        ("", [""]),
+    ],
+)
+def test_text_is_wrapped_by_columns_and_nothing_of_it_is_lost(text: str, lines: list[str]) -> None:
+    assert wrapped(text, 10) == [line.rstrip() for line in lines]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.proves("P60")
+def test_on_a_narrow_terminal_a_question_and_its_options_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    asked = "May I delete the 1,000 records of the customers who never came back? 千件の記録を削除してもよろしいですか"
+    options = ["Yes, all of them, and their backups in the other building, too", "No"]
+    View(Screen(out), "run_1").question({"run": "run_1", "message": asked, "options": options})
+    lines = out.getvalue().splitlines()
+    assert max(map(columns, lines)) < 40
+    assert "".join(asked.split()) in "".join(out.getvalue().split())
+    assert "".join(options[0].split()) in "".join(out.getvalue().split())
 
 
 def test_off_a_terminal_lines_are_whole_and_without_colour_or_status() -> None:
