@@ -52,13 +52,13 @@ async def chart_create(
         raise ToolFailed("unsupported", f"path: {path!r} must end in .png or .svg")
     if kind == "vega":
         table = await _rows(ctx.files, data, MOST_ROWS) if data is not None else None
-        drawn, notes = _given(spec, table), list[str]()
+        drawn, notes = _given(spec, table), list(table.notes if table else ())
     else:
         if spec is not None:
             raise _invalid("spec", kind, "takes none: it belongs to the kind 'vega'")
         table = await _rows(ctx.files, data, MOST_SUMMED if kind in ("histogram", "box") else MOST_ROWS)
         made = drawing(kind, table, x, _names(y, table), color, title)
-        drawn, notes = made.spec, made.notes
+        drawn, notes = made.spec, [*table.notes, *made.notes]
     notes += await asyncio.to_thread(boxes, json.dumps(drawn, ensure_ascii=False, default=str))
     image = await _rendered(drawn, form)
     await asyncio.to_thread(ctx.files.write, path, image)
@@ -96,7 +96,7 @@ def _listed(text: str) -> list[dict[str, Any]]:
 
 def _asked(files: Workspace, data: str, most: int, leash: Leash) -> Rows:
     answer = whole_result(files, query_of(files, data), leash, most_rows=most)
-    return Rows(answer.columns, [[plain(value) for value in row] for row in answer.rows])
+    return Rows(answer.columns, [[plain(value) for value in row] for row in answer.rows], answer.notes)
 
 
 def _names(y: str | list[str] | None, table: Rows) -> list[str]:

@@ -42,6 +42,8 @@ class Rows(Struct, frozen=True):
 
     columns: list[str]
     rows: list[list[Any]]
+    notes: Sequence[str] = ()
+    """What was made of the data, for a model."""
 
     def column(self, at: int) -> list[Any]:
         return [row[at] for row in self.rows]

@@ -91,11 +91,11 @@ def _saved(files: Workspace, sql: str, aliases: Mapping[str, str], save_as: str,
         raise ToolFailed("unsupported", f"save_as: {save_as!r} must end in {', '.join(_FORMS)} (sheet_create makes xlsx)")
     with files.path_to_write(save_as) as to:
         with opened(files, leash, sql=sql, aliases=aliases, save_to=to) as (tables, rewritten):
-            count, sources = tables.save(rewritten, to, form), tables.sources
+            count, sources, counted = tables.save(rewritten, to, form), tables.sources, tables.notes
         leash.check()
     with opened(files, leash, aliases={"saved": save_as}) as (tables, _):
         answer = tables.ask("SELECT * FROM saved", limit) if count else Answer(_names(tables), [], 0, truncated=False)
-    answer.row_count = count
+    answer.row_count, answer.notes = count, counted
     return _told(answer, sources) | {"saved_as": save_as, "size_bytes": files.stat(save_as).size_bytes}
 
 
@@ -104,7 +104,7 @@ def _names(tables: Tables) -> list[str]:
 
 
 def _told(answer: Answer, sources: Sequence[Source]) -> dict[str, Any]:
-    notes = [note for source in sources for note in source.notes]
+    notes = [*(note for source in sources for note in source.notes), *answer.notes]
     told: dict[str, Any] = {
         "columns": answer.columns,
         "rows": [[plain(value) for value in row] for row in answer.rows],

@@ -95,7 +95,7 @@ class Planned(Struct):
 
 def planned(files: Workspace, sheet: Sheet, leash: Leash, warnings: list[str], most_cells: int) -> Planned:
     """The sheet, settled; what was not as asked is in `warnings`. Raises `ToolFailed` naming the field."""
-    headers, raw = _sourced(files, sheet, leash, most_cells) if sheet.source else _given(sheet, warnings)
+    headers, raw = _sourced(files, sheet, leash, warnings, most_cells) if sheet.source else _given(sheet, warnings)
     _fits(sheet.name, len(raw), len(headers), most_cells)
     plan = Planned(sheet.name, _headers(sheet.name, headers, warnings), _typed(raw, len(headers)))
     plan.table = sheet.table
@@ -116,12 +116,15 @@ def _wanted(sheet: Sheet) -> list[str]:
     return [column if isinstance(column, str) else column.header for column in sheet.columns]
 
 
-def _sourced(files: Workspace, sheet: Sheet, leash: Leash, most_cells: int) -> tuple[list[str], list[list[Any]]]:
+def _sourced(
+    files: Workspace, sheet: Sheet, leash: Leash, warnings: list[str], most_cells: int
+) -> tuple[list[str], list[list[Any]]]:
     """Headers and rows of a file or a query; `columns` picks from them by name, or names them anew."""
     if sheet.rows:
         raise _invalid(f"{sheet.name}.source", sheet.source, "stands beside rows: give one of them")
     sql = query_of(files, sheet.source or "")
     answer = whole_result(files, sql, leash, most_rows=LAST_ROW - 1, most_cells=most_cells)
+    warnings += [f"{sheet.name}: {note}" for note in answer.notes]
     rows = [[_cell(value) for value in row] for row in answer.rows]
     wanted = _wanted(sheet)
     known = {name.lower(): at for at, name in enumerate(answer.columns)}

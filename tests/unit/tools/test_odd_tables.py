@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 
 from auteryn.tools.data import PROFILED, data_profile, data_query
-from auteryn.tools.sheet import sheet_read
+from auteryn.tools.sheet import sheet_create, sheet_read
 from auteryn.tools.tables import csv_files
 from auteryn.tools.tables.casts import cast_hint
 from auteryn.tools.tables.encodings import guessed
@@ -96,6 +96,51 @@ def test_values_that_are_the_same_but_for_their_spelling_are_told(room: Room, ot
     key = hint.partition("group by ")[2].partition(" if")[0]
     assert rows(room, f"SELECT {key}, sum(n) FROM 't.csv' GROUP BY 1 ORDER BY 1") == [["north", 3], ["south", 4]]
     assert "hint" not in column(room.call(data_profile, path="t.csv"), "n")
+
+
+@pytest.mark.proves("P45")
+@pytest.mark.parametrize(
+    ("texts", "total", "shown"),
+    [
+        (["$1,234.50", "($200.25)", "$0.00", "-"], 1034.25, "'$1,234.50' as 1234.5; 1 are none, such as '-'"),
+        (["1.234,50 €", "-2,75 €"], 1231.75, "'1.234,50 €' as 1234.5"),
+        (["12.5%", "-3%"], 0.095, "'12.5%' as 0.125"),
+        (["5", "N/A", "7", "null"], 12, "2 are none, such as 'N/A'"),
+        (["0,375", "1,250", "n/a"], 1.625, "'0,375' as 0.375"),
+    ],
+)
+def test_text_that_is_all_numbers_is_counted_with(room: Room, texts: list[str], total: float, shown: str) -> None:
+    """A sum over text fails in SQL; what the advised cast would give is given, and it is said what was made of what."""
+    room.put("t.tsv", "label\tamount\n" + "".join(f"x%\t{text}\n" for text in texts))
+    for asked in ("sum(amount)", "sum(CASE WHEN amount > -1e9 THEN amount END)"):
+        answer = room.call(data_query, sql=f"SELECT label, {asked} FROM 't.tsv' GROUP BY 1")
+        assert answer["rows"] == [["x%", pytest.approx(total)]] and shown in answer["notes"][-1]
+    saved = room.call(data_query, sql="SELECT sum(amount) AS s FROM 't.tsv'", save_as="s.csv")
+    assert saved["rows"] == [[pytest.approx(total)]] and shown in saved["notes"][-1]
+
+
+@pytest.mark.parametrize("texts", [["$1", "€2"], ["10%", "3"], ["01234", "02345"], ["1.234,5", "1,234.5"], ["1", "<5", "2"]])
+def test_text_that_may_mean_something_else_is_not_counted_with(room: Room, texts: list[str]) -> None:
+    room.put("t.tsv", "label\tamount\n" + "".join(f"x\t{text}\n" for text in texts))
+    assert "sum(VARCHAR)" in str(room.refusal(data_query, sql="SELECT sum(amount) FROM 't.tsv'"))
+
+
+def test_only_the_columns_that_are_counted_with_become_numbers(room: Room) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet
+    for row in (["share", "amount", "cost"], ["10%", "$1,000.50", "(5)"], ["20%", "$2.00", "7"]):
+        sheet.append(row)
+    body = io.BytesIO()
+    book.save(body)
+    room.put("t.xlsx", body.getvalue())
+    answer = room.call(data_query, sql="SELECT share, sum(amount) FROM 't.xlsx' GROUP BY 1 ORDER BY 1")
+    assert answer["rows"] == [["10%", 1000.5], ["20%", 2.0]]
+    assert rows(room, "SELECT sum(amount) - sum(cost) FROM 't.xlsx'") == [[1000.5]]
+    advised = column(room.call(data_profile, path="t.xlsx"), "amount")["hint"].partition("use ")[2]
+    assert rows(room, f"SELECT sum({advised}), sum(cost) FROM 't.xlsx'") == [[1002.5, 2.0]]
+    made = {"name": "S", "source": "SELECT share, sum(amount) AS total FROM 't.xlsx' GROUP BY 1"}
+    assert "'$1,000.50' as 1000.5" in room.call(sheet_create, path="s.xlsx", sheets=[made])["warnings"][0]
 
 
 # ---- dates ---------------------------------------------------------------------------------------------------

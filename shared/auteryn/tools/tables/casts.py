@@ -99,6 +99,24 @@ def cast_hint(column: str, values: Sequence[str]) -> str | None:
     return f"numbers as text{mixed}, such as {shown!r}: use {_as_number(text, numbers, comma=comma)}{others}"
 
 
+def number_cast(column: str, values: Sequence[str]) -> str | None:
+    """SQL that makes numbers of this text column, where each of its values is one or says that there is none, all are in one
+    notation, and of one currency; else None."""
+    filled = [value.strip() for value in values if value and value.strip()]
+    said = [value for value in filled if not _NOTHING.fullmatch(value)]
+    if not said:
+        return f"TRY_CAST({identifier(column)} AS DOUBLE)"
+    signs = _foreign(filled)
+    told = [value.translate(signs) for value in said]
+    comma = _decimal_comma(told)
+    odd = not all(map(_DRESSED.fullmatch, told)) or any(map(_LEADING_ZERO.fullmatch, told)) or _date_forms(told)
+    money = {found[0] for number in told if (found := re.search(_MONEY, number))}
+    shares = sum(map(_is_share, told))
+    if odd or comma is None or len(money) > 1 or 0 < shares < len(told):
+        return None
+    return _as_number(_translated(identifier(column), signs), told, comma=comma)
+
+
 def spelling_hint(column: str, values: Sequence[str]) -> str | None:
     """One sentence where values of this text column are the same but for spaces or case; or are objects, written as text."""
     first = dict[str, str]()
@@ -166,7 +184,7 @@ def _vote(number: str) -> bool | None:
         return None
     if digits.count(mark) > 1:
         return mark == "."
-    if _GROUPED_THREES.fullmatch(digits):
+    if digits[0] != "0" and _GROUPED_THREES.fullmatch(digits):
         return None  # 1,234 may be 1234 or 1.234: the other values decide, else it is grouping
     return mark == ","
 

@@ -7,7 +7,7 @@ no extension, no setting, no Python variable. And only statements that compute a
 from __future__ import annotations
 
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from msgspec import Struct, field
 
 from auteryn.errors import AuterynError, ToolFailed
 from auteryn.tools.leash import Leash, Stopped
+from auteryn.tools.tables.casts import number_cast
 from auteryn.tools.tables.complaints import explained, in_a_line, there_are
 from auteryn.tools.tables.csv_files import csv_relation, has_columns
 from auteryn.tools.tables.text_files import is_blank, readable
@@ -31,6 +32,9 @@ CSVS = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz")
 JSONS = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 KINDS = (*CSVS, *JSONS, ".parquet", *SHEETS)
+_DISTINCT = 100_000
+"""Different values of a text column that are looked at before they are counted with."""
+_COUNTS_WITH_TEXT = re.compile(r"Binder Error: (?:No function matches|Cannot compare).*VARCHAR", re.DOTALL)
 _PACKED = 20
 """Most bytes of text in one that is packed."""
 COMPUTING = frozenset({"SELECT", "EXPLAIN", "CREATE", "INSERT", "UPDATE", "DELETE", "DROP", "ALTER", "MULTI", "MERGE_INTO"})
@@ -55,6 +59,8 @@ class Answer(Struct):
     rows: list[tuple[Any, ...]]
     row_count: int
     truncated: bool
+    notes: Sequence[str] = ()
+    """What was made of columns in which numbers are text."""
 
 
 class Source(Struct):
@@ -64,6 +70,8 @@ class Source(Struct):
     path: str
     notes: list[str] = field(default_factory=list[str])
     blank: bool = False
+    relation: str = ""
+    """The SELECT behind its view; empty: it is a table in memory."""
 
 
 class Tables:
@@ -77,22 +85,24 @@ class Tables:
         self.sources: list[Source] = []
         self.real: dict[str, str] = {}
         """Real path → path as the model knows it."""
+        self.notes: list[str] = []
+        """What was made of columns in which numbers are text."""
 
     def ask(self, sql: str, limit: int, *, most_cells: int | None = None) -> Answer:
         """Run the statements; the last one's rows. Raises `ToolFailed` with DuckDB's message and the known columns."""
         last = self._all_but_last(sql)
-        cursor = self._with_times_as_text(last, self.run(last))
+        cursor = self._with_times_as_text(last, self._answered(last))
         columns = [str(column[0]) for column in cursor.description or ()]
         limit = limit if most_cells is None else min(limit, most_cells // max(1, len(columns)))
         rows: list[tuple[Any, ...]] = cursor.fetchmany(limit + 1) if columns else []
         truncated = len(rows) > limit
         count = self.one(f"SELECT count(*) FROM ({last}\n)")[0] if truncated else len(rows)
-        return Answer(columns, rows[:limit], count, truncated)
+        return Answer(columns, rows[:limit], count, truncated, self.notes)
 
     def save(self, sql: str, to: Path, form: str) -> int:
         """Write the last statement's rows to a file that was named when the tables were opened; how many there were."""
         last = self._all_but_last(sql)
-        return self.run(f"COPY ({last}\n) TO {literal(str(to))} ({form}, USE_TMP_FILE false)").fetchone()[0]
+        return self._answered(f"COPY ({last}\n) TO {literal(str(to))} ({form}, USE_TMP_FILE false)").fetchone()[0]
 
     def _all_but_last(self, sql: str) -> str:
         *before, last = self.statements(sql)
@@ -130,6 +140,63 @@ class Tables:
             raise Stopped from error
         except duckdb.Error as error:
             raise self._explained(error, sql) from error
+
+    def _answered(self, sql: str) -> Any:
+        """Run the statement. Where it counts with text of which every value is a number in work clothes, the numbers are taken:
+        of the fewest columns that let it run. Notes say what was made of which."""
+        try:
+            return self.run(sql)
+        except ToolFailed as failed:
+            casts = self._casts(sql) if _COUNTS_WITH_TEXT.search(str(failed)) else []
+            for some in [*([one] for one in casts), casts][: len(casts) + (len(casts) > 1)]:
+                notes = [self._counted_with(*one) for one in some]
+                self._show(some)
+                try:
+                    cursor = self.run(sql)
+                except ToolFailed:
+                    self._show([(source, "", "") for source, _, _ in some])
+                    continue
+                self.notes += notes
+                return cursor
+            raise
+
+    def _casts(self, sql: str) -> list[tuple[Source, str, str]]:
+        """Text columns that the statement names and all of whose values are numbers, with the SQL that makes them numbers."""
+        casts = list[tuple[Source, str, str]]()
+        for source in self.sources:
+            for name in [name for name, kind in self.columns(source.alias) if kind == "VARCHAR"]:
+                column = identifier(name)
+                named = re.search(rf"(?<!\w){re.escape(name)}(?!\w)", sql, re.IGNORECASE)
+                if not named or f"({column}," in sql:  # the advised cast is there already
+                    continue
+                found = self.run(f"SELECT DISTINCT {column} FROM {identifier(source.alias)} LIMIT {_DISTINCT + 1}").fetchall()
+                if len(found) <= _DISTINCT and (cast := number_cast(name, [text for (text,) in found if text is not None])):
+                    casts.append((source, name, cast))
+        return casts
+
+    def _show(self, casts: Sequence[tuple[Source, str, str]]) -> None:
+        """Let the sources' views have these columns as numbers; with an empty name, as they are in the file."""
+        for source in {id(one): one for one, _, _ in casts}.values():
+            alias = identifier(source.alias)
+            if not source.relation:  # a sheet, in memory
+                kept = identifier(f"{source.alias} as it is")
+                self.run(f"ALTER TABLE {alias} RENAME TO {kept}")
+                source.relation = f"SELECT * FROM {kept}"
+            columns = ", ".join(f"{cast} AS {identifier(name)}" for one, name, cast in casts if one is source and name)
+            picked = f"* REPLACE ({columns})" if columns else "*"
+            self.run(f"CREATE OR REPLACE VIEW {alias} AS SELECT {picked} FROM ({source.relation})")
+
+    def _counted_with(self, source: Source, name: str, cast: str) -> str:
+        """What the cast makes of the column's longest value, and how many it makes nothing of."""
+        column, whole = identifier(name), f"{identifier(source.alias)} WHERE {identifier(name)} IS NOT NULL"
+        picked = f"arg_max({column}, length({column})) FILTER (({cast}) IS NOT NULL)"
+        left = f"count(*) FILTER (({cast}) IS NULL), first({column}) FILTER (({cast}) IS NULL)"
+        text, none, such = self.one(f"SELECT {picked}, {left} FROM {whole}")
+        if text is None:
+            return f"{source.path!r}: {name} has no numbers in it"
+        [value] = self.one(f"SELECT {cast} FROM (SELECT {literal(text)} AS {column})")
+        others = f"; {none:,} are none, such as {such!r}" if none else ""
+        return f"{source.path!r}: {name} holds numbers as text, which were counted with: {text!r} as {value:.15g}{others}"
 
     def one(self, sql: str) -> tuple[Any, ...]:
         """The single row of a query that has one."""
@@ -247,6 +314,7 @@ def _opened_source(tables: Tables, leash: Leash, links: _Links, alias: str, path
     else:
         relation = f"SELECT * FROM read_parquet({literal(str(real))})"
     tables.run(f"CREATE VIEW {identifier(alias)} AS {relation}")
+    source.relation = relation
     return source
 
 
