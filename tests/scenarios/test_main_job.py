@@ -153,6 +153,29 @@ def test_a_data_set_becomes_a_workbook_whose_figures_are_right(tmp_path: Path, w
         assert bool(weather) == (gemini.world.summary()["faults"] > 0)
 
 
+def test_a_quick_run_hands_over_the_workbook_it_made(tmp_path: Path) -> None:
+    sales(tmp_path)
+    with strict("dataset") as gemini:
+        _, err = Terminal(tmp_path, gemini.url).auteryn(
+            "run", "--mode", "fast", "Totals of sales.csv as a spreadsheet", "--file", "sales.csv"
+        )
+
+        [placed] = re.findall(r"^▪ (.*)$", err, re.MULTILINE)
+        assert openpyxl.load_workbook(tmp_path / placed).sheetnames == ["Summary"]
+        gemini.was_kept()
+
+
+def test_of_a_run_that_handed_nothing_over_it_is_said_where_its_files_are(tmp_path: Path) -> None:
+    with strict("obedient") as gemini:
+        (tmp_path / "notes.txt").write_text('file_write {"path": "draft.md", "content": "a draft"}\n')
+
+        _, err = Terminal(tmp_path, gemini.url).auteryn("run", "--mode", "deep", "Do notes.txt", "--file", "notes.txt")
+
+        [(folder, names)] = re.findall(r"not handed over, in (.*): (.*)", err)
+        assert (Path(folder) / "draft.md").read_text() == "a draft" and names == "draft.md"
+        gemini.was_kept()
+
+
 def test_three_steps_run_side_by_side_and_are_joined(tmp_path: Path) -> None:
     with strict("plan") as gemini:
         out, err = Terminal(tmp_path, gemini.url).auteryn(

@@ -11,7 +11,7 @@ from auteryn.policy.limits import OUTPUT_CAP, OUTPUT_HEAD, OUTPUT_TAIL
 from auteryn.schema import event as e
 from auteryn.schema.record import as_text, to_json
 from auteryn.tools.files import LINE
-from auteryn.tools.workspace import Workspace
+from auteryn.tools.workspace import OUTPUTS, Workspace
 
 
 def capped(output: Any, call: str, files: Workspace) -> tuple[Any, bool]:
@@ -21,11 +21,11 @@ def capped(output: Any, call: str, files: Workspace) -> tuple[Any, bool]:
     if len(raw) <= OUTPUT_CAP:
         return output, False
     whole = _whole(output, raw)
-    path = f"outputs/{call}.{'txt' if isinstance(output, str) else 'json'}"
+    path = f"{OUTPUTS}/{call}.{'txt' if isinstance(output, str) else 'json'}"
     files.write(path, whole.encode())
     shown = _ends(whole) | {"path": path, "note": "the whole output is in the file: file_read and file_grep open it"}
     if texts := _long_texts(output):
-        named = {name: f"outputs/{call}.{name}.txt" for name in texts}
+        named = {name: f"{OUTPUTS}/{call}.{name}.txt" for name in texts}
         for name, place in named.items():
             files.write(place, texts[name].encode())
         shown["texts"] = named

@@ -28,6 +28,7 @@ from auteryn.schema.human import Ask
 from auteryn.schema.run import Run
 from auteryn.service.delivery import StreamEvent
 from auteryn.service.why import silence_means
+from auteryn.tools.workspace import OUTPUTS
 
 TICK = timedelta(seconds=1)
 """Between two looks at the clock and at whether only a person can move the run."""
@@ -206,17 +207,19 @@ class _Following:
         placed += await asyncio.to_thread(_deliverables, self.home, run, self.how.out)
         for path in placed:
             self.screen.line(f"▪ {path}", "green", whole=True)
-        if run.status != "completed" and (left := await self._made_only({str(path.relative_to(folder)) for path in placed})):
+        incomplete = run.status != "completed" or not placed
+        if incomplete and (left := await self._made_only({str(path.relative_to(folder)) for path in placed})):
             where = self.home.host.engine.files.of(self.root).root
             names = ", ".join([*left[:MOST_NAMED], *([f"{len(left) - MOST_NAMED} more"] if len(left) > MOST_NAMED else [])])
             self.screen.line(f"▪ not handed over, in {where}: {names}", "yellow", whole=True)
 
     async def _made_only(self, placed: set[str]) -> list[str]:
-        """Files it was not given and that are nowhere but in its workspace."""
+        """Files it was not given and that are nowhere but in its workspace; long answers of its calls are none."""
         [begun] = await self.home.host.engine.services.store.journal(self.root, limit=1)
         given = {name for event in begun.events if isinstance(event, RunCreated) for name in event.input.files}
         files = self.home.host.engine.files.of(self.root)
-        return await asyncio.to_thread(lambda: [found.path for found in files.walk() if found.path not in given | placed])
+        made = await asyncio.to_thread(lambda: [found.path for found in files.walk() if found.path not in given | placed])
+        return [path for path in made if not path.startswith(f"{OUTPUTS}/call_")]
 
     def _cost(self, run: Run) -> None:
         usage, span = run.usage, (run.ended_at or run.created_at) - run.created_at

@@ -10,7 +10,7 @@ from pathlib import PurePath
 from auteryn.schema.record import Record
 
 TABLES = frozenset({".csv", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".parquet"})
-FOR_TABLES = ("data_profile", "data_query", "sheet_create", "chart_create")
+FOR_TABLES = ("data_profile", "data_query", "sheet_create", "chart_create", "artifact_publish")
 
 
 class Profile(Record):

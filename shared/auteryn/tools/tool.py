@@ -215,7 +215,7 @@ class Tool(Struct, frozen=True):
                 if is_async(self.fn):
                     return await self.fn(*first, **args)
                 work = partial(copy_context().run, partial(self._in_thread, *first, **args))
-                came = await asyncio.get_running_loop().run_in_executor(_THREADS, work)  # a skipping loop knows of it
+                came = await asyncio.get_running_loop().run_in_executor(THREADS, work)  # a skipping loop knows of it
                 return await came if inspect.isawaitable(came) else came  # a plain wrapper around an async function
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
@@ -244,10 +244,14 @@ class _ThreadsOfTheirOwn(Executor):
 
     def __init__(self) -> None:
         self._work, self._idle = SimpleQueue[tuple[Future[Any], Callable[[], Any]]](), threading.Semaphore(0)
+        self.under_way = set[Future[Any]]()
+        """Also what nobody waits for any more."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         future = Future[Any]()
         future.set_running_or_notify_cancel()  # who gives up waiting cannot stop it
+        self.under_way.add(future)
+        future.add_done_callback(self.under_way.discard)
         self._work.put((future, partial(fn, *args, **kwargs)))
         if not self._idle.acquire(blocking=False):
             threading.Thread(target=self._serve, daemon=True, name="auteryn tool").start()
@@ -266,7 +270,7 @@ def _carry_out(future: Future[Any], work: Callable[[], Any]) -> None:
         future.set_exception(error)
 
 
-_THREADS = _ThreadsOfTheirOwn()
+THREADS = _ThreadsOfTheirOwn()
 _PASSING = (Exception, KeyboardInterrupt, GeneratorExit)
 
 

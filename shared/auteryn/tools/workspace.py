@@ -27,6 +27,8 @@ from auteryn.tools.jail import cleaned, told
 TRASH = ".trash"
 SKIPPED = frozenset({TRASH, ".git", "node_modules", "__pycache__", ".venv"})
 """Folders a search does not enter unless it is told to."""
+OUTPUTS = "outputs"
+"""Folder of answers that are too long for the conversation, named after their calls."""
 DEEPEST = 64
 _LIKE = 1_000
 """Files looked at for one that may have been meant."""

@@ -21,6 +21,7 @@ import hashlib
 import importlib
 import pkgutil
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -47,7 +48,7 @@ from auteryn.schema.run import Input
 from auteryn.testing.scripted import Script, ScriptedModel
 from auteryn.tools.hidden import HIDDEN
 from auteryn.tools.registry import Registry
-from auteryn.tools.tool import Tool
+from auteryn.tools.tool import THREADS, Tool
 from auteryn.tools.workspace import Workspace
 from unit.tools.fault_server import FaultServer
 from unit.tools.room import Room
@@ -126,7 +127,9 @@ class Bench(Room):
 
         `cancel_after`: the call is cancelled after so many seconds; there may be no facts then.
         """
-        return asyncio.run(self._facts_of(tool, args, resumed, timeout, cancel_after))
+        facts = asyncio.run(self._facts_of(tool, args, resumed, timeout, cancel_after))
+        wait(set(THREADS.under_way))  # plain functions that nobody waits for any more end by themselves
+        return facts
 
     async def _facts_of(
         self, tool: Tool | str, args: Args, resumed: bool, timeout: timedelta | None, cancel_after: float | None
