@@ -49,11 +49,21 @@ def fields(record: Record, *, json: bool) -> None:
         json_line(record)
         return
     for name in record.__struct_fields__:
-        value = getattr(record, name)
-        said = (
-            moment(value) if isinstance(value, datetime) else value if isinstance(value, str | int) else to_json(value).decode()
-        )
-        text(clean(f"{name.replace('_', ' ')}: {said}"))
+        text(clean(f"{name.replace('_', ' ')}: {_said(getattr(record, name))}"))
+
+
+def _said(value: Any) -> str:
+    match value:
+        case datetime():
+            return moment(value)
+        case bool():
+            return "yes" if value else "no"
+        case str() | int():
+            return str(value)
+        case None | ():
+            return "none"
+        case _:
+            return to_json(value).decode()
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = (), none: str = "") -> None:

@@ -109,7 +109,8 @@ async def _status(common: Common, run_id: str | None) -> None:
         if health.due == "now" and not health.leased:
             output.text(f"{home.command} watch {name}")
         for ask in await desk.asks(name):
-            output.text(f"{home.command} answer {ask.id} {'  '.join(words(ask))}")
+            for value in words(ask):
+                output.text(f"{home.command} answer {ask.id} {value}")
         for step in run.plan.steps if run.plan else ():
             output.text(f"  {step.id:>2}  {step.status:<12} {fitted(clean(step.description), 80)}")
 
