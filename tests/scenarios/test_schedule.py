@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from auteryn.policy.limits import CONCLUDE
 from auteryn.schema import event as e
 from auteryn.testing.clock import START, skipping
 from auteryn.testing.scenarios import given
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.human import ask_approval
 from auteryn.tools.time import schedule, wait
 
 HOUR = timedelta(hours=1)
@@ -103,5 +105,24 @@ def test_a_cancelled_run_ticks_no_more(tmp_path: Path) -> None:
             await world.ended(run)
             await world.after(48 * HOUR)
             assert len(await ticks(world, run)) == 3 and world.now() - START >= 61 * HOUR
+
+    skipping(story())
+
+
+@pytest.mark.proves("P75", "P93", "F24")
+def test_a_tick_that_is_at_work_at_the_deadline_is_waited_for_and_none_follows(tmp_path: Path) -> None:
+    """Nobody answers the first one's question; those that were queued behind it are not begun."""
+
+    async def story() -> None:
+        slow = call("ask_approval", message="Go on?", options=["yes", "no"])
+        script = watching(slow, every="2h", until="7h", overlap="queue")
+        async with World(tmp_path, model=script, tools=[schedule, ask_approval]) as world:
+            run = await world.start("Watch", max_duration=8 * HOUR)
+            ended = await world.ended(run)
+            ends = [event.end.status for event in await world.events(run) if isinstance(event, e.TickEnded)]
+            assert (ended.result, ends, await ticks(world, run)) == ("summary", ["completed"], [(0, True, 0)])
+            assert ended.ended_at and 8 * HOUR <= ended.ended_at - START <= 8 * HOUR + CONCLUDE
+            await world.after(24 * HOUR)
+            assert len(await world.tree(run)) == 2
 
     skipping(story())
