@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from auteryn.errors import Unavailable, WrongState
 from auteryn.ports import Services
-from auteryn.runtime.files import StoredFiles
+from auteryn.runtime.stored_files import StoredFiles
 from auteryn.schema.files import KIND
 from auteryn.schema.message import Image
 from auteryn.service.desk import Desk

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from auteryn.errors import RateLimited, Unavailable, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.dispatch import dispatch
-from auteryn.runtime.files import StoredFiles
+from auteryn.runtime.stored_files import StoredFiles
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Change

@@ -33,8 +33,8 @@ from auteryn.policy.cloud import (
     Deployable,
 )
 from auteryn.ports import Clock, Model, Services
-from auteryn.runtime.files import StoredFiles
 from auteryn.runtime.host import Host
+from auteryn.runtime.stored_files import StoredFiles
 from auteryn.schema.record import new_id
 from auteryn.tools.tool import Tool
 

@@ -16,7 +16,8 @@ from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.adapters.gcp.blobs import CloudBlobs
 from auteryn.errors import Corrupt, Invalid, NotFound
 from auteryn.policy.cloud import BLOBS_RENEWED
-from auteryn.runtime.files import MERGE_AT, Files, StoredFiles
+from auteryn.runtime.files import Files
+from auteryn.runtime.stored_files import MERGE_AT, StoredFiles
 from auteryn.schema.change import Doc
 from auteryn.schema.files import KIND
 from auteryn.testing.emulators.storage import Storage
