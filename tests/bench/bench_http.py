@@ -58,7 +58,7 @@ class Stamping:
 
     async def close(self) -> None: ...
 
-    async def generate(self, request: Any, *, on_delta: Any = None, on_restart: Any = None, spend: Any = None) -> Any:
+    async def generate(self, request: Any, *, on_delta: Any = None, spend: Any = None) -> Any:
         from auteryn.schema.message import Call, Delta, Reply, Tokens
 
         await spend(1, "")

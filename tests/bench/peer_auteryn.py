@@ -46,7 +46,7 @@ class Fake:
 
     async def close(self) -> None: ...
 
-    async def generate(self, request: ModelRequest, *, on_delta=None, on_restart=None, spend=None) -> Reply:
+    async def generate(self, request: ModelRequest, *, on_delta=None, spend=None) -> Reply:
         await spend(1, "")
         if MODE == "turns":
             return self.turn(len(request.contents) // 2)

@@ -109,7 +109,6 @@ def run(backend: Open, *script: Line, **how: Any) -> tuple[Any, list[str], list[
                 return await model.generate(
                     asking(**how),
                     on_delta=lambda delta: heard.append(f"{delta.kind}:{delta.text}"),
-                    on_restart=lambda: heard.append("restart"),
                     spend=noted(spent),
                 )
             except (RateLimited, Unavailable, ModelRefused) as failure:

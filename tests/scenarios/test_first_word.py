@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -40,7 +39,6 @@ class Slow:
         request: ModelRequest,
         *,
         on_delta: Callable[[Delta], None] | None = None,
-        on_restart: Any = None,
         spend: Spend | None = None,
     ) -> Reply:
         self.roles.append(request.role)

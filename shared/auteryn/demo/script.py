@@ -55,11 +55,10 @@ class DemoModel:
         request: ModelRequest,
         *,
         on_delta: Callable[[Delta], None] | None = None,
-        on_restart: Callable[[], None] | None = None,
         spend: Spend | None = None,
     ) -> Reply:
         await asyncio.sleep(PACE.total_seconds())
-        return await self._scripted.generate(request, on_delta=on_delta, on_restart=on_restart, spend=spend)
+        return await self._scripted.generate(request, on_delta=on_delta, spend=spend)
 
     def model_id(self, role: Role) -> str:
         return self._scripted.model_id(role)

@@ -55,7 +55,7 @@ class Model(Protocol):
 
     M1  `Reply.content` sent back as it is never provokes a 400: signatures, ids and part order survive.
     M2  Deltas arrive in order and join up to `Reply.thoughts` and `Reply.text`; a broken try's deltas are followed by
-        `on_restart()` before the next try's.
+        `spend(1, why)` before the next try's.
     M3  Transient failures (429 within `patience`, 5xx, cut streams, silence, malformed or empty answers once) are repeated
         here and nowhere else; `Reply.attempts` counts every request sent. `spend(1, why)` is awaited before each request,
         `why` saying why the one before brought nothing: it may raise, `Exhausted` for one, and then nothing is sent.
@@ -76,7 +76,6 @@ class Model(Protocol):
         request: ModelRequest,
         *,
         on_delta: Callable[[Delta], None] | None = None,
-        on_restart: Callable[[], None] | None = None,
         spend: Spend | None = None,
     ) -> Reply: ...
 

@@ -74,7 +74,6 @@ class CassetteModel:
         request: ModelRequest,
         *,
         on_delta: Callable[[Delta], None] | None = None,
-        on_restart: Callable[[], None] | None = None,
         spend: Spend | None = None,
     ) -> Reply:
         seen = _seen(request)
@@ -86,7 +85,7 @@ class CassetteModel:
             return _replayed(recorded.reply, on_delta)
         if self._inner is None or self.mode == "replay":
             raise NotRecorded(self._explain(_outline(seen)))
-        reply = await self._inner.generate(request, on_delta=on_delta, on_restart=on_restart, spend=spend)
+        reply = await self._inner.generate(request, on_delta=on_delta, spend=spend)
         self._append(
             Recorded(request=key, outline=_outline(seen), reply=msgspec.convert(_blotted(msgspec.to_builtins(reply)), Reply))
         )

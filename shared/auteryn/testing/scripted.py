@@ -134,7 +134,6 @@ class ScriptedModel:
         request: ModelRequest,
         *,
         on_delta: Callable[[Delta], None] | None = None,
-        on_restart: Callable[[], None] | None = None,
         spend: Spend | None = None,
     ) -> Reply:
         history = _read(request.contents, strict=self._strict)

@@ -28,7 +28,7 @@ def ask(*answers: Stream | Status, **options: Any) -> tuple[Any, Any, Any]:
     """One `generate` against these answers: (reply or error, server, clock)."""
 
     async def once() -> tuple[Any, Any, Any]:
-        listening = {name: options.pop(name) for name in ("on_delta", "on_restart", "spend") if name in options}
+        listening = {name: options.pop(name) for name in ("on_delta", "spend") if name in options}
         built = {name: options.pop(name) for name in ("resolve", "thinking") if name in options}
         async with asking(*answers, **built) as (model, wire, clock):
             try:
@@ -282,13 +282,15 @@ def test_a_call_that_could_not_be_read_back_is_a_broken_answer(call: Any):
     assert (reply.text, reply.attempts, len(wire.asked)) == ("right", 2, 2)
 
 
-def test_deltas_of_a_broken_try_are_taken_back_before_the_next():
+def test_a_broken_try_is_told_before_the_deltas_of_the_next():
     heard: list[str] = []
+
+    async def spend(count: int, why: str) -> None:
+        heard.append("broke" if why else "asked")
+
     broken = Stream([chunk({"text": "ha"}), chunk({"text": "lf"})], then="cut")
-    reply, _, _ = ask(
-        BUSY, broken, text("who", "le"), on_delta=lambda delta: heard.append(delta.text), on_restart=lambda: heard.append("|")
-    )
-    assert heard == ["ha", "lf", "|", "who", "le"]
+    reply, _, _ = ask(BUSY, broken, text("who", "le"), on_delta=lambda delta: heard.append(delta.text), spend=spend)
+    assert heard == ["asked", "broke", "ha", "lf", "broke", "who", "le"]
     assert reply.text == "whole"
 
 

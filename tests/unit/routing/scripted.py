@@ -17,7 +17,7 @@ class Answers:
         self.text = text
         self.asked: list[ModelRequest] = []
 
-    async def generate(self, request: ModelRequest, *, on_delta=None, on_restart=None, spend=None) -> Reply:
+    async def generate(self, request: ModelRequest, *, on_delta=None, spend=None) -> Reply:
         self.asked.append(request)
         if spend:
             await spend(1, "")

@@ -72,11 +72,10 @@ class GeminiModel:
         request: ModelRequest,
         *,
         on_delta: Callable[[Delta], None] | None = None,
-        on_restart: Callable[[], None] | None = None,
         spend: Spend | None = None,
     ) -> Reply:
         await self._clients.here()
-        tries = _Tries(request, on_delta, on_restart)
+        tries = _Tries(request, on_delta)
         while True:
             if spend:
                 await spend(1, tries.why)
@@ -136,13 +135,11 @@ class GeminiModel:
 
 
 class _Tries(Struct):
-    """The requests sent for one answer, and what the listener heard of the current one."""
+    """The requests sent for one answer."""
 
     request: ModelRequest
     on_delta: Callable[[Delta], None] | None
-    on_restart: Callable[[], None] | None
     sent: int = 0
-    heard: bool = False
     repeated: bool = False
     """An answer that broke the model's own format, or said nothing, is asked for once more."""
     wasted: Tokens = Tokens()
@@ -155,13 +152,9 @@ class _Tries(Struct):
 
     def begin(self) -> None:
         self.sent += 1
-        if self.heard and self.on_restart:
-            self.on_restart()
-        self.heard = False
 
     def emit(self, delta: Delta) -> None:
         if self.on_delta:
-            self.heard = True
             self.on_delta(delta)
 
     def worth_repeating(self, reply: Reply) -> bool:
