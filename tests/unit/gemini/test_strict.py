@@ -172,6 +172,8 @@ def test_the_days_quota_is_told_from_the_minutes():
     with strict("facts", faults="0:http=429,retry=9,per=Day") as server:
         limited = ask(server, drive)
     assert (limited.per_day, limited.retry_after) == (True, timedelta(seconds=9))
+    which = "generate_content_paid_tier_requests: 60"
+    assert str(limited).endswith(f"the quota of the day is used up ({which}); https://ai.dev/rate-limit shows it")
 
 
 def test_a_wrong_key_is_named(facts: Any):

@@ -97,7 +97,9 @@ def _over_quota(error: APIError, model: str, prompt_tokens: Callable[[], int]) -
         )
     per_day = any("PerDay" in violation.quota_id for violation in _violations(error))
     used = "the quota of the day" if per_day else "the quota"
-    return RateLimited(f"{model!r}: {used} is used up: {said}", retry_after=_retry_after(error), per_day=per_day)
+    named = ", ".join(dict.fromkeys(f"{metric.rpartition('/')[2]}: {limit:,}" for metric, limit in limits))
+    which = f" ({named}); https://ai.dev/rate-limit shows it" if named else f": {said}"
+    return RateLimited(f"{model!r}: {used} is used up{which}", retry_after=_retry_after(error), per_day=per_day)
 
 
 def _limits(error: APIError) -> list[tuple[str, int]]:
