@@ -148,7 +148,8 @@ class Tables:
             return self.run(sql)
         except ToolFailed as failed:
             casts = self._casts(sql) if _COUNTS_WITH_TEXT.search(str(failed)) else []
-            for some in [*([one] for one in casts), casts][: len(casts) + (len(casts) > 1)]:
+            each = [[one] for one in casts]
+            for some in [*each, casts] if len(casts) > 1 else each:
                 notes = [self._counted_with(*one) for one in some]
                 self._show(some)
                 try:
