@@ -25,6 +25,10 @@ Commit = Callable[..., Awaitable[None]]
 """Facts → when they are committed."""
 
 
+async def uncommitted(*facts: AnyEvent) -> None:
+    raise AssertionError("only a slice that thinks commits")
+
+
 class Settings(Struct):
     """How the engine is set up; the same for all runs of a process."""
 
@@ -49,8 +53,8 @@ class Mind(Struct):
     room: Callable[[Callable[[], int]], Awaitable[ForBudget | None]]
     """Asks whether the owner may spend what the function foresees, in thousandths of a credit (it is called only if there is a
     limit). None: go on; else the wait until there is room."""
-    commit: Commit
-    """Makes facts true in the middle of a turn or of a call."""
+    commit: Commit = uncommitted
+    """Makes facts true in the middle of a turn or of a call; for as long as the slice thinks."""
     sitting: Sitting = field(default_factory=Sitting)
     """What tools keep open until the slice ends."""
     egress: Egress = field(default_factory=Egress)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from msgspec.structs import replace
 
 from auteryn.agent.loop import resting, think
-from auteryn.agent.mind import Facts, Mind
+from auteryn.agent.mind import Facts, Mind, uncommitted
 from auteryn.agent.thread import Thread
 from auteryn.agent.waits import waits_over
 from auteryn.errors import Conflict, Corrupt, Unavailable, Unread
@@ -134,6 +134,7 @@ class Slice:
         if self._paused():
             return "paused"
         self.busy = task = asyncio.current_task()
+        self.mind.commit = self._meanwhile
         try:
             if not self.interrupt:  # else it came while nobody was busy
                 await self._loop()
@@ -141,7 +142,7 @@ class Slice:
             if not self.interrupt or (task and task.uncancel()):  # stopped from outside: the sitting itself ends
                 raise
         finally:
-            self.busy = None
+            self.busy, self.mind.commit = None, uncommitted  # nothing holds a sitting that is over
         if self.interrupt == "lost" and not self.left:
             raise Conflict(f"run {self.run.id!r}: the lease was lost")
         if self.interrupt:
@@ -351,7 +352,6 @@ class Slice:
             on_delta=partial(self.services.bus.delta, self.run.root, self.run.id),
             stop_at=self.stop_at,
             room=partial(self.engine.spending.room, self.run.owner, self.run.id),
-            commit=self._meanwhile,
             sitting=self.open,
             egress=self.engine.egress,
         )
