@@ -34,7 +34,6 @@ from auteryn.policy.cloud import (
 )
 from auteryn.ports import Clock, Model, Services
 from auteryn.runtime.host import Host
-from auteryn.runtime.stored_files import StoredFiles
 from auteryn.schema.record import new_id
 from auteryn.tools.tool import Tool
 
@@ -66,6 +65,7 @@ def cloud(
     from auteryn.adapters.gcp.queue import CloudTasksQueue
     from auteryn.adapters.gcp.settings import CloudSettings
     from auteryn.adapters.gcp.store import FirestoreStore
+    from auteryn.runtime.stored_files import StoredFiles
 
     there, settings = CloudSettings.from_environment(environ), Settings.from_environment(environ)
     project = f"projects/{there.project}"
