@@ -75,11 +75,11 @@ class GeminiModel:
         spend: Spend | None = None,
     ) -> Reply:
         await self._clients.here()
-        tries = _Tries(request, on_delta)
+        tries = _Tries(request, on_delta or _unheard)
         while True:
             if spend:
                 await spend(1, tries.why)
-            tries.begin()
+            tries.sent += 1
             model = self.model_id(request.role)
             try:
                 reply = await self._answer(model, tries)
@@ -108,7 +108,7 @@ class GeminiModel:
                     if chunk.error is not None:
                         raise _error_event(chunk.error)
                     for delta in answer.add(chunk):
-                        tries.emit(delta)
+                        tries.on_delta(delta)
             if answer.reason is None:
                 raise BrokenAnswer("the answer ended before it said why it ended")
         except wire_errors() as error:
@@ -138,7 +138,7 @@ class _Tries(Struct):
     """The requests sent for one answer."""
 
     request: ModelRequest
-    on_delta: Callable[[Delta], None] | None
+    on_delta: Callable[[Delta], None]
     sent: int = 0
     repeated: bool = False
     """An answer that broke the model's own format, or said nothing, is asked for once more."""
@@ -149,13 +149,6 @@ class _Tries(Struct):
     @property
     def left(self) -> int:
         return self.request.attempts - self.sent
-
-    def begin(self) -> None:
-        self.sent += 1
-
-    def emit(self, delta: Delta) -> None:
-        if self.on_delta:
-            self.on_delta(delta)
 
     def worth_repeating(self, reply: Reply) -> bool:
         said_nothing = reply.finish == "other" and not reply.text and not reply.calls
@@ -171,6 +164,10 @@ class _Tries(Struct):
             raise failure
         own = FIRST_BACKOFF * 2 ** (self.sent - 1) * random.uniform(1.0, 1.2)
         return max(min(own, self.request.patience), asked)
+
+
+def _unheard(delta: Delta) -> None:
+    """Nobody listens."""
 
 
 def _error_event(error: dict[str, Any]) -> Exception:
