@@ -27,7 +27,7 @@ async def ask_model(mind: Mind, wanted: ModelRequest, *, aloud: bool = True) -> 
         nonlocal told
         if mind.sent:
             told += mind.sent
-            await mind.commit(e.ModelFailed(attempts=mind.sent, reason="no_answer", message=why))
+            await mind.commit(fruitless(mind, "no_answer", why))
         if count > mind.calls_left or mind.run.usage.llm_calls + count > mind.run.reserved_calls:
             raise _exhausted(mind)
         mind.sent += count
@@ -58,6 +58,11 @@ async def consult(mind: Mind, call: str, facts: list[e.AnyEvent], commit: Commit
 
 def _exhausted(mind: Mind) -> Exhausted:
     return Exhausted("llm_call_limit", f"run {mind.run.id!r} has used its {mind.run.limits.llm_calls} model calls")
+
+
+def fruitless(mind: Mind, reason: str, message: str) -> e.ModelFailed:
+    """The fact that what was sent since the last commit brought no usable answer."""
+    return e.ModelFailed(attempts=mind.sent, reason=reason, message=message)
 
 
 def unusable(mind: Mind, reply: Reply, why: str) -> e.ModelFailed:

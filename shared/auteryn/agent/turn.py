@@ -15,7 +15,7 @@ from auteryn.agent.compaction import compacted, raised
 from auteryn.agent.conclude import nothing_left
 from auteryn.agent.mind import Facts, Mind
 from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, ledger, system_prompt
-from auteryn.agent.speak import answered, ask_model, unusable
+from auteryn.agent.speak import answered, ask_model, fruitless, unusable
 from auteryn.agent.stuck import Circle, circle_of
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
 from auteryn.policy.asking import asked_of, waited_for
@@ -105,7 +105,7 @@ async def _guarded(mind: Mind, what: Literal["turn", "compaction"]) -> Facts:
         return _outage(mind, "unavailable", str(error), error.retry_after)
     except ModelRefused as error:
         if error.reason == "too_long" and what == "turn" and len(mind.thread.turns) > 1:
-            return (_failed(mind, "too_long", str(error)),)  # the next turn compacts
+            return (fruitless(mind, "too_long", str(error)),)  # the next turn compacts
         if error.reason == "signature" and what == "turn" and mind.thread.turns:
             return _as_text(mind, str(error))
         if error.reason == "no_key" and (mind.thread.turns or mind.run.parent):
@@ -290,7 +290,7 @@ def _ended(mind: Mind, reason: FailReason, message: str) -> Facts:
 
 def _outage(mind: Mind, reason: str, message: str, retry_after: timedelta | None) -> Facts:
     """The model cannot be reached for longer than is worth sitting out: the run sleeps and costs nothing (F31)."""
-    failed = _failed(mind, reason, message)
+    failed = fruitless(mind, reason, message)
     if not mind.run.options.auto_retry:
         return (failed, *_ended(mind, "error", message))
     pause = own = OUTAGE_WAITS[min(mind.thread.outages, len(OUTAGE_WAITS) - 1)]
@@ -305,14 +305,8 @@ def _as_text(mind: Mind, message: str) -> Facts:
     refused = mind.thread.refused + 1
     if refused > REFUSED_SIGNATURES:
         why = f"{message} (for the {refused}th time in a row: what stands between here and the model seems to drop them)"
-        return (_failed(mind, "signature", message), *_ended(mind, "model_refused", why))
-    return (_failed(mind, "signature", message), *raised(mind, refused))
-
-
-def _failed(mind: Mind, reason: str, message: str) -> e.ModelFailed:
-    """The fact that everything sent since the last commit brought no usable answer."""
-    sent, mind.sent = mind.sent, 0
-    return e.ModelFailed(attempts=sent, reason=reason, message=message)
+        return (fruitless(mind, "signature", message), *_ended(mind, "model_refused", why))
+    return (fruitless(mind, "signature", message), *raised(mind, refused))
 
 
 def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
