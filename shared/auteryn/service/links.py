@@ -56,12 +56,7 @@ async def opened(engine: Engine, token: str) -> tuple[OneTap, Run, Ask]:
     """What the link stands for, while it can still answer. Raises `NotFound` for what was not signed here, `NotAllowed` for a
     link that has expired or whose holder's turn is over, `WrongState` for a question that is closed, naming who closed it."""
     tap = await _tap(engine, token)
-    run, ask = await asks.open_ask(Access(engine, tap.owner), tap.ask)
-    if not may_answer(ask, tap.by):
-        raise NotAllowed(f"it is no longer {tap.by}'s turn to answer: {', '.join(ask.approvers)} were asked instead")
-    if tap.option is not None and tap.option not in ask.options:
-        raise WrongState(f"{tap.option!r} can no longer be answered")
-    return tap, run, ask
+    return (tap, *await _open(engine, tap))
 
 
 async def answer_by(engine: Engine, token: str, written: str | None) -> Answer:
@@ -69,7 +64,7 @@ async def answer_by(engine: Engine, token: str, written: str | None) -> Answer:
     an answer raise."""
     tap = await _tap(engine, token)
     with suppress(WrongState):  # closed, perhaps by this very answer
-        await opened(engine, token)
+        await _open(engine, tap)
     value = written if tap.option is None else tap.option
     return await asks.answer(Access(engine, tap.owner), tap.ask, asks.Said(value=value), tap.by, again=True)
 
@@ -79,6 +74,19 @@ async def answered_by(engine: Engine, token: str) -> Answer | None:
     tap = await _tap(engine, token)
     said = asks.Said(value=tap.option)
     return None if tap.option is None else await asks.said_before(Access(engine, tap.owner), tap.ask, said, tap.by)
+
+
+# ---- pieces
+
+
+async def _open(engine: Engine, tap: OneTap) -> tuple[Run, Ask]:
+    """Run and question, while the link can still answer it."""
+    run, ask = await asks.open_ask(Access(engine, tap.owner), tap.ask)
+    if not may_answer(ask, tap.by):
+        raise NotAllowed(f"it is no longer {tap.by}'s turn to answer: {', '.join(ask.approvers)} were asked instead")
+    if tap.option is not None and tap.option not in ask.options:
+        raise WrongState(f"{tap.option!r} can no longer be answered")
+    return run, ask
 
 
 async def _tap(engine: Engine, token: str) -> OneTap:
