@@ -99,11 +99,7 @@ class FaultServer:
     def egress(self, *hosts: str, **more: Any) -> Egress:
         """A guard that lets this server pass, by its address and under these names."""
         allow = tuple(f"{host}:{self.port}" for host in ("127.0.0.1", *hosts))
-
-        async def resolve(host: str, port: int) -> Sequence[str]:
-            return ["127.0.0.1"]
-
-        return Egress(**{"allow": allow, "resolve": resolve, "tls": trusting_ca() if self._scheme == "https" else None, **more})
+        return Egress(**{"allow": allow, "resolve": _here, "tls": trusting_ca() if self._scheme == "https" else None, **more})
 
     def paths(self) -> list[str]:
         return [one.path for one in self.asked]
@@ -137,6 +133,10 @@ class FaultServer:
         for chunk in [body] if reply.chunks is None else reply.chunks():
             handler.wfile.write(chunk)
             self.sent_bytes += len(chunk)
+
+
+async def _here(host: str, port: int) -> Sequence[str]:
+    return ["127.0.0.1"]
 
 
 def bomb(megabytes: int) -> bytes:
