@@ -197,6 +197,23 @@ def test_steps_in_processes_of_their_own_come_to_the_same(tmp_path: Path) -> Non
         gemini.was_kept()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
+def test_a_process_of_a_step_does_not_outlive_the_one_that_was_killed(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        terminal = Terminal(tmp_path, f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        with terminal.start("run", "--isolate", "--mode", "deep", "Wait for the model") as host:
+            asking, _ = deaf.accept()
+            [child] = Path(f"/proc/{host.pid}/task/{host.pid}/children").read_text().split()
+            assert b"slice" in Path(f"/proc/{child}/cmdline").read_bytes()
+
+            host.kill()
+
+            asking.settimeout(PATIENCE_SECONDS)
+            while asking.recv(1 << 16):
+                pass  # the child's own connection: it ends with it
+            asking.close()
+
+
 def test_an_approval_is_given_from_another_process(tmp_path: Path) -> None:
     with strict("approval") as gemini:
         terminal = Terminal(tmp_path, gemini.url)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 
 import click
 
@@ -14,13 +16,18 @@ from auteryn.runtime.slice import run_slice
 
 _log = logging.getLogger(__name__)
 
+_PR_SET_PDEATHSIG = 1
+
 
 @click.command(hidden=True)
 @click.argument("run_id")
+@click.option("--host", type=int, help="The process that started this one, and takes it along.")
 @common
 @click.pass_obj
-def slice(common: Common, run_id: str) -> None:
+def slice(common: Common, run_id: str, host: int | None) -> None:
     """Work on a run until its slice is over; what becomes due is left to the process that hosts the home."""
+    if host is not None and sys.platform == "linux":
+        _die_with(host)
     try:
         going(_sat(common, run_id))
     except asyncio.CancelledError:
@@ -28,6 +35,15 @@ def slice(common: Common, run_id: str) -> None:
     except Exception as error:
         _log.exception("the slice of %s failed", run_id)
         raise SystemExit(1) from error
+
+
+def _die_with(host: int) -> None:
+    """The kernel kills this process when its host is gone. Only Linux knows how; else its lease runs out."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != host:  # gone before the line above
+        os._exit(1)
 
 
 async def _sat(common: Common, run_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -74,7 +75,7 @@ def _jobs(settings: Settings, queue: Queue, clock: Clock) -> Jobs:
     from auteryn.adapters.embedded.jobs import ProcessJobs, TaskJobs
 
     if settings.isolate:
-        argv = [sys.executable, "-m", "auteryn", "--home", str(settings.home), "slice"]
+        argv = [sys.executable, "-m", "auteryn", "--home", str(settings.home), "slice", "--host", str(os.getpid())]
 
         async def wake(run: str) -> None:
             await queue.enqueue(run, clock.now())

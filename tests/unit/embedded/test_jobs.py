@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import pytest
 
 from auteryn.adapters.embedded.jobs import ProcessJobs
-from unit.embedded.children import child
 
 HANG = 60
 LONG = timedelta(hours=1)
@@ -208,32 +207,6 @@ def test_a_run_whose_child_was_killed_is_told_of_at_once() -> None:
             await jobs.stop("run_b")
             assert dead.empty()
             await jobs.close()
-
-    asyncio.run(main())
-
-
-PARENT = """
-import asyncio, sys
-from auteryn.adapters.embedded.jobs import ProcessJobs
-
-async def main(argv):
-    await ProcessJobs(argv).start("run_a")
-    await asyncio.Event().wait()
-
-asyncio.run(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent is gone")
-def test_children_die_with_their_parent() -> None:
-    async def main() -> None:
-        async with Switchboard() as board:
-            with child(PARENT, *board.argv) as parent:
-                caller = await board.next()
-
-                parent.send_signal(signal.SIGKILL)
-
-                await caller.until_it_ends()
 
     asyncio.run(main())
 

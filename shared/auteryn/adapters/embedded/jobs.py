@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
@@ -110,10 +109,11 @@ class TaskJobs(_BoundedJobs):
 
 
 class ProcessJobs(_BoundedJobs):
-    """Each slice is a child process in a group of its own: SIGTERM, then SIGKILL to the group. It never outlives this process.
+    """Each slice is a child process in a group of its own: SIGTERM, then SIGKILL to the group.
 
     `argv` is the command, the run is appended. The handler of `on_start` is not called here: the child is the slice.
-    `on_death` hears of a run whose child was killed or failed: it need not wait for the watchdog.
+    `on_death` hears of a run whose child was killed or failed: it need not wait for the watchdog. That the child does not
+    outlive this process is its own care: what a `preexec_fn` does in it may hang, where others have threads (gRPC, OpenMP).
     """
 
     def __init__(
@@ -140,7 +140,6 @@ class ProcessJobs(_BoundedJobs):
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=_die_with(os.getpid()),
         )
         self._pids[child.pid] = run
         ended = asyncio.ensure_future(child.wait())
@@ -157,25 +156,6 @@ class ProcessJobs(_BoundedJobs):
             _log.error("slice of %s ended with code %d", run, code)
             if self._on_death:
                 await self._on_death(run)
-
-
-_PR_SET_PDEATHSIG = 1
-
-
-def _die_with(parent: int) -> Callable[[], None]:
-    """Run in the child before its program: the kernel kills it when its parent is gone. Only Linux knows how."""
-    if sys.platform != "linux":
-        return lambda: None
-    import ctypes  # here: a host whose slices are tasks need not load it
-
-    libc = ctypes.CDLL(None)
-
-    def bind() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # gone before the line above
-            os._exit(1)
-
-    return bind
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:
