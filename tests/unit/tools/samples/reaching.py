@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP
 
 from auteryn.tools import slack
 from unit.tools.bench import Args, Bench, sample
@@ -20,16 +23,50 @@ from unit.tools.test_web_search import FOUND
 from unit.tools.test_webhook import SECRET, Receiver
 
 
+class Counter(Controller):
+    """Knows when all callers have hung up: what one of them sent last may still be on its way until then."""
+
+    def __init__(self, post: Post, **more: Any) -> None:
+        super().__init__(post, **more)
+        self._callers, self._changed = 0, threading.Condition()
+
+    def wait_for_silence(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._callers == 0)
+
+    def factory(self) -> SMTP:
+        def count(change: int) -> None:
+            with self._changed:
+                self._callers += change
+                self._changed.notify_all()
+
+        class Line(SMTP):
+            def connection_made(self, transport: Any) -> None:
+                count(1)
+                super().connection_made(transport)
+
+            def connection_lost(self, error: Exception | None) -> None:
+                super().connection_lost(error)
+                count(-1)
+
+        return Line(self.handler, **self.SMTP_kwargs)
+
+
 @sample
 def email_send(bench: Bench) -> Iterator[Args]:
     post = Post()
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    controller = Controller(post, hostname="127.0.0.1", port=port)
+    controller = Counter(post, hostname="127.0.0.1", port=port)
     controller.start()
     bench.env.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
     bench.env.setenv("AUTERYN_MAIL_FROM", "Auteryn <agent@example.org>")
-    bench.outside = lambda: len(post.delivered)
+
+    def delivered() -> int:
+        controller.wait_for_silence()
+        return len(post.delivered)
+
+    bench.outside = delivered
     yield GIVEN
     controller.stop()
 
