@@ -85,10 +85,11 @@ def settings_of(common: Common, *, isolate: bool = False) -> Settings:
 
 
 @asynccontextmanager
-async def opened(common: Common, *, isolate: bool = False) -> AsyncGenerator[Home]:
-    """The home, open for the block. Nothing works here until `host.start()`: then whatever is due in the home goes on."""
+async def opened(common: Common, *, isolate: bool = False, works: bool = False) -> AsyncGenerator[Home]:
+    """The home, open for the block. Nothing works here until `host.start()`: then whatever is due in the home goes on. `works`:
+    it will be started."""
     settings = settings_of(common, isolate=isolate)
-    host = demo_host(settings) or embedded(settings)
+    host = demo_host(settings) or embedded(settings, works=works)
     _log_to(settings.home / "auteryn.log")
     try:
         named = f"{program()} --home {shlex.quote(common.home)}" if common.home else program()

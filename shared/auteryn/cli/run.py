@@ -95,7 +95,7 @@ def run(common: Common, detach: bool, isolate: bool, out: Path | None, thoughts:
 
 async def _run(common: Common, new: NewRun, how: Follow, *, isolate: bool) -> int:
     _refuse_without_model(common, new)
-    async with opened(common, isolate=isolate) as home:
+    async with opened(common, isolate=isolate, works=True) as home:
         created = await home.desk.create(new)
         return await follow(common, home, created.id, how)
 

@@ -40,7 +40,7 @@ def serve(common: Common, host: str, port: int) -> int:
 
 
 async def _serve(common: Common, host: str, port: int) -> int:
-    async with opened(common) as home:
+    async with opened(common, works=True) as home:
         await check_reach(home, host)
         with _listening(host, port) as listening:
             await home.host.start()

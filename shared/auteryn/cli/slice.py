@@ -48,7 +48,7 @@ def _die_with(host: int) -> None:
 
 async def _sat(common: Common, run_id: str) -> None:
     """The host of this home hears at once of what is due, instead of finding it when it sweeps."""
-    async with opened(common) as home:
+    async with opened(common, works=True) as home:
         services = home.host.engine.services
 
         told = set[str]()

@@ -30,5 +30,5 @@ def watch(
 
 
 async def _watch(common: Common, run_id: str | None, how: Follow, *, isolate: bool) -> int:
-    async with opened(common, isolate=isolate) as home:
+    async with opened(common, isolate=isolate, works=True) as home:
         return await follow(common, home, await home.named(run_id), how)

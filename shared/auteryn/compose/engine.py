@@ -19,7 +19,7 @@ from auteryn.runtime.spending import Spending
 from auteryn.schema.message import Tokens
 from auteryn.schema.record import new_id
 from auteryn.schema.release import RELEASE
-from auteryn.tools.catalogue import Listed, listed
+from auteryn.tools.catalogue import listed
 from auteryn.tools.registry import Registry
 from auteryn.tools.tool import Tool
 
@@ -34,7 +34,7 @@ def engine_of(
     files: Files | None = None,
 ) -> Engine:
     """The engine over any set of ports."""
-    registry = Registry(first=partial(_builtin, services.model.searches) if builtin else None)
+    registry = Registry(first=partial(listed, model_searches=services.model.searches) if builtin else None)
     for one in [*tools, *_of_servers(settings.home)]:
         registry.add(one)
     engine = Engine(
@@ -66,7 +66,7 @@ def engine_of(
 
 def registry_of(tools: Iterable[Tool] = (), home: Path | None = None) -> Registry:
     """The built-in tools, these, and those of the tool servers a home has approved."""
-    registry = Registry(first=partial(_builtin, bool(model_access())))
+    registry = Registry(first=partial(listed, model_searches=bool(model_access())))
     for one in [*tools, *(_of_servers(home) if home else ())]:
         registry.add(one)
     return registry
@@ -111,13 +111,6 @@ def _of_servers(home: Path) -> list[Tool]:
     from auteryn.tools.mcp import mcp_tools
 
     return mcp_tools(home)
-
-
-def _builtin(model_searches: bool) -> list[Listed]:
-    from auteryn.tools.sandbox import ladder
-
-    ladder.begin()  # the canary is a process of its own: it runs while everything else begins
-    return listed(model_searches=model_searches)
 
 
 def _price() -> Callable[[str, Tokens, datetime], int]:

@@ -57,6 +57,10 @@ def cloud(
 
     `api` hears what other processes tell and works on FAST runs itself; `dispatch` starts jobs; a job's slice only works.
     """
+    if builtin and piece == "slice":
+        from auteryn.tools.sandbox import ladder
+
+        ladder.begin()
     from auteryn.adapters.embedded.clock import ShiftedClock, SystemClock
     from auteryn.adapters.embedded.jobs import TaskJobs
     from auteryn.adapters.gcp.blobs import CloudBlobs

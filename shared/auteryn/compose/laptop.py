@@ -25,12 +25,18 @@ def embedded(
     clock: Clock | None = None,
     tools: Iterable[Tool] = (),
     builtin: bool = True,
+    works: bool = True,
     around: Callable[[Services], Services] = lambda services: services,
 ) -> Host:
     """The whole system in one folder: no account, no server. `start` it and it resumes whatever was interrupted.
 
-    `around` may put something between the engine and its ports: faults, tracing.
+    `around` may put something between the engine and its ports: faults, tracing. Where nothing `works`, because runs are only
+    looked at or told something, no sandbox is looked for before one is needed.
     """
+    if builtin and works and not settings.isolate:
+        from auteryn.tools.sandbox import ladder
+
+        ladder.begin()  # the canary is a process of its own: it runs while everything else begins
     from auteryn.adapters.embedded.blobs import FolderBlobs
     from auteryn.adapters.embedded.bus import LocalBus
     from auteryn.adapters.embedded.clock import SystemClock

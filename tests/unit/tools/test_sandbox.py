@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from auteryn import compose
 from auteryn.errors import Invalid, ToolFailed
+from auteryn.testing.scripted import ScriptedModel
 from auteryn.tools.egress_proxy import proxy
 from auteryn.tools.sandbox import box, ladder, launch
 from auteryn.tools.sandbox.box import Job, Limits, Ran, Sandbox, python
@@ -493,6 +495,17 @@ def test_the_wall_is_looked_for_once_whoever_begins(caplog: pytest.LogCaptureFix
         ladder.begin()
         assert ladder.chosen() is ladder.chosen() is begun.result()
     assert [record.message.partition(":")[0] for record in caplog.records] == ["sandbox"]
+
+
+@pytest.mark.usefixtures("unknown_wall")
+@pytest.mark.parametrize(
+    ("isolate", "works", "begun"), [(False, True, 1), (False, False, 0), (True, True, 0)], ids=["works", "looks", "isolates"]
+)
+def test_the_wall_is_looked_for_while_whoever_works_begins(tmp_path: Path, isolate: bool, works: bool, begun: int) -> None:
+    settings = compose.Settings(home=tmp_path, isolate=isolate)
+    host = compose.embedded(settings, model=ScriptedModel(["done"]), works=works)
+    assert ladder.climbing.cache_info().currsize == begun
+    asyncio.run(host.close())
 
 
 @pytest.mark.usefixtures("unknown_wall")
