@@ -14,7 +14,7 @@ from msgspec import Meta
 from auteryn.errors import Invalid, ToolFailed
 from auteryn.tools.leash import Leash, in_thread
 from auteryn.tools.needs import no_spreadsheets
-from auteryn.tools.sheet_formulas import cell_at, computed, shown_at
+from auteryn.tools.sheet_formulas import cell_at, computed, ends_first, faults, shown_at
 from auteryn.tools.sheet_plan import Planned, planned
 from auteryn.tools.sheet_shape import Sheet
 from auteryn.tools.tables.text_files import readable
@@ -88,10 +88,11 @@ def _create(files: Workspace, path: str, sheets: list[Sheet], leash: Leash) -> d
         "size_bytes": files.stat(path).size_bytes,
         "sheets": [plan.told() for plan in plans],
     }
-    shown = {f"{cell.sheet}!{shown_at(cell.row, cell.column)}": value for cell, value in list(values.items())[:_SHOWN]}
+    shown = {f"{cell.sheet}!{shown_at(cell.row, cell.column)}": values[cell] for cell in ends_first(values)[:_SHOWN]}
     told |= {"computed": shown} if shown else {}
     more = [f"and {len(warnings) - _SHOWN} more warnings"] if len(warnings) > _SHOWN else []
-    return told | ({"warnings": [*warnings[:_SHOWN], *more]} if warnings else {})
+    heard = [*warnings[:_SHOWN], *more, *faults(values)]
+    return told | ({"warnings": heard} if heard else {})
 
 
 def _refuse_names(names: list[str]) -> None:

@@ -7,7 +7,7 @@ arithmetic, comparisons, references and the functions of `FUNCTIONS`, with Excel
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ from auteryn.tools.sheet_functions import (
 
 MOST_READS = 5_000_000
 """Cells looked at for one workbook, ranges counted in full."""
+_NAMED = 5
 
 
 class Cell(NamedTuple):
@@ -56,6 +57,29 @@ def computed(grids: Mapping[str, Grid]) -> tuple[dict[Cell, Any], dict[Cell, str
         for row, column in sorted(grid.formulas):
             work.settle(Cell(name, row, column))
     return work.values, work.unknown
+
+
+def ends_first(cells: Collection[Cell]) -> list[Cell]:
+    """Those inside a column of formulas come last: a total below a hundred rows says more than the fiftieth of them."""
+    known = set(cells)
+
+    def inside(cell: Cell) -> bool:
+        return {cell._replace(row=cell.row - 1), cell._replace(row=cell.row + 1)} <= known
+
+    return sorted(cells, key=inside)
+
+
+def faults(values: Mapping[Cell, Any]) -> list[str]:
+    """Which cells show an error value, in a sentence a sheet and error."""
+    found = dict[tuple[str, str], list[str]]()
+    for cell, value in values.items():
+        if isinstance(value, Fault):
+            found.setdefault((cell.sheet, value), []).append(shown_at(cell.row, cell.column))
+    return [
+        f"{sheet}!{', '.join(places[:_NAMED])}{f' and {len(places) - _NAMED:,} more' * (len(places) > _NAMED)} "
+        f"show{'s' * (len(places) == 1)} {fault}: mend the formula, or catch it as in =IFERROR(…, 0)"
+        for (sheet, fault), places in found.items()
+    ]
 
 
 def cell_at(reference: str) -> tuple[int, int] | None:

@@ -23,7 +23,7 @@ from auteryn.policy.quotas import READ_BYTES
 from auteryn.tools.document_package import opened, settled
 from auteryn.tools.leash import in_thread
 from auteryn.tools.needs import no_updates
-from auteryn.tools.sheet_formulas import Cell, Grid, cell_at, computed, shown_at
+from auteryn.tools.sheet_formulas import Cell, Grid, cell_at, computed, faults, shown_at
 from auteryn.tools.sheet_functions import Fault
 from auteryn.tools.sheet_plan import FIRST_YEAR, refuse_reaching_out
 from auteryn.tools.sheet_shape import Value
@@ -95,21 +95,31 @@ def _updated(
     first = _last_row(target) + 1
     for reference, value in edits.items():
         _set(target, reference, value)
-    for at, row in enumerate(rows):
-        for column, value in enumerate(row):
-            _set(target, shown_at(first - 1 + at, column), value)
+    added = {shown_at(first - 1 + at, column): value for at, row in enumerate(rows) for column, value in enumerate(row)}
+    for reference, value in added.items():
+        _set(target, reference, value)
     values, unknown = computed(_grids(book))
     body = settled(_with_values(_saved(book), [one.title for one in book.worksheets], values))
     told: dict[str, Any] = {"path": path, "sheet": target.title, "changed": list(edits)[:_SHOWN]}
     if rows:
         told["appended"] = f"rows {first} to {first + len(rows) - 1}"
-    if unknown:
-        told["warnings"] = [
-            f"{cell.sheet}!{shown_at(cell.row, cell.column)} shows empty until Excel opens it: {why}"
-            for cell, why in list(unknown.items())[:_SHOWN]
-        ]
+    if shown := _computed(target.title, values, [*edits, *added]):
+        told["computed"] = shown
+    empty = [
+        f"{cell.sheet}!{shown_at(cell.row, cell.column)} shows empty until Excel opens it: {why}"
+        for cell, why in list(unknown.items())[:_SHOWN]
+    ]
+    if heard := [*empty, *faults(values)]:
+        told["warnings"] = heard
     ctx.files.write(path, body, key=key, output=told)
     return told
+
+
+def _computed(sheet: str, values: Mapping[Cell, Any], places: list[str]) -> dict[str, Any]:
+    """What the formulas written now come to."""
+    cells = [cell for place in places if (at := cell_at(place)) and (cell := Cell(sheet, *at)) in values][:_SHOWN]
+    shown = ((cell, values[cell]) for cell in cells)
+    return {shown_at(cell.row, cell.column): str(value) if isinstance(value, Fault) else value for cell, value in shown}
 
 
 def _loaded(real: Path) -> Any:

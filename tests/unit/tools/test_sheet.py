@@ -207,6 +207,16 @@ def test_computed_values_stand_beside_the_formulas(room: Room) -> None:
     assert "warnings" not in told
 
 
+def test_of_many_formulas_the_totals_and_the_errors_are_told(room: Room) -> None:
+    rows = [[n, n % 90] for n in range(1, 301)]
+    columns = ["a", "b", {"header": "share", "formula": "=A{row}/B{row}"}]
+    total = {"name": "Total", "columns": ["sum"], "rows": [[None]], "formulas": {"A2": "=SUM(All!A2:A301)"}}
+    told = made(room, {"name": "All", "columns": columns, "rows": rows, "formulas": {"A302": "=SUM(A2:A301)"}}, total)
+    assert told["computed"]["Total!A2"] == told["computed"]["All!A302"] == 45_150 and len(told["computed"]) == 50
+    (warning,) = told["warnings"]
+    assert warning.startswith("All!C91, C181, C271 show #DIV/0!")
+
+
 def test_an_unknown_formula_is_written_empty_not_wrong_and_said(room: Room) -> None:
     told = made(room, {**PARTS, "formulas": {"B6": '=VLOOKUP("nut",A2:C4,2,FALSE)', "C6": "=B6+1", "A6": "=1/0"}})
     assert by_openpyxl(room, "Parts")["B6"].value is None and by_openpyxl(room, "Parts")["A6"].value == "#DIV/0!"

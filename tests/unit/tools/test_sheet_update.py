@@ -65,6 +65,15 @@ def test_changed_cells_and_all_formulas_show_what_libreoffice_computes(room: Roo
         assert [pytest.approx(cell) if isinstance(cell, float) else cell for cell in ours] == other[: len(ours)]
 
 
+def test_what_the_new_formulas_come_to_is_told_and_every_error(room: Room) -> None:
+    room.call(sheet_create, path="book.xlsx", sheets=[BOOK])
+    told = room.call(
+        sheet_update, path="book.xlsx", edits={"d2": "=B2*2", "B3": 0, "D3": "=B2/B3"}, append_rows=[["x", "=B2+1"]]
+    )
+    assert told["computed"] == {"D2": 20, "D3": "#DIV/0!", "B6": 11}
+    assert told["warnings"] == ["Prices!D3 shows #DIV/0!: mend the formula, or catch it as in =IFERROR(…, 0)"]
+
+
 def test_styles_widths_filters_and_the_other_parts_stay(room: Room) -> None:
     def fill(book: Any, sheet: Any) -> None:
         sheet.write_row("A1", ["item", "price"])
