@@ -96,6 +96,17 @@ def test_an_answer_of_no_use_is_paid_for(tmp_path: Path) -> None:
     assert skipping(story(useless=True)) > skipping(story(useless=False)) + 50
 
 
+def test_a_call_too_large_for_one_answer_is_made_in_smaller_ones(tmp_path: Path) -> None:
+    def script(ask: Ask) -> Line:
+        return "Seven." if "smaller pieces" in ask.last else Say(finish="max_tokens")
+
+    async def story() -> None:
+        async with World(tmp_path, model=script) as world:
+            assert (await world.ended(await world.start("How many?"))).result == "Seven."
+
+    skipping(story())
+
+
 def test_every_line_of_a_long_text_in_an_output_can_be_read(tmp_path: Path) -> None:
     lines = [f"line {number} says something" for number in range(1_000)]
 

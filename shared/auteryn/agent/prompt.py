@@ -148,6 +148,10 @@ WRAP_UP = (
     "give the result with what you have, and say plainly what is missing."
 )
 UNREADABLE = "Your last answer could not be used ({why}). Answer again: valid calls of the declared tools, or text."
+TOO_LONG_FOR_ONE = (
+    "Your last answer could not be used (the output limit was used up before anything was said). Answer in smaller pieces: "
+    "think shorter, and give a long text to file_write in several calls, the later ones with mode append."
+)
 CUT_OFF = "Your answer was cut off at the output limit. Go on from where it stopped, in smaller pieces."
 MISSING_DELIVERABLES = (
     "The task is not done: these deliverables are not there yet. Make them, or say plainly why that is impossible.\n{lines}"

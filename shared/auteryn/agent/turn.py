@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from auteryn.agent.compaction import compacted, raised
 from auteryn.agent.conclude import nothing_left
 from auteryn.agent.mind import Facts, Mind
-from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, UNREADABLE, WRAP_UP, ledger, system_prompt
+from auteryn.agent.prompt import CUT_OFF, DEADLINE, NUDGE, TOO_LONG_FOR_ONE, UNREADABLE, WRAP_UP, ledger, system_prompt
 from auteryn.agent.speak import answered, ask_model, fruitless, unusable
 from auteryn.agent.stuck import Circle, circle_of
 from auteryn.errors import Exhausted, ModelRefused, RateLimited, Unavailable
@@ -315,7 +315,8 @@ def _unreadable(mind: Mind, reply: Reply, why: str) -> Facts:
     before = mind.thread.unreadable
     if before + 1 >= UNREADABLE_ANSWERS:
         return (failed, *_ended(mind, "model_refused", f"the model gave {UNREADABLE_ANSWERS} unusable answers in a row: {why}"))
-    return (failed,) if before == 0 else (failed, e.Told(text=UNREADABLE.format(why=why), why="format"))
+    text = TOO_LONG_FOR_ONE if reply.finish == "max_tokens" else UNREADABLE.format(why=why)
+    return (failed,) if before == 0 else (failed, e.Told(text=text, why="format"))
 
 
 def _going_in_circles(mind: Mind, circle: Circle) -> Facts:
