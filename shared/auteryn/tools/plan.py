@@ -103,7 +103,9 @@ def _refuse_started(plan: Plan, steps: list[int]) -> None:
     late = {step.id: step.status for step in plan.steps if step.id in steps and step.status != "pending"}
     if late:
         told = ", ".join(f"{step} is {status}" for step, status in late.items())
-        raise ToolFailed("conflict", f"only steps that have not started can change: step {told}")
+        raise ToolFailed(
+            "conflict", f"only steps that have not started can change: step {told}. Add a step for what is still to do"
+        )
 
 
 def _refuse_in_step(run: Run) -> None:

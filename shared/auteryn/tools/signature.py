@@ -332,8 +332,10 @@ class _Place:
             return str(Invalid(f"{self.field}{dot}{unknown[1]}", value, rule))
         if self.rule.startswith("Invalid enum value") and (choices := _choices(node)):
             return str(Invalid(self.field, self.value, f"must be one of {choices}"))
-        rule = re.sub(r"^Expected ", "must be ", self.rule).replace(", got ", ", not ").replace("`", "")
-        return str(Invalid(self.field or tool, self.value, rule if rule != self.rule else f"is refused: {rule}"))
+        rule = re.sub(r"^Expected ", "must be ", self.rule).replace(", got ", ", not ").replace(" | null", "").replace("`", "")
+        meant = node.get("description") or next((text for one in _options(node) if (text := one.get("description"))), "")
+        told = str(Invalid(self.field or tool, self.value, rule if rule != self.rule else f"is refused: {rule}"))
+        return f"{told} ({meant})" if meant and self.steps else told
 
 
 def _schema_at(schema: dict[str, Any], steps: list[str | int]) -> dict[str, Any]:

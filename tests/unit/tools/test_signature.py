@@ -14,6 +14,7 @@ from inline_snapshot import snapshot
 from pydantic import BaseModel, Field
 
 from auteryn.errors import Invalid, ToolFailed
+from auteryn.tools.data import data_query
 from auteryn.tools.signature import arguments, parameters_of
 from auteryn.tools.tool import ToolContext, tool
 from shared_data import shared
@@ -254,3 +255,9 @@ def test_a_tool_without_a_docstring_is_refused() -> None:
 
     with pytest.raises(Invalid, match="docstring"):
         tool(silent)
+
+
+def test_a_value_of_the_wrong_kind_is_told_what_is_meant() -> None:
+    with pytest.raises(ToolFailed) as failed:
+        arguments(data_query, {"sql": "SELECT 1", "files": ["a.csv"]})
+    assert str(failed.value) == """files: ['a.csv'] must be object, not array (Table names for files: {"t": "sales.csv"})"""
