@@ -23,7 +23,7 @@ from auteryn.cli.stalled import needs_person
 from auteryn.cli.view import View
 from auteryn.errors import NotAllowed, WrongState
 from auteryn.policy.durations import shown
-from auteryn.schema.event import RunCreated
+from auteryn.schema.event import beginning
 from auteryn.schema.human import Ask
 from auteryn.schema.run import Run
 from auteryn.service.delivery import StreamEvent
@@ -215,8 +215,8 @@ class _Following:
 
     async def _made_only(self, placed: set[str]) -> list[str]:
         """Files it was not given and that are nowhere but in its workspace; long answers of its calls are none."""
-        [begun] = await self.home.host.engine.services.store.journal(self.root, limit=1)
-        given = {name for event in begun.events if isinstance(event, RunCreated) for name in event.input.files}
+        [first] = await self.home.host.engine.services.store.journal(self.root, limit=1)
+        given = set(beginning(first).input.files)
         files = self.home.host.engine.files.of(self.root)
         made = await asyncio.to_thread(lambda: [found.path for found in files.walk() if found.path not in given | placed])
         return [path for path in made if not path.startswith(f"{OUTPUTS}/call_")]

@@ -13,8 +13,8 @@ from auteryn.schema.inbox import AnyMessage
 from auteryn.schema.record import Record
 from auteryn.schema.run import ENDINGS, Run, Status
 
-PAGE_RUNS = 500
-"""Summaries read at a time, where all of them are wanted."""
+PAGE_RUNS, PAGE_ENTRIES = 500, 500
+"""Summaries, and entries of a journal, read at a time where all of them are wanted."""
 ENDED = datetime.fromtimestamp(0, UTC)
 """`Lease.until`, where the holder is known to be dead."""
 
@@ -195,3 +195,12 @@ async def every_run(
 def children_of(store: Store, run: str) -> AsyncGenerator[Run]:
     """The runs of its steps and ticks, newest first."""
     return every_run(store, parent=run, roots_only=False)
+
+
+async def every_entry(store: Store, run: str) -> AsyncGenerator[Entry]:
+    """The whole journal of a run, in order, however many pages that takes."""
+    seq = 0
+    while entries := await store.journal(run, after=seq, limit=PAGE_ENTRIES):
+        for entry in entries:
+            yield entry
+        seq = entries[-1].seq

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Literal
 
+from auteryn.errors import Corrupt
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.message import Call, Content, Image, Tokens, calls_in
 from auteryn.schema.plan import Plan, StepChange
@@ -530,6 +531,14 @@ class Entry(Record):
 def facts(entries: Iterable[Entry]) -> Iterator[AnyEvent]:
     """The events of these entries, in order."""
     return (event for entry in entries for event in entry.events)
+
+
+def beginning(first: Entry) -> RunCreated:
+    """The fact that a journal begins with; raises `Corrupt` for an entry that begins none."""
+    created = first.events[0] if first.events else None
+    if first.seq != 1 or not isinstance(created, RunCreated):
+        raise Corrupt(f"entry {first.seq} does not create a run")
+    return created
 
 
 def calls_of(run: str, answer: ModelAnswered) -> dict[str, Call]:

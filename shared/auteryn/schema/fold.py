@@ -54,13 +54,11 @@ def and_then(run: Run, entry: e.Entry, event: e.AnyEvent) -> Run:
 
 def born(entry: e.Entry) -> Run:
     """The run its first entry creates."""
-    first = entry.events[0] if entry.events else None
-    if entry.seq != 1 or not isinstance(first, e.RunCreated):
-        raise Corrupt(f"entry {entry.seq} does not create a run")
-    draft = _Draft(first.run, entry)
+    run = e.beginning(entry).run
+    draft = _Draft(run, entry)
     for event in entry.events[1:]:
         draft.take(event)
-    return replace(first.run, **draft.fields, seq=1)
+    return replace(run, **draft.fields, seq=1)
 
 
 def add_tokens(a: Tokens, b: Tokens) -> Tokens:
@@ -142,7 +140,7 @@ class _Draft(Struct):
                 put["waits"] = (*self.now("waits"), *event.waits)
                 put["status"] = {"waiting": "waiting", "handed_over": "pending", "paused": "paused"}[event.why]
                 if event.why != "paused":  # what the slice reserved and did not use comes back: it ended in order
-                    put["reserved_calls"] = min(self.now("reserved_calls"), self.calls_made())
+                    put["reserved_calls"] = min(self.now("reserved_calls"), self.now("usage").llm_calls)
             case e.ModeRaised():
                 put["mode"], put["limits"] = "deep", replace(self.now("limits"), llm_calls=event.llm_calls)
             case e.Paused():
@@ -258,9 +256,6 @@ class _Draft(Struct):
         run's creation."""
         rang = [wait.at for wait in self.now("waits") if isinstance(wait, UntilTime) and wait.at <= self.entry.at]
         return max(rang, default=self.now("anchor_at") or (self.entry.at if self.now("slice") else self.run.created_at))
-
-    def calls_made(self) -> int:
-        return self.now("usage").llm_calls
 
     def used(
         self,

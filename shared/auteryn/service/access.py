@@ -10,7 +10,7 @@ from msgspec import Struct
 from auteryn.errors import NotFound, WrongState
 from auteryn.ports import Services
 from auteryn.runtime.engine import Engine
-from auteryn.schema.event import AnyEvent, RunCreated
+from auteryn.schema.event import AnyEvent, beginning
 from auteryn.schema.run import ENDINGS, Run
 
 PAGE = 200
@@ -54,5 +54,5 @@ class Access(Struct, frozen=True):
 
     async def asked_for(self, run: Run) -> str | None:
         """The fingerprint of the request that made the run; None where it carried no key."""
-        first = (await self.services.store.journal(run.id, limit=1))[0].events[0]
-        return first.input.extra.get("request") if isinstance(first, RunCreated) else None
+        [first] = await self.services.store.journal(run.id, limit=1)
+        return beginning(first).input.extra.get("request")

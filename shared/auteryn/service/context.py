@@ -85,14 +85,13 @@ async def ledger(access: Access, run: Run) -> Ledger:
     """Reads the journal up to the newest summary: of a run that has none, its first entry."""
     store = access.services.store
     [first] = await store.journal(run.id, limit=1)
-    goal = next((event.input.text for event in first.events if isinstance(event, e.RunCreated)), "")
     notes = await ledger_notes(store, run.root)
     count, seq = 0, 1
     while seq < run.context_seq:
         entries = await store.journal(run.id, after=seq, limit=min(PAGE, run.context_seq - seq))
         count += sum(isinstance(event, e.Compacted) for event in e.facts(entries))
         seq = entries[-1].seq
-    return Ledger(run=run.id, goal=goal, text=ledger_text(run, notes), compactions=count)
+    return Ledger(run=run.id, goal=e.beginning(first).input.text, text=ledger_text(run, notes), compactions=count)
 
 
 async def _newest(access: Access, run: Run) -> tuple[e.ModelAnswered | None, e.SliceStarted | None]:

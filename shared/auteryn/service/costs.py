@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from auteryn.agent.stuck import Outcome, circle_of, outcome_of
-from auteryn.ports.store import children_of
+from auteryn.ports.store import children_of, every_entry
 from auteryn.schema import event as e
 from auteryn.schema.fold import OUR_FAULT
 from auteryn.schema.record import Record, canonical_json
@@ -20,8 +20,6 @@ from auteryn.service.access import Access
 
 Cause = Literal["useful", "retry", "loop", "platform fault"]
 """`useful` work; an attempt that was repeated (`retry`); a `loop`; made useless by the platform, so not charged."""
-
-PAGE = 500
 
 
 class CreditLine(Record):
@@ -123,13 +121,11 @@ def _done_again(parent: Run, child: Run) -> bool:
 
 async def _read(access: Access, run: Run, step: str, superseded: bool) -> _Reading:
     """What the run's own journal says it has cost; its children's journals say the rest."""
-    reading, seq = _Reading(run, step), 0
-    while entries := await access.services.store.journal(run.id, after=seq, limit=PAGE):
-        for entry in entries:
-            for event in entry.events:
-                reading.take(event)
-                reading.watch(event, entry.at)
-        seq = entries[-1].seq
+    reading = _Reading(run, step)
+    async for entry in every_entry(access.services.store, run.id):
+        for event in entry.events:
+            reading.take(event)
+            reading.watch(event, entry.at)
     reading.watched(access.now())
     if run.failure and run.failure.reason in OUR_FAULT:
         reading.items = [replace(item, cause="platform fault") for item in reading.items]

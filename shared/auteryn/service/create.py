@@ -71,8 +71,8 @@ async def again(access: Access, old: Run) -> Run:
     Asked for twice, it is the same run: `old` stays ended (L10), and has one successor.
     """
     await check_spend(access)
-    first = (await access.services.store.journal(old.id, limit=1))[0]
-    created = next(event for event in first.events if isinstance(event, e.RunCreated))
+    [first] = await access.services.store.journal(old.id, limit=1)
+    created = e.beginning(first)
     now = access.now()
     run = replace(
         created.run,

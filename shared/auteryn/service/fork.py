@@ -16,7 +16,7 @@ from auteryn.schema import event as e
 from auteryn.schema.change import Newborn
 from auteryn.schema.fold import after, born
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
-from auteryn.schema.run import Effects, ForPerson, Input, Run, Wait
+from auteryn.schema.run import Effects, ForPerson, Run, Wait
 from auteryn.service.access import Access
 from auteryn.service.create import copy_notes, drop_copies, heir, refuse_another, store_new
 from auteryn.service.cursor import read_cursor
@@ -57,13 +57,14 @@ async def fork(access: Access, run_id: str, wanted: Fork) -> Run:
     kept = _kept(entries, _cut(old, entries, wanted.after))
     newborn = _forked(access, old, kept, wanted)
     new = newborn.run
-    await check_spend(access, _task(newborn.entry).extra.get("request", ""))
+    task = e.beginning(newborn.entry).input
+    await check_spend(access, task.extra.get("request", ""))
     await access.engine.files.copied(old.id, new.id, access.now())
     await copy_notes(access, old, new.id, until=kept[-1].at)
     made = await store_new(access, newborn, key=wanted.key)
     if made.id != new.id:
         await drop_copies(access, new.id)
-        await refuse_another(access, made, wanted.key, _task(newborn.entry))
+        await refuse_another(access, made, wanted.key, task)
     return made
 
 
@@ -110,8 +111,7 @@ def _forked(access: Access, old: Run, kept: list[e.Entry], wanted: Fork) -> Newb
         replace(one, commit=derived_id("c", new_one, one.commit), events=tuple(_renamed(event, names) for event in one.events))
         for one in kept
     ]
-    created = entries[0].events[0]
-    assert isinstance(created, e.RunCreated), "a journal begins with it"
+    created = e.beginning(entries[0])
     run = replace(
         created.run,
         created_at=now,
@@ -138,12 +138,6 @@ def _asked(old: Run, wanted: Fork) -> dict[str, Any]:
     if wanted.key is None:
         return {}
     return {"request": hashlib.sha256(canonical_json([old.id, wanted])).hexdigest()}
-
-
-def _task(first: e.Entry) -> Input:
-    created = first.events[0]
-    assert isinstance(created, e.RunCreated)
-    return created.input
 
 
 def _names(old: str, new: str, entries: Sequence[e.Entry]) -> dict[str, str]:

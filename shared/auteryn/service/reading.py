@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from auteryn.errors import NotFound
+from auteryn.ports.store import every_entry
 from auteryn.schema.event import PlanRevised
 from auteryn.schema.plan import StepChange
 from auteryn.schema.record import Record
@@ -16,9 +17,6 @@ from auteryn.service.access import Access
 from auteryn.service.tree import Version, published_in, taken_over_in, tree_of
 from auteryn.tools.notes import folded
 from auteryn.tools.registry import Registry
-
-PAGE = 1_000
-"""Journal entries read at a time."""
 
 
 class Revision(Record):
@@ -53,11 +51,9 @@ async def versions(access: Access, run: Run, path: str) -> list[Version]:
 async def _versions(access: Access, run: Run) -> list[Version]:
     store, found, more = access.services.store, list[Version](), list[Version]()
     async for one in tree_of(store, run):
-        seq = 0
-        while entries := await store.journal(one.id, after=seq, limit=PAGE):
-            found += published_in(entries)
-            more += taken_over_in(entries)
-            seq = entries[-1].seq
+        async for entry in every_entry(store, one.id):
+            found += published_in([entry])
+            more += taken_over_in([entry])
     known = {one.artifact.id for one in found}
     found += {one.artifact.id: one for one in more if one.artifact.id not in known}.values()
     return sorted(found, key=attrgetter("at"))
@@ -65,12 +61,14 @@ async def _versions(access: Access, run: Run) -> list[Version]:
 
 async def revisions(access: Access, run: Run) -> list[Revision]:
     """How the run's plan changed, oldest first. Reads its journal."""
-    found, seq = list[Revision](), 0
-    while run.plan and (entries := await access.services.store.journal(run.id, after=seq, limit=PAGE)):
-        revised = [(entry.at, event) for entry in entries for event in entry.events if isinstance(event, PlanRevised)]
-        found += [Revision(revision=one.plan.revision, at=at, note=one.note, diff=one.diff) for at, one in revised]
-        seq = entries[-1].seq
-    return found
+    if run.plan is None:
+        return []
+    return [
+        Revision(revision=event.plan.revision, at=entry.at, note=event.note, diff=event.diff)
+        async for entry in every_entry(access.services.store, run.id)
+        for event in entry.events
+        if isinstance(event, PlanRevised)
+    ]
 
 
 async def scratchpad(access: Access, run: Run) -> dict[str, list[str]]:
