@@ -22,6 +22,8 @@ LABEL = "label"
 HEIRS = frozenset({"fork_of", "retry_of"})
 """Labels of runs that begin with the files and notes of another."""
 _WEB = ("web", "browser")
+_OURS = ("code", "utility", "browser")
+"""Groups of tools that work in the sandbox, or only look at a page, unless they send something."""
 _ECHOED = frozenset({"query", "url", "redirected_from", "saved_as"})
 """Parts of an answer that only repeat what was asked for."""
 
@@ -42,9 +44,6 @@ def verdict(mind: Mind, tool: Tool, judged: Judged) -> Gate:
         outward=tool.effect in ("keyed", "once"),
         named=bool(judged.recipients) and {one.lower() for one in judged.recipients} <= set(_named(mind)),
     )
-
-
-_OURS = ("code", "utility", "browser")
 
 
 def _harmless(tool: Tool, judged: Judged) -> bool:
@@ -74,10 +73,12 @@ def read_by(mind: Mind) -> set[str]:
 
 def read_with(used: Collection[str], registry: Registry) -> set[str]:
     """The labels of what a run has read with these tools; `used` may hold labels, too."""
-    tools = _known(used, registry)
-    found = {label for label in (FOREIGN, PRIVATE) if label in used}
-    found |= {PRIVATE} if any(tool.private for tool in tools) else set()
-    return found | ({FOREIGN} if any(tool.untrusted for tool in tools) else set())
+    found = {FOREIGN, PRIVATE}.intersection(used)
+    return found.union(*map(_labels_of, _known(used, registry)))
+
+
+def _labels_of(tool: Tool) -> set[str]:
+    return ({FOREIGN} if tool.untrusted else set()) | ({PRIVATE} if tool.private else set())
 
 
 def _known(used: Collection[str], registry: Registry) -> list[Tool]:
@@ -91,8 +92,7 @@ def label_of(root: str, label: str, at: datetime) -> Doc:
 
 def labels(mind: Mind, tool: Tool, more: Iterable[str] = ()) -> tuple[str, ...]:
     """What the run has read for the first time with this answer. It stays known when the tool itself is gone."""
-    found = {*more, *([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
-    return tuple(sorted(found - set(mind.run.used_tools)))
+    return tuple(sorted({*more, *_labels_of(tool)}.difference(mind.run.used_tools)))
 
 
 async def learn_of_tree(mind: Mind) -> None:
@@ -106,8 +106,7 @@ async def warn_tree(mind: Mind, tool: Tool) -> None:
     notes."""
     if not _in_company(mind):
         return
-    found = read_by(mind) | {*([FOREIGN] if tool.untrusted else []), *([PRIVATE] if tool.private else [])}
-    for label in sorted(found - mind.tree_told):
+    for label in sorted((read_by(mind) | _labels_of(tool)) - mind.tree_told):
         await mind.services.store.put(label_of(mind.run.root, label, mind.now()), if_absent=True)
         mind.tree_told.add(label)
 

@@ -49,7 +49,7 @@ async def next_turn(mind: Mind) -> Facts:
     run, thread = mind.run, mind.thread
     if mind.notes is None and thread.started:
         mind.notes = await ledger_notes(mind.services.store, run.root)
-    if run.labels.get("kind") == "question":
+    if run.is_question:
         return _question(mind)
     if thread.stuck_ask:
         return _stuck_answer(mind)
@@ -81,7 +81,7 @@ async def next_turn(mind: Mind) -> Facts:
 
 async def out_of_time(mind: Mind) -> Facts:
     """End the run, whatever is open in it; with a last turn of the model where one is still possible."""
-    if mind.thread.calls or mind.run.labels.get("kind") == "question":
+    if mind.thread.calls or mind.run.is_question:
         return _ended(mind, "deadline", LIMIT_WORDS["deadline"])
     return await _wrapped_up(mind, "deadline")
 
@@ -198,16 +198,8 @@ def _limit(mind: Mind) -> FailReason | None:
 
 def _short(mind: Mind) -> int:
     """Thousandths of a credit the next turn would lack, as far as its prompt tells; 0 or less: it lacks none."""
-    left = _credits_left(mind)
+    left = mind.run.credits_left
     return 0 if left is None else 1 + _foreseen(mind) - left
-
-
-def _credits_left(mind: Mind) -> int | None:
-    """Thousandths of a credit that are neither spent nor promised to steps; None without a budget."""
-    if mind.run.limits.credits is None:
-        return None
-    held = sum(share.credits or 0 for share in mind.run.shares.values())
-    return mind.run.limits.credits - mind.run.usage.credits.total - held
 
 
 def _foreseen(mind: Mind, output: int = 1_000) -> int:
@@ -224,7 +216,7 @@ def _unseen_tokens(mind: Mind) -> int:
 
 def _payable_output(mind: Mind) -> int | None:
     """Tokens of output that what is left of the budget pays for, as the prompt is only estimated; None without a budget."""
-    left = _credits_left(mind)
+    left = mind.run.credits_left
     if left is None:
         return None
     prompt, whole = _foreseen(mind, 0), _foreseen(mind)

@@ -19,17 +19,12 @@ RAISE = "Raise the budget by half"
 BUDGET_WORDS: dict[str, Literal["go_on", "fast", "stop"]] = {GO_ON: "go_on", RAISE: "go_on", GO_ON_FAST: "fast", STOP: "stop"}
 
 
-def spent(run: Run) -> int:
-    """Thousandths of a credit that are gone: used by the run and its ended children."""
-    return run.usage.credits.total
-
-
 def near(run: Run, now: datetime) -> list[e.AnyEvent]:
     """The facts to commit when most of the budget is spent, the first time it is; else empty."""
-    limit, policy = run.limits.credits, run.options.at_budget
-    if limit is None or run.budget_near or run.parent or spent(run) < BUDGET_NEAR * limit:
+    limit, spent, policy = run.limits.credits, run.usage.credits.total, run.options.at_budget
+    if limit is None or run.budget_near or run.parent or spent < BUDGET_NEAR * limit:
         return []
-    reached = e.BudgetReached(spent=spent(run), limit=limit, policy=policy)
+    reached = e.BudgetReached(spent=spent, limit=limit, policy=policy)
     match policy:
         case "ask" if not run.closing:
             return [reached, e.AskOpened(ask=_question(run, now, limit))]
@@ -67,12 +62,13 @@ def held(run: Run) -> Ask | None:
 
 
 def _question(run: Run, now: datetime, limit: int) -> Ask:
-    percent = round(100 * spent(run) / limit)
+    spent = run.usage.credits.total
+    percent = round(100 * spent / limit)
     return asked_of(
         run,
         now,
         id=derived_id("ask", run.id, "budget"),
         kind="budget",
-        message=f"{percent} % of the budget are spent ({spent(run) / 1000:g} of {limit / 1000:g} credits). Go on?",
+        message=f"{percent} % of the budget are spent ({spent / 1000:g} of {limit / 1000:g} credits). Go on?",
         options=(GO_ON, GO_ON_FAST, STOP),
     )

@@ -68,10 +68,9 @@ def fair_share(run: Run, waiting: int, *, at_least: int = 0) -> Share:
     """
     free = run.limits.llm_calls - run.usage.llm_calls - run.promised_calls - KEPT_FOR_CONCLUSION
     calls = max(0, free // max(1, waiting))
-    if run.limits.credits is None:
+    left = run.credits_left
+    if left is None:
         return Share(llm_calls=calls)
-    held = sum(share.credits or 0 for share in run.shares.values())
-    left = run.limits.credits - run.usage.credits.total - held
     fair = max(0, left // (max(1, waiting) + 1))
     return Share(llm_calls=calls, credits=max(fair, min(at_least, left)))
 

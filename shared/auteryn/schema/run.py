@@ -282,6 +282,10 @@ class Share(Record):
     credits: int | None = None
 
 
+QUESTION = "question"
+"""Label `kind` of a run that is only a question."""
+
+
 class Run(Record):
     """The summary everybody reads. Written only through commits of its own slice."""
 
@@ -368,6 +372,19 @@ class Run(Record):
     def promised_calls(self) -> int:
         """Model calls that are its children's until they end."""
         return sum(share.llm_calls for share in self.shares.values()) if self.shares else 0
+
+    @property
+    def credits_left(self) -> int | None:
+        """Thousandths of a credit that are neither spent nor its children's until they end; None without a budget."""
+        if self.limits.credits is None:
+            return None
+        promised = sum(share.credits or 0 for share in self.shares.values())
+        return self.limits.credits - self.usage.credits.total - promised
+
+    @property
+    def is_question(self) -> bool:
+        """Nothing but a question to a person: no model works on it, and its result is the answer."""
+        return self.labels.get("kind") == QUESTION
 
     @property
     def mind(self) -> ModeName:

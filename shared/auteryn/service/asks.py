@@ -24,15 +24,13 @@ from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
 from auteryn.schema.inbox import Answered, AnyMessage, Cancel, Voted, answer_message_id
 from auteryn.schema.record import Record, canonical_json, derived_id, new_id
 from auteryn.schema.routing import Decision
-from auteryn.schema.run import ENDINGS, Channel, Input, Limits, Options, Run
+from auteryn.schema.run import ENDINGS, QUESTION, Channel, Input, Limits, Options, Run
 from auteryn.service.access import Access
 from auteryn.service.create import refuse_another, store_new
 from auteryn.service.new import lifetime
 from auteryn.tools.signature import arguments
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-QUESTION = "question"
-"""Label `kind` of a run that is only a question."""
 
 
 async def asks(access: Access, run_id: str | None = None, *, open_only: bool = True) -> list[Ask]:

@@ -159,7 +159,7 @@ class Desk:
             raise WrongState(f"run {run!r} has completed: there is nothing to try again")
         if found.parent:
             raise WrongState(f"run {run!r} belongs to {found.parent.run!r}: retry that run, or its step {found.parent.key}")
-        if found.labels.get("kind") == asks.QUESTION:
+        if found.is_question:
             raise WrongState(f"run {run!r} was only a question: ask it anew")
         return await create.again(self._access, found)
 

@@ -46,7 +46,7 @@ async def fork(access: Access, run_id: str, wanted: Fork) -> Run:
     old = await access.run(run_id)
     if old.parent:
         raise WrongState(f"run {run_id!r} belongs to {old.parent.root!r}: fork that run")
-    if old.labels.get("kind") == "question":
+    if old.is_question:
         raise WrongState(f"run {run_id!r} was only a question: ask it anew")
     if wanted.effects not in get_args(Effects):
         raise Invalid("effects", wanted.effects, f"is none of {', '.join(get_args(Effects))}")
