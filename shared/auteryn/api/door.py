@@ -26,6 +26,7 @@ from auteryn.api.stream import Pace
 from auteryn.api.window import refused
 from auteryn.errors import AuterynError, NotAllowed, NotFound
 from auteryn.runtime.engine import Engine
+from auteryn.runtime.outgoing import ASK
 from auteryn.schema.record import full
 from auteryn.service.seal import Seal
 
@@ -136,7 +137,7 @@ class Door:
     async def _owner_of(self, path: dict[str, str]) -> str | None:
         """Whose the run or the question in the address is. An admin who opens it in the console acts for them: no link and no
         `EventSource` can name an owner in a header."""
-        if "ask" in path and (line := await self.engine.services.store.doc("ask", path["ask"])):
+        if "ask" in path and (line := await self.engine.services.store.doc(ASK, path["ask"])):
             return line.scope
         try:
             return (await self.engine.services.store.get(path["run"])).owner if "run" in path else None

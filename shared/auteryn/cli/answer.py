@@ -15,6 +15,7 @@ from auteryn.cli.prompt import meant, whoever
 from auteryn.cli.root import Common, common
 from auteryn.errors import Invalid, NotFound
 from auteryn.policy.durations import parse
+from auteryn.runtime.outgoing import ASK
 from auteryn.schema.human import Ask
 from auteryn.schema.record import from_stranger
 
@@ -65,9 +66,9 @@ def _object(text: str) -> dict[str, Any]:
 async def _of(home: Home, ask_id: str, value: str) -> tuple[str, Ask | None]:
     """The tree the question belongs to, and the question if it is open; raises `NotFound`."""
     store = home.host.engine.services.store
-    doc = await store.doc("ask", ask_id)
+    doc = await store.doc(ASK, ask_id)
     if doc is None:
-        if value.startswith("ask_") and await store.doc("ask", value):
+        if value.startswith("ask_") and await store.doc(ASK, value):
             raise NotFound(f"{ask_id!r} is no question and {value} is one: {home.turned(ask_id, value)}")
         if ask_id.startswith("run_") and (asks := await home.desk.asks(await home.named(ask_id))):
             them = " or ".join(f"{home.command} answer {ask.id} {shlex.quote(value)}" for ask in asks)

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from auteryn.agent.thread import Thread
+from auteryn.policy.asking import withdrawn
 from auteryn.runtime.marks import mark
 from auteryn.schema import event as e
 from auteryn.schema import inbox as m
 from auteryn.schema.change import Doc, Send
+from auteryn.schema.human import Answer
 from auteryn.schema.run import Run
+
+ASK = "ask"
+"""Kind of the index's lines, by the questions' ids; their scope is the owner."""
 
 
 def sends_of(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Send, ...]:
@@ -43,21 +48,25 @@ def sends_of(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime)
 
 
 def documents(before: Run, run: Run, events: Sequence[e.AnyEvent], now: datetime) -> tuple[Doc, ...]:
-    """One small document per open question, so that an answer finds its run and a person all questions; and milestones."""
+    """The index lines of questions, so that an answer finds its run and a person all questions; and milestones."""
     out = list(mark(run, now))
     if run.terminal:
-        body = {"run": run.id, "open": False, "by": "auteryn", "how": "withdrawn"}
-        out += [Doc(kind="ask", id=ask.id, scope=run.owner, body=body, at=now) for ask in before.asks]
+        out += [ask_line(ask.id, run.id, run.owner, now, withdrawn(ask.id, now)) for ask in before.asks]
     for event in events:
         match event:
             case e.AskOpened():
-                out.append(Doc(kind="ask", id=event.ask.id, scope=run.owner, body={"run": run.id, "open": True}, at=now))
+                out.append(ask_line(event.ask.id, run.id, run.owner, now))
             case e.AskAnswered():
-                body = {"run": run.id, "open": False, "by": event.answer.by, "how": event.answer.how}
-                out.append(Doc(kind="ask", id=event.answer.ask, scope=run.owner, body=body, at=now))
+                out.append(ask_line(event.answer.ask, run.id, run.owner, now, event.answer))
             case _:
                 pass
     return tuple(out)
+
+
+def ask_line(ask: str, run: str, owner: str, at: datetime, answer: Answer | None = None) -> Doc:
+    """A question's line in the index of all an owner's questions; with what came of it, it is closed."""
+    closed = {"by": answer.by, "how": answer.how} if answer else {}
+    return Doc(kind=ASK, id=ask, scope=owner, body={"run": run, "open": answer is None, **closed}, at=at)
 
 
 def touches_children(events: Sequence[e.AnyEvent]) -> bool:

@@ -18,6 +18,7 @@ from auteryn.policy.gates import ALLOWING, may_answer
 from auteryn.runtime.children import birth, title_of
 from auteryn.runtime.due import wake_at
 from auteryn.runtime.outbox import posts
+from auteryn.runtime.outgoing import ASK, ask_line
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc
 from auteryn.schema.human import Answer, Ask, InputType, OnTimeout
@@ -51,7 +52,7 @@ async def asks(access: Access, run_id: str | None = None, *, open_only: bool = T
 async def askers(access: Access, *, open_only: bool = True) -> AsyncGenerator[tuple[Doc, Run]]:
     """Each index line of the owner's questions, with its run as it is now. A line may say "open" of a question the run does not
     know yet, or no longer has."""
-    for doc in await access.services.store.docs("ask", access.owner):
+    for doc in await access.services.store.docs(ASK, access.owner):
         if doc.body["open"] or not open_only:
             run = await _run_of(access, doc)
             if run is not None:
@@ -153,7 +154,7 @@ async def ask(access: Access, wanted: Question, *, key: str | None = None) -> Ru
     asked = timed(asked, now + span)
     check_question(asked)
     run = _question_run(access, asked, span, wanted.notify)
-    line = Doc(kind="ask", id=asked.id, scope=access.owner, body={"run": run.id, "open": True}, at=now)
+    line = ask_line(asked.id, run.id, access.owner, now)
     await access.services.store.put(line)  # before the run: a line too many is passed over, one too few would hide a question
     task = Input(text=wanted.message, extra={"request": _fingerprint(asked)} if key is not None else {})
     newborn = birth(run, task, now, e.AskOpened(ask=asked))
@@ -193,7 +194,7 @@ async def said_before(access: Access, ask_id: str, said: Said, by: str) -> Answe
 
 async def _asking(access: Access, ask_id: str) -> Run:
     """The run that asks, or once asked."""
-    doc = await access.services.store.doc("ask", ask_id)
+    doc = await access.services.store.doc(ASK, ask_id)
     run = await _run_of(access, doc) if doc else None
     if run is None:
         raise NotFound(f"no question {ask_id!r}; `auteryn ls` shows the runs that wait for one")

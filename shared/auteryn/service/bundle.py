@@ -21,9 +21,11 @@ from msgspec.structs import replace
 
 from auteryn.agent.taint import label_of, read_with
 from auteryn.errors import AuterynError, Corrupt, Invalid, WrongState
+from auteryn.policy.asking import withdrawn
 from auteryn.policy.cloud import BY_KEY, SECRETS
 from auteryn.policy.scrub import scrubbed, scrubbed_file, secrets_in
 from auteryn.ports.store import Store, children_of
+from auteryn.runtime.outgoing import ask_line
 from auteryn.schema import event as e
 from auteryn.schema.change import Doc, Newborn
 from auteryn.schema.fold import after, born
@@ -34,17 +36,16 @@ from auteryn.schema.versions import read_entry
 from auteryn.service.access import Access
 from auteryn.service.progress import credit_usage, metrics
 from auteryn.service.tree import files_in
+from auteryn.tools.notes import KIND as NOTE
 
 FORMAT = 1
 MOST_BYTES = 512_000_000
 """Of everything in a bundle, unpacked."""
 MOST_RUNS = 10_000
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,80}")
+_ID = re.compile(r"run_[A-Za-z0-9_-]{1,100}", re.ASCII)
 _SECRETS = (*BY_KEY, *SECRETS, "GOOGLE_API_KEY")
 """Variables whose values are known secrets."""
-
-
-_ID = re.compile(r"run_[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
 class Manifest(Record):
@@ -84,7 +85,7 @@ async def export(access: Access, run_id: str, environ: Mapping[str, str] = os.en
         for old, new in renamed.items():
             body = body.replace(old.encode(), new.encode())
         files[f"runs/{run}.jsonl"], secrets = body, secrets + found
-    body, found = scrubbed(to_json(await store.docs("note", root.id)), known)
+    body, found = scrubbed(to_json(await store.docs(NOTE, root.id)), known)
     files[f"notes/{root.id}.json"], secrets = body, secrets + found
     figures = {"metrics": metrics(root, root.usage, access.now()), "credits": credit_usage(root.usage)}
     files["figures.json"] = msgspec.json.format(msgspec.json.encode(figures))
@@ -216,7 +217,7 @@ def _notes(files: Mapping[str, bytes], root: str) -> list[Doc]:
     found = _read(files, name, tuple[Doc, ...])
     try:
         return [
-            replace(one, kind="note", scope=root, body=msgspec.to_builtins(msgspec.convert(one.body, _Note)), at=utc(one.at))
+            replace(one, kind=NOTE, scope=root, body=msgspec.to_builtins(msgspec.convert(one.body, _Note)), at=utc(one.at))
             for one in found
         ]
     except msgspec.ValidationError as error:
@@ -229,12 +230,10 @@ def _questions(newborn: Newborn, owner: str) -> list[Doc]:
     forked = max((at for at, event in enumerate(facts) if isinstance(event, e.Forked)), default=0)
     facts = facts[forked:]
     answers = {event.answer.ask: event.answer for event in facts if isinstance(event, e.AskAnswered)}
-    found = list[Doc]()
-    for ask in (event.ask for event in facts if isinstance(event, e.AskOpened)):
-        answer = answers.get(ask.id)
-        how = {"by": answer.by, "how": answer.how} if answer else {"by": "auteryn", "how": "withdrawn"}
-        found.append(Doc(kind="ask", id=ask.id, scope=owner, body={"run": run, "open": False, **how}, at=ask.opened_at))
-    return found
+    return [
+        ask_line(ask.id, run, owner, ask.opened_at, answers.get(ask.id) or withdrawn(ask.id, ask.opened_at))
+        for ask in (event.ask for event in facts if isinstance(event, e.AskOpened))
+    ]
 
 
 async def _refuse_others(access: Access, newborn: Sequence[Newborn]) -> None:

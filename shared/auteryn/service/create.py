@@ -30,6 +30,7 @@ from auteryn.service.new import NewRun, Request, checked_request, run_of
 from auteryn.service.spend import check_spend
 from auteryn.tools.looks import KIND as LOOKS
 from auteryn.tools.looks import Watched, taken_over
+from auteryn.tools.notes import KIND as NOTE
 from auteryn.tools.workspace import Workspace
 
 CHUNK_BYTES = 1 << 20
@@ -144,10 +145,10 @@ async def copy_notes(access: Access, old: Run, new: str, *, until: datetime | No
     read = {str(doc.body) for doc in await store.docs(LABEL, old.root)}
     for label in read | read_with(old.used_tools, access.engine.registry):
         await store.put(label_of(new, label, access.now()), if_absent=True)
-    for note in await store.docs("note", old.root):
+    for note in await store.docs(NOTE, old.root):
         if until is not None and note.at > until:
             break
-        await store.put(replace(note, id=derived_id("note", new, note.id), scope=new), if_absent=True)
+        await store.put(replace(note, id=derived_id(NOTE, new, note.id), scope=new), if_absent=True)
     for page in await store.docs(LOOKS, old.root):
         if watched := taken_over(msgspec.convert(page.body, Watched), until):
             name = f"{new}/{page.id.partition('/')[2]}"
@@ -157,7 +158,7 @@ async def copy_notes(access: Access, old: Run, new: str, *, until: datetime | No
 async def drop_copies(access: Access, run: str) -> None:
     """Remove what was copied for a run that another request had created already: nobody else would find and erase it."""
     await access.engine.files.drop(run)
-    for kind in ("note", LOOKS, LABEL):
+    for kind in (NOTE, LOOKS, LABEL):
         for doc in await access.services.store.docs(kind, run):
             await access.services.store.drop(kind, doc.id)
 

@@ -12,6 +12,7 @@ import msgspec
 
 from auteryn.errors import Corrupt, NotFound, WrongState
 from auteryn.ports.store import Store, every_run
+from auteryn.runtime.outgoing import ASK
 from auteryn.schema import event as e
 from auteryn.schema.files import KIND, FileChanges
 from auteryn.schema.post import POST, POSTS
@@ -22,6 +23,7 @@ from auteryn.service.follow import ended
 from auteryn.service.listing import UNDER_WAY
 from auteryn.service.memories import memories
 from auteryn.service.tree import files_in, tree_of
+from auteryn.tools.notes import KIND as NOTE
 
 STOPPING = timedelta(seconds=15)
 """How long is waited for what is below an ended run, and was told to stop with it."""
@@ -66,14 +68,14 @@ async def erase(access: Access, run_id: str) -> Erased:
     await asyncio.to_thread(shutil.rmtree, files, ignore_errors=True)
     await access.engine.files.drop(run.id)  # after its blobs: until then a repeat finds which they are
     for ask in asks:
-        await store.drop("ask", ask)
+        await store.drop(ASK, ask)
     for post in await store.docs(POST, POSTS):  # on its way to somebody
         if post.body["root"] == run.id:
             await store.drop(POST, post.id)
     for one in reversed(tree):  # the run itself goes last: until then a repeat finds its steps
         await store.erase(one.id)
     left = [f"run {one.id}" for one in tree if await _there(store, one.id)]
-    left += [f"question {ask}" for ask in asks if await store.doc("ask", ask)]
+    left += [f"question {ask}" for ask in asks if await store.doc(ASK, ask)]
     left += [f"blob {sha256}" for sha256 in published - shared if await access.services.blobs.has(sha256)]
     left += ["files"] if files.exists() else []
     return Erased(
@@ -162,5 +164,5 @@ async def _there(store: Store, run: str) -> bool:
     try:
         await store.get(run)
     except NotFound:
-        return bool(await store.journal(run, limit=1) or await store.inbox(run) or await store.docs("note", run, limit=1))
+        return bool(await store.journal(run, limit=1) or await store.inbox(run) or await store.docs(NOTE, run, limit=1))
     return True

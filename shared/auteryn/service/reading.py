@@ -15,6 +15,7 @@ from auteryn.schema.record import Record
 from auteryn.schema.run import Artifact, Run
 from auteryn.service.access import Access
 from auteryn.service.tree import Version, published_in, taken_over_in, tree_of
+from auteryn.tools.notes import KIND as NOTE
 from auteryn.tools.notes import folded
 from auteryn.tools.registry import Registry
 
@@ -73,7 +74,7 @@ async def revisions(access: Access, run: Run) -> list[Revision]:
 
 async def scratchpad(access: Access, run: Run) -> dict[str, list[str]]:
     """What each section says now, in the order they were begun."""
-    return folded(await access.services.store.docs("note", run.root))
+    return folded(await access.services.store.docs(NOTE, run.root))
 
 
 def tool_list(registry: Registry) -> list[dict[str, Any]]:
