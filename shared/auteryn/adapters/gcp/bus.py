@@ -20,7 +20,7 @@ from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 from google.api_core.exceptions import NotFound as Missing
 
 from auteryn.adapters.embedded.bus import LocalWatch
-from auteryn.adapters.gcp.clients import PerLoop, close_transport, local_channel
+from auteryn.adapters.gcp.clients import PerLoop, client_at, close_transport
 from auteryn.adapters.gcp.faults import CALL_SECONDS, TRANSIENT, from_google, persist
 from auteryn.errors import AuterynError, Invalid
 from auteryn.schema.message import Delta
@@ -272,17 +272,13 @@ class PubSubBus:
         from google.pubsub_v1 import PublisherAsyncClient
         from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 
-        if self._host is None:
-            return PublisherAsyncClient()
-        return PublisherAsyncClient(transport=PublisherGrpcAsyncIOTransport(channel=local_channel(self._host)))
+        return client_at(PublisherAsyncClient, PublisherGrpcAsyncIOTransport, self._host)
 
     def _connect_subscriber(self) -> SubscriberAsyncClient:
         from google.pubsub_v1 import SubscriberAsyncClient
         from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
-        if self._host is None:
-            return SubscriberAsyncClient()
-        return SubscriberAsyncClient(transport=SubscriberGrpcAsyncIOTransport(channel=local_channel(self._host)))
+        return client_at(SubscriberAsyncClient, SubscriberGrpcAsyncIOTransport, self._host)
 
 
 def _without_repeats(outbox: Sequence[News]) -> list[News]:

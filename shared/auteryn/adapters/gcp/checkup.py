@@ -10,7 +10,7 @@ from google.api_core.exceptions import GoogleAPICallError
 
 from auteryn.adapters.gcp.apis import Google, apis, given, secret, signed_in
 from auteryn.adapters.gcp.blobs import CloudBlobs
-from auteryn.adapters.gcp.clients import close_transport, local_channel
+from auteryn.adapters.gcp.clients import client_at, close_transport
 from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google
 from auteryn.adapters.gcp.settings import CloudSettings, is_loopback
 from auteryn.adapters.gcp.store import FirestoreStore
@@ -20,8 +20,6 @@ from auteryn.schema.record import Record
 SKEW = timedelta(seconds=5)
 """A lease is 60 s long and beaten each 20: a clock that is further off is worth mending."""
 PROBE = b"auteryn doctor was here"
-
-
 APPLY = "terraform apply in infra/terraform makes it"
 
 
@@ -137,7 +135,7 @@ async def _queue(there: CloudSettings) -> str:
     from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
 
     name = f"{there.place}/queues/{there.queue}"
-    client = _client(CloudTasksAsyncClient, CloudTasksGrpcAsyncIOTransport, there.tasks_host)
+    client = client_at(CloudTasksAsyncClient, CloudTasksGrpcAsyncIOTransport, there.tasks_host)
     found = await _asked(client, lambda: client.get_queue({"name": name}, retry=None, timeout=CALL_SECONDS), f"queue {name!r}")
     if found.state.name == "PAUSED":
         raise Conflict(f"queue {there.queue!r} is paused: nothing is woken; gcloud tasks queues resume {there.queue}")
@@ -149,7 +147,7 @@ async def _topic(there: CloudSettings, topic: str) -> str:
     from google.pubsub_v1.services.publisher.transports import PublisherGrpcAsyncIOTransport
 
     name = f"projects/{there.project}/topics/{topic}"
-    client = _client(PublisherAsyncClient, PublisherGrpcAsyncIOTransport, there.pubsub_host)
+    client = client_at(PublisherAsyncClient, PublisherGrpcAsyncIOTransport, there.pubsub_host)
     await _asked(client, lambda: client.get_topic({"topic": name}, retry=None, timeout=CALL_SECONDS), f"topic {name!r}")
     return f"{topic!r} is there"
 
@@ -159,7 +157,7 @@ async def _subscription(there: CloudSettings, subscription: str) -> str:
     from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcAsyncIOTransport
 
     name = f"projects/{there.project}/subscriptions/{subscription}"
-    client = _client(SubscriberAsyncClient, SubscriberGrpcAsyncIOTransport, there.pubsub_host)
+    client = client_at(SubscriberAsyncClient, SubscriberGrpcAsyncIOTransport, there.pubsub_host)
     what = f"subscription {name!r}"
     found = await _asked(
         client, lambda: client.get_subscription({"subscription": name}, retry=None, timeout=CALL_SECONDS), what
@@ -176,13 +174,9 @@ async def _job(there: CloudSettings, job: str) -> str:
     from google.cloud.run_v2.services.jobs.transports import JobsGrpcAsyncIOTransport
 
     name = f"{there.place}/jobs/{job}"
-    client = _client(JobsAsyncClient, JobsGrpcAsyncIOTransport, there.run_host)
+    client = client_at(JobsAsyncClient, JobsGrpcAsyncIOTransport, there.run_host)
     await _asked(client, lambda: client.get_job({"name": name}, retry=None, timeout=CALL_SECONDS), f"job {name!r}")
     return f"{job!r} is there"
-
-
-def _client(kind: Any, transport: Any, host: str | None) -> Any:
-    return kind() if host is None else kind(transport=transport(channel=local_channel(host)))
 
 
 async def _asked(client: Any, call: Callable[[], Awaitable[Any]], what: str) -> Any:

@@ -37,11 +37,13 @@ class PerLoop(Generic[C]):
             await self._close(client)
 
 
-def local_channel(host: str) -> Any:
-    """To a stand-in on this machine, without encryption."""
+def client_at(kind: Callable[..., C], transport: Callable[..., Any], host: str | None) -> C:
+    """A generated client of Google's own service; with `host` of a stand-in on this machine, without encryption."""
+    if host is None:
+        return kind()
     import grpc.aio
 
-    return grpc.aio.insecure_channel(host)
+    return kind(transport=transport(channel=grpc.aio.insecure_channel(host)))
 
 
 async def close_transport(client: Any) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from google.api_core.exceptions import FailedPrecondition, GoogleAPICallError
 from google.api_core.exceptions import NotFound as Missing
 
-from auteryn.adapters.gcp.clients import PerLoop, close_transport, local_channel
+from auteryn.adapters.gcp.clients import PerLoop, client_at, close_transport
 from auteryn.adapters.gcp.faults import CALL_SECONDS, from_google, persist
 
 if TYPE_CHECKING:
@@ -87,14 +87,10 @@ class CloudRunJobs:
         from google.cloud.run_v2 import JobsAsyncClient
         from google.cloud.run_v2.services.jobs.transports import JobsGrpcAsyncIOTransport
 
-        if self._host is None:
-            return JobsAsyncClient()
-        return JobsAsyncClient(transport=JobsGrpcAsyncIOTransport(channel=local_channel(self._host)))
+        return client_at(JobsAsyncClient, JobsGrpcAsyncIOTransport, self._host)
 
     def _connect_executions(self) -> ExecutionsAsyncClient:
         from google.cloud.run_v2 import ExecutionsAsyncClient
         from google.cloud.run_v2.services.executions.transports import ExecutionsGrpcAsyncIOTransport
 
-        if self._host is None:
-            return ExecutionsAsyncClient()
-        return ExecutionsAsyncClient(transport=ExecutionsGrpcAsyncIOTransport(channel=local_channel(self._host)))
+        return client_at(ExecutionsAsyncClient, ExecutionsGrpcAsyncIOTransport, self._host)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 
-from auteryn.adapters.gcp.clients import PerLoop, close_transport, local_channel
+from auteryn.adapters.gcp.clients import PerLoop, client_at, close_transport
 from auteryn.adapters.gcp.faults import CALL_SECONDS, PATIENCE, from_google, persist
 from auteryn.adapters.gcp.log import traceparent
 from auteryn.errors import Corrupt, Invalid
@@ -114,9 +114,7 @@ class CloudTasksQueue:
         from google.cloud.tasks_v2 import CloudTasksAsyncClient
         from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
 
-        if self._host is None:
-            return CloudTasksAsyncClient()
-        return CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=local_channel(self._host)))
+        return client_at(CloudTasksAsyncClient, CloudTasksGrpcAsyncIOTransport, self._host)
 
 
 def _wake_of(body: bytes) -> Wake:
