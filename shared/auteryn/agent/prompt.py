@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from auteryn.plan.scheduler import over
-from auteryn.policy.durations import shown
+from auteryn.policy.durations import moment, shown
 from auteryn.schema.plan import Plan, Step
 from auteryn.schema.run import Run, Schedule
 
@@ -76,7 +76,7 @@ def _step_line(step: Step) -> str:
 
 
 def _schedule_line(schedule: Schedule) -> str:
-    state = "over" if schedule.over else f"next tick {schedule.at(schedule.next_index):%Y-%m-%d %H:%M} UTC"
+    state = "over" if schedule.over else f"next tick {moment(schedule.at(schedule.next_index))}"
     return f"- {schedule.name} every {shown(schedule.every)}: {schedule.ended} of {schedule.ticks} ticks ended, {state}"
 
 

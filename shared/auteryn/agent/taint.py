@@ -78,7 +78,7 @@ def read_with(used: Collection[str], registry: Registry) -> set[str]:
 
 
 def _labels_of(tool: Tool) -> set[str]:
-    return ({FOREIGN} if tool.untrusted else set()) | ({PRIVATE} if tool.private else set())
+    return {label for label, has in ((FOREIGN, tool.untrusted), (PRIVATE, tool.private)) if has}
 
 
 def _known(used: Collection[str], registry: Registry) -> list[Tool]:

@@ -10,6 +10,8 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
+from datetime import timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Struct
@@ -126,8 +128,6 @@ def _manager() -> StreamableHTTPSessionManager:
 
 def _told(tool: Any) -> Any:
     """The tool; what it refuses is said to the model in our words."""
-    from functools import wraps
-
     from mcp.server.mcpserver.exceptions import ToolError
 
     @wraps(tool)
@@ -171,8 +171,6 @@ async def run_result(
     wait_seconds: Annotated[float, Field(description="How long to wait for the end", ge=0, le=LONGEST_WAIT_SECONDS)] = 0,
 ) -> dict[str, Any]:
     """The result of a run that has ended, with its files; before that, how it stands."""
-    from datetime import timedelta
-
     visit = _visit.get()
     try:
         found = await visit.desk.result(run, timedelta(seconds=wait_seconds))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from auteryn.policy.durations import shown
 from auteryn.runtime.spending import Spent
-from auteryn.schema.human import Answer, Ask
+from auteryn.schema.human import Ask
 from auteryn.schema.plan import Plan
 from auteryn.schema.post import Endpoint, EventType
 from auteryn.schema.record import Record
@@ -237,9 +237,6 @@ class Ticket(Record):
     ticket: str
     url: str
     until: datetime
-
-
-Answered = Answer
 
 
 def line(run: Run, now: datetime, last_event_at: datetime | None = None) -> RunLine:

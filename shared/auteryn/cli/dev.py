@@ -15,6 +15,7 @@ from auteryn.cli import exits, output
 from auteryn.cli.home import going
 from auteryn.cli.root import Common, common
 from auteryn.errors import Invalid, Refused
+from auteryn.policy.durations import parse
 
 TOLD = ("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_CLOUD_LOCATION")
 """What opens the model: it reaches the functions as it is."""
@@ -32,14 +33,10 @@ def dev(common: Common, port: int, scripted: str | None, skip: str | None) -> in
     The model is what the environment names: a key, GOOGLE_GEMINI_BASE_URL, or --scripted. Everything is in memory and ends
     with Ctrl-C. It runs in a checkout of the repository.
     """
-    from auteryn.policy.durations import parse
-
     return going(_dev(common, port, scripted, parse(skip, "--skip") if skip else timedelta()))
 
 
 async def _dev(common: Common, port: int, scripted: str | None, skip: timedelta) -> int:
-    from contextlib import AsyncExitStack
-
     from auteryn.compose import model_access
     from auteryn.testing.emulators.cloud import LocalCloud, source
     from auteryn.testing.emulators.servers import EmulatorMissing, stop_all
@@ -50,7 +47,7 @@ async def _dev(common: Common, port: int, scripted: str | None, skip: timedelta)
     environ = {name: os.environ[name] for name in TOLD if name in os.environ}
     if scripted is None and not model_access():
         raise Invalid("model", None, "needs GEMINI_API_KEY, GOOGLE_GEMINI_BASE_URL, or --scripted TEXT")
-    async with AsyncExitStack() as stack:
+    async with contextlib.AsyncExitStack() as stack:
         stack.callback(stop_all)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="auteryn-dev-", ignore_cleanup_errors=True)))
         if scripted is not None:

@@ -16,7 +16,7 @@ from auteryn.cli import output
 from auteryn.cli.home import OWNER, going, opened
 from auteryn.cli.root import Common, Listing, common
 from auteryn.compose import cloud, deployment
-from auteryn.policy.durations import parse
+from auteryn.policy.durations import moment, parse
 from auteryn.runtime.engine import Engine
 
 
@@ -65,7 +65,7 @@ async def _create(common: Common, name: str, owner: str, role: str, expires: str
         return
     output.text(text)
     if not common.quiet:
-        click.echo(f"Key {key.id} holds until {key.expires_at:%Y-%m-%d %H:%M} UTC. It is not shown again.", err=True)
+        click.echo(f"Key {key.id} holds until {moment(key.expires_at)}. It is not shown again.", err=True)
 
 
 @keys.command()

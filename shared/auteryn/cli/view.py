@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from datetime import timedelta
 from typing import Any
 
 from msgspec import Struct, field
@@ -238,6 +239,4 @@ def _took(ms: int) -> str:
 
 
 def _clock(seconds: float) -> str:
-    from datetime import timedelta
-
     return shown(timedelta(seconds=int(seconds)))

@@ -40,7 +40,7 @@ def revised(
     plan: Plan, updates: Sequence[StepDraft], add: Sequence[StepDraft], drop: Sequence[int] = ()
 ) -> tuple[Plan, tuple[StepChange, ...]]:
     """The plan with later steps changed, added or dropped, and the diff. Steps that started or ended are never touched."""
-    steps = {step.id: step for step in plan.steps}
+    steps = _by_id(plan)
     for draft in updates:
         old = _pending(steps, draft.id, "updates")
         steps[old.id] = replace(_step(draft, old.id), attempt=old.attempt)  # the next attempt is a run of its own
@@ -86,12 +86,12 @@ def _draft(step: Step, *, description: str | None = None, without: Step | None =
 
 def changes(old: Plan, new: Plan) -> tuple[StepChange, ...]:
     """The diff of two revisions, one line a changed step."""
-    before, changes = {step.id: step for step in old.steps}, list[StepChange]()
-    for step in new.steps:
-        was = before.get(step.id)
-        if was != step:
-            changes.append(StepChange(id=step.id, old=_seen(was) if was else None, new=_seen(step)))
-    return tuple(changes)
+    before = _by_id(old)
+    return tuple(
+        StepChange(id=step.id, old=_seen(was) if was else None, new=_seen(step))
+        for step in new.steps
+        if (was := before.get(step.id)) != step
+    )
 
 
 def _ids(drafts: Sequence[StepDraft]) -> list[int]:

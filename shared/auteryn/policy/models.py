@@ -72,8 +72,6 @@ class Family(Record):
     """Dollars for one search of the web."""
     search_once: bool = False
     """The price is for an answer, however many searches it took."""
-    sampling: bool = False
-    """Temperature, top_p and top_k do something; from 3.5 on they are deprecated, in 4 ignored, on 3 best left alone."""
     ended: str = ""
     """Why it can no longer be called."""
 
@@ -96,11 +94,11 @@ _ONCE: dict[str, Any] = {"search": 0.035, "search_once": True}
 
 FAMILIES: tuple[Family, ...] = (
     Family(prefix="gemini-", levels=NO_MINIMAL, prices=_UNKNOWN),  # newer than this table: LOW and HIGH exist everywhere
-    Family(prefix="gemini-1.", prices=_PRO_25, sampling=True, ended="was shut down in 2025"),
-    Family(prefix="gemini-2.0", prices=(_price(0.1, 0.025, 0.4),), sampling=True, ended="was shut down on 2026-06-01"),
-    Family(prefix="gemini-2.5-flash", prices=(_price(0.3, 0.03, 2.5),), budget=(0, 24_576), sampling=True, **_ONCE),
-    Family(prefix="gemini-2.5-flash-lite", prices=(_price(0.1, 0.01, 0.4),), budget=(512, 24_576), sampling=True, **_ONCE),
-    Family(prefix="gemini-2.5-pro", prices=_PRO_25, budget=(128, 32_768), sampling=True, **_ONCE),
+    Family(prefix="gemini-1.", prices=_PRO_25, ended="was shut down in 2025"),
+    Family(prefix="gemini-2.0", prices=(_price(0.1, 0.025, 0.4),), ended="was shut down on 2026-06-01"),
+    Family(prefix="gemini-2.5-flash", prices=(_price(0.3, 0.03, 2.5),), budget=(0, 24_576), **_ONCE),
+    Family(prefix="gemini-2.5-flash-lite", prices=(_price(0.1, 0.01, 0.4),), budget=(512, 24_576), **_ONCE),
+    Family(prefix="gemini-2.5-pro", prices=_PRO_25, budget=(128, 32_768), **_ONCE),
     Family(prefix="gemini-3-flash", prices=(_price(0.5, 0.05, 3.0),), levels=ALL, default_level="HIGH"),
     Family(
         prefix="gemini-3-pro", prices=_PRO_3, levels=("LOW", "HIGH"), default_level="HIGH", ended="was shut down on 2026-03-09"

@@ -10,6 +10,7 @@ from auteryn.agent.prompt import step_context
 from auteryn.plan.graph import changes
 from auteryn.plan.scheduler import ready, skip_blocked
 from auteryn.policy.budget import held, near
+from auteryn.policy.durations import moment
 from auteryn.policy.gates import named_recipients
 from auteryn.policy.limits import CHILDREN_PER_COMMIT, KEPT_FOR_CONCLUSION, RESERVE_CHUNK
 from auteryn.schema import event as e
@@ -114,7 +115,8 @@ def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[li
     if schedule.catch_up != "all":
         index = min(schedule.ticks - 1, (now - schedule.start) // schedule.every)
     skipped = index - schedule.next_index
-    late = now - schedule.at(index) >= schedule.every
+    due_at = schedule.at(index)
+    late = now - due_at >= schedule.every
     if schedule.catch_up == "none" and late:
         return [e.TicksStarted(schedule=schedule.id, index=index, skipped=skipped + 1, reason="its time had passed")], []
     child = derived_id("run", run.id, schedule.id, index)
@@ -123,14 +125,13 @@ def _tick(run: Run, whole: Input, schedule: Schedule, now: datetime) -> tuple[li
         schedule=schedule.id,
         index=index,
         run=child,
-        due_at=schedule.at(index),
+        due_at=due_at,
         share=share,
         skipped=skipped,
         reason=f"{skipped} earlier ticks were missed" if skipped else "",
     )
     parent = Parent(run=run.id, root=run.root, kind="tick", key=index, of=schedule.id)
-    due_at = f"{schedule.at(index):%Y-%m-%d %H:%M} UTC"
-    context = f"This is tick {index + 1} of {schedule.ticks} of the schedule {schedule.name!r}, due {due_at}."
+    context = f"This is tick {index + 1} of {schedule.ticks} of the schedule {schedule.name!r}, due {moment(due_at)}."
     if schedule.last_result:
         context += f"\nResult of the tick before: {schedule.last_result}"
     task = Input(text=schedule.instruction, context=context, files=whole.files)

@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 
 from auteryn.errors import AuterynError
 from auteryn.runtime.dispatch import begin, dispatch, sweep
@@ -38,10 +39,10 @@ class Host:
         self.swept = 0
         """How many runs only the sweeper found: lost messages, and what a crash left behind."""
         services = engine.services
-        services.queue.on_wake(self._dispatch)
-        services.bus.on_step(self._begin)
+        services.queue.on_wake(partial(dispatch, engine))
+        services.bus.on_step(partial(begin, engine))
         services.bus.on_news(engine.heard)
-        services.jobs.on_start(self._run_slice)
+        services.jobs.on_start(partial(run_slice, engine))
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -72,15 +73,6 @@ class Host:
         await services.store.close()
         if self._last:
             await self._last()
-
-    async def _dispatch(self, run: str) -> None:
-        await dispatch(self.engine, run)
-
-    async def _begin(self, run: str) -> None:
-        await begin(self.engine, run)
-
-    async def _run_slice(self, run: str) -> None:
-        await run_slice(self.engine, run)
 
     async def _sweep(self) -> None:
         while True:

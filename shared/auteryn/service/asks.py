@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from auteryn.errors import Invalid, NotAllowed, NotFound, ToolFailed, WrongState
 from auteryn.policy.answers import check_question, checked, remembers
 from auteryn.policy.asking import timed, waited_for
+from auteryn.policy.durations import moment
 from auteryn.policy.gates import ALLOWING, may_answer
 from auteryn.runtime.children import birth, title_of
 from auteryn.runtime.due import wake_at
@@ -306,9 +307,7 @@ async def _closed(access: Access, run: Run, ask_id: str) -> WrongState:
     waiting = [one.answer for one in await _in_time(access, run, ask_id) if isinstance(one, Answered)]
     for found in [*waiting, *await _answers(access, run)]:
         if found.ask == ask_id and found.how == "answered":
-            return WrongState(
-                f"question {ask_id!r} was answered {found.value!r} by {found.by} at {found.at:%Y-%m-%d %H:%M} UTC"
-            )
+            return WrongState(f"question {ask_id!r} was answered {found.value!r} by {found.by} at {moment(found.at)}")
         if found.ask == ask_id:
             return WrongState(f"question {ask_id!r} is closed: it has {found.how}")
     return WrongState(f"question {ask_id!r} is closed: run {run.id!r} has {ENDINGS.get(run.status, 'gone on without it')}")

@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from auteryn.errors import NotAllowed, NotFound, WrongState
+from auteryn.policy.durations import moment
 from auteryn.policy.gates import may_answer
 from auteryn.runtime.engine import Engine
 from auteryn.schema.human import Answer, Ask
@@ -94,5 +95,5 @@ async def _tap(engine: Engine, token: str) -> OneTap:
     if tap is None:
         raise NotFound("this link is not one of ours, or it was changed on its way: open it exactly as it was sent")
     if engine.now() >= tap.until:
-        raise NotAllowed(f"this link expired at {tap.until:%Y-%m-%d %H:%M} UTC")
+        raise NotAllowed(f"this link expired at {moment(tap.until)}")
     return tap

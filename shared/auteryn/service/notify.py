@@ -203,37 +203,32 @@ def _stamp(at: datetime) -> str:
 
 async def _text(engine: Engine, run: Run, post: Post, channel: Channel, *, slack: bool = False) -> tuple[str, str] | None:
     """Subject and body; None where it is no longer worth telling: the question has been answered meanwhile."""
-    letter, title, now = post.letter, f"{run.title}", engine.now()
-    see = f"\n\n{_address(engine, run)}"
+    letter, now = post.letter, engine.now()
     match letter.type:
         case "run.waiting" | "run.reminded":
             ask = next((one for one in run.asks if one.id == letter.subject), None)
             if ask is None:
                 return None
-            again = "still " if letter.type == "run.reminded" else ""
-            return _one_line(f"Auteryn {again}needs an answer: {title}"), await _question(
-                engine, run, ask, channel, slack
-            ) + see
+            what = "Auteryn still needs an answer" if letter.type == "run.reminded" else "Auteryn needs an answer"
+            body = await _question(engine, run, ask, channel, slack)
         case "run.started":
-            return _one_line(f"Auteryn has begun: {title}"), f"{status_line(run, now)}.{see}"
+            what, body = "Auteryn has begun", f"{status_line(run, now)}."
         case "run.digest":
-            subject = f"Auteryn, day {letter.count}: {title}"
-            return _one_line(subject), f"{status_line(run, now)}. {why_waiting(run, now)}{_steps(run)}{see}"
+            what, body = f"Auteryn, day {letter.count}", f"{status_line(run, now)}. {why_waiting(run, now)}{_steps(run)}"
         case "run.notified":
-            return _one_line(f"Auteryn has news: {title}"), letter.subject + see
+            what, body = "Auteryn has news", letter.subject
         case "run.completed":
             files = "".join(f"\n- {one.path}: {one.title}" for one in run.artifacts)
-            return _one_line(f"Auteryn is done: {title}"), _cut(run.result or "") + (
-                f"\n\nFiles:{files}" if files else ""
-            ) + see
+            what, body = "Auteryn is done", _cut(run.result or "") + (f"\n\nFiles:{files}" if files else "")
         case "run.cancelled":
-            return _one_line(f"Auteryn was stopped: {title}"), f"The run was cancelled.{see}"
+            what, body = "Auteryn was stopped", "The run was cancelled."
         case "run.failed":
             why = f"{run.failure.message} ({run.failure.reason})" if run.failure else "It has failed."
             partial = f"\n\nWhat there is so far:\n\n{_cut(run.result)}" if run.result else ""
-            return _one_line(f"Auteryn has failed: {title}"), f"{why}{partial}{see}"
+            what, body = "Auteryn has failed", why + partial
         case _:
             raise Invalid("letter", letter.type, "is told to programs only")
+    return _one_line(f"{what}: {run.title}"), f"{body}\n\n{_address(engine, run)}"
 
 
 async def _question(engine: Engine, run: Run, ask: Ask, channel: Channel, slack: bool) -> str:

@@ -37,7 +37,7 @@ async def wait(
     except Invalid as error:
         raise ToolFailed("invalid", str(error)) from error
     if at > ctx.run.deadline_at:
-        raise ToolFailed("invalid", f"until: {until!r} is after the end of this run ({ctx.run.deadline_at:%Y-%m-%d %H:%M} UTC)")
+        raise ToolFailed("invalid", f"until: {until!r} is after the end of this run ({durations.moment(ctx.run.deadline_at)})")
     return Pause(wait=UntilTime(at=at, call=ctx.call, reason=reason))
 
 
