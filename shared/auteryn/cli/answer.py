@@ -11,8 +11,9 @@ import msgspec
 from auteryn.cli import exits, output
 from auteryn.cli.follow import Follow, follow
 from auteryn.cli.home import Home, going, near, opened
-from auteryn.cli.prompt import meant, whoever
+from auteryn.cli.prompt import whoever
 from auteryn.cli.root import Common, common
+from auteryn.client.terminal import meant
 from auteryn.errors import Invalid, NotFound
 from auteryn.policy.durations import parse
 from auteryn.runtime.outgoing import ASK

@@ -301,7 +301,7 @@ class Agent:
 
     def estimate(self, input: str, mode: ModeWord | None = None, *, steps: int = 0) -> Estimate:
         """What a task would cost and how long it would work: half of such runs stay below p50, nine of ten below p90."""
-        return self.world.call(self.world.desk.estimate(input, mode or self._defaults.mode, steps))
+        return self.world.call(self.world.desk.estimate(input, self._defaults.mode if mode is None else mode, steps))
 
     def forecast(self, run_id: Task | str | None = None) -> Forecast:
         """What a run will have cost when it ends, and whether its budget is enough."""

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, get_args
 
 from auteryn.errors import AuterynError, Invalid
@@ -62,6 +63,13 @@ class Listeners:
             raise Invalid("event", kind, f"is none of progress, {', '.join(get_args(Kind))}")
         if not callable(callback):
             raise Invalid("callback", callback, "must be a function of one event")
+        if iscoroutinefunction(callback):
+            raise Invalid(
+                "callback",
+                callback,
+                "is async, and events are told from a thread: give a function that hands them over, such as "
+                "lambda event: loop.call_soon_threadsafe(queue.put_nowait, event)",
+            )
         pair = (wanted, callback)
         self._callbacks.append(pair)
 

@@ -124,7 +124,7 @@ def new_run(input: str, mode: ModeWord | None, options: RunOptions, defaults: De
     given["files"] = _files(given.get("files", {}))
     given["budget"] = converted(given.get("budget", {}), Budget, "budget")
     given["deliverables"] = tuple(map(_deliverable, several("deliverables", given.get("deliverables", ()))))
-    return NewRun(input=input, mode=mode or defaults.mode, **given)
+    return NewRun(input=input, mode=defaults.mode if mode is None else mode, **given)
 
 
 def several(field: str, given: Iterable[T]) -> tuple[T, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from auteryn.policy.answers import checked
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Ask
 from auteryn.schema.run import ForPerson, Run
@@ -48,7 +49,7 @@ def silence(ask: Ask, now: datetime, deadline_at: datetime) -> Answer | e.AskEsc
     if ask.on_timeout == "escalate" and ask.escalate_to:
         expires_at = min(now + (ask.timeout or DAY), deadline_at)
         return e.AskEscalated(ask=ask.id, approvers=ask.escalate_to[:1], expires_at=expires_at)
-    value = ask.default if ask.on_timeout == "default" else "halt" if ask.on_timeout == "halt" else None
+    value = checked(ask, ask.default) if ask.on_timeout == "default" else "halt" if ask.on_timeout == "halt" else None
     return Answer(ask=ask.id, value=value, by="nobody", at=now, how="expired")
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from auteryn.cli.labels import LABELS, label
-from auteryn.cli.prompt import meant, words
+from auteryn.cli.prompt import words
 from auteryn.cli.screen import Screen, clean, columns, fitted, wrapped
 from auteryn.cli.view import View
+from auteryn.client.terminal import meant
 from auteryn.demo.timeline import KILL, WAIT, WORK, drawn, lane, waited_for_person
 from auteryn.schema import event as e
 from auteryn.schema.human import Answer, Ask

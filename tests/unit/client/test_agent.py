@@ -425,6 +425,30 @@ print("MAIL", agent.request_input("Where to?", input_type="text", validation="em
     assert "none of the options" in shown and "an e-mail address such as" in shown
 
 
+def test_a_question_at_a_terminal_shows_what_to_know_and_is_over_when_it_is_answered_elsewhere(tmp_path):
+    code = """
+import sys, auteryn
+from auteryn.testing.scripted import ScriptedModel
+agent = auteryn.Agent(home=sys.argv[1], model=ScriptedModel(["done"]))
+ann = lambda event: event.state == "open" and event.message == "Ann?" and agent.answer(event.data["id"], "Yes", by="ann")
+agent.on("ask", ann)
+print("ANN", agent.request_approval("Ann?", context="It is Friday."))
+print("NOBODY", agent.request_input("How many?", "number", timeout="1s", on_timeout="default", default="5") + 1)
+print("HERE", agent.request_approval("You?"))
+"""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "home")], stdin=theirs, stderr=theirs, stdout=subprocess.PIPE, text=True
+    ) as program:
+        os.close(theirs)
+        assert program.stdout is not None
+        assert [program.stdout.readline() for _ in range(2)] == ["ANN Yes\n", "NOBODY 6\n"]
+        os.write(ours, b"no\n")
+        assert program.stdout.read() == "HERE No\n"
+        assert "It is Friday." in os.read(ours, 65_536).decode()
+    os.close(ours)
+
+
 # ---- tools of one's own --------------------------------------------------------------------------------------
 
 

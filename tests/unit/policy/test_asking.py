@@ -50,12 +50,13 @@ def test_a_question_is_for_whom_the_owner_chose_unless_it_says_itself() -> None:
     [
         ({"on_timeout": "deny", "default": "Yes"}, None),
         ({"on_timeout": "default", "default": "Yes"}, "Yes"),
+        ({"on_timeout": "default", "default": "5", "input_type": "number"}, 5),
         ({"on_timeout": "halt", "default": "Yes"}, "halt"),
         ({"on_timeout": "escalate", "default": "Yes"}, None),
         ({"on_timeout": "deny", "escalate_to": ("carol",)}, None),
     ],
 )
-def test_when_the_time_is_over_silence_is_an_answer(fields: dict[str, Any], value: str | None) -> None:
+def test_when_the_time_is_over_silence_is_an_answer(fields: dict[str, Any], value: Any) -> None:
     ask = ask_of(expires_at=NOW + HOUR, **fields)
     assert [silent(ask, at) for at in (NOW, NOW + HOUR, NOW + 2 * HOUR)] == [False, True, True]
     assert silence(ask, NOW + HOUR, WEEK) == Answer(ask="ask_1", value=value, by="nobody", at=NOW + HOUR, how="expired")
