@@ -31,7 +31,10 @@ def research(ask: Ask) -> Line:
     if ask.task.startswith("Compare"):
         steps: list[dict[str, Any]] = [{"description": "Look at Alpha"}, {"description": "Ask and mail", "depends_on": [1]}]
         if ask.turn == 0:
-            return Say(thoughts="Let me break this down.", calls=(call("plan_create", goal="Compare", steps=steps),))
+            return Say(
+                thoughts="**Planning**\n\nLet me break this down.\n\n\n",
+                calls=(call("plan_create", goal="Compare", steps=steps),),
+            )
         return "compared"
     if ask.task.startswith("Look"):
         return "Alpha costs 1,200."
@@ -57,6 +60,7 @@ def test_start_watch_approve_steer_stop(window_of: Any) -> None:
     start(page, "Compare Alpha and Beta")
 
     expect(page.locator(".thought", has_text="Let me break this down.")).to_be_visible()
+    expect(page.locator(".thought strong")).to_have_text("Planning")
     expect(page.locator(".node.is-completed")).to_have_count(1)
     card = page.locator(".asks .ask")
     expect(card.locator(".prose strong")).to_have_text("the team")

@@ -50,7 +50,7 @@ export function Transcript({ story, only, setOnly, earlier, at }) {
       ${start > 0 ? html`<p class="center"><button class="small" onClick=${older}>Earlier</button></p>` : earlier && html`<p class="center"><button class="small" onClick=${earlier}>Load all that happened before</button></p>`}
       <ol class="items">${items.slice(start, stop).map((item) => html`<${Item} key=${item.id} item=${item} story=${story} here=${item.id === at} />`)}</ol>
       ${end === null && live.map(([run, now]) => html`<div class="item live" key=${run}><${Who} run=${run} story=${story} />
-        ${thoughts && now.thought && html`<div class="thought">${now.thought}</div>`}${now.message && html`<div class="prose raw">${now.message}<span class="caret" aria-hidden="true"></span></div>`}</div>`)}
+        ${thoughts && now.thought && html`<div class="thought prose raw">${now.thought.trim()}</div>`}${now.message && html`<div class="prose raw">${now.message}<span class="caret" aria-hidden="true"></span></div>`}</div>`)}
       ${!items.length && !live.length && html`<p class="hint center">Nothing has happened yet.</p>`}
     </div></div>`;
 }
@@ -76,7 +76,7 @@ function copied(event, item) {
 
 const SHAPES = {
   task: ({ item, story }) => item.run === story.id ? html`<div class="task"><span class="label">Task</span><${Prose} text=${item.text || item.title} /></div>` : html`<details class="line"><summary>Begins: ${short(item.text || item.title, 120)}</summary><${Prose} text=${item.text} /></details>`,
-  thought: ({ item }) => html`<div class="thought">${item.text}</div>`,
+  thought: ({ item }) => html`<div class="thought"><${Prose} text=${item.text.trim()} /></div>`,
   message: ({ item }) => html`<${Prose} text=${item.text} />`,
   heard: ({ item }) => html`<div class="heard"><span class="label">${item.by || "owner"}, heard before turn ${item.before}</span><${Prose} text=${item.text} /></div>`,
   queued: ({ item }) => html`<div class="heard later"><span class="label">${item.by || "owner"}, for later</span><${Prose} text=${item.text} /></div>`,
