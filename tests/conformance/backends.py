@@ -31,8 +31,6 @@ from auteryn.adapters.embedded.jobs import TaskJobs
 from auteryn.adapters.embedded.queue import SqliteQueue
 from auteryn.adapters.embedded.store import SqliteStore
 from auteryn.adapters.gcp.blobs import CloudBlobs
-from auteryn.adapters.gcp.bus import PubSubBus
-from auteryn.adapters.gcp.queue import CloudTasksQueue
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.ports import Blobs, Bus, Clock, Jobs, Queue, Store
 from auteryn.schema.record import Record, new_id
@@ -41,7 +39,7 @@ from auteryn.testing.emulators.servers import FIRESTORE, PUBSUB, host_of
 from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.emulators.target import Target
 from auteryn.testing.emulators.tasks import CloudTasks
-from auteryn.testing.loopback import Request
+from delivered import PushedBus, WokenQueue
 
 P = TypeVar("P")
 
@@ -219,9 +217,9 @@ def _damage_object(place: Path, sha256: str) -> None:
 
 @dataclass
 class _Delivered:
-    """A queue whose tasks arrive by HTTP while it has started: what the function `dispatch` does."""
+    """A queue whose tasks arrive by HTTP while it has started."""
 
-    queue: CloudTasksQueue
+    queue: WokenQueue
     target: Target
 
     async def enqueue(self, run: str, at: datetime) -> None:
@@ -231,11 +229,7 @@ class _Delivered:
         self.queue.on_wake(handler)
 
     async def start(self) -> None:
-        async def handle(request: Request) -> int:
-            await self.queue.receive(request.body)
-            return 204
-
-        self.target.handler = handle
+        self.target.handler = self.queue.receive
 
     async def close(self) -> None:
         self.target.handler = None
@@ -255,7 +249,7 @@ async def _cloud_tasks(place: Path) -> AsyncGenerator[Timed[Queue]]:
         _tasks[place] = tasks, await _around.get().enter_async_context(target)
         _around.get().callback(_tasks.pop, place)
     tasks, target = _tasks[place]
-    queue = _Delivered(CloudTasksQueue(name, clock, url=f"{target.url}/wake", host=tasks.host), target)
+    queue = _Delivered(WokenQueue(name, clock, url=f"{target.url}/wake", host=tasks.host), target)
     try:
         yield Timed[Queue](port=queue, clock=clock)
     finally:
@@ -272,18 +266,14 @@ async def _pubsub_bus(place: Path) -> AsyncGenerator[Bus]:
         target = _targets[place] = await _around.get().enter_async_context(Target())
         _around.get().callback(_targets.pop, place)
         await lay_out(host, project, push_to=f"{target.url}/steps")
-    bus = PubSubBus(
+    bus = PushedBus(
         steps=f"{project}/topics/steps",
         events=f"{project}/topics/events",
         feed=f"{project}/subscriptions/feed-{new_id('i')}",
         host=host,
     )
 
-    async def handle(request: Request) -> int:
-        await bus.receive_step(request.body)
-        return 204
-
-    _targets[place].handler = handle
+    _targets[place].handler = bus.receive
     await bus.start()
     try:
         yield bus

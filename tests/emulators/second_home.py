@@ -11,8 +11,6 @@ from msgspec.structs import replace
 
 from auteryn.adapters.embedded.clock import SystemClock
 from auteryn.adapters.gcp.blobs import CloudBlobs
-from auteryn.adapters.gcp.bus import PubSubBus
-from auteryn.adapters.gcp.queue import CloudTasksQueue
 from auteryn.adapters.gcp.store import FirestoreStore
 from auteryn.ports import Clock, Services
 from auteryn.testing.emulators.pubsub import lay_out
@@ -20,6 +18,7 @@ from auteryn.testing.emulators.storage import Storage
 from auteryn.testing.emulators.target import Target
 from auteryn.testing.emulators.tasks import CloudTasks, Rules
 from auteryn.testing.loopback import Request
+from delivered import PushedBus, WokenQueue
 
 
 class Cloud:
@@ -32,8 +31,8 @@ class Cloud:
 
     def around(self, services: Services) -> Services:
         blobs, root = CloudBlobs("files", endpoint=self.storage.endpoint), f"projects/{self.project}"
-        queue = CloudTasksQueue(self.wakes, self.clock, url=f"{self.target.url}/wake", host=self.tasks.host)
-        bus = PubSubBus(
+        queue = WokenQueue(self.wakes, self.clock, url=f"{self.target.url}/wake", host=self.tasks.host)
+        bus = PushedBus(
             steps=f"{root}/topics/steps",
             events=f"{root}/topics/events",
             feed=f"{root}/subscriptions/feed",
@@ -41,11 +40,7 @@ class Cloud:
         )
 
         async def dispatch(request: Request) -> int:
-            if request.path == "/wake":
-                await queue.receive(request.body)
-            else:
-                await bus.receive_step(request.body)
-            return 204
+            return await (queue if request.path == "/wake" else bus).receive(request)
 
         self.target.handler = dispatch
         self.left: tuple[Any, ...] = (services.bus, services.store, blobs)

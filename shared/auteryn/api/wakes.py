@@ -48,9 +48,9 @@ async def _respond(request: Request, engine: Engine, id_tokens: IdTokens, caller
     await _check(request, id_tokens, callers)
     match path:
         case cloud.WAKE_PATH:
-            await dispatch(engine, _run(await _json(request)), WOKEN)
+            await dispatch(engine, woken(await _body(request)), WOKEN)
         case cloud.STEPS_PATH:
-            await dispatch(engine, _run(_pushed(await _json(request))), PUSHED)
+            await dispatch(engine, pushed(await _body(request)), PUSHED)
         case _:
             await sweep(engine, at_once=SWEPT_AT_ONCE)
 
@@ -63,24 +63,35 @@ async def _check(request: Request, id_tokens: IdTokens, callers: Collection[str]
         raise Unauthenticated("this is for the service accounts of the queue, the bus and the scheduler")
 
 
-async def _json(request: Request) -> Any:
+async def _body(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST:
             raise Invalid("body", len(body), f"has more than {LARGEST:,} bytes")
+    return bytes(body)
+
+
+def woken(task: bytes) -> str:
+    """Whom a task of the queue wakes; raises `Invalid` for what is no wake."""
+    return _run(_json(task))
+
+
+def pushed(push: bytes) -> str:
+    """Whose step a push of the bus is about: `{"run": …}`, in the message's data. Raises `Invalid` for what is none."""
+    envelope = _json(push)
+    try:
+        published = msgspec.json.decode(b64decode(envelope["message"]["data"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise Invalid("body", envelope, "is no push of Pub/Sub with JSON data") from error
+    return _run(published)
+
+
+def _json(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except msgspec.DecodeError as error:
-        raise Invalid("body", bytes(body[:100]), f"is no JSON: {error}") from error
-
-
-def _pushed(envelope: Any) -> Any:
-    """What was published: `{"run": …}`, in the message's data."""
-    try:
-        return msgspec.json.decode(b64decode(envelope["message"]["data"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise Invalid("body", envelope, "is no push of Pub/Sub with JSON data") from error
+        raise Invalid("body", body[:100], f"is no JSON: {error}") from error
 
 
 def _run(found: Any) -> str:

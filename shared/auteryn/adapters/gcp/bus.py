@@ -7,7 +7,6 @@ and its nudges do no harm. While the feed is broken every watch is woken each fe
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import logging
 from collections import OrderedDict
@@ -22,7 +21,7 @@ from google.api_core.exceptions import NotFound as Missing
 from auteryn.adapters.embedded.bus import LocalWatch
 from auteryn.adapters.gcp.clients import PerLoop, client_at, close_transport
 from auteryn.adapters.gcp.faults import CALL_SECONDS, TRANSIENT, from_google, persist
-from auteryn.errors import AuterynError, Invalid
+from auteryn.errors import AuterynError
 from auteryn.schema.message import Delta
 from auteryn.schema.record import Record, new_id, to_json
 
@@ -69,8 +68,8 @@ class Bundle(Record):
 class PubSubBus:
     """`steps`, `events` and `feed` are whole names of two topics and of this instance's own subscription.
 
-    Without `feed` nothing is heard from other processes: for those that nobody watches. Steps are not delivered here by
-    themselves: whoever got a push calls `receive_step`, and answers 2xx when that returns.
+    Without `feed` nothing is heard from other processes: for those that nobody watches. Steps are pushed to `dispatch`
+    (`api.wakes`), never here.
     """
 
     def __init__(
@@ -85,7 +84,6 @@ class PubSubBus:
     ) -> None:
         self._pull_s, self._poll_s = pull.total_seconds(), poll.total_seconds()
         self._steps, self._events, self._feed, self._host = steps, events, feed, host
-        self._handler: Callable[[str], Awaitable[None]] | None = None
         self._on_news: Callable[[str], None] | None = None
         self._watches: dict[str, list[LocalWatch]] = {}
         self._publisher: PerLoop[PublisherAsyncClient] = PerLoop(self._connect_publisher, close_transport)
@@ -107,12 +105,7 @@ class PubSubBus:
             await self._publish(self._steps, messages)
 
     def on_step(self, handler: Callable[[str], Awaitable[None]]) -> None:
-        self._handler = handler
-
-    async def receive_step(self, body: bytes) -> None:
-        """The handler has had the step of this push. What the handler raises is raised: answer 5xx then."""
-        assert self._handler, "on_step comes before the first push"
-        await self._handler(_run_of(body))
+        """Nothing to do: `dispatch` gets the steps, not this process."""
 
     # ---- news
 
@@ -285,15 +278,3 @@ def _without_repeats(outbox: Sequence[News]) -> list[News]:
     """One nudge a run is enough; deltas stay, in order."""
     nudges = dict.fromkeys((one.root, one.run) for one in outbox if one.delta is None)
     return [*(News(root=root, run=run) for root, run in nudges), *(one for one in outbox if one.delta is not None)]
-
-
-def _run_of(push: bytes) -> str:
-    """Whose step a push is about; raises `Invalid` for what is none."""
-    try:
-        data = base64.b64decode(msgspec.json.decode(push)["message"]["data"], validate=True)
-        run = msgspec.json.decode(data)["run"]
-    except (ValueError, KeyError, TypeError, msgspec.DecodeError) as error:
-        raise Invalid("body", push[:100], "must be a Pub/Sub push of a step") from error
-    if not isinstance(run, str):
-        raise Invalid("run", run, "must be the id of a run")
-    return run

@@ -1,4 +1,4 @@
-"""Wakes by Cloud Tasks (`ports.queue`): one HTTP task a wake, which the function `dispatch` hands to `receive`."""
+"""Wakes by Cloud Tasks (`ports.queue`): one HTTP task a wake, which the service brings to the function `dispatch`."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from google.api_core.exceptions import AlreadyExists, GoogleAPICallError
 from auteryn.adapters.gcp.clients import PerLoop, client_at, close_transport
 from auteryn.adapters.gcp.faults import CALL_SECONDS, PATIENCE, from_google, persist
 from auteryn.adapters.gcp.log import traceparent
-from auteryn.errors import Corrupt, Invalid
 from auteryn.ports.clock import Clock
-from auteryn.schema.record import Record, from_json, to_json
+from auteryn.schema.record import Record, to_json
 
 if TYPE_CHECKING:
     from google.cloud.tasks_v2 import CloudTasksAsyncClient
 
 LONGEST = timedelta(days=29)
-"""The service takes 30 days; a later wake comes in links of this length."""
+"""The service takes 30 days. A later wake comes too early, and whoever it wakes enqueues the rest of the way."""
 
 SOON = timedelta(seconds=10)
 """Until then no name is derived: the task of that name may be gone already, and its name stays taken for a day."""
@@ -35,10 +34,7 @@ class Wake(Record):
 
 
 class CloudTasksQueue:
-    """`queue` is its whole name, `url` where `dispatch` answers, `caller` the service account whose token proves the sender.
-
-    Nothing is delivered here by itself: whoever got a task's body calls `receive`, and answers 2xx when that returns.
-    """
+    """`queue` is its whole name, `url` where `dispatch` answers, `caller` the service account whose token proves the sender."""
 
     def __init__(
         self,
@@ -54,7 +50,6 @@ class CloudTasksQueue:
     ) -> None:
         self._queue, self._clock, self._url, self._host = queue, clock, url, host
         self._caller, self._audience, self._deadline, self._patience = caller, audience or url, deadline, patience
-        self._handler: Callable[[str], Awaitable[None]] | None = None
         self._clients: PerLoop[CloudTasksAsyncClient] = PerLoop(self._connect, close_transport)
 
     async def enqueue(self, run: str, at: datetime) -> None:
@@ -65,16 +60,7 @@ class CloudTasksQueue:
         await self._create(Wake(run=run, at=at), task_at, name)
 
     def on_wake(self, handler: Callable[[str], Awaitable[None]]) -> None:
-        self._handler = handler
-
-    async def receive(self, body: bytes) -> None:
-        """The handler has seen the wake, or it comes again later. What the handler raises is raised: answer 5xx then."""
-        assert self._handler, "on_wake comes before the first task"
-        wake, now = _wake_of(body), self._clock.now()
-        if wake.at > now:  # one link of a long way, or a clock that is behind
-            await self._create(wake, min(wake.at, now + LONGEST), secrets.token_hex(16))
-            return
-        await self._handler(wake.run)
+        """Nothing to do: `dispatch` is woken, not this process."""
 
     async def start(self) -> None:
         """Nothing to do: the service delivers."""
@@ -115,13 +101,6 @@ class CloudTasksQueue:
         from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
 
         return client_at(CloudTasksAsyncClient, CloudTasksGrpcAsyncIOTransport, self._host)
-
-
-def _wake_of(body: bytes) -> Wake:
-    try:
-        return from_json(body, Wake)
-    except Corrupt as error:
-        raise Invalid("body", body[:100], "must be a wake") from error
 
 
 def _derived_name(run: str, at: datetime, task_at: datetime) -> str:
