@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +20,7 @@ from auteryn.testing.emulators.cloud import LocalCloud
 from auteryn.testing.emulators.target import Target
 from auteryn.testing.gemini import ScriptedGemini
 from auteryn.testing.scripted import Ask, Line
+from emulators.loop_thread import LoopThread
 from emulators.receivers import Receivers
 from sse import Frame, frames
 
@@ -192,28 +192,15 @@ def _mark(task: str) -> str:
     return task[: task.find("]") + 1]
 
 
-class Threaded:
+class Threaded(LoopThread):
     """A rig on an event loop in a thread of its own, so that many tests can share it."""
 
     def __init__(self, rig: Rig) -> None:
+        super().__init__()
         self.rig = rig
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-        self._stack = AsyncExitStack()
 
-    def __enter__(self) -> Threaded:
-        self._thread.start()
-        self.do(self.rig.open(self._stack))
-        return self
+    async def open(self, stack: AsyncExitStack) -> None:
+        await self.rig.open(stack)
 
-    def __exit__(self, *_: object) -> None:
-        self.do(self._stack.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def do(self, story: Coroutine[Any, Any, T] | Awaitable[T]) -> T:
-        async def within() -> T:
-            return await asyncio.wait_for(story, HANG + timedelta(seconds=60).total_seconds())
-
-        return asyncio.run_coroutine_threadsafe(within(), self._loop).result()
+    def do(self, story: Awaitable[T]) -> T:
+        return super().do(asyncio.wait_for(story, HANG + 60))

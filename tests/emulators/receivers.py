@@ -6,14 +6,12 @@ import asyncio
 import contextlib
 import email
 import email.policy
-import socket
 import threading
 from collections.abc import Generator
 from email.message import EmailMessage
 from typing import Any, cast
 
-from aiosmtpd.controller import Controller
-
+from mailed import mail_server
 from unit.tools.fault_server import Asked, FaultServer, Reply
 from unit.tools.test_slack import Slack
 
@@ -46,10 +44,8 @@ class Receivers:
         self._site = FaultServer()
         self.slack = Slack(self._site)
         self._site.on("/api/chat.postMessage", self._posted)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self._server = Controller(self, hostname="127.0.0.1", port=port)
-        self._server.start()
+        self._open = contextlib.ExitStack()
+        port = self._open.enter_context(mail_server(self))
         self.environ = {
             "AUTERYN_MAIL_FROM": "Auteryn <agent@example.org>",
             "AUTERYN_SLACK_URL": self._site.url("/api"),
@@ -58,7 +54,7 @@ class Receivers:
         }
 
     def close(self) -> None:
-        self._server.stop()
+        self._open.close()
         self._site.close()
 
     @contextlib.contextmanager

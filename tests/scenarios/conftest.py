@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from auteryn.testing.clock import SkippingLoop
 from auteryn.tools.egress import Egress
+from mailed import mail_server
 from scenarios.red_team import Outside, Post, prepared
 from unit.tools.fault_server import FaultServer
 
@@ -35,11 +34,7 @@ def time_stands_still_for_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Outside]:
     site, post = FaultServer(), Post()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    mail = Controller(post, hostname="127.0.0.1", port=port)
-    mail.start()
-    prepared(site, monkeypatch, port, tmp_path)
-    yield Outside(site, post)
-    mail.stop()
+    with mail_server(post) as port:
+        prepared(site, monkeypatch, port, tmp_path)
+        yield Outside(site, post)
     site.close()

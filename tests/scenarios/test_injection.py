@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from auteryn.policy.gates import named_recipients
 from auteryn.runtime.children import birth
@@ -26,6 +24,7 @@ from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
 from auteryn.tools.tool import ToolContext, tool
+from mailed import mail_server
 from unit.tools.fault_server import FaultServer, Reply
 
 pytestmark = pytest.mark.usefixtures("time_stands_still_for_the_network")
@@ -391,9 +390,6 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.got = list[list[str]]()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.got.append(list(envelope.rcpt_tos))
@@ -406,8 +402,6 @@ def test_whom_the_owner_named_is_written_to_without_a_question(
     tmp_path: Path, sink: FaultServer, monkeypatch: pytest.MonkeyPatch, by_step: bool
 ) -> None:
     box = Mailbox()
-    box.controller.start()
-    monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{box.port}")
     mail = call("email_send", to=["ann@corp.test"], subject="Prices", body_markdown="Here they are.")
     other = call("email_send", to=["ann@corp.test", "thief@evil.test"], subject="Prices", body_markdown="Here they are.")
     STRANGER["says"] = "nothing special"
@@ -431,8 +425,7 @@ def test_whom_the_owner_named_is_written_to_without_a_question(
             await world.answer(run, "Deny")
             await world.ended(root)
 
-    try:
+    with mail_server(box) as port:
+        monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
         skipping(story())
-    finally:
-        box.controller.stop()
     assert box.got == [["ann@corp.test"]]

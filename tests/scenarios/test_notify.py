@@ -7,7 +7,6 @@ import email
 import email.policy
 import json
 import re
-import socket
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -17,7 +16,6 @@ from typing import Any, cast
 
 import httpx2
 import pytest
-from aiosmtpd.controller import Controller
 
 from auteryn.api.door import Door
 from auteryn.policy.shown import TURNS
@@ -36,6 +34,7 @@ from auteryn.tools.human import ask_approval, notify
 from auteryn.tools.time import wait
 from auteryn.tools.tool import tool
 from auteryn.tools.webhook import signature
+from mailed import mail_server
 from unit.tools.fault_server import Asked, FaultServer, Reply
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
@@ -64,14 +63,10 @@ class Mailbox:
 @pytest.fixture
 def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
     box = Mailbox()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=port)
-    controller.start()
-    monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
-    monkeypatch.setenv("AUTERYN_MAIL_FROM", "Auteryn <agent@example.org>")
-    yield box
-    controller.stop()
+    with mail_server(box) as port:
+        monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
+        monkeypatch.setenv("AUTERYN_MAIL_FROM", "Auteryn <agent@example.org>")
+        yield box
 
 
 def on_time(world: World) -> World:

@@ -6,20 +6,19 @@ import asyncio
 import email
 import email.policy
 import os
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from typing import Any, cast
 
 import pytest
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 from inline_snapshot import snapshot
 
 from auteryn.testing.emulators.servers import held_port
 from auteryn.tools.email import email_send
 from auteryn.tools.registry import Registry
+from mailed import mail_server
 from unit.tools.fault_server import server_tls
 from unit.tools.outside import as_a_judge_calls
 from unit.tools.room import Room
@@ -60,16 +59,12 @@ class Post:
 @pytest.fixture
 def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
     made = Post()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(made, hostname="127.0.0.1", port=port)
-    controller.start()
-    monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
-    monkeypatch.setenv("AUTERYN_MAIL_FROM", "Auteryn <agent@example.org>")
-    yield made
-    if made.hang is not None:
-        made.hang.set()
-    controller.stop()
+    with mail_server(made) as port:
+        monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://127.0.0.1:{port}")
+        monkeypatch.setenv("AUTERYN_MAIL_FROM", "Auteryn <agent@example.org>")
+        yield made
+        if made.hang is not None:
+            made.hang.set()
 
 
 @pytest.mark.tool("email_send", "happy")
@@ -194,26 +189,14 @@ def test_over_tls_the_login_is_used(
         right = isinstance(data, LoginPassword) and data.password == b"right"
         return AuthResult(success=right, handled=False)
 
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(
-        post,
-        hostname="127.0.0.1",
-        port=port,
-        tls_context=server_tls(tmp_path, "127.0.0.1"),
-        authenticator=check,
-        auth_required=True,
-    )
-    controller.start()
-    try:
+    tls = server_tls(tmp_path, "127.0.0.1")
+    with mail_server(post, tls_context=tls, authenticator=check, auth_required=True) as port:
         monkeypatch.setattr("ssl.create_default_context", fault_server.trusting_ca)
         monkeypatch.setenv("AUTERYN_SMTP_URL", f"smtp://ann:{password}@127.0.0.1:{port}")
         if password == "right":
             assert room.call(email_send, **GIVEN)["sent"]
         else:
             assert room.refusal(email_send, **GIVEN).kind == "auth"
-    finally:
-        controller.stop()
 
 
 # ---- bad input ---------------------------------------------------------------------------------------------------
