@@ -14,6 +14,7 @@ from auteryn.api.auth import Auth, Caller
 from auteryn.api.limits import Room
 from auteryn.api.problems import Unauthenticated
 from auteryn.api.stream import EventStream, Pace
+from auteryn.api.views import RunView
 from auteryn.errors import Invalid
 from auteryn.runtime.engine import Engine
 from auteryn.service.desk import Desk
@@ -74,3 +75,12 @@ class Reply(Struct, frozen=True):
     value: Any
     status: int
     headers: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def made(run: RunView) -> Reply:
+    """The answer to a request that made a run, and where that is from now on."""
+    return Reply(run, 201, {"Location": address(run.id)})
+
+
+def address(run_id: str) -> str:
+    return f"/v1/runs/{run_id}"

@@ -7,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from auteryn.api import bodies as b
 from auteryn.api import views as v
 from auteryn.api.auth import COOKIE, may, of_key
-from auteryn.api.call import Call, Reply
+from auteryn.api.call import Call, Reply, made
 from auteryn.api.keys import key_of
 from auteryn.api.problems import Unauthenticated
 from auteryn.errors import NotAllowed, NotFound
@@ -44,7 +44,7 @@ async def create_ask(call: Call[b.Empty, Question]) -> Reply:
     """Ask a person: a run without a model, that ends with the answer."""
     async with call.room.for_one(call.caller.owner):
         run = await call.desk.ask(call.body, key=call.idempotency_key)
-    return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+    return made(v.view(run, call.now))
 
 
 async def answer_ask(call: Call[b.Empty, b.AnswerBody]) -> Answer:

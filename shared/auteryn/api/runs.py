@@ -12,7 +12,7 @@ from starlette.responses import Response
 from auteryn.api import bodies as b
 from auteryn.api import views as v
 from auteryn.api.auth import TICKET, Caller, may
-from auteryn.api.call import Call, Reply
+from auteryn.api.call import Call, Reply, address, made
 from auteryn.api.download import download
 from auteryn.api.stream import event_frames, log_cursor, log_frames
 from auteryn.errors import Invalid, NotAllowed, NotFound
@@ -35,10 +35,10 @@ async def create_run(call: Call[b.Empty, b.NewRunBody]) -> Reply | Response:
     new = call.body.request(call.idempotency_key)
     async with call.room.for_one(call.caller.owner, new):
         run = await call.desk.create(new)
-    where = {"Location": f"/v1/runs/{run.id}"}
     if call.wants_stream:
-        return call.stream(event_frames(call.desk.event_batches(run.id), call.pace), 201, where)
-    return Reply(v.view(run, call.now), 201, where)
+        frames = event_frames(call.desk.event_batches(run.id), call.pace)
+        return call.stream(frames, 201, {"Location": address(run.id)})
+    return made(v.view(run, call.now))
 
 
 async def list_runs(call: Call[b.RunsQuery, None]) -> v.RunPage:
@@ -133,7 +133,7 @@ async def make_ticket(call: Call[b.Empty, b.Empty]) -> Reply:
     until = call.now + TICKET
     claims = Caller(owner=caller.owner, role="viewer", name=caller.name, key=caller.key, run=run.id, until=until)
     ticket = await call.auth.seal.sign("stream", claims)
-    return Reply(v.Ticket(ticket=ticket, url=f"/v1/runs/{run.id}/events?ticket={ticket}", until=until), 201)
+    return Reply(v.Ticket(ticket=ticket, url=f"{address(run.id)}/events?ticket={ticket}", until=until), 201)
 
 
 async def get_logs(call: Call[b.LogsQuery, None]) -> v.LogPage | Response:
@@ -271,7 +271,7 @@ async def retry_run(call: Call[b.Empty, b.RetryBody]) -> Reply | v.RunView:
         run = await call.desk.retry(old.id, call.body.step, call.caller.name)
     if run.id == old.id:
         return await _view(call, run)
-    return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+    return made(v.view(run, call.now))
 
 
 async def fork_run(call: Call[b.Empty, b.ForkBody]) -> Reply:
@@ -281,7 +281,7 @@ async def fork_run(call: Call[b.Empty, b.ForkBody]) -> Reply:
     wanted = Fork(after=body.after, input=body.input, message=body.message, effects=body.effects, key=call.idempotency_key)
     async with call.room.for_one(call.caller.owner):
         run = await call.desk.fork(call.path["run"], wanted)
-    return Reply(v.view(run, call.now), 201, {"Location": f"/v1/runs/{run.id}"})
+    return made(v.view(run, call.now))
 
 
 async def export_run(call: Call[b.Empty, None]) -> Response:
@@ -295,7 +295,7 @@ async def export_run(call: Call[b.Empty, None]) -> Response:
 async def import_run(call: Call[b.Empty, bytes]) -> Reply:
     """Take in an exported run. It is yours now; one that had not ended is cancelled here. A repeat changes nothing."""
     run = await call.desk.take_in(call.body)
-    return Reply(await _view(call, run), 201, {"Location": f"/v1/runs/{run.id}"})
+    return made(await _view(call, run))
 
 
 async def erase_run(call: Call[b.Empty, None]) -> Erased:

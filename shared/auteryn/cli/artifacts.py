@@ -38,11 +38,9 @@ async def _list(common: Common, run_id: str | None) -> None:
     if common.json:
         for one in found:
             output.json_line(one)
-    elif found:
-        rows = [(one.path, f"{one.size_bytes:,}", one.media_type, one.title) for one in found]
-        output.table(("PATH", "BYTES", "TYPE", "TITLE"), rows, right=(1,))
     else:
-        click.echo(NOTHING, err=True)
+        rows = [(one.path, f"{one.size_bytes:,}", one.media_type, one.title) for one in found]
+        output.table(("PATH", "BYTES", "TYPE", "TITLE"), rows, right=(1,), none=NOTHING)
 
 
 @artifacts.command()

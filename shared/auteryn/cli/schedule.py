@@ -30,14 +30,12 @@ async def _ls(common: Common, run_id: str | None) -> None:
     if common.json:
         for one in found:
             output.json_line(one)
-    elif found:
+    else:
         rows = [
             (s.run, s.schedule.id, shown(s.schedule.every), "over" if s.over else moment(s.next[0]), s.schedule.name)
             for s in found
         ]
-        output.table(("RUN", "SCHEDULE", "EVERY", "NEXT", "NAME"), rows)
-    else:
-        click.echo("Nothing is scheduled.", err=True)
+        output.table(("RUN", "SCHEDULE", "EVERY", "NEXT", "NAME"), rows, none="Nothing is scheduled.")
 
 
 @schedule.command()

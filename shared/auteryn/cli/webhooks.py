@@ -6,11 +6,13 @@ from typing import get_args
 
 import click
 
+from auteryn.api import views as v
 from auteryn.cli import exits, output
 from auteryn.cli.home import going, opened
 from auteryn.cli.root import Common, Listing, common
 from auteryn.cli.screen import clean
 from auteryn.schema.post import Endpoint, EventType
+from auteryn.schema.record import full
 
 
 @click.group(cls=Listing)
@@ -99,7 +101,7 @@ async def _ls(common: Common) -> None:
         found = await home.desk.webhooks()
     if common.json:
         for one in found:
-            output.json_line(_shown(one))
+            output.json_line(v.webhook(one))
         return
     rows = [(one.id, clean(one.url), ", ".join(one.types) or "all", clean(one.description)) for one in found]
     output.table(
@@ -109,18 +111,8 @@ async def _ls(common: Common) -> None:
 
 def _tell(common: Common, endpoint: Endpoint, secret: str) -> None:
     if common.json:
-        output.json_line({**_shown(endpoint), "secret": secret})
+        output.json_line({**full(v.webhook(endpoint)), "secret": secret})
         return
     output.text(secret)
     if not common.quiet:
         click.echo(f"{endpoint.id} is told of runs at {endpoint.url}. The secret is not shown again.", err=True)
-
-
-def _shown(one: Endpoint) -> dict[str, object]:
-    return {
-        "id": one.id,
-        "url": one.url,
-        "types": list(one.types),
-        "description": one.description,
-        "created_at": one.created_at,
-    }
