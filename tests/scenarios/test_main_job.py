@@ -343,6 +343,22 @@ def test_an_answer_that_went_wrong_by_itself_is_asked_for_again(tmp_path: Path, 
         gemini.was_kept()
 
 
+def test_where_files_cannot_be_put_it_says_how_they_are_had(tmp_path: Path) -> None:
+    sales(tmp_path)
+    (tmp_path / "auteryn-out").write_text("in the way")
+    with strict("dataset") as gemini:
+        terminal = Terminal(tmp_path, gemini.url)
+
+        out, err = terminal.auteryn("run", "Analyze sales.csv by region", "--file", "sales.csv", code=1)
+
+        run = terminal.only_run()
+        assert "Totals" in out and run["status"] == "completed"
+        assert f"auteryn artifacts get {run['id']} --out" in err and "model calls" in err
+        got, _ = terminal.auteryn("artifacts", "get", run["id"], "--out", "elsewhere")
+        assert (tmp_path / got.strip()).is_file()
+        gemini.was_kept()
+
+
 def test_a_run_the_model_refused_says_where_its_files_are_and_how_it_is_tried_again(tmp_path: Path) -> None:
     sales(tmp_path)
     with strict("dataset", faults="2:finish=SAFETY") as gemini:

@@ -21,7 +21,7 @@ from auteryn.cli.root import Common
 from auteryn.cli.screen import Screen, clean
 from auteryn.cli.stalled import needs_person
 from auteryn.cli.view import View
-from auteryn.errors import NotAllowed, WrongState
+from auteryn.errors import DiskFull, NotAllowed, WrongState
 from auteryn.policy.durations import shown
 from auteryn.schema.event import beginning
 from auteryn.schema.human import Ask
@@ -179,14 +179,15 @@ class _Following:
         self.screen.close()
         if not self.common.json:
             self._result(run)
-        if not self.how.background:
-            await self._files(run)
+        placed = self.how.background or await self._files(run)
         self._cost(run)
         if run.failure:
             click.echo(f"auteryn: {run.id} failed ({run.failure.reason}): {clean(run.failure.message)}", err=True)
         elif run.status == "cancelled":
             click.echo(f"auteryn: {run.id} was cancelled", err=True)
         code = exits.of_run(run.status, run.failure.reason if run.failure else None)
+        if not placed:
+            return code or exits.FAILED
         if code == exits.FAILED:
             self.screen.line(
                 f"  {self.home.command} retry {run.id}  begins again with what it has made and found", "dim", whole=True
@@ -201,10 +202,17 @@ class _Following:
             output.result(run.result)
             self.screen.line()
 
-    async def _files(self, run: Run) -> None:
+    async def _files(self, run: Run) -> bool:
+        """Copy what it made to where the person works; whether they could be written there."""
         folder = self.how.out or FOLDER / run.id
-        placed = [await copied(self.home, one, folder) for one in run.artifacts]
-        placed += await asyncio.to_thread(_deliverables, self.home, run, self.how.out)
+        try:
+            placed = [await copied(self.home, one, folder) for one in run.artifacts]
+            placed += await asyncio.to_thread(_deliverables, self.home, run, self.how.out)
+        except (OSError, DiskFull) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            elsewhere = f"{self.home.command} artifacts get {run.id} --out DIR"
+            click.echo(f"auteryn: {str(folder)!r} does not take the files ({why}); they are kept: {elsewhere}", err=True)
+            return False
         for path in placed:
             self.screen.line(f"▪ {path}", "green", whole=True)
         incomplete = run.status != "completed" or not placed
@@ -212,6 +220,7 @@ class _Following:
             where = self.home.host.engine.files.of(self.root).root
             names = ", ".join([*left[:MOST_NAMED], *([f"{len(left) - MOST_NAMED} more"] if len(left) > MOST_NAMED else [])])
             self.screen.line(f"▪ not handed over, in {where}: {names}", "yellow", whole=True)
+        return True
 
     async def _made_only(self, placed: set[str]) -> list[str]:
         """Files it was not given and that are nowhere but in its workspace; long answers of its calls are none."""

@@ -116,14 +116,30 @@ def _log_to(file: Path) -> None:
     log.propagate = False
 
 
+SAME_STOP_SECONDS = 1.0
+"""Wrappers such as `timeout` and `uv run` pass on a signal that this process has got from the terminal as well."""
+
+
 def going(main: Coroutine[Any, Any, T]) -> T:
-    """Run a command's coroutine; Ctrl-C and SIGTERM cancel it, so that it leaves the home in order."""
-    return asyncio.run(_stoppable(main))
+    """Run a command's coroutine; Ctrl-C and SIGTERM cancel it, so that it leaves the home in order. Who asks again leaves at
+    once, with `KeyboardInterrupt`: that costs no more than a crash."""
+    try:
+        return asyncio.run(_stoppable(main))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 async def _stoppable(main: Coroutine[Any, Any, T]) -> T:
-    loop, task = asyncio.get_running_loop(), asyncio.ensure_future(main)
+    loop, task, first = asyncio.get_running_loop(), asyncio.ensure_future(main), float("inf")
+
+    def stop() -> None:
+        nonlocal first
+        now = loop.time()
+        first = min(first, now)
+        if now == first or now - first > SAME_STOP_SECONDS:
+            task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(NotImplementedError, ValueError):
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, stop)
     return await task

@@ -176,10 +176,20 @@ def common(command: F) -> F:
     return command
 
 
+def _writable(_ctx: click.Context, _parameter: click.Parameter, folder: Path | None) -> Path | None:
+    """Said before the work begins, not when it is done."""
+    if folder:
+        there = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            raise click.BadParameter(f"{str(folder)!r} is no folder that can be written, nor can it be made in {str(there)!r}")
+    return folder
+
+
 files_to = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
+    callback=_writable,
     help="Where the files go that the run made: auteryn-out/RUN.",
 )
 """The option of a command that follows a run to its end."""
@@ -226,7 +236,8 @@ def run(args: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else exits.DONE
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "auteryn"
-        return _refused(f"{error.format_message()}  ({where} --help)", exits.USAGE)
+        quotes = ": put words that belong together in quotes" if error.message.startswith("Got unexpected extra arg") else ""
+        return _refused(f"{error.format_message()}{quotes}  ({where} --help)", exits.USAGE)
     except click.ClickException as error:
         return _refused(error.format_message(), exits.USAGE)
     except AuterynError as error:

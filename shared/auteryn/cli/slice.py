@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -30,7 +29,7 @@ def slice(common: Common, run_id: str, host: int | None) -> None:
         _die_with(host)
     try:
         going(_sat(common, run_id))
-    except asyncio.CancelledError:
+    except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGTERM) from None  # told to stop: it has handed over what it could
     except Exception as error:
         _log.exception("the slice of %s failed", run_id)

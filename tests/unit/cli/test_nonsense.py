@@ -320,6 +320,18 @@ def test_an_option_without_its_value_leads_to_the_help_of_its_command(auteryn, c
     )
 
 
+@pytest.mark.parametrize("command", ["run Research the competitors", "answer ask_1 Yes, proceed", "send run_1 go on"])
+def test_a_text_without_quotes_is_told_of_them(auteryn, command: str) -> None:
+    assert "in quotes" in auteryn(*command.split()).err
+
+
+@pytest.mark.parametrize("command", ["run x", "watch"])
+def test_a_folder_that_takes_no_files_is_found_before_the_work_begins(auteryn, tmp_path: Path, command: str) -> None:
+    (tmp_path / "report").write_text("a file")
+    done = auteryn(*command.split(), "--out", str(tmp_path / "report" / "new"))
+    assert done.code == 2 and "'--out'" in done.err and f"in {str(tmp_path / 'report')!r}" in done.err
+
+
 @pytest.mark.parametrize("home", ["", "elsewhere"])
 def test_without_a_folder_of_ones_own_it_is_asked_where_runs_live(auteryn, monkeypatch: pytest.MonkeyPatch, home: str) -> None:
     monkeypatch.delenv("AUTERYN_HOME")
