@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import re
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -271,6 +272,8 @@ def _carry_out(future: Future[Any], work: Callable[[], Any]) -> None:
 
 
 THREADS = _ThreadsOfTheirOwn()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=THREADS.__init__)  # none of them is there
 _PASSING = (Exception, KeyboardInterrupt, GeneratorExit)
 
 

@@ -199,6 +199,42 @@ def test_a_forked_process_is_told_that_nothing_works_in_it_instead_of_waiting_fo
     assert (ended.stdout.strip(), ended.stderr) == ("2 done", "")
 
 
+OWN_HOME = """
+import os, sys
+import auteryn
+from auteryn import Agent
+from auteryn.testing.scripted import ScriptedModel
+
+@auteryn.tool(effect="read")
+def twice(n: int) -> int:
+    '''Twice the number.'''
+    return 2 * n
+
+def works(home):
+    model = ScriptedModel(lambda ask: f"it is {ask.results['twice'][0]['output']}" if ask.results else ask.call("twice", n=21))
+    with Agent(home=home, model=model, tools=[twice]) as agent:
+        return agent.run("Double 21", mode="deep")
+
+first = Agent(home=sys.argv[1], model=ScriptedModel(["done"]))
+if sys.argv[4] == "later":
+    print(works(sys.argv[2]), flush=True)
+child = os.fork()
+if child == 0:
+    print(works(sys.argv[3]), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(first.run("in the parent"))
+"""
+
+
+@pytest.mark.parametrize(("when", "worked"), [("at once", 1), ("later", 2)])
+def test_a_forked_process_works_in_a_home_of_its_own(tmp_path: Path, when: str, worked: int) -> None:
+    """As servers do that load the program before they fork off their workers."""
+    command = [sys.executable, "-W", "ignore", "-c", OWN_HOME, *(str(tmp_path / name) for name in "abc"), when]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.stdout.splitlines(), ended.stderr) == ([*["it is 42"] * worked, "done"], "")
+
+
 def test_when_the_engine_is_ended_from_within_nobody_waits_and_the_home_opens_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,12 +13,13 @@ TESTS = Path(__file__).parents[2]
 
 
 @contextmanager
-def child(program: str, *args: object) -> Iterator[subprocess.Popen[str]]:
+def child(program: str, *args: object, pass_fds: Sequence[int] = ()) -> Iterator[subprocess.Popen[str]]:
     """A Python program in a process of its own, its output in `stdout`; killed at the end if it still runs."""
     running = subprocess.Popen(
         [sys.executable, "-c", program, *map(str, args)],
         stdout=subprocess.PIPE,
         text=True,
+        pass_fds=pass_fds,
         env={**os.environ, "PYTHONPATH": str(TESTS)},
     )
     try:

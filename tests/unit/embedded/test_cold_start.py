@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from auteryn.tools.catalogue import listed
 
 HEAVY = ["bz2", "ctypes", "email", "google.genai", "httpx2", "importlib.metadata", "pydantic", "starlette", "zipfile"]
@@ -29,15 +31,17 @@ def loaded(names: list[str], lines: str) -> list[str]:
     return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
 
-def test_a_home_is_opened_without_what_only_some_runs_want(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("works", "wanted"), [(False, []), (True, ["bz2"])], ids=["looks", "works"])
+def test_a_home_is_opened_without_what_only_some_runs_want(tmp_path: Path, works: bool, wanted: list[str]) -> None:
+    """Whoever works looks for a sandbox meanwhile, in temporary folders: `shutil` has compression with it."""
     opened = (
         "import asyncio\nfrom pathlib import Path\nfrom auteryn import compose\n"
         "async def main():\n"
-        f"    host = compose.embedded(compose.Settings(home=Path({str(tmp_path)!r})))\n"
+        f"    host = compose.embedded(compose.Settings(home=Path({str(tmp_path)!r})), works={works})\n"
         "    await host.start()\n    await host.close()\n"
         "asyncio.run(main())"
     )
-    assert loaded([*HEAVY, "auteryn.tools.builtin"], opened) == []
+    assert loaded([*HEAVY, "auteryn.tools.builtin"], opened) == wanted
 
 
 def test_the_model_is_shown_tools_none_of_which_is_imported() -> None:

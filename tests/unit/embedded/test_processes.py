@@ -109,6 +109,36 @@ def test_two_who_look_at_a_dead_process_at_once_both_see_that_it_is_dead(
     there.close()
 
 
+FORKING = """
+import os, sys
+from pathlib import Path
+from auteryn.adapters.embedded.alive import Alive
+
+alive = Alive(Path(sys.argv[1]))
+if os.fork() == 0:
+    print(alive.token, flush=True)
+    os.read(int(sys.argv[2]), 1)
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_killed_process_is_dead_though_a_child_it_forked_lives_on(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    with child(FORKING, tmp_path, reading, pass_fds=(reading,)) as parent:
+        token = line(parent)
+        here = Alive(tmp_path)
+        assert here.lives(token)
+
+        parent.kill()
+        parent.wait()
+
+        assert not here.lives(token)
+        here.close()
+        os.close(writing)
+        os.close(reading)
+
+
 def test_a_process_is_never_seen_unlocked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even while it makes its sign of life: whoever comes then would take it for dead."""
     here, seen, flock = Alive(tmp_path), list[str](), fcntl.flock

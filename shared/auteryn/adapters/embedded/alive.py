@@ -7,9 +7,12 @@ import fcntl
 import os
 import secrets
 from pathlib import Path
+from weakref import WeakSet
 
 from auteryn.adapters.embedded.faults import from_os
 from auteryn.adapters.embedded.folders import make_folder
+
+_held = WeakSet["Alive"]()
 
 
 class Alive:
@@ -19,6 +22,7 @@ class Alive:
         self._folder = make_folder(home / "alive")
         self.token = f"proc_{secrets.token_hex(5)}"
         self._lock = self._hold()
+        _held.add(self)
         self._bury()
 
     def lives(self, token: str) -> bool:
@@ -46,6 +50,10 @@ class Alive:
         if self._lock >= 0:
             with contextlib.suppress(OSError):
                 (self._folder / self.token).unlink(missing_ok=True)
+        self.let_go()
+
+    def let_go(self) -> None:
+        if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
 
@@ -63,3 +71,12 @@ class Alive:
     def _bury(self) -> None:
         for path in self._folder.glob("proc_*"):
             self.lives(path.name)
+
+
+def _forked() -> None:
+    """In the child: it must not keep its parent's sign of life when the parent is dead."""
+    for one in _held:
+        one.let_go()
+
+
+os.register_at_fork(after_in_child=_forked)

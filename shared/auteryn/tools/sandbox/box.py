@@ -197,9 +197,7 @@ def _is_link(name: str, fd: int) -> bool:
 
 def launcher(order: Mapping[str, object]) -> list[str]:
     """The command that drops the user, makes paths reachable for it, and takes everything down at the end."""
-    from auteryn.tools.sandbox import launch
-
-    folder = str(Path(launch.__file__).parent)
+    folder = str(Path(__file__).parent)  # imported there only: it needs ctypes
     begin = f"import sys; sys.path.append({folder!a}); import launch; launch.main({order!a})"
     return [python(), "-I", "-S", "-B", "-c", begin]
 

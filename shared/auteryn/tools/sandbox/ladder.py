@@ -98,6 +98,10 @@ def climbing() -> Future[Chosen]:
     return found
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=climbing.cache_clear)  # whoever climbs is not there
+
+
 def no_sandbox() -> str | None:
     """Why tools that run code are hidden; None if they need not be."""
     if _setting() == "off":
