@@ -131,8 +131,8 @@ class Store(Protocol):
     async def send(self, run: str, message: AnyMessage, *, heard: bool = False) -> bool:
         """Put it into the inbox; False if its id was there before (S4). Raises `NotFound`.
 
-        `heard`: somebody counts on the run to hear it (S15), as people do. What runs tell each other, and timers them, may come
-        too late: nobody is wrong then.
+        `heard`: the sender is promised, as people are, that the run hears it; so a run that has ended refuses it (S15). What
+        runs and timers send goes without the promise: it may come too late, and then nothing comes of it.
 
         A crash takes nothing of it. Before anybody outside is told that it was taken, wait for `safe`.
         """

@@ -131,7 +131,7 @@ async def _deliver(engine: Engine, post: str) -> None:
 
 
 async def begin(engine: Engine, run_id: str, *, roomy: bool = False) -> None:
-    """Start a slice of a run that is known to want one: a step that was just published. A slice too many ends at once."""
+    """Start a slice of a run that wants one, as a step does that was just published; one slice too many ends at once."""
     await engine.services.queue.enqueue(run_id, engine.now() + LEASE)
     await engine.services.jobs.start(run_id, roomy=roomy)
 

@@ -62,18 +62,8 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
         match message:
             case m.Cancel():
                 out.cancel = out.cancel or message
-            case m.UserMessage() if words.get(message.id, message.text) is None:
-                pass  # taken back before anybody heard it
-            case m.UserMessage(mode="queue"):
-                said = words.get(message.id) or message.text
-                out.events.append(e.MessageQueued(message=Queued(id=message.id, text=said, by=message.by)))
             case m.UserMessage():
-                why, at_work = "interrupted by a message from the owner", message.mode == "interrupt"
-                out.events += _interrupted(run, thread, out, why, message.sent_at, at_work=at_work)
-                said = words.get(message.id) or message.text
-                fact = e.Told(text=f"Message from the owner: {said}", why="message", message=message.id, by=message.by)
-                out.events.append(fact)
-                out.sends += _to_children(run, message, now, text=said if run.parent else TO_ALL + said) if at_work else []
+                _said(run, thread, message, words.get(message.id, message.text), now, out)
             case m.Pause():
                 out.events += [] if paused else [e.Paused(by=message.by)]
                 paused = True
@@ -94,12 +84,8 @@ def take_in(run: Run, thread: Thread, messages: Sequence[m.AnyMessage], now: dat
                 fact = e.ShareChanged(run=run.id, llm_calls=message.llm_calls, credits=message.credits, refused=message.refused)
                 out.events.append(fact)
             case m.RetryStep():
-                failed = (
-                    run.plan is not None
-                    and 1 <= message.step <= len(run.plan.steps)
-                    and run.plan.step(message.step).status == "failed"
-                )
-                out.events += [e.StepRetried(step=message.step, by=message.by)] if failed else []
+                failed = [step.id for step in run.plan.steps if step.status == "failed"] if run.plan else []
+                out.events += [e.StepRetried(step=message.step, by=message.by)] if message.step in failed else []
             case m.Rename():
                 out.events.append(e.Renamed(title=message.title, by=message.by))
             case m.Reword():
@@ -147,6 +133,20 @@ def escalated(run: Run, now: datetime) -> list[e.AskEscalated]:
     """The questions whose next approver's turn it is."""
     found = (silence(ask, now, run.deadline_at) for ask in run.asks if silent(ask, now))
     return [one for one in found if isinstance(one, e.AskEscalated)]
+
+
+def _said(run: Run, thread: Thread, message: m.UserMessage, text: str | None, now: datetime, out: Intake) -> None:
+    """`text`: what the message says by now; None: it was taken back before anybody heard it."""
+    if text is None:
+        return
+    if message.mode == "queue":
+        out.events.append(e.MessageQueued(message=Queued(id=message.id, text=text, by=message.by)))
+        return
+    why, at_work = "interrupted by a message from the owner", message.mode == "interrupt"
+    out.events += _interrupted(run, thread, out, why, message.sent_at, at_work=at_work)
+    out.events.append(e.Told(text=f"Message from the owner: {text}", why="message", message=message.id, by=message.by))
+    if at_work:
+        out.sends += _to_children(run, message, now, text=text if run.parent else TO_ALL + text)
 
 
 def _interrupted(run: Run, thread: Thread, out: Intake, why: str, now: datetime, *, at_work: bool = False) -> list[e.AnyEvent]:

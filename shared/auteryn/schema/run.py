@@ -311,8 +311,8 @@ class Run(Record):
     plan: Plan | None = None
     schedules: tuple[Schedule, ...] = ()
     shares: dict[str, Share] = {}
-    """Held by children under way, by run id. Of a run that has ended: by those that were under way then and end with it. What
-    they have used and published counts with the run's, and its journal does not say it."""
+    """By run id, what each child under way holds. A run that has ended keeps those that were under way then: they end with it,
+    and what they have used and published counts as its own, though its journal does not say so."""
     artifacts: tuple[Artifact, ...] = ()
     grants: tuple[str, ...] = ()
     """`tool target` pairs a person allowed for the rest of this run."""

@@ -21,7 +21,7 @@ MAIL_SERVER, MAIL_SENDER = "AUTERYN_SMTP_URL", "AUTERYN_MAIL_FROM"
 SEARXNG_URL, BRAVE_KEY, TAVILY_KEY = "AUTERYN_SEARXNG_URL", "BRAVE_API_KEY", "TAVILY_API_KEY"
 SLACK_TOKEN = "SLACK_BOT_TOKEN"
 WEBHOOKS = "AUTERYN_WEBHOOK_"
-"""What the names of the owner's targets follow."""
+"""Variables that begin so are the owner's webhook targets; the target's name is the rest."""
 
 
 # ---- libraries
