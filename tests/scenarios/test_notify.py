@@ -506,12 +506,26 @@ async def untold(tmp_path: Path, site: FaultServer, hook: Hook, after: timedelta
         yield world, desk, run
 
 
+def test_what_nobody_has_taken_yet_is_said_until_somebody_takes_it(tmp_path: Path, site: FaultServer, hook: Hook) -> None:
+    async def story() -> None:
+        async with untold(tmp_path, site, hook, HOUR) as (world, desk, run):
+            [told] = (await desk.health(run)).undelivered
+            assert told.startswith("run.completed: ") and "503" in told and "; it is tried again at " in told
+            hook.fail = 0
+            await world.after(DAY)
+            assert hook.types == ["run.completed"]
+            assert (await desk.health(run)).undelivered == ()
+
+    skipping(story())
+
+
 def test_what_nobody_takes_for_a_day_is_laid_aside_and_said(tmp_path: Path, site: FaultServer, hook: Hook) -> None:
     async def story() -> None:
         async with untold(tmp_path, site, hook, 3 * DAY) as (_, desk, run):
             assert len(hook.asked) == 9
             [told] = (await desk.health(run)).undelivered
             assert told.startswith("run.completed: ") and "503" in told
+            assert "again" not in told
 
     skipping(story())
 

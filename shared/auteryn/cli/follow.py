@@ -185,6 +185,8 @@ class _Following:
             click.echo(f"auteryn: {run.id} failed ({run.failure.reason}): {clean(run.failure.message)}", err=True)
         elif run.status == "cancelled":
             click.echo(f"auteryn: {run.id} was cancelled", err=True)
+        for one in (await self.home.desk.health(run.id)).undelivered:
+            click.echo(f"auteryn: not delivered: {clean(one)}", err=True)
         code = exits.of_run(run.status, run.failure.reason if run.failure else None)
         if not placed:
             return code or exits.FAILED

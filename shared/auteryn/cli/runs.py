@@ -108,6 +108,8 @@ async def _status(common: Common, run_id: str | None) -> None:
         health = await desk.health(name)
         if health.due == "now" and not health.leased:
             output.text(f"{home.command} watch {name}")
+        for one in health.undelivered:
+            output.text(f"Not delivered: {clean(one)}")
         for ask in await desk.asks(name):
             for value in words(ask):
                 output.text(f"{home.command} answer {ask.id} {value}")

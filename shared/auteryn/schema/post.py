@@ -12,7 +12,8 @@ POST, POSTS = "post", "posts"
 """Kind and scope of the documents; their `at` is the moment of the next try."""
 
 UNDELIVERED = "undelivered"
-"""Kind of the documents of posts that could not be delivered; their scope is the run's root."""
+"""Kind of the documents of posts that nobody has taken; their scope is the run's root, their `at` the moment of the next try:
+it has passed where there is none."""
 
 ENDPOINT = "endpoint"
 """Kind of the documents of webhook endpoints; their scope is the owner."""

@@ -71,6 +71,8 @@ async def _try(engine: Engine, post: Post) -> None:
     except AuterynError as error:
         await _failed(engine, post, str(error))
     else:
+        if post.attempts:
+            await engine.services.store.drop(UNDELIVERED, post.id)
         await engine.services.store.drop(POST, post.id)
 
 
@@ -95,14 +97,16 @@ async def _claims(engine: Engine, post: Post) -> list[str]:
 async def _failed(engine: Engine, post: Post, why: str) -> None:
     store, now = engine.services.store, engine.now()
     post = replace(post, attempts=post.attempts + 1, error=why[:500])
-    if post.attempts > len(PAUSES):
-        _log.warning("%s of run %s was not delivered: %s", post.letter.type, post.run, why)
-        await store.put(Doc(kind=UNDELIVERED, id=post.id, scope=post.root, body=msgspec.to_builtins(post), at=now))
+    again_at = now + PAUSES[post.attempts - 1] if post.attempts <= len(PAUSES) else None
+    if post.attempts == 1 or again_at is None:
+        yet = " yet" if again_at else ""
+        _log.warning("%s of %s is not delivered%s: %s", post.letter.type, post.run, yet, why)
+    await store.put(Doc(kind=UNDELIVERED, id=post.id, scope=post.root, body=msgspec.to_builtins(post), at=again_at or now))
+    if again_at is None:
         await store.drop(POST, post.id)
         return
-    at = now + PAUSES[post.attempts - 1]
-    await store.put(doc_of(post, at))
-    await engine.services.queue.enqueue(post.id, at)
+    await store.put(doc_of(post, again_at))
+    await engine.services.queue.enqueue(post.id, again_at)
 
 
 async def _send(engine: Engine, post: Post) -> None:

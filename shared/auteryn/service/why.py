@@ -15,6 +15,7 @@ from auteryn.policy.durations import moment, shown
 from auteryn.ports.store import ENDED, Lease
 from auteryn.runtime.dispatch import SWEPT
 from auteryn.runtime.due import Later, Nothing, Now, due, wake_at
+from auteryn.schema.change import Doc
 from auteryn.schema.human import Ask
 from auteryn.schema.post import UNDELIVERED
 from auteryn.schema.record import Record
@@ -60,7 +61,7 @@ class RunHealth(Record):
     stalls: int
     """Slices in a row that began and committed nothing."""
     undelivered: tuple[str, ...]
-    """Notifications of its tree that could not be delivered: what, and why."""
+    """Notifications of its tree that nobody has taken yet: what, why, and when it is tried again."""
 
 
 async def why(access: Access, run: Run, depth: int = 0) -> str:
@@ -105,8 +106,13 @@ async def health(access: Access, run: Run) -> RunHealth:
         swept=swept.body["times"] if swept else 0,
         swept_at=swept.at if swept else None,
         stalls=run.stalls,
-        undelivered=tuple(f"{doc.body['letter']['type']}: {doc.body.get('error', '')}" for doc in undelivered),
+        undelivered=tuple(_untold(doc, now) for doc in undelivered),
     )
+
+
+def _untold(doc: Doc, now: datetime) -> str:
+    again = f"; it is tried again at {moment(doc.at)}" if doc.at > now else ""
+    return f"{doc.body['letter']['type']}: {doc.body.get('error', '')}{again}"
 
 
 def waits_on(run: Run) -> WaitsOn:

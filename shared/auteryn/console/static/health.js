@@ -38,7 +38,7 @@ const machinery = (one, at, ended) => [
   ["Unread", one.inbox.length ? one.inbox.map((line) => `${UNREAD[line.kind] ?? line.kind.replaceAll("_", " ")} (${ago(line.sent_at, at)})`).join(", ") : "nothing"],
   ["Found by the sweeper", one.swept ? `${plural(one.swept, "time")}, last ${moment(one.swept_at)}` : "never"],
   ...(one.stalls ? [["Slices that came to nothing", one.stalls]] : []),
-  ...(one.undelivered.length ? [["Notifications nobody took", one.undelivered.join("; ")]] : []),
+  ...(one.undelivered.length ? [["Notifications nobody has taken", one.undelivered.join("; ")]] : []),
 ];
 
 export function Notes({ story, mind }) {
