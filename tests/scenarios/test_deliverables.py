@@ -18,6 +18,7 @@ from auteryn.schema.run import FileCheck, Options
 from auteryn.testing.clock import skipping
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
+from auteryn.tools.deliver import artifact_publish
 from auteryn.tools.files import file_write
 from auteryn.tools.script import script_run
 from auteryn.tools.tool import Result, ToolContext, tool
@@ -51,6 +52,29 @@ def test_a_reminder_is_enough_for_a_model_that_only_forgot(tmp_path: Path) -> No
         async with World(tmp_path, model=script, tools=[file_write]) as world:
             ended = await world.ended(await world.start("Write a report", options=WANTED))
             assert ended.status == "completed" and [verdict.ok for verdict in ended.verdicts] == [True]
+
+    skipping(story())
+
+
+@pytest.mark.parametrize(
+    "published", ["", "# Summary\nA draft.", "# Summary\nAll is well."], ids=["forgotten", "draft", "as it is"]
+)
+def test_whoever_asked_for_a_file_gets_it_as_it_is_at_the_end(tmp_path: Path, published: str) -> None:
+    written = "# Summary\nAll is well."
+    handing_over = (call("file_write", path="report.md", content=published), call("artifact_publish", path="report.md"))
+    turns = [
+        *(handing_over if published else ()),
+        call("file_write", path="report.md", content=written, mode="overwrite"),
+        "Done.",
+    ]
+
+    async def story() -> None:
+        async with World(tmp_path, model=turns, tools=[file_write, artifact_publish]) as world:
+            run = await world.start("Write a report", options=WANTED)
+            [artifact] = (await world.ended(run)).artifacts
+            assert artifact.path == "report.md" and await world.services.blobs.get(artifact.sha256) == written.encode()
+            facts = [x for x in await world.events(run) if isinstance(x, e.ArtifactPublished)]
+            assert len(facts) == (2 if published and published != written else 1)
 
     skipping(story())
 

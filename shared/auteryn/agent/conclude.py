@@ -9,6 +9,7 @@ from auteryn.agent.prompt import MISSING_DELIVERABLES, children_report, review_r
 from auteryn.plan.scheduler import needs_review, over, running
 from auteryn.policy.limits import DELIVERABLE_REMINDERS
 from auteryn.schema import event as e
+from auteryn.schema.record import derived_id
 from auteryn.schema.run import ForSteps, Run, Verdict
 from auteryn.tools.away import all_back
 
@@ -32,14 +33,14 @@ async def conclude(mind: Mind) -> Facts:
         return (e.Told(text=review_request(run.plan), why="review"),)
     if _unreported(mind):
         return (e.Told(text=children_report(run), why="report"),)
-    verdicts = await _verified(mind)
+    verdicts, met = await _verified(mind)
     if missing := [verdict for verdict in verdicts if not verdict.ok]:
         lines = "\n".join(f"- {verdict.deliverable}: {verdict.detail}" for verdict in missing)
         if thread.reminders < DELIVERABLE_REMINDERS:
             return (e.Told(text=MISSING_DELIVERABLES.format(lines=lines), why="deliverables"),)
         message = f"the model says it is done, but {missing[0].deliverable!r} is not there: {missing[0].detail}"
         return (e.RunFailed(reason="deliverable_missing", message=message, partial=thread.final, verdicts=verdicts),)
-    return (e.RunCompleted(result=thread.final or "", verdicts=verdicts),)
+    return (*await _published(mind, met), e.RunCompleted(result=thread.final or "", verdicts=verdicts))
 
 
 def waits_for_children(run: Run) -> bool:
@@ -56,18 +57,35 @@ def nothing_left(mind: Mind) -> bool:
     )
 
 
-async def _verified(mind: Mind) -> tuple[Verdict, ...]:
-    """The verdict on every declared deliverable. What opens workbooks is imported only where something was declared."""
+async def _verified(mind: Mind) -> tuple[tuple[Verdict, ...], tuple[str, ...]]:
+    """The verdict on every declared deliverable, and the files that meet them. What opens workbooks is imported only where
+    something was declared."""
     declared = mind.run.options.deliverables
     if not declared:
-        return ()
+        return (), ()
     from auteryn.agent.deliverables import verify
     from auteryn.agent.sent import sent, to_be_sent
 
     files = tuple(check for check in declared if to_be_sent(check) is None)
     messages = [check for check in declared if to_be_sent(check) is not None]
     await all_back(mind.files, mind.services.blobs)
-    return (*await asyncio.to_thread(verify, files, mind.files), *await sent(mind, messages))
+    judged = await asyncio.to_thread(verify, files, mind.files)
+    met = tuple(dict.fromkeys(one.path for one in judged if one.path))
+    return (*(one.verdict for one in judged), *await sent(mind, messages)), met
+
+
+async def _published(mind: Mind, met: tuple[str, ...]) -> Facts:
+    """Files that were asked for and not handed over as they are now: whoever asked for them must be able to get them."""
+    if not met:
+        return ()
+    from auteryn.tools.deliver import handed_over
+
+    run, there = mind.run, {(one.path, one.sha256) for one in mind.run.artifacts}
+    facts = [
+        await handed_over(mind.files, mind.services.blobs, path, run.id, derived_id("art", run.id, "deliverable", path))
+        for path in met
+    ]
+    return tuple(fact for fact in facts if (fact.artifact.path, fact.artifact.sha256) not in there)
 
 
 def _children_over(run: Run) -> bool:

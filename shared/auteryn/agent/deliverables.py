@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import PurePosixPath
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 from xml.parsers import expat
 
 from auteryn.agent.forms import CHUNK, OFFICE, Wrong, is_utf16, no_entities, well_formed
@@ -33,7 +33,13 @@ TABLES = (".csv", ".tsv", ".xlsx", ".xlsm", ".jsonl", ".json")
 _SUFFIX = re.compile(r"(?:\.\w+)?")
 
 
-def verify(checks: tuple[FileCheck, ...], files: Workspace) -> tuple[Verdict, ...]:
+class Judged(NamedTuple):
+    verdict: Verdict
+    path: str | None = None
+    """The file that passed."""
+
+
+def verify(checks: tuple[FileCheck, ...], files: Workspace) -> tuple[Judged, ...]:
     """One verdict a check. A glob is met by any one file that passes; where none does, the detail is about the best."""
     return tuple(_verdict(check, files) for check in checks)
 
@@ -58,11 +64,11 @@ def _not_counted(what: str, where: Sequence[str], suffix: str) -> str:
     return f"{what} are counted in {', '.join(where)}, not in {suffix or 'a file without a suffix'}"
 
 
-def _verdict(check: FileCheck, files: Workspace) -> Verdict:
+def _verdict(check: FileCheck, files: Workspace) -> Judged:
     try:
         found = _candidates(check.path, files)
     except ToolFailed as error:
-        return Verdict(deliverable=check.path, ok=False, detail=str(error))
+        return Judged(Verdict(deliverable=check.path, ok=False, detail=str(error)))
     wrong = "there is no such file" if not found else ""
     for file in found[:_LOOKED_AT]:
         try:
@@ -72,8 +78,8 @@ def _verdict(check: FileCheck, files: Workspace) -> Verdict:
         except ToolFailed as error:
             wrong = wrong or str(error)
         else:
-            return Verdict(deliverable=check.path, ok=True, detail=detail)
-    return Verdict(deliverable=check.path, ok=False, detail=wrong)
+            return Judged(Verdict(deliverable=check.path, ok=True, detail=detail), file.path)
+    return Judged(Verdict(deliverable=check.path, ok=False, detail=wrong))
 
 
 def _candidates(path: str, files: Workspace) -> list[Found]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 from auteryn.policy.quotas import storage_credits
+from auteryn.ports import Blobs
 from auteryn.schema.event import ArtifactPublished
 from auteryn.schema.record import derived_id
 from auteryn.schema.run import Artifact
 from auteryn.tools.tool import Result, ToolContext, tool
+from auteryn.tools.workspace import Workspace
 
 _TYPES = {
     ".md": "text/markdown",
@@ -28,20 +30,29 @@ async def artifact_publish(
     description: Annotated[str, "What is in it"] = "",
 ) -> Result:
     """Hand a finished file over to the owner. It stays as it is now, whatever becomes of the run's files."""
-    with ctx.files.path_for_library(path) as real:
-        size, sha256 = real.stat().st_size, await ctx.blobs.put(real)
+    fact = await handed_over(ctx.files, ctx.blobs, path, ctx.run.id, derived_id("art", ctx.call), title, description)
+    made = fact.artifact
+    output = {"artifact": made.id, "path": made.path, "size_bytes": made.size_bytes, "sha256": made.sha256}
+    return Result(output=output, events=(fact,))
+
+
+async def handed_over(
+    files: Workspace, blobs: Blobs, path: str, run: str, id: str, title: str = "", description: str = ""
+) -> ArtifactPublished:
+    """The file as it is now, kept apart from the run's files; raises `ToolFailed` where there is none."""
+    with files.path_for_library(path) as real:
+        size, sha256 = real.stat().st_size, await blobs.put(real)
     artifact = Artifact(
-        id=derived_id("art", ctx.call),
-        path=ctx.files.stat(path).path,
+        id=id,
+        path=files.stat(path).path,
         title=title or Path(path).name,
         sha256=sha256,
         size_bytes=size,
         media_type=media_type(path),
         description=description,
-        run=ctx.run.id,
+        run=run,
     )
-    output = {"artifact": artifact.id, "path": artifact.path, "size_bytes": size, "sha256": sha256}
-    return Result(output=output, events=(ArtifactPublished(artifact=artifact, credits=storage_credits(size)),))
+    return ArtifactPublished(artifact=artifact, credits=storage_credits(size))
 
 
 def media_type(path: str) -> str:

@@ -34,7 +34,7 @@ def files(tmp_path: Path) -> Workspace:
 
 
 def one(files: Workspace, path: str, **rules: Any) -> Verdict:
-    (verdict,) = verify((FileCheck(path=path, **rules),), files)
+    ((verdict, _),) = verify((FileCheck(path=path, **rules),), files)
     return verdict
 
 
@@ -64,7 +64,7 @@ def office(suffix: str, body: bytes) -> bytes:
 
 def test_what_is_missing_is_named_and_what_is_there_is_described(files: Workspace) -> None:
     files.write("report.md", b"# Report\n")
-    there, gone = verify((FileCheck(path="report.md"), FileCheck(path="chart.png")), files)
+    (there, _), (gone, _) = verify((FileCheck(path="report.md"), FileCheck(path="chart.png")), files)
     assert there == Verdict(deliverable="report.md", ok=True, detail="report.md, 9 bytes")
     assert gone == Verdict(deliverable="chart.png", ok=False, detail="there is no such file")
     assert verify((), files) == ()

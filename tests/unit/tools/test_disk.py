@@ -245,7 +245,7 @@ def test_deliverables_that_were_put_away_are_there_for_the_verdict(small: Bench)
     small.facts_of("file_write", {"path": "new.txt", "content": "y" * 1_000_000})
     small.facts_of("file_write", {"path": "new.txt", "content": "y", "mode": "overwrite"})
     small.loop.run(all_back(small.files, small.blobs))
-    (verdict,) = verify((FileCheck(path="report.txt", min_bytes=900_000),), small.files)
+    ((verdict, _),) = verify((FileCheck(path="report.txt", min_bytes=900_000),), small.files)
     assert verdict.ok
 
 
