@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
@@ -17,7 +18,7 @@ from auteryn.testing.crash import Fate, Story
 from auteryn.testing.scenarios import KEY, Scenario, lookup
 from auteryn.testing.scripted import Ask, Line, call
 from auteryn.testing.world import World
-from auteryn.tools.tool import ToolContext, tool
+from auteryn.tools.tool import Effect, ToolContext, tool
 from scenarios.test_consult import oracle
 
 CAP = 23
@@ -157,5 +158,32 @@ def test_a_call_that_never_fits_into_a_sitting_is_not_begun_for_a_week(tmp_path:
             ended = await world.ended(await world.start("Read slowly"))
             assert ended.failure and ended.failure.reason == "poison"
             assert ended.slice <= MOST_STARTS_WITHOUT_PROGRESS + 3
+
+    skipping(story())
+
+
+@pytest.mark.parametrize(("effect", "told"), [("once", "outcome unknown"), ("keyed", "outcome unknown"), ("read", "no tool")])
+def test_whoever_takes_a_call_up_without_its_tool_says_that_it_may_have_been_made(
+    tmp_path: Path, effect: Effect, told: str
+) -> None:
+    async def story() -> None:
+        under_way = asyncio.Event()
+
+        @tool(effect=effect)
+        async def transfer(ctx: ToolContext, credits: int) -> str:
+            """Send credits to somebody."""
+            under_way.set()
+            await asyncio.Event().wait()
+            return "sent"
+
+        def script(ask: Ask) -> Line:
+            return str(ask.results["transfer"]) if ask.results else call("transfer", credits=5)
+
+        async with World(tmp_path, model=script, tools=[transfer]) as world:
+            run = await world.start("Pay them")
+            await under_way.wait()
+        async with World(tmp_path, model=script) as world:
+            said = str((await world.ended(run)).result)
+        assert told in said and "there is no tool 'transfer'" in said
 
     skipping(story())

@@ -114,10 +114,15 @@ async def _probed(mind: Mind, one: Work, context: ToolContext) -> Any:
         if found is not None:
             return found
         return await _with_room(mind, one, context)
-    raise ToolFailed(
+    raise outcome_unknown()
+
+
+def outcome_unknown(why: ToolFailed | None = None) -> ToolFailed:
+    """The answer to a call that may have been made. `why` it can neither be repeated nor probed here."""
+    return ToolFailed(
         "ambiguous",
         "outcome unknown: this call was under way when the work was interrupted, and it may have taken effect. "
-        "It was not repeated. Find out before you do it again, or say so in the result.",
+        f"It was not repeated{f' ({why})' if why else ''}. Find out before you do it again, or say so in the result.",
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
-from auteryn.agent.attempt import Work, attempted, kept
+from auteryn.agent.attempt import Work, attempted, kept, outcome_unknown
 from auteryn.agent.gate import CHANGED, fingerprint_now, foregone, gated, named
 from auteryn.agent.mind import Commit, Facts, Mind
 from auteryn.agent.output import answered, failed
@@ -52,8 +52,8 @@ def _prepared(mind: Mind, call: OpenCall) -> Work | list[e.AnyEvent]:
     try:
         tool = mind.registry.get(call.name)
         args = arguments(tool, call.args)
-    except ToolFailed as error:
-        return [failed(call, error)]
+    except ToolFailed as error:  # after an interruption also a tool that the process before this one had
+        return [failed(call, outcome_unknown(error) if call.begun else error)]
     if call.state == "allowed" and call.allowed != fingerprint_now(mind, tool, args):
         return [failed(call, ToolFailed("denied", CHANGED))]
     if call.state == "proposed":
@@ -217,7 +217,7 @@ async def _inner_answer(mind: Mind, outer: OpenCall, commit: Commit, call: OpenC
             await commit(e.CallStarted(call=call.id, tool=tool.name, within=outer.id))
         facts = await _run(mind, one, commit)
     except ToolFailed as error:
-        facts = (failed(call, error),)
+        facts = (failed(call, outcome_unknown(error) if call.begun else error),)
     if any(isinstance(fact, e.CallAnswered) and len(to_json(fact.output)) > INNER_BYTES for fact in facts):
         facts = (failed(call, ToolFailed("too_large", "the output is larger than a script takes: save it to a file")),)
     if any(isinstance(fact, e.CallSuspended) for fact in facts):

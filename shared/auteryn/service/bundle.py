@@ -257,7 +257,7 @@ def _unzipped(raw: bytes) -> dict[str, bytes]:
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         if isinstance(error, AuterynError):
             raise
-        raise Invalid("bundle", len(raw), f"is no bundle: {error}") from error
+        raise Invalid("bundle", f"{len(raw):,} bytes", f"are nothing that was exported from here: {error}") from error
     for name, body in files.items():
         kind, _, rest = name.partition("/")
         if kind == "blobs" and hashlib.sha256(body).hexdigest() != rest:

@@ -182,7 +182,7 @@ def _check_text(new: NewRun, plan: Plan | None) -> None:
 def _check_budget(new: NewRun) -> None:
     credits, calls = new.budget.credits, new.budget.llm_calls
     if credits is not None and not 0 < credits < 1e9:
-        raise Invalid("budget.credits", credits, "must be more than 0 credits")
+        raise Invalid("budget.credits", credits, "must be more than 0 credits and less than a billion")
     most = MODES["fast" if new.mode == "fast" else "deep"].llm_calls
     if calls is not None and not 1 <= calls <= most:
         raise Invalid("budget.llm_calls", calls, f"must be 1 to {most:,}, the most a run of this mode may make")
