@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from auteryn.plan.graph import MOST_STEPS
 from auteryn.schema.human import People
 from auteryn.schema.inbox import When
 from auteryn.schema.plan import StepDraft
@@ -131,7 +132,7 @@ class EstimateBody(Record):
 
     input: str = ""
     mode: Literal["auto", "fast", "deep"] = "auto"
-    steps: Annotated[int, Meta(ge=0, le=1000)] = 0
+    steps: Annotated[int, Meta(ge=0, le=MOST_STEPS)] = 0
     """Of a plan, if it is known."""
 
 

@@ -68,6 +68,7 @@ def add_tokens(a: Tokens, b: Tokens) -> Tokens:
         output=a.output + b.output,
         thoughts=a.thoughts + b.thoughts,
         tool_use=a.tool_use + b.tool_use,
+        searches=a.searches + b.searches,
     )
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from auteryn.plan.graph import MOST_STEPS
 from auteryn.testing.clock import SkippingClock, skipping
 from auteryn.testing.scripted import call
 from auteryn.tools.time import wait
@@ -39,6 +40,9 @@ def test_costs_forecast_estimate_and_health_are_there_for_a_reader(opened):
             assert view["why"] == health["why"] == "It waits until 2026-01-05 10:00 UTC."
             cost = (await http.post("/v1/estimate", json={"input": "What is X?"})).json()
             assert cost["mode"] == "fast" and cost["label"] == "low" and cost["credits_p50"] <= cost["credits_p90"]
+            largest = await http.post("/v1/estimate", json={"steps": MOST_STEPS})
+            beyond = await http.post("/v1/estimate", json={"steps": MOST_STEPS + 1})
+            assert (largest.status_code, beyond.status_code, beyond.json()["field"]) == (200, 422, "steps")
             empty = await http.post("/v1/estimate", json={})
             assert (empty.status_code, empty.json()["field"]) == (422, "input")
 

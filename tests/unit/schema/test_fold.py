@@ -36,6 +36,14 @@ waits: st.SearchStrategy[Wait] = st.one_of(
     st.just(ForRateLimit(at=NOW + timedelta(hours=1))),
 )
 content = {"role": "model", "parts": [{"text": "x"}]}
+KINDS = Tokens.__struct_fields__
+
+
+def tokens(n: int) -> Tokens:
+    """Of every kind another number."""
+    return Tokens(**{kind: n + at for at, kind in enumerate(KINDS)})
+
+
 living: st.SearchStrategy[e.AnyEvent] = st.one_of(
     st.integers(1, 9).map(lambda n: e.SliceStarted(slice=n)),
     st.integers(1, 90).map(lambda n: e.CallsReserved(total=n)),
@@ -43,7 +51,7 @@ living: st.SearchStrategy[e.AnyEvent] = st.one_of(
         lambda pair: e.Left(why=pair[0], waits=tuple(pair[1]), active_ms=5)  # type: ignore[arg-type]
     ),
     st.integers(1, 5).map(
-        lambda n: e.ModelAnswered(turn=n, model="m", content=content, tokens=Tokens(prompt=n), attempts=n, credits=n)
+        lambda n: e.ModelAnswered(turn=n, model="m", content=content, tokens=tokens(n), attempts=n, credits=n)
     ),
     st.integers(0, 3).map(lambda n: e.ModelFailed(attempts=n, reason="r", message="m")),
     st.integers(0, 5).map(lambda n: e.CallAnswered(call=f"call_{n}", tool="t", output=n, credits=n)),
@@ -169,4 +177,5 @@ def test_usage_is_the_sum_of_what_the_journal_says(facts: list[list[e.AnyEvent]]
     assert run.usage.llm_calls == sum(one.attempts for one in (*answered, *failed))
     assert run.usage.credits.llm == sum(one.credits for one in answered)
     assert (run.usage.tool_calls, run.usage.credits.tools) == (len(calls), sum(one.credits for one in calls))
-    assert run.usage.tokens.prompt == sum(one.tokens.prompt for one in answered)
+    for kind in KINDS:
+        assert getattr(run.usage.tokens, kind) == sum(getattr(one.tokens, kind) for one in answered)
