@@ -61,7 +61,10 @@ def test_a_reminder_is_enough_for_a_model_that_only_forgot(tmp_path: Path) -> No
 )
 def test_whoever_asked_for_a_file_gets_it_as_it_is_at_the_end(tmp_path: Path, published: str) -> None:
     written = "# Summary\nAll is well."
-    handing_over = (call("file_write", path="report.md", content=published), call("artifact_publish", path="report.md"))
+    handing_over = (
+        call("file_write", path="report.md", content=published),
+        call("artifact_publish", path="report.md", title="Ours"),
+    )
     turns = [
         *(handing_over if published else ()),
         call("file_write", path="report.md", content=written, mode="overwrite"),
@@ -73,6 +76,7 @@ def test_whoever_asked_for_a_file_gets_it_as_it_is_at_the_end(tmp_path: Path, pu
             run = await world.start("Write a report", options=WANTED)
             [artifact] = (await world.ended(run)).artifacts
             assert artifact.path == "report.md" and await world.services.blobs.get(artifact.sha256) == written.encode()
+            assert artifact.title == ("Ours" if published else "report.md")
             facts = [x for x in await world.events(run) if isinstance(x, e.ArtifactPublished)]
             assert len(facts) == (2 if published and published != written else 1)
 

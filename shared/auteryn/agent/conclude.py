@@ -80,12 +80,14 @@ async def _published(mind: Mind, met: tuple[str, ...]) -> Facts:
         return ()
     from auteryn.tools.deliver import handed_over
 
-    run, there = mind.run, {(one.path, one.sha256) for one in mind.run.artifacts}
-    facts = [
-        await handed_over(mind.files, mind.services.blobs, path, run.id, derived_id("art", run.id, "deliverable", path))
-        for path in met
-    ]
-    return tuple(fact for fact in facts if (fact.artifact.path, fact.artifact.sha256) not in there)
+    run, before, facts = mind.run, {one.path: one for one in mind.run.artifacts}, list[e.ArtifactPublished]()
+    for path in met:
+        known, id = before.get(path), derived_id("art", run.id, "deliverable", path)
+        called = (known.title, known.description) if known else ()
+        fact = await handed_over(mind.files, mind.services.blobs, path, run.id, id, *called)
+        if known is None or known.sha256 != fact.artifact.sha256:
+            facts.append(fact)
+    return tuple(facts)
 
 
 def _children_over(run: Run) -> bool:

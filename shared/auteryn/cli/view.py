@@ -183,6 +183,8 @@ class View:
         kind, level, message = data["kind"], data["level"], data["message"]
         if kind == "model_failed":
             run.text = ""  # what had come of the answer is not said on
+        if kind == "told" and data["why"] != "format":  # a piece of an answer stands in its whole
+            self._say(run)
         if kind == "artifact_published":
             artifact = data["artifact"]
             self.screen.parts(

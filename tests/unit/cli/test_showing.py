@@ -138,6 +138,23 @@ def test_of_an_answer_that_broke_nothing_is_said_on(broken: tuple[Any, dict[str,
     assert view.status_line().endswith("  The answer is 42")
 
 
+def test_what_was_said_before_somebody_spoke_is_shown_before_it() -> None:
+    out = io.StringIO()
+    view = View(Screen(out), "run_1")
+    for n, (kind, data) in enumerate(
+        [
+            ("message", {"text": "All is done."}),
+            ("log", {"kind": "told", "level": "info", "message": "told (deliverables): a.md", "why": "deliverables"}),
+            ("message", {"text": "Half of"}),
+            ("log", {"kind": "told", "level": "info", "message": "told (format): go on", "why": "format"}),
+            ("message", {"text": "the answer"}),
+        ]
+    ):
+        view.take(StreamEvent(id=str(n), kind=kind, run="run_1", data=data))
+    said = out.getvalue()
+    assert said.index("All is done.") < said.index("told (deliverables)") and "Half" not in said
+
+
 @pytest.mark.parametrize(
     ("output", "shown"),
     [
