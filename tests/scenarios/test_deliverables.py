@@ -33,6 +33,7 @@ def test_a_model_that_lies_about_a_file_does_not_complete(tmp_path: Path) -> Non
             run = await world.start("Write a report", options=WANTED)
             ended = await world.ended(run)
             assert ended.failure and ended.failure.reason == "deliverable_missing" and "report.md" in ended.failure.message
+            assert ended.failure.message.endswith("'report.md' is not: there is no such file")
             assert [(verdict.deliverable, verdict.ok) for verdict in ended.verdicts] == [("report.md", False)]
             reminders = [x for x in await world.events(run) if isinstance(x, e.Told) and x.why == "deliverables"]
             assert len(reminders) == 2 and "report.md" in reminders[0].text

@@ -38,7 +38,7 @@ async def conclude(mind: Mind) -> Facts:
         lines = "\n".join(f"- {verdict.deliverable}: {verdict.detail}" for verdict in missing)
         if thread.reminders < DELIVERABLE_REMINDERS:
             return (e.Told(text=MISSING_DELIVERABLES.format(lines=lines), why="deliverables"),)
-        message = f"the model says it is done, but {missing[0].deliverable!r} is not there: {missing[0].detail}"
+        message = f"the model says it is done, and {missing[0].deliverable!r} is not: {missing[0].detail}"
         return (e.RunFailed(reason="deliverable_missing", message=message, partial=thread.final, verdicts=verdicts),)
     return (*await _published(mind, met), e.RunCompleted(result=thread.final or "", verdicts=verdicts))
 
