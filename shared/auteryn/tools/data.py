@@ -196,7 +196,10 @@ def _profile(files: Workspace, path: str, leash: Leash) -> dict[str, Any]:
 
 
 def _way_in(name: str, kind: str) -> str | None:
-    """How objects in a column become columns and rows, and durations numbers."""
+    """How objects in a column become columns and rows, and durations and values of several kinds numbers."""
+    if kind == "JSON":
+        it = identifier(name)
+        return f"values of several kinds: numbers are TRY_CAST({it} AS DOUBLE), text is {it}->>'$', a field {it}->>'name'"
     if kind == "INTERVAL":
         return f"durations: sum(epoch({identifier(name)})) is seconds"
     if kind.startswith("STRUCT") and kind.endswith("[]"):

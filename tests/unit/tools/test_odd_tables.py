@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import random
+import re
 from collections.abc import Sequence
 from datetime import time, timedelta
 from typing import Any
@@ -514,3 +515,11 @@ def test_a_space_in_a_cell_far_away_is_no_row_and_no_column(room: Room) -> None:
     room.put("t.xlsx", body.getvalue())
     profile = room.call(data_profile, path="t.xlsx")
     assert (profile["row_count"], profile["column_count"]) == (1, 2)
+
+
+def test_values_of_several_kinds_are_told_how_they_are_counted(room: Room) -> None:
+    room.put("a.jsonl", '{"a": "7"}\n{"a": 1.5}\n{"a": "x"}\n{"a": {"b": "y"}}\n')
+    hint = room.call(data_profile, path="a.jsonl")["columns"][0]["hint"]
+    number, text, field = re.findall(r"""TRY_CAST\(.*? AS DOUBLE\)|"a"->>'[^']+'""", hint)
+    sql = f"SELECT sum({number}), max({text}), max({field.replace('name', 'b')}) FROM 'a.jsonl'"
+    assert room.call(data_query, sql=sql)["rows"] == [[8.5, '{"b":"y"}', "y"]]
