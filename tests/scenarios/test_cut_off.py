@@ -162,6 +162,7 @@ def test_a_call_that_never_fits_into_a_sitting_is_not_begun_for_a_week(tmp_path:
     skipping(story())
 
 
+@pytest.mark.proves("L6")
 @pytest.mark.parametrize(("effect", "told"), [("once", "outcome unknown"), ("keyed", "outcome unknown"), ("read", "no tool")])
 def test_whoever_takes_a_call_up_without_its_tool_says_that_it_may_have_been_made(
     tmp_path: Path, effect: Effect, told: str

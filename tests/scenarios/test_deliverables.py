@@ -57,6 +57,7 @@ def test_a_reminder_is_enough_for_a_model_that_only_forgot(tmp_path: Path) -> No
     skipping(story())
 
 
+@pytest.mark.proves("P37")
 @pytest.mark.parametrize(
     "published", ["", "# Summary\nA draft.", "# Summary\nAll is well."], ids=["forgotten", "draft", "as it is"]
 )

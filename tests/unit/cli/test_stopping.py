@@ -34,7 +34,7 @@ def told_twice(closing: str, how: str = "") -> str:
 
 
 def test_a_signal_that_a_wrapper_passes_on_as_well_is_one():
-    assert told_twice("[await asyncio.sleep(0) for _ in range(9)]") == "in order\nstopped\n"
+    assert told_twice("[await asyncio.sleep(0) for _ in range(9)]", "home.SAME_STOP_SECONDS = 60") == "in order\nstopped\n"
 
 
 def test_whoever_asks_again_does_not_wait_for_the_end_of_closing():

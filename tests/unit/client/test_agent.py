@@ -425,6 +425,7 @@ print("MAIL", agent.request_input("Where to?", input_type="text", validation="em
     assert "none of the options" in shown and "an e-mail address such as" in shown
 
 
+@pytest.mark.proves("P60")
 def test_a_question_at_a_terminal_shows_what_to_know_and_is_over_when_it_is_answered_elsewhere(tmp_path):
     code = """
 import sys, auteryn
