@@ -222,6 +222,8 @@ class Home(World):
         for one in tools:
             if one.name not in engine.registry or engine.registry.get(one.name) != one:
                 engine.registry.add(one)
+                if engine.company:
+                    engine.company.bring([one.name])
 
 
 async def _done(work: Awaitable[None]) -> None:

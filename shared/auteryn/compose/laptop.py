@@ -40,6 +40,7 @@ def embedded(
     from auteryn.adapters.embedded.blobs import FolderBlobs
     from auteryn.adapters.embedded.bus import LocalBus
     from auteryn.adapters.embedded.clock import SystemClock
+    from auteryn.adapters.embedded.company import HomeCompany
     from auteryn.adapters.embedded.queue import SqliteQueue
     from auteryn.adapters.embedded.store import SqliteStore
 
@@ -56,7 +57,11 @@ def embedded(
         model=model or gemini(settings, clock),
         clock=clock,
     )
-    return Host(engine_of(around(services), settings, tools, holder=store.holder, builtin=builtin))
+    brought = list(tools)
+    engine = engine_of(around(services), settings, brought, holder=store.holder, builtin=builtin)
+    engine.company = HomeCompany(store.database.alive, queue)
+    engine.company.bring(one.name for one in brought)
+    return Host(engine)
 
 
 async def condition(host: Host) -> Condition:

@@ -162,6 +162,7 @@ def _child(run: Run, child: str, parent: Parent, share: Share, text: str, now: d
         thrifty=run.thrifty,
         parent=parent,
         used_tools=run.used_tools,
+        own_tools=run.own_tools,
         recipients=recipients,
         reserved_calls=min(share.llm_calls, RESERVE_CHUNK),
     )

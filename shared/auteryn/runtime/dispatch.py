@@ -84,6 +84,8 @@ async def _act(engine: Engine, standing: Standing, here: Here = NOTHING) -> None
             pass
         case Later(at=at):
             await queue.enqueue(run_id, at)
+        case Now() if engine.company and await engine.company.takes(run, now):
+            pass
         case Now() if here.folds and unread and run.status == "waiting":
             await queue.enqueue(run_id, now + LEASE)
             await run_slice(engine, run_id, thinks=False)

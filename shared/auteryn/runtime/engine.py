@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -51,6 +51,21 @@ class Following(Protocol):
     """False: whoever comes now reads for himself."""
 
 
+class Company(Protocol):
+    """The other processes that work on the same runs, where not all of them have the same tools."""
+
+    own_tools: tuple[str, ...]
+    """What this one brought along."""
+
+    def bring(self, tools: Iterable[str]) -> None:
+        """This process has these, too."""
+        ...
+
+    async def takes(self, run: Run, now: datetime) -> bool:
+        """Whether a run that is due here is left to one that has the run's own tools, which this one lacks."""
+        ...
+
+
 class Engine(Struct):
     """What `run_slice` and `dispatch` work with. Made once by `compose`."""
 
@@ -71,6 +86,7 @@ class Engine(Struct):
     """Where people reach this system with a browser; without it notifications carry no links."""
     trace_url: str = ""
     """Where people look at traces, `{trace}` in place of the id; empty: nowhere."""
+    company: Company | None = None
     observer: Observer | None = None
     """Sees every commit of this process."""
     deliver: Callable[[str], Awaitable[None]] | None = None

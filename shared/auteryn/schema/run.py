@@ -323,6 +323,8 @@ class Run(Record):
     used_tools: tuple[str, ...] = ()
     """Tools that have answered in this run, in its steps, or before it in its parent; and what it has read by them:
     `@foreign` text, `@private` data."""
+    own_tools: tuple[str, ...] = ()
+    """Tools that the program which made it had of its own: a process that lacks one leaves it to a living one that has them."""
     recipients: tuple[str, ...] = ()
     """Addresses the owner named as recipients to a run above this one."""
     usage: Usage = Usage()

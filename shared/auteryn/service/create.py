@@ -40,7 +40,9 @@ async def create(access: Access, new: NewRun) -> Run:
     """The new run, stored and on its way; with a key that was used before, the run it made then."""
     request = await asyncio.to_thread(checked_request, new) if new.files else checked_request(new)
     await check_spend(access, request.task.extra.get("request", ""))
-    run = run_of(request, await _decided(access, request), access.owner, access.now())
+    company = access.engine.company
+    own_tools = company.own_tools if company else ()
+    run = run_of(request, await _decided(access, request), access.owner, access.now(), own_tools)
     facts: tuple[e.AnyEvent, ...] = (e.PlanCreated(plan=request.plan),) if request.plan else ()
     if warning := advice(run.routing, new.input):
         facts = (*facts, e.Logged(level="warning", message=warning))

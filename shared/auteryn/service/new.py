@@ -110,8 +110,8 @@ def checked_request(new: NewRun) -> Request:
     return Request(new=new, task=task, lifetime=lifetime(new.max_duration), plan=plan)
 
 
-def run_of(request: Request, decision: Decision, owner: str, now: datetime) -> Run:
-    """The run as it is created."""
+def run_of(request: Request, decision: Decision, owner: str, now: datetime, own_tools: tuple[str, ...] = ()) -> Run:
+    """The run as it is created, by a program with tools of its own."""
     new, mode = request.new, MODES[decision.mode]
     calls = min(new.budget.llm_calls or mode.llm_calls, mode.llm_calls)
     credits = None if new.budget.credits is None else round(new.budget.credits * 1000)
@@ -135,6 +135,7 @@ def run_of(request: Request, decision: Decision, owner: str, now: datetime) -> R
             at_budget=new.at_budget,
             llm_calls=new.budget.llm_calls,
         ),
+        own_tools=own_tools,
         labels=new.labels,
     )
 

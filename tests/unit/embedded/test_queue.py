@@ -166,3 +166,41 @@ def test_a_database_that_was_locked_for_long_ends_no_queue(tmp_path: Path) -> No
         database.close()
 
     skipping(main())
+
+
+@pytest.mark.parametrize("served", [True, False])
+def test_a_wake_that_is_left_is_anothers_at_once_or_comes_again_later(tmp_path: Path, served: bool) -> None:
+    async def main() -> None:
+        clock, seen, over = SkippingClock(), list[tuple[str, float]](), asyncio.Event()
+        began = clock.now()
+        opened = [Database(tmp_path), Database(tmp_path)]
+        leaving, other = (SqliteQueue(database, clock) for database in opened)
+
+        async def leave(run: str) -> None:
+            seen.append(("leaving", (clock.now() - began).total_seconds()))
+            if len(seen) == 1:
+                await leaving.leave(run, CLAIM)
+            else:
+                over.set()
+
+        async def take(run: str) -> None:
+            seen.append(("other", (clock.now() - began).total_seconds()))
+            over.set()
+
+        leaving.on_wake(leave)
+        other.on_wake(take)
+        await leaving.start()
+        if served:
+            await other.start()
+        await leaving.enqueue("run_a", clock.now())
+        await over.wait()
+        await clock.sleep(2 * CLAIM)
+
+        assert seen[0] == ("leaving", 0)
+        assert [(who, round(at)) for who, at in seen[1:]] == ([("other", 0)] if served else [("leaving", 60)])
+        assert opened[0].rows("SELECT * FROM wakes") == []
+        for queue, database in zip((leaving, other), opened, strict=True):
+            await queue.close()
+            database.close()
+
+    skipping(main())

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+from collections.abc import Collection
 from pathlib import Path
 from weakref import WeakSet
 
@@ -24,6 +25,19 @@ class Alive:
         self._lock = self._hold()
         _held.add(self)
         self._bury()
+
+    def tell(self, tools: Collection[str]) -> None:
+        """What this process has that others may lack is written into its file."""
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, " ".join(tools).encode(), 0)
+
+    def others_have(self, tools: Collection[str]) -> bool:
+        """Whether another living process has told of all of these."""
+        for path in self._folder.glob("proc_*"):
+            with contextlib.suppress(OSError):
+                if path.name != self.token and {*tools} <= {*path.read_text().split()} and self.lives(path.name):
+                    return True
+        return False
 
     def lives(self, token: str) -> bool:
         """Whether the process that holds this token still runs; a dead one's file is removed."""

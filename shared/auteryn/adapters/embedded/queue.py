@@ -48,6 +48,8 @@ class SqliteQueue:
         self._server: asyncio.Task[None] | None = None
         self._claims = 0
         self._again: set[str] = set()
+        self._left: dict[str, datetime] = {}
+        """Wakes that are for another process of this folder, and until when."""
 
     async def enqueue(self, run: str, at: datetime) -> None:
         now = self._clock.now()
@@ -66,6 +68,13 @@ class SqliteQueue:
         else:  # whoever only writes leaves soon
             await self._write(apply)
             self._stored(at)
+
+    async def leave(self, run: str, patience: timedelta) -> None:
+        """Another process of this folder is to have this wake; if it is still there after so long, it is delivered here."""
+        now = self._clock.now()
+        self._left[run] = now + patience
+        await self._write(lambda c: c.execute(_ENQUEUE, (run, micros(now))).rowcount)
+        self._stored(now)
 
     def on_wake(self, handler: Callable[[str], Awaitable[None]]) -> None:
         self._handler = handler
@@ -111,8 +120,10 @@ class SqliteQueue:
 
     async def _claim_due(self) -> list[tuple[str, int]]:
         now, room = self._clock.now(), IN_FLIGHT - len(self._in_flight)
-        found = self._database.rows(_DUE, (micros(now), room + len(self._in_flight)))
-        due = [run for (run,) in found if run not in self._in_flight][: max(room, 0)]
+        self._left = {run: until for run, until in self._left.items() if until > now}
+        not_now = {*self._in_flight, *self._left}
+        found = self._database.rows(_DUE, (micros(now), room + len(not_now)))
+        due = [run for (run,) in found if run not in not_now][: max(room, 0)]
         if not due:
             return []
 
@@ -141,11 +152,12 @@ class SqliteQueue:
         self._passed_over.clear()
         if len(self._in_flight) >= IN_FLIGHT:
             return None
-        for run, at in self._database.rows(_NEXT, (len(self._in_flight) + 1,)):
-            if run not in self._in_flight:
-                return moment(at)
-            self._passed_over.add(run)
-        return None
+        for run, at in self._database.rows(_NEXT, (len(self._in_flight) + len(self._left) + 1,)):
+            if run in self._in_flight:
+                self._passed_over.add(run)
+            elif run not in self._left:
+                return min([moment(at), *self._left.values()])
+        return min(self._left.values(), default=None)
 
     async def _news_or(self, at: datetime | None) -> None:
         waits = [asyncio.create_task(self._news.wait())]
