@@ -87,6 +87,7 @@ class Engine(Struct):
     trace_url: str = ""
     """Where people look at traces, `{trace}` in place of the id; empty: nowhere."""
     company: Company | None = None
+    """None where every process has the same tools."""
     observer: Observer | None = None
     """Sees every commit of this process."""
     deliver: Callable[[str], Awaitable[None]] | None = None

@@ -28,8 +28,11 @@ class Alive:
 
     def tell(self, tools: Collection[str]) -> None:
         """What this process has that others may lack is written into its file."""
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, " ".join(tools).encode(), 0)
+        try:
+            os.ftruncate(self._lock, 0)
+            os.pwrite(self._lock, " ".join(tools).encode(), 0)
+        except OSError as error:
+            raise from_os(error, self._folder / self.token) from error
 
     def others_have(self, tools: Collection[str]) -> bool:
         """Whether another living process has told of all of these."""

@@ -25,8 +25,9 @@ class HomeCompany:
         """By run, at which entry and since when."""
 
     def bring(self, tools: Iterable[str]) -> None:
-        self.own_tools = tuple(sorted({*self.own_tools, *tools}))
-        self._alive.tell(self.own_tools)
+        if now := tuple(sorted({*self.own_tools, *tools})):
+            self.own_tools = now
+            self._alive.tell(now)
 
     async def takes(self, run: Run, now: datetime) -> bool:
         if not run.own_tools or set(run.own_tools) <= set(self.own_tools) or not self._alive.others_have(run.own_tools):
