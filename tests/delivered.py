@@ -12,23 +12,26 @@ from auteryn.testing.loopback import Request
 Handler = Callable[[str], Awaitable[None]]
 
 
-class WokenQueue(CloudTasksQueue):
+class _Delivered:
+    """`read` is what production reads out of a request."""
+
     handler: Handler
+    read: Callable[[bytes], str]
+
+    async def receive(self, request: Request) -> int:
+        await self.handler(self.read(request.body))
+        return 204
+
+
+class WokenQueue(_Delivered, CloudTasksQueue):
+    read = staticmethod(woken)
 
     def on_wake(self, handler: Handler) -> None:
         self.handler = handler
 
-    async def receive(self, task: Request) -> int:
-        await self.handler(woken(task.body))
-        return 204
 
-
-class PushedBus(PubSubBus):
-    handler: Handler
+class PushedBus(_Delivered, PubSubBus):
+    read = staticmethod(pushed)
 
     def on_step(self, handler: Handler) -> None:
         self.handler = handler
-
-    async def receive(self, push: Request) -> int:
-        await self.handler(pushed(push.body))
-        return 204

@@ -179,7 +179,7 @@ def test_a_wake_that_is_left_is_anothers_at_once_or_comes_again_later(tmp_path: 
         async def leave(run: str) -> None:
             seen.append(("leaving", (clock.now() - began).total_seconds()))
             if len(seen) == 1:
-                await leaving.leave(run, CLAIM)
+                await leaving.leave(run, clock.now() + CLAIM)
             else:
                 over.set()
 

@@ -22,7 +22,7 @@ class HomeCompany:
         self.own_tools: tuple[str, ...] = ()
         self._alive, self._queue = alive, queue
         self._left: dict[str, tuple[int, datetime]] = {}
-        """By run, at which entry and since when."""
+        """By run, at which entry and until when."""
 
     def bring(self, tools: Iterable[str]) -> None:
         if now := tuple(sorted({*self.own_tools, *tools})):
@@ -35,9 +35,11 @@ class HomeCompany:
             return False
         if len(self._left) >= MOST_LEFT:
             self._left.clear()
-        seq, since = self._left.get(run.id, (run.seq, now))
-        if seq == run.seq and now - since >= PATIENCE:
+        seq, until = self._left.get(run.id, (0, now))
+        if seq != run.seq:  # the first time, or the other one has worked on it since
+            until = now + PATIENCE
+        elif now >= until:
             return False
-        self._left[run.id] = (run.seq, since if seq == run.seq else now)
-        await self._queue.leave(run.id, PATIENCE)
+        self._left[run.id] = (run.seq, until)
+        await self._queue.leave(run.id, until)
         return True

@@ -69,10 +69,10 @@ class SqliteQueue:
             await self._write(apply)
             self._stored(at)
 
-    async def leave(self, run: str, patience: timedelta) -> None:
-        """Another process of this folder is to have this wake; if it is still there after so long, it is delivered here."""
+    async def leave(self, run: str, until: datetime) -> None:
+        """Another process of this folder is to have this wake; if it is still there then, it is delivered here."""
         now = self._clock.now()
-        self._left[run] = now + patience
+        self._left[run] = until
         await self._write(lambda c: c.execute(_ENQUEUE, (run, micros(now))).rowcount)
         self._stored(now)
 
