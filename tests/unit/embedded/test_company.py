@@ -44,6 +44,14 @@ def test_a_run_is_left_to_whoever_has_all_its_tools(
     skipping(main())
 
 
+def test_a_sign_of_life_that_nobody_can_read_has_no_tools(tmp_path: Path) -> None:
+    here, there = Alive(tmp_path), Alive(tmp_path)
+    (tmp_path / "alive" / there.token).write_bytes(b"stock \xff\x00")
+    assert (here.others_have(["weigh"]), here.others_have(["stock"])) == (False, True)
+    here.close()
+    there.close()
+
+
 def test_whoever_lives_and_does_not_take_it_is_not_waited_for(tmp_path: Path) -> None:
     async def main() -> None:
         database, clock = Database(tmp_path), SkippingClock()

@@ -38,7 +38,11 @@ class Alive:
         """Whether another living process has told of all of these."""
         for path in self._folder.glob("proc_*"):
             with contextlib.suppress(OSError):
-                if path.name != self.token and {*tools} <= {*path.read_text().split()} and self.lives(path.name):
+                if (
+                    path.name != self.token
+                    and {*tools} <= {*path.read_text(errors="replace").split()}
+                    and self.lives(path.name)
+                ):
                     return True
         return False
 
